@@ -1,0 +1,35 @@
+// Bundles the one bin. Code splitting keeps every subcommand, executor and the engine out of the server's start path.
+import { chmod, cp, mkdir, readdir, rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+const out = "dist";
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+await build({
+  entryPoints: { "deft-mcp": "server/main.ts" },
+  outdir: out,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  minifySyntax: true,
+  sourcemap: "linked",
+  chunkNames: "chunks/[name]-[hash]",
+  banner: {
+    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  },
+  logLevel: "warning",
+});
+await chmod(`${out}/deft-mcp.js`, 0o755);
+
+for (const [from, to] of [
+  ["server/report/templates", "templates"],
+  ["server/osmo/flows", "flows"],
+  ["server/executors/versions.yaml", "versions.yaml"],
+]) {
+  const exists = await readdir(from.includes(".") ? "server/executors" : from).catch(() => null);
+  if (exists && (!from.includes(".") || exists.includes("versions.yaml"))) {
+    await cp(from, `${out}/${to}`, { recursive: true });
+  }
+}

@@ -1,0 +1,118 @@
+/** What the registry holds for one code: whether it ends the run, and the one thing the reader can do about it. */
+type RefusalKind = { readonly hardStop: boolean; readonly remedy: string };
+
+const stop = (remedy: string): RefusalKind => ({ hardStop: true, remedy });
+const refuse = (remedy: string): RefusalKind => ({ hardStop: false, remedy });
+
+/**
+ * Every refusal code with its remedy. Codes are pinned: none is renamed or reused.
+ *
+ * A hard stop is journaled and ends the run until a human accepts a repair with `acknowledge_stop`.
+ */
+export const refusals = {
+  "input.unknown-field": refuse("Remove the field or use the nearest name shown in the facts."),
+  "input.invalid": refuse("Correct the named argument and call the tool again."),
+  "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
+  "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
+  "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
+  "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
+  "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
+  "input.bad-yaml": refuse("Repair the YAML at the named line."),
+  "input.bad-json": refuse("Repair the JSON of the named file."),
+  "input.spec-automl": refuse("Remove automl_policy and workflow from the spec; AutoML is off in this loop."),
+  "input.bad-spec": refuse("Correct the named key of the train spec."),
+  "input.write-failed": refuse("Free disk space or repair the permissions of the named directory, then repeat the call."),
+  "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
+
+  "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
+  "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),
+  "approval.plan-unknown": refuse("Call preflight; it returns the plan id to approve."),
+  "approval.plan-incomplete": refuse("Answer the question that preflight returned, then call preflight again."),
+  "approval.declined": refuse("Ask the human to run the terminal command in the facts, or plan again with preflight."),
+  "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
+  "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
+  "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.unchangeable": refuse("Start a new run: the metric contract, the CSVs and the architecture are fixed within one."),
+
+  "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
+  "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),
+  "stage.no-new-checkpoint": stop("Check num_epochs and that train/ was empty at the start, then acknowledge_stop."),
+  "stage.evidence-missing": stop("Look at the named artifact; a stage counts only with its evidence on disk."),
+  "stage.already-running": refuse("Call run_stage without arguments to wait for the running job."),
+  "stage.not-running": refuse("Nothing runs; call loop_status for the next action."),
+
+  "gate.path-outside-workspace": refuse("Move the file into the workspace, or correct the path."),
+  "gate.train-val-leakage": stop("Remove the listed rows from the training side, then acknowledge_stop."),
+  "gate.train-kpi-leakage": stop("Remove the listed KPI rows from training or the pool, then acknowledge_stop."),
+  "gate.missing-image": stop("Restore the named images or remove their rows."),
+  "gate.bad-image": stop("Replace the named images; they cannot be decoded."),
+  "gate.label-case": stop("Write PASS exactly so, and every other label in lower case without blanks around it."),
+  "gate.schema": stop("Give the CSV the columns input_path, golden_path, label and object_name."),
+  "gate.silent-drop": stop("Find out where the named rows went; a human may accept it with acknowledge_stop."),
+  "gate.allocation-mismatch": stop("Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop."),
+  "gate.empty-pool": stop("Fill the mining pool, or plan a synthetic-only run."),
+  "gate.empty-routing": stop("No module can serve the weak labels: extend the pool or the generator's defect types."),
+  "gate.no-new-rows": stop("Widen the mining pool or raise num_SDG; the iteration would train on the same rows."),
+
+  "metric.score-not-finite": refuse("Repair the named rows: siamese_score must be a finite number."),
+  "metric.unparsable-target": refuse("Write the target like `FAR < 0.5% at recall=99%`."),
+  "metric.undefined": stop("The KPI set needs at least one PASS and one defective row with finite scores."),
+  "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
+
+  "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),
+  "state.lock-lost": refuse("The run lock was taken over; call loop_status and repeat."),
+  "state.corrupt": refuse("Restore deft_state.json from a backup, or start a new run."),
+  "state.tampered": refuse("Undo the named edit, or let a human accept it with acknowledge_stop."),
+  "state.foreign-version": refuse("This run can be read, not continued; start a new run from its checkpoint with preflight."),
+  "state.hard-stopped": refuse("Repair the cause and let a human acknowledge_stop, or call finish_loop."),
+  "state.finished": refuse("The run is finished; call preflight for a new one."),
+
+  "executor.unavailable": refuse("Choose a platform that preflight shows as available."),
+  "executor.image-missing": refuse("Pull or load the image, then call preflight again."),
+  "executor.gpu-unavailable": refuse("Free or repair the GPU, or choose another platform."),
+  "executor.lost-job": stop("The job left no exit record; check the host, then acknowledge_stop to run the stage again."),
+  "executor.timeout": stop("The stage passed its time limit; raise it in a revised plan, then acknowledge_stop."),
+  "executor.cancelled": stop("The job was cancelled; acknowledge_stop to run the stage again, or finish_loop."),
+
+  "network.forbidden": refuse("The run is air-gapped: provide the asset locally, or plan a network-enabled run."),
+} as const satisfies Record<string, RefusalKind>;
+
+export type RefusalCode = keyof typeof refusals;
+
+/** Facts of a refusal: counts, expected and actual values, candidates. Text from data is cut before it gets here. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/**
+ * A foreseen "no": a stable code, what was found, and one remedy.
+ *
+ * Everything else that is thrown is a defect and reaches the caller as `internal` with an incident id.
+ */
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  readonly facts: Facts;
+
+  constructor(code: RefusalCode, message: string, facts: Facts = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "Refusal";
+    this.code = code;
+    this.facts = facts;
+  }
+
+  get hardStop(): boolean {
+    return refusals[this.code].hardStop;
+  }
+
+  get remedy(): string {
+    return refusals[this.code].remedy;
+  }
+}
+
+/** Cuts text that comes from data, so that facts stay small and no file name can flood a reader. */
+export function excerpt(text: string, limit = 160): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+}
+
+/** The errno code of a system error (`ENOENT`), or undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

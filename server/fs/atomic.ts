@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { errnoOf, Refusal } from "../errors.ts";
+
+/**
+ * Replaces a file so that a crash at any instant leaves the old content or the new, never a part of either:
+ * temporary file beside the target, fsync, rename, fsync of the directory.
+ *
+ * @throws Refusal `input.write-failed` when the disk is full, read-only or not writable; the target is untouched.
+ */
+export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw writeFailure(path, error);
+  }
+}
+
+/**
+ * Appends text and returns once it is on the disk.
+ *
+ * @throws Refusal `input.write-failed`; a part of the text may then be at the end of the file.
+ */
+export async function appendDurable(path: string, text: string): Promise<void> {
+  try {
+    const file = await open(path, "a");
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+/** Creates a directory with its parents; an existing one is fine. @throws Refusal `input.write-failed`. */
+export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode });
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+/** Makes renames in a directory durable. Windows cannot open directories, so it is left out there. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+const writeCauses = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ENOTDIR", "ENOENT", "EEXIST", "EIO"]);
+
+function writeFailure(path: string, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined || !writeCauses.has(errno)) return error;
+  return new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
+}

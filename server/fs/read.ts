@@ -1,0 +1,102 @@
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, Refusal } from "../errors.ts";
+
+/** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file` naming the errno, also for a directory. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Reads a file whole as bytes. @throws Refusal `input.unreadable-file`. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Like `readText`, but a file that does not exist is `undefined`. */
+export async function readTextIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+/** Parses a JSON file. @throws Refusal `input.unreadable-file` or `input.bad-json`. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Refusal("input.bad-json", `${path} is not valid JSON.`, { path }, { cause: error });
+  }
+}
+
+/** What stands at a path: symbolic links are followed; a dangling link is `absent`. */
+export async function kindOf(path: string): Promise<"file" | "directory" | "other" | "absent"> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
+  } catch {
+    return "absent";
+  }
+}
+
+/** Size in bytes and modification time in epoch milliseconds, or undefined when the path does not exist. */
+export async function fileFacts(path: string): Promise<{ size_bytes: number; mtime_ms: number; ino: number } | undefined> {
+  try {
+    const found = await stat(path);
+    return { size_bytes: found.size, mtime_ms: found.mtimeMs, ino: found.ino };
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+/** Names in a directory, sorted; an absent directory has none. */
+export async function listNames(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    throw unreadable(path, error);
+  }
+}
+
+/** Absolute paths of the entries of a directory whose names match, sorted by name. */
+export async function listPaths(path: string, pattern: RegExp): Promise<string[]> {
+  return (await listNames(path)).filter((name) => pattern.test(name)).map((name) => join(path, name));
+}
+
+/** The last `limit` bytes of a file as text; cost does not depend on its length. Absent file: empty. */
+export async function readTail(path: string, limit: number): Promise<string> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      const length = Math.min(size, limit);
+      const buffer = Buffer.alloc(length);
+      await file.read(buffer, 0, length, size - length);
+      return buffer.toString("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  return new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
+}
