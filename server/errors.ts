@@ -21,7 +21,9 @@ export const refusals = {
   "input.bad-json": refuse("Repair the JSON of the named file."),
   "input.spec-automl": refuse("Remove automl_policy and workflow from the spec; AutoML is off in this loop."),
   "input.bad-spec": refuse("Correct the named key of the train spec."),
-  "input.write-failed": refuse("Free disk space or repair the permissions of the named directory, then repeat the call."),
+  "input.write-failed": refuse(
+    "Free disk space or repair the permissions of the named directory, then repeat the call.",
+  ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
 
   "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
@@ -32,7 +34,9 @@ export const refusals = {
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
   "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
-  "approval.unchangeable": refuse("Start a new run: the metric contract, the CSVs and the architecture are fixed within one."),
+  "approval.unchangeable": refuse(
+    "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
+  ),
 
   "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
   "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),
@@ -49,7 +53,9 @@ export const refusals = {
   "gate.label-case": stop("Write PASS exactly so, and every other label in lower case without blanks around it."),
   "gate.schema": stop("Give the CSV the columns input_path, golden_path, label and object_name."),
   "gate.silent-drop": stop("Find out where the named rows went; a human may accept it with acknowledge_stop."),
-  "gate.allocation-mismatch": stop("Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop."),
+  "gate.allocation-mismatch": stop(
+    "Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop.",
+  ),
   "gate.empty-pool": stop("Fill the mining pool, or plan a synthetic-only run."),
   "gate.empty-routing": stop("No module can serve the weak labels: extend the pool or the generator's defect types."),
   "gate.no-new-rows": stop("Widen the mining pool or raise num_SDG; the iteration would train on the same rows."),
@@ -63,14 +69,18 @@ export const refusals = {
   "state.lock-lost": refuse("The run lock was taken over; call loop_status and repeat."),
   "state.corrupt": refuse("Restore deft_state.json from a backup, or start a new run."),
   "state.tampered": refuse("Undo the named edit, or let a human accept it with acknowledge_stop."),
-  "state.foreign-version": refuse("This run can be read, not continued; start a new run from its checkpoint with preflight."),
+  "state.foreign-version": refuse(
+    "This run can be read, not continued; start a new run from its checkpoint with preflight.",
+  ),
   "state.hard-stopped": refuse("Repair the cause and let a human acknowledge_stop, or call finish_loop."),
   "state.finished": refuse("The run is finished; call preflight for a new one."),
 
   "executor.unavailable": refuse("Choose a platform that preflight shows as available."),
   "executor.image-missing": refuse("Pull or load the image, then call preflight again."),
   "executor.gpu-unavailable": refuse("Free or repair the GPU, or choose another platform."),
-  "executor.lost-job": stop("The job left no exit record; check the host, then acknowledge_stop to run the stage again."),
+  "executor.lost-job": stop(
+    "The job left no exit record; check the host, then acknowledge_stop to run the stage again.",
+  ),
   "executor.timeout": stop("The stage passed its time limit; raise it in a revised plan, then acknowledge_stop."),
   "executor.cancelled": stop("The job was cancelled; acknowledge_stop to run the stage again, or finish_loop."),
 

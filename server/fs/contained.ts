@@ -37,5 +37,9 @@ export async function containedPath(roots: readonly string[], path: string, what
   for (const root of roots) {
     if (isInside(await realPathOf(root), real)) return real;
   }
-  throw new Refusal("gate.path-outside-workspace", `${what} lies outside the workspace.`, { what, path, resolved: real });
+  throw new Refusal("gate.path-outside-workspace", `${what} lies outside the workspace.`, {
+    what,
+    path,
+    resolved: real,
+  });
 }

@@ -15,7 +15,12 @@ export async function sha256OfFile(path: string): Promise<string> {
     await pipeline(createReadStream(path), hash);
   } catch (error) {
     const errno = errnoOf(error);
-    throw new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno ?? "read error"}.`, { path, errno }, { cause: error });
+    throw new Refusal(
+      "input.unreadable-file",
+      `Cannot read ${path}: ${errno ?? "read error"}.`,
+      { path, errno },
+      { cause: error },
+    );
   }
   return hash.digest("hex");
 }

@@ -51,7 +51,9 @@ export async function kindOf(path: string): Promise<"file" | "directory" | "othe
 }
 
 /** Size in bytes and modification time in epoch milliseconds, or undefined when the path does not exist. */
-export async function fileFacts(path: string): Promise<{ size_bytes: number; mtime_ms: number; ino: number } | undefined> {
+export async function fileFacts(
+  path: string,
+): Promise<{ size_bytes: number; mtime_ms: number; ino: number } | undefined> {
   try {
     const found = await stat(path);
     return { size_bytes: found.size, mtime_ms: found.mtimeMs, ino: found.ino };

@@ -1,0 +1,200 @@
+import { z } from "zod";
+import { isIterationLabel, platforms } from "./labels.ts";
+
+/** Primary metric and its constraints (tao-stages 4.6). Percentages are numbers like 0.5 with unit "%". */
+export const metricContractSchema = z.object({
+  name: z.string().regex(/^[a-z][a-z0-9_]*$/),
+  display_name: z.string(),
+  operator: z.enum(["<", "<=", ">", ">="]),
+  target: z.number(),
+  unit: z.string(),
+  evaluator: z.discriminatedUnion("type", [
+    z.object({
+      type: z.literal("builtin"),
+      id: z.literal("far_at_recall"),
+      parameters: z.object({ recall_target_pct: z.number() }),
+    }),
+    z.object({ type: z.literal("command"), path: z.string(), args: z.array(z.string()) }),
+    z.object({ type: z.literal("artifact"), producer: z.string(), path_template: z.string() }),
+  ]),
+  constraints: z.array(
+    z.object({ name: z.string(), operator: z.enum(["<", "<=", ">", ">="]), target: z.number(), unit: z.string() }),
+  ),
+});
+export type MetricContract = z.infer<typeof metricContractSchema>;
+
+export const metricResultSchema = z.looseObject({
+  name: z.string(),
+  value: z.number(),
+  unit: z.string(),
+  threshold: z.number().optional(),
+  constraints: z.record(z.string(), z.number()),
+  diagnostics: z.record(z.string(), z.unknown()).optional(),
+  passed: z.boolean(),
+  evidence_path: z.string().optional(),
+});
+export type MetricResult = z.infer<typeof metricResultSchema>;
+
+/** One iteration; field names and meanings of the published schema (tao-stages 5.3), all paths absolute. */
+export const iterationStateSchema = z.looseObject({
+  status: z.enum(["pending", "in_progress", "complete", "failed"]).optional(),
+  stage_completed: z.string().optional(),
+  best_ckpt_path: z.string().optional(),
+  best_ckpt_kind: z.enum(["best_val", "latest"]).optional(),
+  /** Checkpoint files that evaluate compares: kind to path. Ours. */
+  candidate_ckpts: z.record(z.string(), z.string()).optional(),
+  training_spec: z.string().optional(),
+  val_loss: z.number().nullable().optional(),
+  inference_csv: z.string().optional(),
+  threshold: z.number().optional(),
+  far_pct: z.number().optional(),
+  metric_result: metricResultSchema.optional(),
+  rca_gaps_parquet: z.string().optional(),
+  rca_threshold: z.number().optional(),
+  rca_target_defects: z.array(z.string()).optional(),
+  routing_mining_parquet: z.string().optional(),
+  routing_anomalygen_parquet: z.string().optional(),
+  anomalygen_sdg_csv: z.string().optional(),
+  anomalygen_allocation_json: z.string().optional(),
+  anomalygen_amp_allocated: z.number().optional(),
+  anomalygen_skipped: z.boolean().optional(),
+  mining_mined_parquet: z.string().optional(),
+  mining_candidate_parquet: z.string().optional(),
+  mining_mined_count: z.number().optional(),
+  mining_summary: z.string().optional(),
+  mining_history: z.string().optional(),
+  mining_history_summary: z.string().optional(),
+  mining_target_embeddings: z.string().optional(),
+  mining_source_embeddings: z.string().optional(),
+  mining_target_log: z.string().optional(),
+  mining_source_log: z.string().optional(),
+  mining_knn_log: z.string().optional(),
+  data_mining_skipped: z.boolean().optional(),
+  combined_training_csv: z.string().optional(),
+  provenance_csv: z.string().optional(),
+  merge_validation_report: z.string().optional(),
+  source: z.string().optional(),
+  /** Stages taken over from another program, with the reason. Ours. */
+  adopted: z.array(z.string()).optional(),
+  /** Row counts by name: requested, allocated, generated, paired, mined ... Ours. */
+  ledger: z.record(z.string(), z.number()).optional(),
+  warnings: z.array(z.string()).optional(),
+});
+export type IterationState = z.infer<typeof iterationStateSchema>;
+
+/** The resolved parameters and inputs that a human approves; its id is a hash over all of it. */
+export const planSchema = z.looseObject({
+  plan_id: z.string(),
+  platform: z.enum(platforms),
+  workspace: z.string(),
+  /** Value and where it came from, by parameter name. */
+  parameters: z.record(z.string(), z.object({ value: z.unknown(), source: z.enum(["user", "spec", "default"]) })),
+  /** Resolved inputs: path, sha256 or intent, by input name. */
+  inputs: z.record(z.string(), z.record(z.string(), z.unknown())),
+  metric_contract: metricContractSchema,
+  adopts: z.record(z.string(), z.unknown()).optional(),
+});
+export type Plan = z.infer<typeof planSchema>;
+
+export const approvalSchema = z.object({
+  plan_id: z.string(),
+  /** How the human said yes: design.md, four ways to approve. */
+  how: z.enum(["elicited", "console", "relayed", "preauthorised"]),
+  at: z.string(),
+  /** The human's own words, for `relayed`. */
+  words: z.string().optional(),
+  client: z.string().optional(),
+});
+export type Approval = z.infer<typeof approvalSchema>;
+
+export const hardStopSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  iteration: z.string(),
+  stage: z.string(),
+  at: z.string(),
+  facts: z.record(z.string(), z.unknown()),
+});
+export type HardStop = z.infer<typeof hardStopSchema>;
+
+/** One line of loop_log.jsonl; the key order is the published one, `digest` is ours. */
+export const logEntrySchema = z.looseObject({
+  seq: z.number().int().min(1),
+  ts: z.string(),
+  iter: z.string(),
+  stage: z.string(),
+  status: z.enum(["ok", "error"]),
+  summary: z.string(),
+  duration_sec: z.number().int().min(0),
+  context_tokens: z.number().int().min(0),
+  entry_digest: z.string().optional(),
+});
+export type LogEntry = z.infer<typeof logEntrySchema>;
+
+export const runConfigSchema = z.looseObject({
+  specs_file: z.string(),
+  training_csv: z.string(),
+  validation_csv: z.string(),
+  kpi_test_csv: z.string(),
+  images_dir: z.string(),
+  backbone_weight_dir: z.string(),
+  mining_pool_csv: z.string().optional(),
+  mining_images_root: z.string().optional(),
+  resolved_mining_pool_csv: z.string().optional(),
+  train_container: z.string(),
+  num_gpus: z.number(),
+  batch_size: z.number(),
+  num_epochs: z.number(),
+  /** Ours: the workspace, the platform, the engine that produced the figures, the seed, the time limit a stage. */
+  workspace: z.string(),
+  platform: z.enum(platforms),
+  engine: z.string(),
+  seed: z.number(),
+  stage_time_limit_sec: z.number().optional(),
+  synthetic_only: z.boolean(),
+  anomalygen: z.looseObject({
+    mode: z.literal("inference_only"),
+    project: z.string(),
+    defect_spec: z.string(),
+    checkpoint_dir: z.string(),
+    dataset_dir_source: z.string(),
+    step: z.number(),
+    num_SDG: z.number(),
+    container: z.string(),
+    supported_labels: z.array(z.string()),
+  }),
+  mining_filter: z.looseObject({
+    top_k_per_target: z.number(),
+    metric: z.enum(["cosine", "euclidean", "manhattan"]),
+    min_similarity: z.number(),
+  }),
+  rca: z.looseObject({ top_k_per_label: z.number(), min_recall: z.number() }),
+});
+export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** `deft_state.json`, version 2 with our additive keys. Unknown keys of other programs are kept. */
+export const runStateSchema = z.looseObject({
+  version: z.literal(2),
+  started_at: z.string(),
+  status: z.enum(["in_progress", "complete", "failed"]),
+  kpi_target: z.string(),
+  results_dir: z.string(),
+  max_iterations: z.number().int().min(1),
+  current_iteration: z.number().int().min(0),
+  config: runConfigSchema,
+  iterations: z.record(z.string().refine(isIterationLabel, "must be baseline or iter<N>"), iterationStateSchema),
+  metric_contract: metricContractSchema,
+  plan: planSchema,
+  approvals: z.array(approvalSchema),
+  hard_stop: hardStopSchema.optional(),
+  acknowledgements: z.array(z.looseObject({ code: z.string(), at: z.string(), how: z.string() })),
+  /** sha256 of artifacts that later stages use, by absolute path, taken at commit. */
+  pins: z.record(z.string(), z.string()),
+  final_artifacts: z.object({ best_model_json: z.string(), inference_spec: z.string() }).optional(),
+  stop_reason: z.string().optional(),
+  completed_at: z.string().optional(),
+  integrity: z.object({ state_digest: z.string(), head_seq: z.number(), head_digest: z.string() }).optional(),
+  /** The log entry of a commit under way: present only between the two writes. */
+  pending: logEntrySchema.optional(),
+});
+export type RunState = z.infer<typeof runStateSchema>;

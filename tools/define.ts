@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import type { Call } from "../server/loop/call.ts";
+
+export type Toolset = "deft" | "osmo";
+
+/** One MCP tool: schemas, annotations and a thin handler. Output's first key is `status_line`, the human sentence. */
+export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject = z.ZodObject> = {
+  readonly name: string;
+  readonly title: string;
+  /** What it does, when to use it; at most 250 characters. */
+  readonly description: string;
+  readonly toolset: Toolset;
+  readonly input: In;
+  readonly output: Out;
+  readonly annotations: {
+    readonly readOnlyHint: boolean;
+    readonly destructiveHint: boolean;
+    readonly idempotentHint: boolean;
+    readonly openWorldHint: boolean;
+  };
+  /** Schema in the agent's prompt from the start; for entry tools only. */
+  readonly alwaysLoad?: boolean;
+  /** Extra words that a client's tool search matches. */
+  readonly searchHint?: string;
+  handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;
+};
+
+/** Keeps the types of a tool's schemas tied to its handler. */
+export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(tool: Tool<In, Out>): Tool {
+  return tool as unknown as Tool;
+}
