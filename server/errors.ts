@@ -18,6 +18,7 @@ export const refusals = {
   "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
   "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
   "input.bad-yaml": refuse("Repair the YAML at the named line."),
+  "input.bad-parquet": refuse("Produce the file again; it cannot be read as parquet."),
   "input.bad-json": refuse("Repair the JSON of the named file."),
   "input.spec-automl": refuse("Remove automl_policy and workflow from the spec; AutoML is off in this loop."),
   "input.bad-spec": refuse("Correct the named key of the train spec."),
@@ -171,5 +172,6 @@ export function excerpt(text: string, limit = 160): string {
 
 /** The errno code of a system error (`ENOENT`), or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const isSystemError = typeof error === "object" && error !== null && "code" in error && "syscall" in error;
+  return isSystemError && typeof error.code === "string" ? error.code : undefined;
 }
