@@ -1,0 +1,172 @@
+import { nextBelow } from "./score.ts";
+
+/** Scores with their ground truth; the two arrays have the same length and every score is finite. */
+export type ScoredParts = { readonly scores: ArrayLike<number>; readonly defective: ArrayLike<boolean | number> };
+
+/** What one threshold does: a part is flagged when its score is strictly above it. */
+export type OperatingPoint = {
+  readonly threshold: number;
+  readonly tp: number;
+  readonly fp: number;
+  readonly tn: number;
+  readonly fn: number;
+  /** NaN where the denominator is zero, like `recall`, `f1` and `far`; all four are fractions, not percent. */
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  readonly accuracy: number;
+  /** False alarm rate: flagged PASS parts over all PASS parts. */
+  readonly far: number;
+};
+
+/** Every candidate threshold, ascending, with what it flags. */
+export type Sweep = {
+  readonly passRows: number;
+  readonly defectiveRows: number;
+  readonly thresholds: Float64Array;
+  /** Flagged defective and flagged PASS parts at each threshold. */
+  readonly tp: Float64Array;
+  readonly fp: Float64Array;
+};
+
+/** How far below its target a recall may lie, so that rounding alone misses none (the vendor's tolerance). */
+const recallTolerance = 1e-12;
+
+/**
+ * Counts what every candidate threshold flags: the distinct scores, and before them the next double below the lowest,
+ * which flags everything (TAO `analyze_kpi` and `gap_analysis vcn_aoi`). O(n log n). No rows give an empty sweep.
+ */
+export function sweepThresholds(parts: ScoredParts): Sweep {
+  const { pass, defective } = sortedByTruth(parts);
+  const candidates = new Float64Array(parts.scores.length + 1);
+  const tp = new Float64Array(candidates.length);
+  const fp = new Float64Array(candidates.length);
+  let count = 0;
+  let passBelow = 0;
+  let defectiveBelow = 0;
+  const add = (threshold: number) => {
+    candidates[count] = threshold;
+    tp[count] = defective.length - defectiveBelow;
+    fp[count] = pass.length - passBelow;
+    count++;
+  };
+  if (parts.scores.length > 0) {
+    add(nextBelow(Math.min(pass[0] ?? Number.POSITIVE_INFINITY, defective[0] ?? Number.POSITIVE_INFINITY)));
+  }
+  while (passBelow < pass.length || defectiveBelow < defective.length) {
+    const score = Math.min(
+      pass[passBelow] ?? Number.POSITIVE_INFINITY,
+      defective[defectiveBelow] ?? Number.POSITIVE_INFINITY,
+    );
+    while (passBelow < pass.length && pass[passBelow] === score) passBelow++;
+    while (defectiveBelow < defective.length && defective[defectiveBelow] === score) defectiveBelow++;
+    add(score === 0 ? 0 : score);
+  }
+  return {
+    passRows: pass.length,
+    defectiveRows: defective.length,
+    thresholds: candidates.subarray(0, count),
+    tp: tp.subarray(0, count),
+    fp: fp.subarray(0, count),
+  };
+}
+
+/** The operating point at one candidate of a sweep. */
+export function pointAt(sweep: Sweep, index: number): OperatingPoint {
+  const tp = sweep.tp[index] ?? Number.NaN;
+  const fp = sweep.fp[index] ?? Number.NaN;
+  return operatingPoint(sweep.thresholds[index] ?? Number.NaN, tp, fp, sweep.passRows, sweep.defectiveRows);
+}
+
+/** The operating point of any threshold, also one that is no candidate. */
+export function evaluateThreshold(parts: ScoredParts, threshold: number): OperatingPoint {
+  let tp = 0;
+  let fp = 0;
+  let defectiveRows = 0;
+  for (let at = 0; at < parts.scores.length; at++) {
+    const flagged = (parts.scores[at] ?? Number.NaN) > threshold;
+    if (parts.defective[at]) {
+      defectiveRows++;
+      if (flagged) tp++;
+    } else if (flagged) fp++;
+  }
+  return operatingPoint(threshold, tp, fp, parts.scores.length - defectiveRows, defectiveRows);
+}
+
+/**
+ * The candidate with the best (F1, precision, threshold) among those that flag at least `minRecall` (0..1) of the
+ * defective parts; undefined when there is no defective part. At recall 1 it is the threshold with the lowest FAR.
+ */
+export function bestAtRecall(sweep: Sweep, minRecall: number): OperatingPoint | undefined {
+  if (sweep.defectiveRows === 0) return undefined;
+  const floor = minRecall - recallTolerance;
+  return best(sweep, (point) => (point.recall >= floor ? [point.f1, point.precision, point.threshold] : undefined));
+}
+
+/** The candidate with the best (F1, recall, precision, threshold); undefined without rows. A diagnostic only. */
+export function bestByF1(sweep: Sweep): OperatingPoint | undefined {
+  return best(sweep, (point) => [point.f1, point.recall, point.precision, point.threshold]);
+}
+
+function best(sweep: Sweep, rank: (point: OperatingPoint) => number[] | undefined): OperatingPoint | undefined {
+  let chosen: OperatingPoint | undefined;
+  let chosenRank: number[] = [];
+  for (let at = 0; at < sweep.thresholds.length; at++) {
+    const point = pointAt(sweep, at);
+    const pointRank = rank(point);
+    if (pointRank === undefined) continue;
+    if (chosen === undefined || isHigher(pointRank, chosenRank)) {
+      chosen = point;
+      chosenRank = pointRank;
+    }
+  }
+  return chosen;
+}
+
+/** Compares rank by rank; an undefined (NaN) figure ranks below every number. */
+function isHigher(a: readonly number[], b: readonly number[]): boolean {
+  for (let at = 0; at < a.length; at++) {
+    const left = ranked(a[at]);
+    const right = ranked(b[at]);
+    if (left !== right) return left > right;
+  }
+  return false;
+}
+
+function ranked(value: number | undefined): number {
+  return value === undefined || Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
+}
+
+function operatingPoint(threshold: number, tp: number, fp: number, passRows: number, defectiveRows: number) {
+  const tn = passRows - fp;
+  const fn = defectiveRows - tp;
+  const precision = tp / (tp + fp);
+  const recall = tp / defectiveRows;
+  return {
+    threshold,
+    tp,
+    fp,
+    tn,
+    fn,
+    precision,
+    recall,
+    // The order of the operations is the published one: another order differs in the last digit.
+    f1: (2 * precision * recall) / (precision + recall),
+    accuracy: (tp + tn) / (passRows + defectiveRows),
+    far: fp / passRows,
+  };
+}
+
+function sortedByTruth(parts: ScoredParts): { pass: Float64Array; defective: Float64Array } {
+  const total = parts.scores.length;
+  const pass = new Float64Array(total);
+  const defective = new Float64Array(total);
+  let passCount = 0;
+  let defectiveCount = 0;
+  for (let at = 0; at < total; at++) {
+    const score = parts.scores[at] ?? Number.NaN;
+    if (parts.defective[at]) defective[defectiveCount++] = score;
+    else pass[passCount++] = score;
+  }
+  return { pass: pass.subarray(0, passCount).sort(), defective: defective.subarray(0, defectiveCount).sort() };
+}
