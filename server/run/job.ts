@@ -70,6 +70,8 @@ export const attemptSchema = z.object({
   /** Directory stamp `YYYY-MM-DD_HHMMSS` of the attempt. */
   stamp: z.string(),
   platform: z.string(),
+  /** Job ids in their order, written once the files that the jobs read are on disk. */
+  jobs: z.array(z.string()).optional(),
   finished: z.enum(["ok", "error"]).optional(),
 });
 export type Attempt = z.infer<typeof attemptSchema>;

@@ -193,7 +193,15 @@ export const runStateSchema = z.looseObject({
   final_artifacts: z.object({ best_model_json: z.string(), inference_spec: z.string() }).optional(),
   stop_reason: z.string().optional(),
   completed_at: z.string().optional(),
-  integrity: z.object({ state_digest: z.string(), head_seq: z.number(), head_digest: z.string() }).optional(),
+  integrity: z
+    .object({
+      state_digest: z.string(),
+      head_seq: z.number(),
+      head_digest: z.string(),
+      /** Log entries up to here were accepted by a human as they stood: the chain is checked from here on. */
+      base: z.object({ entries: z.number(), last_seq: z.number(), digest: z.string() }).optional(),
+    })
+    .optional(),
   /** The log entry of a commit under way: present only between the two writes. */
   pending: logEntrySchema.optional(),
 });

@@ -12,12 +12,16 @@ export type StageContext = {
   readonly stamp: string;
   /** ISO time at which the attempt began; evidence must be newer. */
   readonly startedAt: string;
+  /** Codes that a human accepted for this very attempt: `collect` reports them as warnings instead of refusing. */
+  readonly accepted: readonly string[];
 };
 
 /** What a stage is going to do, as data; the same context always gives the same plan. */
 export type StagePlan = {
   /** Directories to create before anything is written, with the mode that the container's user needs. */
   readonly directories: readonly { path: string; mode?: number }[];
+  /** Directories that must not exist when the stage starts: leftovers of an earlier attempt are set aside. */
+  readonly fresh?: readonly string[];
   readonly jobs: readonly JobSpec[];
 };
 

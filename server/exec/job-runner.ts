@@ -1,0 +1,75 @@
+import { spawn } from "node:child_process";
+import { open } from "node:fs/promises";
+import { errnoOf } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { readJson } from "../fs/read.ts";
+import { isoMicros } from "../run/clock.ts";
+import { type JobExit, type JobSpec, jobRecordSchema } from "../run/job.ts";
+import { identityOf } from "./identity.ts";
+
+/** Files beside a job record by which runner and executor speak; all survive both of them. */
+export function runnerFiles(recordPath: string) {
+  const stem = recordPath.replace(/\.json$/, "");
+  return { claim: `${stem}.claim`, exit: `${stem}.exit`, cancel: `${stem}.cancel` };
+}
+
+/**
+ * Runs one recorded job to its end and writes how it ended.
+ *
+ * The claim file is created exclusively before anything starts: of several runners of one record exactly one works,
+ * so a server that crashed between recording and starting may simply start the job again.
+ */
+export async function runRecordedJob(
+  recordPath: string,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const files = runnerFiles(recordPath);
+  const { spec } = jobRecordSchema.parse(await readJson(recordPath));
+  if (!(await claim(files.claim))) return;
+  const started = new Date();
+  const log = await open(spec.log_path, "a");
+  const exit = await runToEnd(spec, [...command, ...spec.argv], env, log.fd);
+  await log.close();
+  const times = { started_at: isoMicros(started), ended_at: isoMicros(new Date()) };
+  await writeAtomic(files.exit, JSON.stringify({ ...exit, ...times }));
+}
+
+function runToEnd(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv, logFd: number): Promise<JobExit> {
+  const [program, ...args] = argv;
+  if (program === undefined) throw new Error("empty command");
+  return new Promise((resolve) => {
+    const stdio: ["ignore", number, number] = ["ignore", logFd, logFd];
+    const child = spawn(program, args, { cwd: spec.workdir, env: { ...env, ...spec.env }, stdio });
+    let cause: JobExit["outcome"] = "exited";
+    const stop = (why: JobExit["outcome"]) => {
+      cause = why;
+      child.kill("SIGTERM");
+    };
+    process.on("SIGTERM", () => stop("cancelled"));
+    const limit = spec.time_limit_sec;
+    const timer = limit === undefined ? undefined : setTimeout(() => stop("timeout"), limit * 1000);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      resolve({ outcome: "exited", exit_code: 127, detail: error.message });
+    });
+    child.on("exit", (code, signal) => {
+      clearTimeout(timer);
+      const outcome = cause === "exited" && signal !== null ? "killed" : cause;
+      resolve({ outcome, ...(code === null ? {} : { exit_code: code }), ...(signal === null ? {} : { signal }) });
+    });
+  });
+}
+
+async function claim(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(JSON.stringify(await identityOf(process.pid)));
+    await file.sync();
+    await file.close();
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}

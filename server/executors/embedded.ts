@@ -1,0 +1,94 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { signalGroup, spawnDetached } from "../exec/detached.ts";
+import { identityOf, isAlive } from "../exec/identity.ts";
+import { runnerFiles } from "../exec/job-runner.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { fileFacts, readTextIfPresent } from "../fs/read.ts";
+import {
+  type JobExit,
+  type JobRecord,
+  jobExitSchema,
+  type ProcessIdentity,
+  processIdentitySchema,
+} from "../run/job.ts";
+import { runPaths } from "../run/paths.ts";
+import type { Executor } from "./executor.ts";
+
+/** Grace in which a just spawned runner may still be on its way to its claim. */
+const claimGraceMs = 10_000;
+
+/**
+ * Runs jobs on this host's CPU with the embedded engine, each under a tiny runner in its own session.
+ *
+ * `main` is the bin that the runner is started from; it carries the subcommands `engine-job` and `engine`.
+ */
+export function embeddedExecutor(options: { main: string; version: string; env: NodeJS.ProcessEnv }): Executor {
+  const recordPath = (runDir: string, id: string) => join(runPaths(runDir).jobs, `${id}.json`);
+  return {
+    platform: "embedded",
+    engine: `deft-mcp embedded engine ${options.version}`,
+    async availability() {
+      return { available: true, detail: `CPU, ${availableParallelism()} cores` };
+    },
+    async start(runDir, spec) {
+      const path = recordPath(runDir, spec.id);
+      const cache = runPaths(runDir).cache;
+      await makeDirectory(cache);
+      const env = { ...options.env, DEFT_ENGINE_CACHE: cache };
+      const log = join(runPaths(runDir).jobs, "runner.log");
+      const pid = spawnDetached([process.execPath, options.main, "engine-job", path], {
+        cwd: runDir,
+        env,
+        logPath: log,
+      });
+      return { pid, spawned_at_ms: Date.now() };
+    },
+    async poll(runDir, record) {
+      const files = runnerFiles(recordPath(runDir, record.spec.id));
+      const exit = await readExit(files.exit);
+      if (exit) return { state: "ended", exit };
+      const claimed = await readClaim(files.claim);
+      if (claimed && (await isAlive(claimed))) return { state: "running" };
+      if (!claimed && Date.now() - startOf(record) < claimGraceMs) return { state: "running" };
+      // The runner may have written its exit between the two reads.
+      const late = await readExit(files.exit);
+      if (late) return { state: "ended", exit: late };
+      // A runner that died alone leaves its program behind; nobody would collect that.
+      if (claimed && (await identityOf(claimed.pid)) === undefined) signalGroup(claimed.pid, "SIGKILL");
+      const cancelled = (await fileFacts(files.cancel)) !== undefined;
+      return { state: "ended", exit: { outcome: cancelled ? "cancelled" : "lost" } };
+    },
+    async cancel(runDir, record, graceSec) {
+      const files = runnerFiles(recordPath(runDir, record.spec.id));
+      await writeAtomic(files.cancel, "");
+      const claimed = await readClaim(files.claim);
+      if (!claimed || !(await isAlive(claimed))) return;
+      signalGroup(claimed.pid, "SIGTERM");
+      const deadline = Date.now() + graceSec * 1000;
+      while (Date.now() < deadline && (await isAlive(claimed))) await sleep(50);
+      if (await isAlive(claimed)) signalGroup(claimed.pid, "SIGKILL");
+    },
+    async discard() {
+      // The records are the only trace; they stay as evidence.
+    },
+  };
+}
+
+function startOf(record: JobRecord): number {
+  const at = record.handle?.spawned_at_ms;
+  return typeof at === "number" ? at : 0;
+}
+
+async function readExit(path: string): Promise<JobExit | undefined> {
+  const text = await readTextIfPresent(path);
+  return text === undefined ? undefined : jobExitSchema.parse(JSON.parse(text));
+}
+
+async function readClaim(path: string): Promise<ProcessIdentity | undefined> {
+  const text = await readTextIfPresent(path);
+  // An empty claim belongs to a runner that is just writing it.
+  if (text === undefined || text === "") return undefined;
+  return processIdentitySchema.parse(JSON.parse(text));
+}

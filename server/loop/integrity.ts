@@ -1,0 +1,76 @@
+import { canonicalJson, sha256 } from "../fs/hash.ts";
+import type { LogEntry, RunState } from "../run/state.ts";
+
+/** Digest that an entry carries when there is none before it. */
+export const genesis = "";
+
+/** sha256 of the state without the keys that change outside a commit: `pending`, `integrity`, `jobs`. */
+export function stateDigest(state: RunState): string {
+  const { pending: _pending, integrity: _integrity, jobs: _jobs, ...rest } = state as RunState & { jobs?: unknown };
+  return sha256(canonicalJson(rest));
+}
+
+/**
+ * sha256 of an entry chained to the one before it. Tokens are left out: they are backfilled once, after the loop.
+ */
+export function entryDigest(entry: LogEntry, previousDigest: string): string {
+  const {
+    entry_digest: _digest,
+    tokens: _tokens,
+    context_tokens: _context,
+    ...rest
+  } = entry as LogEntry & { tokens?: unknown };
+  return sha256(`${previousDigest}\n${canonicalJson(rest)}`);
+}
+
+/** What somebody changed behind the server's back; `ok` when nothing. */
+export type IntegrityFinding = { ok: true } | { ok: false; what: string; facts: Record<string, unknown> };
+
+type Integrity = NonNullable<RunState["integrity"]>;
+
+/** A point of the log from which the chain is checked: its beginning, or what a human last accepted as it stood. */
+export function acceptAsBase(entries: readonly LogEntry[]): NonNullable<Integrity["base"]> {
+  return { entries: entries.length, last_seq: entries.at(-1)?.seq ?? 0, digest: prefixDigest(entries) };
+}
+
+/** Digest of the last entry, or of the accepted beginning when nothing follows it. */
+export function headDigest(entries: readonly LogEntry[], base: Integrity["base"]): string {
+  if (base && entries.length === base.entries) return base.digest;
+  return entries.at(-1)?.entry_digest ?? genesis;
+}
+
+/**
+ * Holds a state and its whole log against their digests.
+ *
+ * Sees edited states and entries, removed, added, repeated or reordered lines, and a state replaced by an older copy.
+ */
+export function checkIntegrity(state: RunState, entries: readonly LogEntry[]): IntegrityFinding {
+  const kept = state.integrity;
+  if (kept === undefined) return { ok: false, what: "deft_state.json lost its integrity record", facts: {} };
+  if (stateDigest(state) !== kept.state_digest) return { ok: false, what: "deft_state.json was edited", facts: {} };
+  const base = kept.base ?? { entries: 0, last_seq: 0, digest: genesis };
+  if (base.entries > 0 && prefixDigest(entries.slice(0, base.entries)) !== base.digest) {
+    return { ok: false, what: "accepted lines of loop_log.jsonl were edited", facts: { entries: base.entries } };
+  }
+  let seq = base.last_seq;
+  let digest = base.digest;
+  for (const entry of entries.slice(base.entries)) {
+    seq += 1;
+    if (entry.seq !== seq) {
+      const facts = { expected_seq: seq, found_seq: entry.seq };
+      return { ok: false, what: "loop_log.jsonl lost, gained or repeats a line", facts };
+    }
+    digest = entryDigest(entry, digest);
+    if (entry.entry_digest !== digest) {
+      return { ok: false, what: "an entry of loop_log.jsonl was edited", facts: { seq } };
+    }
+  }
+  if (seq === kept.head_seq && digest === kept.head_digest) return { ok: true };
+  const what =
+    seq < kept.head_seq ? "loop_log.jsonl lost its last lines" : "deft_state.json was replaced by an older copy";
+  return { ok: false, what, facts: { last_seq: seq, recorded_last_seq: kept.head_seq } };
+}
+
+function prefixDigest(entries: readonly LogEntry[]): string {
+  return entries.reduce((digest, entry) => entryDigest(entry, digest), genesis);
+}

@@ -1,0 +1,214 @@
+import { Refusal } from "../errors.ts";
+import { identityOf, isAlive } from "../exec/identity.ts";
+import { appendDurable, writeAtomic } from "../fs/atomic.ts";
+import { type LockProof, withLock } from "../fs/lock.ts";
+import { kindOf, readTextIfPresent } from "../fs/read.ts";
+import { isoMicros } from "../run/clock.ts";
+import { processIdentitySchema } from "../run/job.ts";
+import type { IterationLabel, LogStageName } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
+import type { Deps } from "./call.ts";
+import {
+  acceptAsBase,
+  checkIntegrity,
+  entryDigest,
+  headDigest,
+  type IntegrityFinding,
+  stateDigest,
+} from "./integrity.ts";
+import { readLog, setTornLineAside } from "./log-file.ts";
+
+/** A run as it lies on disk. */
+export type Run = {
+  readonly runDir: string;
+  readonly state: RunState;
+  readonly entries: readonly LogEntry[];
+  readonly integrity: IntegrityFinding;
+  /** What opening had to mend, for people. */
+  readonly notes: readonly string[];
+};
+
+/** A run opened for writing: holds the lock until `withRun` returns. */
+export type OpenRun = Run & { readonly proof: LockProof };
+
+/** One line for the log, before it gets its number, time and digest. */
+export type NewEntry = {
+  readonly iter: IterationLabel;
+  readonly stage: LogStageName;
+  readonly status: "ok" | "error";
+  readonly summary: string;
+  readonly duration_sec: number;
+};
+
+/** The places where a commit touches the disk; a test kills the process at each. */
+export type CommitStep = "state-with-pending" | "log-line" | "state-clean";
+export type StepHook = (step: CommitStep) => void;
+
+/**
+ * Reads a run without lock or change. A commit caught between its two writes shows as already made.
+ *
+ * @throws Refusal `input.no-run`, `state.corrupt`, `state.foreign-version`.
+ */
+export async function readRun(runDir: string): Promise<Run> {
+  const state = await readState(runDir);
+  const log = await readLog(runPaths(runDir).log);
+  const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
+  const { pending } = state;
+  const entries = pending && missesPending(log.entries, pending) ? [...log.entries, pending] : log.entries;
+  return { runDir, state, entries, integrity: checkIntegrity(state, entries), notes };
+}
+
+/**
+ * Opens a run for a change: takes the lock, finishes or rolls back what a crash left, checks the digest chain.
+ *
+ * @throws Refusal `state.locked`; `state.tampered` when files were edited behind the server's back, unless
+ * `allowTampered` (a human is just about to accept the edit).
+ */
+export async function withRun<T>(
+  runDir: string,
+  work: (run: OpenRun) => Promise<T>,
+  options: { allowTampered?: boolean } = {},
+): Promise<T> {
+  const paths = runPaths(runDir);
+  if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
+  const owner = { ...(await identityOf(process.pid)) };
+  const alive = async (record: unknown) => {
+    const parsed = processIdentitySchema.safeParse(record);
+    return !parsed.success || (await isAlive(parsed.data));
+  };
+  return withLock({ lockPath: paths.lock, ownerPath: paths.lockOwner }, { owner, isAlive: alive }, async (proof) => {
+    const notes = await recover(runDir);
+    const run = await readRun(runDir);
+    if (!run.integrity.ok && options.allowTampered !== true) {
+      throw new Refusal("state.tampered", `${run.integrity.what}.`, { run: runDir, ...run.integrity.facts });
+    }
+    return await work({ ...run, notes: [...notes, ...run.notes], proof });
+  });
+}
+
+/**
+ * Commits the next state together with its log line.
+ *
+ * Order: state with the line pending, log line, state without it. A kill between any two of them leaves a run that
+ * opens as exactly the state before or the state after. Right before the first write the disk is read again: a
+ * process that lost its lock meanwhile writes nothing.
+ */
+export async function commit(
+  run: OpenRun,
+  next: RunState,
+  entry: NewEntry,
+  deps: Deps,
+  hook: StepHook = () => {},
+): Promise<LogEntry> {
+  await assertUnchanged(run);
+  const paths = runPaths(run.runDir);
+  const base = run.state.integrity?.base;
+  const numbered: LogEntry = {
+    seq: (run.entries.at(-1)?.seq ?? 0) + 1,
+    ts: isoMicros(deps.clock.now()),
+    ...entry,
+    context_tokens: 0,
+  };
+  const line = { ...numbered, entry_digest: entryDigest(numbered, headDigest(run.entries, base)) };
+  const sealed = seal(next, [...run.entries, line], base);
+  hook("state-with-pending");
+  await writeAtomic(paths.state, stateText({ ...sealed, pending: line }));
+  hook("log-line");
+  await appendDurable(paths.log, `${JSON.stringify(line)}\n`);
+  hook("state-clean");
+  await writeAtomic(paths.state, stateText(sealed));
+  return line;
+}
+
+/** Commits a change of state that is no stage event: an approval, an acknowledgement, final artifacts. */
+export async function commitState(run: OpenRun, next: RunState): Promise<void> {
+  await assertUnchanged(run);
+  await writeAtomic(runPaths(run.runDir).state, stateText(seal(next, run.entries, run.state.integrity?.base)));
+}
+
+/** Commits a state and log that somebody edited, as they now stand: a human accepted them. */
+export async function commitAccepted(run: OpenRun, next: RunState): Promise<void> {
+  await assertUnchanged(run);
+  const sealed = seal(next, run.entries, acceptAsBase(run.entries));
+  await writeAtomic(runPaths(run.runDir).state, stateText(sealed));
+}
+
+/** Writes the first state of a run into its prepared directory; from then on the run exists. */
+export async function createState(runDir: string, state: RunState): Promise<void> {
+  await writeAtomic(runPaths(runDir).state, stateText(seal(state, [], undefined)));
+}
+
+type Base = NonNullable<RunState["integrity"]>["base"];
+
+function seal(next: RunState, entries: readonly LogEntry[], base: Base): RunState {
+  const { pending: _pending, ...rest } = next;
+  const state = runStateSchema.parse(rest);
+  const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
+  return { ...state, integrity: { state_digest: stateDigest(state), ...head, ...(base ? { base } : {}) } };
+}
+
+function missesPending(entries: readonly LogEntry[], pending: LogEntry): boolean {
+  return (entries.at(-1)?.seq ?? 0) === pending.seq - 1;
+}
+
+function stateText(state: RunState): string {
+  return `${JSON.stringify(state, null, 2)}\n`;
+}
+
+/** Brings a run that a crash left between two writes to one of the two states around it. */
+async function recover(runDir: string): Promise<string[]> {
+  const paths = runPaths(runDir);
+  const state = await readState(runDir);
+  const log = await readLog(paths.log);
+  const notes: string[] = [];
+  if (log.torn !== undefined) {
+    notes.push(`a torn last line of loop_log.jsonl was set aside: ${await setTornLineAside(paths.log, log.torn)}`);
+  }
+  const { pending } = state;
+  if (pending === undefined) return notes;
+  if (missesPending(log.entries, pending)) {
+    await appendDurable(paths.log, `${JSON.stringify(pending)}\n`);
+    notes.push(`finished the interrupted commit of ${pending.iter} ${pending.stage}`);
+  }
+  const { pending: _done, ...rest } = state;
+  await writeAtomic(paths.state, stateText(rest));
+  return notes;
+}
+
+async function assertUnchanged(run: OpenRun): Promise<void> {
+  run.proof.assertHeld();
+  const now = await readRun(run.runDir);
+  const same = now.entries.length === run.entries.length && stateDigest(now.state) === stateDigest(run.state);
+  if (!same) throw new Refusal("state.lock-lost", "The run changed while this call held it.", { run: run.runDir });
+  run.proof.assertHeld();
+}
+
+async function readState(runDir: string): Promise<RunState> {
+  const path = runPaths(runDir).state;
+  const text = await readTextIfPresent(path);
+  if (text === undefined) throw noRun(runDir);
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new Refusal("state.corrupt", "deft_state.json is not valid JSON.", { path }, { cause: error });
+  }
+  const version = typeof raw === "object" && raw !== null && "version" in raw ? raw.version : undefined;
+  if (version !== 2 || !isOurs(raw)) {
+    throw new Refusal("state.foreign-version", "The run was written by another program.", { path, version });
+  }
+  const parsed = runStateSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new Refusal("state.corrupt", "deft_state.json lacks fields of a run of this server.", { path, issues });
+}
+
+/** The published version 2 has neither a plan nor approvals: such a run is adopted through preflight, never continued. */
+function isOurs(raw: unknown): boolean {
+  return typeof raw === "object" && raw !== null && ("plan" in raw || "approvals" in raw || "integrity" in raw);
+}
+
+function noRun(runDir: string): Refusal {
+  return new Refusal("input.no-run", `No run in ${runDir}.`, { run: runDir });
+}

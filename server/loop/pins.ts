@@ -1,0 +1,35 @@
+import { Refusal } from "../errors.ts";
+import { sha256OfFile } from "../fs/hash.ts";
+import { kindOf } from "../fs/read.ts";
+import type { RunState } from "../run/state.ts";
+
+/** Hashes the files that later stages will use. @throws Refusal `stage.evidence-missing` for one that is not there. */
+export async function takePins(paths: readonly string[]): Promise<Record<string, string>> {
+  const pins: Record<string, string> = {};
+  for (const path of paths) {
+    if ((await kindOf(path)) !== "file") {
+      throw new Refusal("stage.evidence-missing", "A file that later stages need is missing.", { path });
+    }
+    pins[path] = await sha256OfFile(path);
+  }
+  return pins;
+}
+
+/**
+ * Proves that every pinned artifact still is what was committed.
+ *
+ * @throws Refusal `state.tampered` naming the files that changed or vanished since.
+ */
+export async function assertPinsHold(state: RunState): Promise<void> {
+  const changed: string[] = [];
+  for (const [path, digest] of Object.entries(state.pins)) {
+    const now = (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
+    if (now !== digest) changed.push(path);
+  }
+  if (changed.length > 0) {
+    throw new Refusal("state.tampered", "Committed artifacts were changed.", {
+      count: changed.length,
+      changed: changed.slice(0, 5),
+    });
+  }
+}

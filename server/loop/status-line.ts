@@ -1,0 +1,34 @@
+import type { IterationLabel, LogStageName } from "../run/labels.ts";
+import { iterationNumber } from "../run/labels.ts";
+import type { RunState } from "../run/state.ts";
+import { describeAction, type NextAction } from "./transitions.ts";
+
+/** `11m`, `2h 05m`, `8s`: a duration for people. */
+export function shortDuration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)}s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}
+
+/** The primary metric of the newest evaluated iteration against the one before: `FAR 6.34% → 3.11% (target <0.5%)`. */
+export function metricPhrase(state: RunState): string {
+  const { display_name, operator, target, unit } = state.metric_contract;
+  const values = Object.values(state.iterations).flatMap((iteration) => iteration.metric_result?.value ?? []);
+  const format = (value: number) => `${Number(value.toFixed(4))}${unit}`;
+  const [before, now] = values.length > 1 ? values.slice(-2) : [undefined, values[0]];
+  const goal = `(target ${operator}${format(target)})`;
+  if (now === undefined) return `${display_name} not measured yet ${goal}`;
+  const shown = before === undefined ? format(now) : `${format(before)} → ${format(now)}`;
+  return `${display_name} ${shown} ${goal}`;
+}
+
+/** The one line a person sees at each milestone (tao-stages 4.7). */
+export function statusLine(
+  state: RunState,
+  at: { iteration: IterationLabel; stage: LogStageName; seconds: number; note?: string },
+  next: NextAction,
+): string {
+  const where = `[iter ${iterationNumber(at.iteration)}/${state.max_iterations} · ${at.stage}]`;
+  const middle = [metricPhrase(state), at.note, shortDuration(at.seconds)].filter((part) => part !== undefined);
+  return `${where} ${middle.join(" · ")} · next: ${describeAction(next)}`;
+}
