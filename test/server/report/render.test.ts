@@ -1,0 +1,133 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { renderReport } from "../../../server/report/render.ts";
+import { type FinishedRun, finishedRun } from "../../support/finished-run.ts";
+
+const clock = { now: () => new Date("2026-11-21T11:00:00Z") };
+const runs: FinishedRun[] = [];
+
+async function aRun(wish?: Parameters<typeof finishedRun>[0]): Promise<FinishedRun> {
+  const run = await finishedRun(wish);
+  runs.push(run);
+  return run;
+}
+
+async function rendered(run: FinishedRun, deps: Partial<Parameters<typeof renderReport>[1]> = {}) {
+  const result = await renderReport(run.runDir, { clock, ...deps });
+  return { ...result, html: await readFile(result.report_path, "utf8") };
+}
+
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.remove();
+});
+
+describe("the report of a finished run", () => {
+  it("carries the headings that the published checks look for", async () => {
+    const { html, bytes } = await rendered(await aRun());
+    for (const required of [
+      "DEFT Loop Final Report",
+      "Run Configuration &amp; Outcome",
+      "Training Set Growth",
+      "Progress Overview",
+      "Per-Iteration Results",
+      "Final Status",
+      "--nvidia-green: #76b900",
+    ]) {
+      expect(html).toContain(required);
+    }
+    expect(html).not.toMatch(/not met/i);
+    expect(html).not.toMatch(/\{\{\s*\w+\s*\}\}/);
+    expect(bytes).toBe(Buffer.byteLength(html));
+  });
+
+  it("states the gap in percentage points, the engine, the platform and how the plan was approved", async () => {
+    const { html } = await rendered(await aRun());
+    expect(html).toContain("2.61 pp from target");
+    expect(html).toContain("deft-mcp embedded engine 0.1.0");
+    expect(html).toContain("its figures say nothing about TAO Visual ChangeNet");
+    expect(html).toContain("asked by the server and accepted in the client");
+  });
+
+  it("says MET only when the recomputed verdict does, whatever the state claims", async () => {
+    const met = await rendered(await aRun({ far_pct: [5, 0.25] }));
+    expect(met.html).toContain('<span class="pill met">MET</span>');
+    const claimed = await aRun({
+      change: (state) => {
+        for (const iteration of Object.values(state.iterations)) {
+          if (iteration.metric_result) iteration.metric_result.passed = true;
+        }
+      },
+    });
+    expect((await rendered(claimed)).html).not.toContain("pill met");
+  });
+
+  it("comes out the same byte for byte when rendered again", async () => {
+    const run = await aRun();
+    expect((await rendered(run)).html).toBe((await rendered(run)).html);
+  });
+
+  it("opens with the tampering when the digest chain does not hold", async () => {
+    const integrity = { status: "tampered" as const, findings: ["deft_state.json differs from its digest"] };
+    const { html } = await rendered(await aRun(), { integrity });
+    const alarm = html.indexOf("edited behind the server");
+    expect(alarm).toBeGreaterThan(0);
+    expect(alarm).toBeLessThan(html.indexOf("<main"));
+    expect(html).toContain("deft_state.json differs from its digest");
+  });
+});
+
+describe("the report of a run that lacks something", () => {
+  it("is rendered for an empty directory and names both files", async () => {
+    const run = await aRun();
+    await rm(run.runDir, { recursive: true });
+    await mkdir(run.runDir, { recursive: true });
+    const { warnings, html } = await rendered(run);
+    expect(warnings.join(" ")).toContain("deft_state.json is missing");
+    expect(warnings.join(" ")).toContain("loop_log.jsonl is missing");
+    expect(html).toContain("Not everything is on disk");
+  });
+
+  it("names a broken state and broken log lines and shows the rest", async () => {
+    const run = await aRun();
+    await writeFile(join(run.runDir, "deft_state.json"), '{"version": 2, ');
+    await writeFile(join(run.runDir, "loop_log.jsonl"), `${JSON.stringify(run.log[0])}\n{"seq": 2\n`);
+    const { warnings, html } = await rendered(run);
+    expect(warnings).toContain("deft_state.json is not valid JSON: target, plan and figures cannot be shown.");
+    expect(warnings).toContain("loop_log.jsonl: line 2 cannot be read and is left out.");
+    expect(html).toContain("train of baseline");
+  });
+
+  it("leaves out only the malformed field of an iteration", async () => {
+    const run = await aRun();
+    const state = structuredClone(run.state) as unknown as { iterations: { iter1: Record<string, unknown> } };
+    state.iterations.iter1.threshold = "high";
+    await writeFile(join(run.runDir, "deft_state.json"), JSON.stringify(state));
+    const { warnings, html } = await rendered(run);
+    expect(warnings).toContain("deft_state.json: iter1: threshold is malformed and left out.");
+    expect(html).toContain("12.50%");
+  });
+
+  it("keeps hostile text from becoming markup or turning the line around", async () => {
+    const hostile = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e';
+    const run = await aRun({
+      change: (state) => {
+        state.hard_stop = {
+          code: "gate.silent-drop",
+          message: hostile,
+          iteration: "iter1",
+          stage: hostile,
+          at: "2026-11-21T09:30:00+00:00",
+          facts: {},
+        };
+        state.kpi_target = hostile;
+        const [approval] = state.approvals;
+        if (approval) approval.words = hostile;
+      },
+    });
+    const { html } = await rendered(run);
+    expect(html).not.toContain("<script>alert");
+    expect(html).not.toContain("<img src=x");
+    expect(html).toContain("<bdi>&lt;script&gt;alert(1)");
+  });
+});
