@@ -1,5 +1,5 @@
-import { open, readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, open, readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { errnoOf, Refusal } from "../errors.ts";
 
 /** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file` naming the errno, also for a directory. */
@@ -60,6 +60,22 @@ export async function fileFacts(
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw unreadable(path, error);
+  }
+}
+
+/**
+ * Whether files can be created in a directory or, where it does not exist yet, whether it could be created. Asks the
+ * system and writes nothing.
+ */
+export async function writableDirectory(path: string): Promise<{ ok: true } | { ok: false; errno: string }> {
+  try {
+    if ((await stat(path)).isDirectory()) await access(path, constants.W_OK | constants.X_OK);
+    else return { ok: false, errno: "ENOTDIR" };
+    return { ok: true };
+  } catch (error) {
+    const errno = errnoOf(error) ?? "unknown";
+    const parent = dirname(path);
+    return errno === "ENOENT" && parent !== path ? writableDirectory(parent) : { ok: false, errno };
   }
 }
 
