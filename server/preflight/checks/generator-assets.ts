@@ -1,0 +1,155 @@
+import { basename, join } from "node:path";
+import { Refusal } from "../../errors.ts";
+import { containedPath } from "../../fs/contained.ts";
+import { sha256OfFile } from "../../fs/hash.ts";
+import { kindOf, listNames, readText } from "../../fs/read.ts";
+import { workspacePaths } from "../../run/paths.ts";
+import { type Defect, readDefectSpec } from "../defect-spec.ts";
+import type { Check } from "../resolution.ts";
+import type { Findings, GeneratorFacts, Step, Survey } from "../survey.ts";
+
+const published = {
+  project: "nvpcb",
+  dataset: "hf://nvidia/Cosmos-AnomalyGen-PCB-Dataset",
+  checkpoint: "hf://nvidia/Cosmos-AnomalyGen-PCB-2B",
+  step: 14_000,
+};
+
+/** What the generator draws from: the project's defect list and images, and for containers its checkpoint. */
+export const generatorAssetsStep: Step = {
+  id: "generator_assets",
+  title: "Generator assets",
+  async look(survey): Promise<Findings> {
+    if (survey.platform === undefined) return {};
+    if (survey.parameters.num_sdg?.value === 0) {
+      return { checks: [{ ...head, outcome: "not_applicable", detail: "num_sdg is 0: nothing is generated" }] };
+    }
+    const root = workspacePaths(survey.workspace).anomalygen;
+    const projects = await projectsOf(root, survey);
+    const [project] = projects;
+    if (projects.length > 1) return { missing: [whichProject(projects)] };
+    return project === undefined ? absentDataset(survey) : datasetFindings(survey, root, project);
+  },
+};
+
+const head = { id: generatorAssetsStep.id, title: generatorAssetsStep.title };
+
+async function projectsOf(root: string, survey: Survey): Promise<string[]> {
+  const datasets = join(root, "datasets");
+  const { project } = survey.request;
+  if (project !== undefined) {
+    if (basename(project) !== project || project.startsWith(".")) {
+      throw new Refusal("input.invalid", "project is the name of a directory, without a path.", { project });
+    }
+    if ((await kindOf(join(datasets, project))) === "directory" || survey.platform !== "embedded") return [project];
+    const known = await listNames(datasets);
+    throw new Refusal("input.invalid", `${join(datasets, project)} is not a directory.`, { known: known.slice(0, 10) });
+  }
+  const names = (await listNames(datasets)).filter((name) => !name.startsWith("."));
+  const kinds = await Promise.all(names.map((name) => kindOf(join(datasets, name))));
+  return names.filter((_, at) => kinds[at] === "directory");
+}
+
+function whichProject(projects: readonly string[]) {
+  const choices = projects.slice(0, 10);
+  return { field: "project", ask: `Which generator project: ${choices.join(", ")}?`, choices };
+}
+
+/** Containers can fetch the published set after approval; the embedded engine fetches nothing. */
+function absentDataset(survey: Survey): Findings {
+  const place = join(workspacePaths(survey.workspace).anomalygen, "datasets", "<project>");
+  if (survey.platform === "embedded" || isAirgapped(survey)) {
+    const detail = `no generator data set under ${place}`;
+    const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
+    return { checks: [{ ...head, outcome: "halt", code: "input.unreadable-file", detail, fix }] };
+  }
+  const uris = [published.dataset, published.checkpoint];
+  const fix = `fetch ${uris.join(" and ")} as project ${published.project}`;
+  return {
+    found: { fetches: [...survey.fetches, ...uris] },
+    checks: [{ ...head, outcome: "fixable", detail: "nothing staged yet", fix }],
+  };
+}
+
+async function datasetFindings(survey: Survey, root: string, project: string): Promise<Findings> {
+  const dataset_dir = await containedPath([survey.workspace], join(root, "datasets", project), "generator data set");
+  const defect_spec = join(dataset_dir, "defect_spec.jsonl");
+  const defects = await readDefectSpec(defect_spec);
+  await refuseBrokenDataset(dataset_dir, defects);
+  const generator: GeneratorFacts = {
+    project,
+    dataset_dir,
+    defect_spec,
+    sha256: await sha256OfFile(defect_spec),
+    defect_types: defects.map((defect) => defect.defect_type),
+    supported_labels: ["PASS", ...new Set(defects.map((defect) => defect.type.toUpperCase()))],
+  };
+  const detail = `${project}: ${defects.map((defect) => defect.defect_type).join(", ")}`;
+  if (survey.platform === "embedded") return { found: { generator }, checks: [{ ...head, outcome: "ok", detail }] };
+  return withCheckpoint(survey, root, generator, detail);
+}
+
+/** The invariants that need no pixel: images to draw on, prompts where text decides, labels where the mask does. */
+async function refuseBrokenDataset(dataset: string, defects: readonly Defect[]): Promise<void> {
+  const prompts = defects.filter((defect) => !isPlaced(defect) && defect.prompt.trim() === "");
+  if (prompts.length > 0) {
+    const types = prompts.map((defect) => defect.defect_type);
+    throw new Refusal("input.invalid", "Defects placed by text need roi_prompt_defect_location.", { types });
+  }
+  for (const texture of new Set(defects.map((defect) => defect.texture))) {
+    const clean = join(dataset, texture, "clean_image");
+    if ((await listNames(clean)).length === 0) {
+      throw new Refusal("input.unreadable-file", `${clean} holds no clean image.`, { path: clean });
+    }
+  }
+  const labels = join(dataset, "semantic_segmentation_labels.json");
+  if (defects.some((defect) => defect.spatial_dependency === "cad") && (await kindOf(labels)) !== "file") {
+    throw new Refusal("input.unreadable-file", `Defects placed by cad mask need ${labels}.`, { path: labels });
+  }
+}
+
+function isPlaced(defect: Defect): boolean {
+  return defect.spatial_dependency === "free" || defect.spatial_dependency === "cad";
+}
+
+async function withCheckpoint(
+  survey: Survey,
+  root: string,
+  generator: GeneratorFacts,
+  detail: string,
+): Promise<Findings> {
+  const checkpoint_dir = join(root, "checkpoints", generator.project);
+  const step = await stagedStep(checkpoint_dir);
+  if (step !== undefined) {
+    const check: Check = { ...head, outcome: "ok", detail: `${detail}; checkpoint step ${step}` };
+    return { found: { generator: { ...generator, checkpoint_dir, step } }, checks: [check] };
+  }
+  const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
+  if (isAirgapped(survey)) {
+    return { checks: [{ ...head, outcome: "halt", code: "network.forbidden", detail: missing }] };
+  }
+  return {
+    found: {
+      generator: { ...generator, checkpoint_dir, step: published.step },
+      fetches: [...survey.fetches, published.checkpoint],
+    },
+    checks: [{ ...head, outcome: "fixable", detail: missing, fix: `fetch ${published.checkpoint}` }],
+  };
+}
+
+/** The step of a staged checkpoint: from its pointer file, else from the only published file beside the config. */
+async function stagedStep(directory: string): Promise<number | undefined> {
+  const pointer = join(directory, "checkpoints", "latest_checkpoint.txt");
+  const name = (await kindOf(pointer)) === "file" ? (await readText(pointer)).trim() : await flatCheckpoint(directory);
+  const digits = /^iter_(\d+)\.pt$/.exec(name ?? "")?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+async function flatCheckpoint(directory: string): Promise<string | undefined> {
+  const files = (await listNames(directory)).filter((name) => /^iter_\d+\.pt$/.test(name));
+  return files.length === 1 ? files[0] : undefined;
+}
+
+function isAirgapped(survey: Survey): boolean {
+  return survey.parameters.network_mode?.value === "airgap";
+}

@@ -1,0 +1,38 @@
+import type { Step } from "../survey.ts";
+import { adoptionStep } from "./adoption.ts";
+import { baseCsvSteps } from "./base-csvs.ts";
+import { credentialsStep } from "./credentials.ts";
+import { embeddedOnlyStep } from "./embedded-only.ts";
+import { generatorAssetsStep } from "./generator-assets.ts";
+import { imagesStep } from "./images.ts";
+import { imagesRootStep } from "./images-root.ts";
+import { miningPoolStep } from "./mining-pool.ts";
+import { networkModeStep } from "./network-mode.ts";
+import { pathRuleStep } from "./path-rule.ts";
+import { platformStep } from "./platform.ts";
+import { requiredStep } from "./required.ts";
+import { settingsStep } from "./settings.ts";
+import { specStep } from "./spec.ts";
+import { unfinishedRunsStep } from "./unfinished-runs.ts";
+
+/**
+ * The preflight in its published order (tao-stages 6.1). A step sees what the ones before it found; steps that only
+ * containers need are listed by the platform that has them.
+ */
+export const steps: readonly Step[] = [
+  platformStep,
+  networkModeStep,
+  specStep,
+  settingsStep,
+  unfinishedRunsStep,
+  imagesRootStep,
+  ...baseCsvSteps,
+  imagesStep,
+  miningPoolStep,
+  generatorAssetsStep,
+  adoptionStep,
+  credentialsStep,
+  pathRuleStep,
+  embeddedOnlyStep,
+  requiredStep,
+];

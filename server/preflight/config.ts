@@ -1,0 +1,76 @@
+import { recallTargetPct } from "../kpi/metric-contract.ts";
+import { workspacePaths } from "../run/paths.ts";
+import type { MetricContract, RunConfig } from "../run/state.ts";
+import type { CsvFacts, Parameters, Survey } from "./survey.ts";
+
+/** A survey whose ground is complete: every input was found and nothing halted. */
+export type Ready = Survey & {
+  readonly spec: NonNullable<Survey["spec"]>;
+  readonly platform: NonNullable<Survey["platform"]>;
+  readonly executor: NonNullable<Survey["executor"]>;
+  readonly contract: MetricContract;
+  readonly images_dir: string;
+  readonly csvs: Readonly<Record<"training_csv" | "validation_csv" | "kpi_csv", CsvFacts>>;
+};
+
+/**
+ * The `config` block of a new run's state: published field names (tao-stages 5.1, 5.2), absolute paths, our own
+ * additions beside them. The run-bound `resolved_mining_pool_csv` is added when the run is created.
+ */
+export function buildConfig(survey: Ready): RunConfig {
+  const { parameters, csvs, pool, executor } = survey;
+  const limit = parameters.stage_time_limit_sec?.value;
+  return {
+    specs_file: survey.spec.path,
+    training_csv: csvs.training_csv.path,
+    validation_csv: csvs.validation_csv.path,
+    kpi_test_csv: csvs.kpi_csv.path,
+    images_dir: survey.images_dir,
+    backbone_weight_dir: workspacePaths(survey.workspace).backboneDir,
+    ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: pool.images_root }),
+    train_container: executor.engine,
+    num_gpus: numberOf(parameters, "num_gpus"),
+    batch_size: numberOf(parameters, "batch_size"),
+    num_epochs: numberOf(parameters, "num_epochs"),
+    workspace: survey.workspace,
+    platform: survey.platform,
+    engine: executor.engine,
+    seed: numberOf(parameters, "seed"),
+    ...(typeof limit === "number" ? { stage_time_limit_sec: limit } : {}),
+    synthetic_only: parameters.synthetic_only?.value === true,
+    anomalygen: anomalygenConfig(survey),
+    mining_filter: {
+      sub_skill: "tao-mine-aoi-images",
+      top_k_per_target: numberOf(parameters, "top_k"),
+      metric: "cosine",
+      min_similarity: numberOf(parameters, "min_similarity"),
+      history_aware: true,
+    },
+    rca: {
+      top_k_per_label: numberOf(parameters, "top_k_per_label"),
+      min_recall: recallTargetPct(survey.contract) / 100,
+    },
+  };
+}
+
+function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
+  const { generator, executor, parameters } = survey;
+  return {
+    sub_skill: "paidf-anomalygen",
+    mode: "inference_only",
+    project: generator?.project ?? "",
+    defect_spec: generator?.defect_spec ?? "",
+    checkpoint_dir: generator?.checkpoint_dir ?? "",
+    dataset_dir_source: generator?.dataset_dir ?? "",
+    step: generator?.step ?? 0,
+    num_SDG: numberOf(parameters, "num_sdg"),
+    container: executor.engine,
+    supported_labels: [...(generator?.supported_labels ?? [])],
+  };
+}
+
+function numberOf(parameters: Parameters, name: string): number {
+  const value = parameters[name]?.value;
+  if (typeof value !== "number") throw new TypeError(`parameter ${name} is not resolved`);
+  return value;
+}

@@ -1,0 +1,73 @@
+import type { Platform } from "../run/labels.ts";
+
+/** What the time of an iteration depends on. Rows are data rows; epochs and images are counts. */
+export type Workload = {
+  readonly training_rows: number;
+  readonly validation_rows: number;
+  readonly kpi_rows: number;
+  readonly pool_rows: number;
+  readonly num_epochs: number;
+  readonly num_sdg: number;
+};
+
+export type Estimate = {
+  readonly baseline_minutes: number;
+  readonly iteration_minutes: number;
+  /** What the figure rests on, for the summary. */
+  readonly basis: string;
+};
+
+/**
+ * Minutes for the baseline and for one iteration, to plan with and not to promise.
+ *
+ * Docker: the published stage times (RTX 6000 Ada 48 GB, about 200 training rows and 10 epochs; tao-stages 6.8), of
+ * which training grows with rows times epochs. Embedded: milliseconds a row and an epoch on two laptop cores.
+ */
+export function estimateRuntime(platform: Platform, work: Workload): Estimate {
+  return platform === "docker" ? dockerEstimate(work) : embeddedEstimate(work);
+}
+
+/** How many iterations a time limit leaves room for after the baseline; at least one, at most 99. */
+export function iterationsWithin(limitMinutes: number, estimate: Estimate): number {
+  const room = (limitMinutes - estimate.baseline_minutes) / estimate.iteration_minutes;
+  return Math.min(99, Math.max(1, Math.floor(room)));
+}
+
+/** Minutes of the whole run: the baseline and every iteration. */
+export function totalMinutes(estimate: Estimate, iterations: number): number {
+  return estimate.baseline_minutes + iterations * estimate.iteration_minutes;
+}
+
+/** `45 s`, `33 min` or `6.5 h`. */
+export function minutesText(minutes: number): string {
+  if (minutes < 1) return `${Math.max(1, Math.round(minutes * 60))} s`;
+  if (minutes < 120) return `${Math.round(minutes * 10) / 10} min`;
+  return `${Math.round(minutes / 6) / 10} h`;
+}
+
+const publishedTraining = { minutes: 11, rowEpochs: 200 * 10 };
+const publishedOther = { evaluateAndRca: 4, routingToMerge: 18 };
+
+function dockerEstimate(work: Workload): Estimate {
+  const rowEpochs = work.training_rows * work.num_epochs;
+  const training = publishedTraining.minutes * Math.max(1, rowEpochs / publishedTraining.rowEpochs);
+  const baseline_minutes = training + publishedOther.evaluateAndRca;
+  return {
+    baseline_minutes,
+    iteration_minutes: baseline_minutes + publishedOther.routingToMerge,
+    basis: "published stage times on an RTX 6000 Ada 48 GB, training scaled by rows and epochs; downloads come on top",
+  };
+}
+
+const embeddedMs = { start: 500, pair: 3, poolRow: 2, rowEpoch: 0.05, generated: 20 };
+
+function embeddedEstimate(work: Workload): Estimate {
+  const pairs = work.training_rows + work.validation_rows + work.kpi_rows;
+  const learn = embeddedMs.start + embeddedMs.pair * pairs + embeddedMs.rowEpoch * work.training_rows * work.num_epochs;
+  const grow = embeddedMs.start + embeddedMs.poolRow * work.pool_rows + embeddedMs.generated * work.num_sdg;
+  return {
+    baseline_minutes: learn / 60_000,
+    iteration_minutes: (learn + grow) / 60_000,
+    basis: "rows and images on two cores of the embedded engine",
+  };
+}

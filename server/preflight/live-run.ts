@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { Refusal } from "../errors.ts";
+import { readJson, readTail } from "../fs/read.ts";
+import { runPaths } from "../run/paths.ts";
+import { logEntrySchema, type Plan, runStateSchema } from "../run/state.ts";
+import type { PlanRequest } from "./request.ts";
+import type { LiveRun } from "./resolution.ts";
+import type { FoundRun, LastEvent } from "./unfinished.ts";
+
+/** What a person may change while a run is under way; everything else is fixed with the run. */
+export const changeable = [
+  "max_iterations",
+  "num_epochs",
+  "num_sdg",
+  "min_similarity",
+  "stage_time_limit_sec",
+] as const;
+
+/** Arguments of a request that pick or size a run rather than describe its plan. */
+const notPlanned = new Set(["workspace", "run", "resume", "time_limit_minutes", "adopt_run", "baseline_ckpt"]);
+
+/** The run that a request names with `run` or `resume`, or undefined for a fresh one. */
+export function liveRunName(request: PlanRequest): string | undefined {
+  if (request.run !== undefined) return request.run;
+  return request.resume === "fresh" ? undefined : request.resume;
+}
+
+/**
+ * The named unfinished run with its plan and its last five entries.
+ *
+ * @throws Refusal `input.no-run` with the candidates; `state.foreign-version` for another program's run;
+ * `state.finished`; `state.corrupt`.
+ */
+export async function openLiveRun(name: string, runs: readonly FoundRun[]): Promise<LiveRun & { iteration: number }> {
+  const found = runs.find((run) => run.run_id === name || run.run_dir === name.replace(/\/+$/, ""));
+  if (found === undefined) {
+    throw new Refusal("input.no-run", "No run of this workspace has that name.", {
+      run: name.slice(0, 160),
+      candidates: runs.filter((run) => run.unfinished).map((run) => run.run_id),
+    });
+  }
+  refuseUnusable(found);
+  const state = runStateSchema.safeParse(await readJson(runPaths(found.run_dir).state));
+  if (!state.success) {
+    throw new Refusal("state.corrupt", `${found.run_id} has a state that does not parse.`, {
+      path: runPaths(found.run_dir).state,
+      problem: state.error.issues[0]?.path.join("."),
+    });
+  }
+  const { plan, current_iteration: iteration } = state.data;
+  const { run_dir, run_id } = found;
+  return { run_dir, run_id, plan, iteration, last_entries: await lastEntries(run_dir, 5) };
+}
+
+function refuseUnusable(run: FoundRun): void {
+  const { run_id, kind, note } = run;
+  if (kind === "unreadable") throw new Refusal("state.corrupt", `${run_id}: ${note ?? "unreadable"}`, { run_id });
+  if (kind !== "ours") throw new Refusal("state.foreign-version", `${run_id}: ${note ?? kind}`, { run_id, kind });
+  if (!run.unfinished) throw new Refusal("state.finished", `${run_id} is finished.`, { run_id, status: run.status });
+}
+
+async function lastEntries(runDir: string, count: number): Promise<LastEvent[]> {
+  const entries: LastEvent[] = [];
+  for (const line of (await readTail(runPaths(runDir).log, 65_536)).split("\n")) {
+    const entry = logEntrySchema.safeParse(parsed(line));
+    if (!entry.success) continue;
+    const { seq, ts, iter, stage, status, summary } = entry.data;
+    entries.push({ seq, ts, iter, stage, status, summary });
+  }
+  return entries.slice(-count);
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The request for a live run: everything its plan fixed, with the changes on top.
+ *
+ * @throws Refusal `approval.unchangeable` for a change to the contract, the inputs or the architecture;
+ * `input.invalid` when max_iterations would fall below the iteration under way.
+ */
+export function requestOfLiveRun(live: LiveRun & { iteration: number }, changes: PlanRequest): PlanRequest {
+  const planned = plannedRequest(live.plan);
+  for (const [field, value] of Object.entries(changes)) {
+    if (value === undefined || notPlanned.has(field) || isChangeable(field)) continue;
+    if (sameInput(live.plan, field, value, planned[field as keyof PlanRequest])) continue;
+    throw new Refusal("approval.unchangeable", `${field} is fixed for ${live.run_id}.`, {
+      field,
+      planned: planned[field as keyof PlanRequest] ?? null,
+      changeable,
+    });
+  }
+  if (changes.max_iterations !== undefined && changes.max_iterations < live.iteration) {
+    throw new Refusal("input.invalid", `Iteration ${live.iteration} has begun; max_iterations cannot be below it.`, {
+      max_iterations: changes.max_iterations,
+      current_iteration: live.iteration,
+    });
+  }
+  const changed = Object.entries(changes).filter(([field, value]) => value !== undefined && isChangeable(field));
+  return { ...planned, ...Object.fromEntries(changed), workspace: live.plan.workspace, run: live.run_id };
+}
+
+function isChangeable(field: string): boolean {
+  return (changeable as readonly string[]).includes(field);
+}
+
+/** An input named again, as an absolute path or relative to the workspace, is no change. */
+function sameInput(plan: Plan, _field: string, value: unknown, planned: unknown): boolean {
+  return value === planned || (typeof value === "string" && join(plan.workspace, value) === planned);
+}
+
+/** A plan as the request that gives it again. Defaults are left out, so that they keep their source. */
+function plannedRequest(plan: Plan): PlanRequest {
+  const request: Record<string, unknown> = { platform: plan.platform };
+  for (const [name, { value, source }] of Object.entries(plan.parameters)) {
+    if (source === "user" && value !== null && name !== "network_mode") request[name] = value;
+  }
+  for (const name of ["spec", "training_csv", "validation_csv", "kpi_csv"]) {
+    const path = plan.inputs[name]?.path;
+    if (typeof path === "string") request[name] = path;
+  }
+  return { ...request, ...adoptionOf(plan) } as PlanRequest;
+}
+
+function adoptionOf(plan: Plan): Partial<PlanRequest> {
+  const adopts = plan.adopts;
+  if (typeof adopts?.run_dir === "string") return { adopt_run: adopts.run_dir };
+  if (typeof adopts?.checkpoint === "string") return { baseline_ckpt: adopts.checkpoint };
+  return {};
+}

@@ -1,0 +1,69 @@
+import type { TrainSpec } from "../data/spec.ts";
+import { describeContract, recallTargetPct } from "../kpi/metric-contract.ts";
+import type { Platform } from "../run/labels.ts";
+import type { MetricContract } from "../run/state.ts";
+import type { PlanRequest } from "./request.ts";
+import { valueAt } from "./spec-rules.ts";
+import type { Parameter, Parameters } from "./survey.ts";
+
+type Ground = {
+  readonly request: PlanRequest;
+  readonly spec: TrainSpec | undefined;
+  readonly contract: MetricContract | undefined;
+  readonly platform: Platform | undefined;
+  readonly airgapped: boolean;
+};
+
+/** Published defaults (tao-stages 6.4); the seed is the train schema's. */
+const defaults = {
+  num_epochs: 10,
+  num_sdg: 20,
+  top_k: 5,
+  min_similarity: 0.9,
+  batch_size: 16,
+  num_gpus: 1,
+  seed: 1234,
+};
+
+/**
+ * Every setting of the run with where it came from: the person, the spec, or the published default.
+ *
+ * `max_iterations` and the KPI target have no default, so they are absent until somebody gives them.
+ */
+export function resolveParameters(ground: Ground): Parameters {
+  const { request, spec, contract, platform } = ground;
+  const parameters: Record<string, Parameter> = {};
+  const put = (name: string, value: unknown, source: Parameter["source"]) => {
+    parameters[name] = { value, source };
+  };
+  if (contract !== undefined) put("kpi_target", describeContract(contract), "user");
+  if (request.max_iterations !== undefined) put("max_iterations", request.max_iterations, "user");
+  const inSpec = (key: string) => (spec === undefined ? undefined : (valueAt(spec.raw, key) ?? undefined));
+  parameters.num_epochs = choose(request.num_epochs, inSpec("train.num_epochs"), defaults.num_epochs);
+  parameters.batch_size = choose(request.batch_size, inSpec("dataset.classify.batch_size"), defaults.batch_size);
+  parameters.seed = choose(request.seed, specSeed(inSpec("train.seed")), defaults.seed);
+  const gpus = platform === "embedded" ? { value: 0, source: "default" as const } : undefined;
+  parameters.num_gpus = gpus ?? choose(request.num_gpus, inSpec("train.num_gpus"), defaults.num_gpus);
+  for (const name of ["num_sdg", "top_k", "min_similarity"] as const) {
+    parameters[name] = choose(request[name], undefined, defaults[name]);
+  }
+  parameters.synthetic_only = choose(request.synthetic_only, undefined, false);
+  parameters.stage_time_limit_sec = choose(request.stage_time_limit_sec, undefined, null);
+  put("mining_metric", "cosine", "default");
+  put("top_k_per_label", 50, "default");
+  put("min_recall", (contract === undefined ? 100 : recallTargetPct(contract)) / 100, "default");
+  if (platform === "docker") {
+    put("network_mode", ground.airgapped ? "airgap" : "network-enabled", ground.airgapped ? "user" : "default");
+  }
+  return parameters;
+}
+
+/** A negative seed means "no seed" to TAO; a run has one, so the default takes its place. */
+function specSeed(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
+}
+
+function choose(user: unknown, spec: unknown, fallback: unknown): Parameter {
+  if (user !== undefined) return { value: user, source: "user" };
+  return spec === undefined ? { value: fallback, source: "default" } : { value: spec, source: "spec" };
+}

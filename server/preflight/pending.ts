@@ -1,0 +1,83 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { Refusal } from "../errors.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { listPaths, readTextIfPresent } from "../fs/read.ts";
+import { removeIfPresent } from "../fs/remove.ts";
+import type { Deps } from "../loop/call.ts";
+import { isoSeconds } from "../run/clock.ts";
+import { planRequestSchema } from "./request.ts";
+import type { Resolution } from "./resolution.ts";
+
+const keepMs = 7 * 24 * 3600 * 1000;
+const idPattern = /^[0-9a-f]{12}$/;
+
+const pendingSchema = z.object({
+  plan_id: z.string().regex(idPattern),
+  saved_at: z.string(),
+  request: planRequestSchema,
+});
+/** A plan that waits for a human: the request to resolve again, its workspace absolute. */
+export type PendingPlan = z.infer<typeof pendingSchema>;
+
+type Place = Pick<Deps, "env" | "clock">;
+
+/** Where pending plans lie: `${XDG_STATE_HOME:-~/.local/state}/deft-mcp/plans`. */
+export function plansDir(env: Deps["env"]): string {
+  const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state");
+  return join(state, "deft-mcp", "plans");
+}
+
+/**
+ * Keeps a complete plan for seven days, readable by this user only, so that approval can resolve it again in another
+ * process. An incomplete resolution is not kept. Older plans are removed on the way.
+ */
+export async function savePending(resolution: Resolution, place: Place): Promise<void> {
+  if (resolution.plan === undefined) return;
+  const directory = plansDir(place.env);
+  await makeDirectory(directory, 0o700);
+  await prunePending(place);
+  const pending: PendingPlan = {
+    plan_id: resolution.plan.plan_id,
+    saved_at: isoSeconds(place.clock.now()),
+    request: resolution.request,
+  };
+  await writeAtomic(join(directory, `${pending.plan_id}.json`), `${JSON.stringify(pending, null, 2)}\n`, 0o600);
+}
+
+/**
+ * The pending plan with this id.
+ *
+ * @throws Refusal `approval.plan-unknown` when it was never planned here, is older than seven days, or is damaged.
+ */
+export async function loadPending(planId: string, place: Place): Promise<PendingPlan> {
+  const pending = idPattern.test(planId) ? await readPending(join(plansDir(place.env), `${planId}.json`)) : undefined;
+  if (pending === undefined || pending.plan_id !== planId || isStale(pending, place)) {
+    throw new Refusal("approval.plan-unknown", "No pending plan has this id.", { plan_id: planId.slice(0, 40) });
+  }
+  return pending;
+}
+
+/** Removes pending plans that are older than seven days or unreadable. */
+export async function prunePending(place: Place): Promise<void> {
+  for (const path of await listPaths(plansDir(place.env), /^[0-9a-f]{12}\.json$/)) {
+    const pending = await readPending(path);
+    if (pending === undefined || isStale(pending, place)) await removeIfPresent(path);
+  }
+}
+
+function isStale(pending: PendingPlan, place: Place): boolean {
+  const age = place.clock.now().getTime() - Date.parse(pending.saved_at);
+  return !(age < keepMs);
+}
+
+async function readPending(path: string): Promise<PendingPlan | undefined> {
+  const text = await readTextIfPresent(path);
+  if (text === undefined) return undefined;
+  try {
+    return pendingSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { platforms } from "../run/labels.ts";
+
+/** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
+const text = () => z.string().refine((value) => value.trim() !== "", "must not be empty");
+const whole = (least: number, most = 9999) => z.number().int().min(least).max(most);
+
+/**
+ * What a person may say about a run. Everything is optional: what is required and missing comes back as one question.
+ *
+ * Input paths may be relative to the workspace. `run` names a live run: alone it resumes, with changes it revises.
+ */
+export const planRequestSchema = z.strictObject({
+  workspace: text().optional(),
+  max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
+  kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
+  platform: z.enum(platforms).optional(),
+  num_epochs: whole(1).optional(),
+  num_sdg: whole(0).optional().describe("images to generate per iteration"),
+  top_k: whole(1).optional(),
+  min_similarity: z.number().min(-1).max(1).optional(),
+  seed: whole(0, 2_147_483_647).optional(),
+  batch_size: whole(2).optional(),
+  num_gpus: whole(1, 64).optional(),
+  synthetic_only: z.boolean().optional(),
+  time_limit_minutes: z.number().positive().optional(),
+  stage_time_limit_sec: whole(1, 2_000_000).optional(),
+  project: text().optional(),
+  spec: text().optional(),
+  training_csv: text().optional(),
+  validation_csv: text().optional(),
+  kpi_csv: text().optional(),
+  adopt_run: text().optional().describe("vendor run to take over"),
+  baseline_ckpt: text().optional(),
+  resume: text().optional().describe("fresh, or an unfinished run"),
+  run: text().optional().describe("live run to revise"),
+});
+export type PlanRequest = z.infer<typeof planRequestSchema>;

@@ -1,0 +1,57 @@
+import type { RefusalCode } from "../errors.ts";
+import type { MetricContract, Plan, RunConfig } from "../run/state.ts";
+import type { Estimate } from "./estimate.ts";
+import type { PlanRequest } from "./request.ts";
+import type { FoundRun, LastEvent } from "./unfinished.ts";
+import type { WorkspaceSource } from "./workspace.ts";
+
+/**
+ * One finding. `fixable` is put right by the server after approval, by the fix it names, and blocks nothing;
+ * `halt` needs the human first, and there is no plan while one is open.
+ */
+export type Check = {
+  id: string;
+  title: string;
+  outcome: "ok" | "fixable" | "halt" | "not_applicable";
+  detail: string;
+  fix?: string;
+  code?: RefusalCode;
+  facts?: Readonly<Record<string, unknown>>;
+};
+
+/** One thing that only the human can say; `field` is the argument of `preflight` that answers it. */
+export type Missing = { field: string; ask: string; choices?: readonly string[] };
+
+/** Everything that is missing, in one question. */
+export type Question = { text: string; missing: readonly Missing[] };
+
+/** What a live run keeps when it is resumed or revised. */
+export type LiveRun = {
+  run_dir: string;
+  run_id: string;
+  /** The plan that the run has now. */
+  plan: Plan;
+  last_entries: readonly LastEvent[];
+};
+
+/** What is known about the inputs and settings of a run before it exists. */
+export type Resolution = {
+  workspace: string;
+  workspace_source: WorkspaceSource;
+  /** The request as it can be resolved again in another process: its workspace is absolute. */
+  request: PlanRequest;
+  checks: readonly Check[];
+  warnings: readonly string[];
+  /** Undefined while something required is missing or a check is `halt`. */
+  plan?: Plan;
+  config?: RunConfig;
+  metric_contract?: MetricContract;
+  estimate?: Estimate;
+  question?: Question;
+  unfinished_runs: readonly FoundRun[];
+  /** Set when the request names a live run. */
+  live?: LiveRun;
+  /** Names of the parameters that differ from the live run's plan. */
+  changed: readonly string[];
+  summary_markdown: string;
+};

@@ -1,0 +1,133 @@
+import { Refusal, refusals } from "../errors.ts";
+import { parseMetricTarget } from "../kpi/metric-contract.ts";
+import type { Deps } from "../loop/call.ts";
+import type { Plan } from "../run/state.ts";
+import { steps } from "./checks/index.ts";
+import { buildConfig, type Ready } from "./config.ts";
+import { estimateRuntime } from "./estimate.ts";
+import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
+import { type PlanContent, planId } from "./plan-id.ts";
+import { planInputs } from "./plan-inputs.ts";
+import type { PlanRequest } from "./request.ts";
+import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution.ts";
+import { renderSummary } from "./summary.ts";
+import type { Findings, Step, Survey } from "./survey.ts";
+import { findRuns } from "./unfinished.ts";
+import { workloadOf } from "./workload.ts";
+import { resolveWorkspace } from "./workspace.ts";
+
+/**
+ * Resolves a request into a plan, or into everything that stands in its way: all findings at once and one question.
+ * Reads only.
+ *
+ * @throws Refusal `input.no-workspace`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
+ * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
+ */
+export async function resolvePlan(given: PlanRequest, deps: Deps): Promise<Resolution> {
+  const { workspace, source } = await resolveWorkspace(given.workspace, deps);
+  const runs = await findRuns(workspace);
+  const name = liveRunName(given);
+  const live = name === undefined ? undefined : await openLiveRun(name, runs);
+  const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
+  const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
+  const start: Survey = { request, deps, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
+  const { survey, checks, missing, warnings } = await surveyAll(start);
+  const blocked = missing.length > 0 || checks.some((check) => check.outcome === "halt");
+  const ready = blocked ? undefined : readiness(survey);
+  const plan = ready === undefined ? undefined : buildPlan(ready, live);
+  const resolution: Omit<Resolution, "summary_markdown"> = {
+    workspace,
+    workspace_source: source,
+    request,
+    checks: [workspaceCheck(workspace, source), ...checks],
+    warnings,
+    ...(contract === undefined ? {} : { metric_contract: contract }),
+    ...(survey.platform === undefined ? {} : { estimate: estimateRuntime(survey.platform, workloadOf(survey)) }),
+    ...(ready === undefined || plan === undefined ? {} : { plan, config: buildConfig(ready) }),
+    ...(missing.length === 0 ? {} : { question: consolidate(missing) }),
+    ...(live === undefined ? {} : { live }),
+    unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
+    changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
+  };
+  return { ...resolution, summary_markdown: renderSummary(resolution) };
+}
+
+type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };
+
+async function surveyAll(start: Survey): Promise<Outcome> {
+  const outcome: Outcome = { survey: start, checks: [], missing: [], warnings: [] };
+  for (const step of steps) {
+    const findings = await lookAt(step, outcome.survey);
+    outcome.survey = { ...outcome.survey, ...findings.found };
+    outcome.checks.push(...(findings.checks ?? []));
+    outcome.missing.push(...(findings.missing ?? []));
+    outcome.warnings.push(...(findings.warnings ?? []));
+  }
+  return outcome;
+}
+
+/** A refusal of one step is its finding, so that a person sees everything that is wrong at once. */
+async function lookAt(step: Step, survey: Survey): Promise<Findings> {
+  try {
+    return await step.look(survey);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { code, message, facts } = error;
+    const check: Check = { id: step.id, title: step.title, outcome: "halt", detail: message, code, facts };
+    return { checks: [{ ...check, fix: refusals[code].remedy }] };
+  }
+}
+
+function readiness(survey: Survey): Ready | undefined {
+  const { spec, platform, executor, contract, images_dir } = survey;
+  const { training_csv, validation_csv, kpi_csv } = survey.csvs;
+  if (!spec || !platform || !executor || !contract || !images_dir) return undefined;
+  if (!training_csv || !validation_csv || !kpi_csv) return undefined;
+  const csvs = { training_csv, validation_csv, kpi_csv };
+  return { ...survey, spec, platform, executor, contract, images_dir, csvs };
+}
+
+function buildPlan(ready: Ready, live: LiveRun | undefined): Plan {
+  const content: PlanContent = {
+    platform: ready.platform,
+    workspace: ready.workspace,
+    parameters: live === undefined ? ready.parameters : keepSources(ready.parameters, live.plan),
+    inputs: planInputs(ready),
+    metric_contract: ready.contract,
+    ...(ready.adopts === undefined ? {} : { adopts: ready.adopts }),
+  };
+  if (live === undefined) return { plan_id: planId(content), ...content };
+  const unchanged = planId({ ...content, revises: revisedRun(live.plan) });
+  if (unchanged === live.plan.plan_id) return live.plan;
+  const revised = { ...content, revises: live.run_id };
+  return { plan_id: planId(revised), ...revised };
+}
+
+function revisedRun(plan: Plan): string | undefined {
+  return typeof plan.revises === "string" ? plan.revises : undefined;
+}
+
+/** A value that the live run already had keeps saying where it came from. */
+function keepSources(parameters: Plan["parameters"], before: Plan): Plan["parameters"] {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, parameter]) => {
+      const old = before.parameters[name];
+      return [name, old !== undefined && old.value === parameter.value ? old : parameter];
+    }),
+  );
+}
+
+function changedParameters(before: Plan, after: Plan): string[] {
+  return Object.keys(after.parameters).filter(
+    (name) => before.parameters[name]?.value !== after.parameters[name]?.value,
+  );
+}
+
+function workspaceCheck(workspace: string, source: string): Check {
+  return { id: "workspace", title: "Workspace", outcome: "ok", detail: `${workspace} (${source})` };
+}
+
+function consolidate(missing: readonly Missing[]): Question {
+  const text = missing.map((one, at) => `${at + 1}. ${one.ask}`).join("\n");
+  return { text, missing };
+}

@@ -1,0 +1,178 @@
+import { describeContract } from "../kpi/metric-contract.ts";
+import type { Plan } from "../run/state.ts";
+import { minutesText, totalMinutes } from "./estimate.ts";
+import { labelText } from "./label-counts.ts";
+import type { Resolution } from "./resolution.ts";
+
+/** The allow rules that let our tools run without a prompt: as a plain server and as a plugin. */
+export const allowRules = ["mcp__deft__*", "mcp__plugin_deft_deft__*"] as const;
+
+type Row = readonly [string, string, string?];
+type Unsummed = Omit<Resolution, "summary_markdown">;
+
+/**
+ * The Markdown that a human reads and approves: every setting with its source, the data with its counts, what the
+ * stop condition does not promise, what is still wrong, and how to let it run unattended.
+ */
+export function renderSummary(resolution: Unsummed): string {
+  const { plan } = resolution;
+  const title = plan === undefined ? "# DEFT AOI plan (not complete)" : `# DEFT AOI plan ${plan.plan_id}`;
+  const parts = [
+    title,
+    ...(resolution.live === undefined ? [] : [liveText(resolution)]),
+    ...findings(resolution),
+    ...(plan === undefined ? [] : planSections(resolution, plan)),
+    ...(resolution.question === undefined ? [] : [`## Missing\n\n${resolution.question.text}`]),
+    ...(plan === undefined ? [] : [ending(plan)]),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+function planSections(resolution: Unsummed, plan: Plan): string[] {
+  return [
+    `## Run\n\n${table(["Setting", "Value", "Source"], runRows(resolution, plan))}`,
+    `## Data\n\n${table(["Input", "Content", "Path"], dataRows(plan))}`,
+    `## Augmentation\n\n${table(["Part", "Content", "Path"], augmentationRows(plan))}`,
+    ...(plan.adopts === undefined ? [] : [`## Adopted\n\n${adoptedText(plan)}`]),
+  ];
+}
+
+const settingNames: readonly (readonly [string, string])[] = [
+  ["kpi_target", "KPI target"],
+  ["max_iterations", "Max iterations"],
+  ["num_epochs", "Training epochs"],
+  ["batch_size", "Batch size"],
+  ["num_sdg", "Images to generate per iteration (num_SDG)"],
+  ["top_k", "Mining top-k per target"],
+  ["min_similarity", "Mining cut-off (cosine)"],
+  ["top_k_per_label", "Weak samples per label"],
+  ["seed", "Seed"],
+  ["num_gpus", "GPUs"],
+  ["network_mode", "Network mode"],
+  ["synthetic_only", "Synthetic-only"],
+  ["stage_time_limit_sec", "Time limit per stage (s)"],
+];
+
+function runRows(resolution: Unsummed, plan: Plan): Row[] {
+  const settings = settingNames.flatMap(([name, title]): Row[] => {
+    const parameter = plan.parameters[name];
+    if (parameter === undefined) return [];
+    const mark = resolution.changed.includes(name) ? " **(changed)**" : "";
+    return [[`${title}${mark}`, parameter.value === null ? "none" : cell(String(parameter.value)), parameter.source]];
+  });
+  return [
+    ["Platform", cell(`${plan.platform} (${resolution.config?.engine ?? "unknown engine"})`), "user"],
+    ...settings,
+    ["AutoML", "off (this workflow only)", ""],
+    ["Stop condition", stopText(plan), ""],
+    ["Estimated runtime", estimateText(resolution, plan), ""],
+  ];
+}
+
+function stopText(plan: Plan): string {
+  const goal = cell(describeContract(plan.metric_contract));
+  return `${goal} is met, or iteration ${plan.parameters.max_iterations?.value} is done, or a gate stops the run. The target is not guaranteed, and FAR may get worse from one iteration to the next; the best one is kept.`;
+}
+
+function estimateText({ estimate }: Unsummed, plan: Plan): string {
+  const iterations = plan.parameters.max_iterations?.value;
+  if (estimate === undefined || typeof iterations !== "number") return "unknown";
+  const { baseline_minutes, iteration_minutes, basis } = estimate;
+  const total = minutesText(totalMinutes(estimate, iterations));
+  return `~${total}: baseline ~${minutesText(baseline_minutes)} + ${iterations} x ~${minutesText(iteration_minutes)} (${basis})`;
+}
+
+function dataRows(plan: Plan): Row[] {
+  const csvs = (["training_csv", "validation_csv", "kpi_csv"] as const).map((name): Row => {
+    const input = plan.inputs[name];
+    return [name, countsText(input), pathText(input)];
+  });
+  return [
+    ["spec", "train spec", pathText(plan.inputs.spec)],
+    ...csvs,
+    ["images", `${plan.inputs.images?.files} files of ${plan.inputs.images?.rows} rows`, pathText(plan.inputs.images)],
+  ];
+}
+
+function augmentationRows(plan: Plan): Row[] {
+  const { mining_pool: pool, generator } = plan.inputs;
+  const types = generator?.defect_types;
+  return [
+    ["Mining pool", pool?.path === undefined ? "none (synthetic-only)" : countsText(pool), pathText(pool)],
+    [
+      "Generator",
+      Array.isArray(types) ? cell(`${generator?.project}: ${types.join(", ")}`) : intentText(generator),
+      pathText(generator),
+    ],
+  ];
+}
+
+function intentText(input: Plan["inputs"][string] | undefined): string {
+  const intent = input?.fetch;
+  return Array.isArray(intent) ? `to be fetched after approval: ${intent.join(", ")}` : "none (num_sdg is 0)";
+}
+
+function countsText(input: Plan["inputs"][string] | undefined): string {
+  const labels = (input?.labels ?? {}) as Record<string, number>;
+  return cell(`${input?.rows} rows: ${labelText(labels)}`);
+}
+
+function pathText(input: Plan["inputs"][string] | undefined): string {
+  return typeof input?.path === "string" ? `\`${cell(input.path)}\`` : "";
+}
+
+function adoptedText(plan: Plan): string {
+  const { kind, run_dir, checkpoint, stages } = plan.adopts ?? {};
+  const what = typeof run_dir === "string" ? run_dir : String(checkpoint);
+  const listed =
+    stages === undefined
+      ? ""
+      : ` (${Object.entries(Object(stages))
+          .map(([label, stage]) => `${label} up to ${stage}`)
+          .join(", ")})`;
+  return `Taken over from another program, not produced under this server's eyes: ${String(kind)} \`${cell(what)}\`${cell(listed)}.`;
+}
+
+function liveText({ live, changed, plan }: Unsummed): string {
+  if (live === undefined) return "";
+  const same = plan !== undefined && plan.plan_id === live.plan.plan_id;
+  const verdict = same
+    ? "The plan is unchanged, so its approval holds."
+    : `The plan changes (${changed.join(", ") || "inputs"}) and needs a new approval.`;
+  const entries = live.last_entries.map(
+    (entry) => `- ${entry.seq} ${entry.iter} ${entry.stage} ${entry.status}: ${cell(entry.summary)}`,
+  );
+  return [`## Live run ${live.run_id}`, verdict, ...(entries.length === 0 ? [] : [entries.join("\n")])].join("\n\n");
+}
+
+function findings({ checks, warnings }: Unsummed): string[] {
+  const halts = checks.filter((check) => check.outcome === "halt");
+  const fixes = checks.filter((check) => check.outcome === "fixable");
+  const line = (check: Resolution["checks"][number]) =>
+    `- **${check.title}**: ${cell(check.detail)}${check.fix === undefined ? "" : ` -> ${cell(check.fix)}`}`;
+  return [
+    ...(halts.length === 0 ? [] : [`## Stops the plan\n\n${halts.map(line).join("\n")}`]),
+    ...(fixes.length === 0 ? [] : [`## Done first, after approval\n\n${fixes.map(line).join("\n")}`]),
+    ...(warnings.length === 0 ? [] : [`## Warnings\n\n${warnings.map((text) => `- ${cell(text)}`).join("\n")}`]),
+  ];
+}
+
+function ending(plan: Plan): string {
+  return `## Approval
+
+Approve plan \`${plan.plan_id}\` once; then the loop runs without further questions. To let it run unattended, switch the client to auto-accept mode, or allow our tools: \`"permissions": {"allow": ["${allowRules[0]}"]}\` (as a plugin: \`"${allowRules[1]}"\`). At a terminal: \`deft-mcp approve ${plan.plan_id}\`.`;
+}
+
+function table(header: readonly string[], rows: readonly Row[]): string {
+  const lines = rows.map((row) => `| ${header.map((_, at) => row[at] ?? "").join(" | ")} |`);
+  return [`| ${header.join(" | ")} |`, `|${header.map(() => "---|").join("")}`, ...lines].join("\n");
+}
+
+/** Text from data inside Markdown: one line, no table cell or HTML of its own, cut to a bearable length. */
+function cell(text: string): string {
+  const flat = text
+    .replaceAll(/[\r\n\t\0]+/g, " ")
+    .replaceAll(/[|`]/g, (sign) => `\\${sign}`)
+    .replaceAll(/<(?=[a-z/!?])/gi, "&lt;");
+  return flat.length <= 400 ? flat : `${flat.slice(0, 399)}…`;
+}

@@ -1,0 +1,74 @@
+import type { ChangeNetTable } from "../data/changenet.ts";
+import type { TrainSpec } from "../data/spec.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Deps } from "../loop/call.ts";
+import type { Platform } from "../run/labels.ts";
+import type { MetricContract, Plan } from "../run/state.ts";
+import type { PlanRequest } from "./request.ts";
+import type { Check, Missing } from "./resolution.ts";
+import type { FoundRun } from "./unfinished.ts";
+
+export const csvRoles = ["training_csv", "validation_csv", "kpi_csv"] as const;
+export type CsvRole = (typeof csvRoles)[number];
+
+/** A CSV that parsed: what it holds and its digest. */
+export type CsvFacts = {
+  readonly path: string;
+  readonly sha256: string;
+  readonly table: ChangeNetTable;
+  /** Rows by label, `PASS` first, then by count. */
+  readonly labels: Readonly<Record<string, number>>;
+};
+
+export type Parameter = Plan["parameters"][string];
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+/** The train spec with the digest of its file. */
+export type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
+
+export type PoolFacts = CsvFacts & { readonly images_root: string };
+
+export type GeneratorFacts = {
+  readonly project: string;
+  readonly dataset_dir: string;
+  readonly defect_spec: string;
+  readonly sha256: string;
+  /** `<TEXTURE>+<TYPE>` as written. */
+  readonly defect_types: readonly string[];
+  readonly supported_labels: readonly string[];
+  /** Absent on the embedded engine, and while the checkpoint is still to be fetched. */
+  readonly checkpoint_dir?: string;
+  readonly step?: number;
+};
+
+/** What the checks know so far; each adds to it and later ones build on it. */
+export type Survey = {
+  readonly request: PlanRequest;
+  readonly deps: Deps;
+  readonly workspace: string;
+  readonly contract?: MetricContract | undefined;
+  readonly base?: Plan | undefined;
+  readonly platform?: Platform | undefined;
+  readonly executor?: Executor | undefined;
+  readonly spec?: SpecFacts | undefined;
+  readonly parameters: Parameters;
+  readonly images_dir?: string | undefined;
+  readonly csvs: Readonly<Partial<Record<CsvRole, CsvFacts>>>;
+  readonly image_files?: number | undefined;
+  readonly pool?: PoolFacts | undefined;
+  readonly generator?: GeneratorFacts | undefined;
+  /** Assets that a fix will fetch after approval, by URI. */
+  readonly fetches: readonly string[];
+  readonly adopts?: Readonly<Record<string, unknown>> | undefined;
+  readonly runs: readonly FoundRun[];
+};
+
+/** What one step of the preflight hands on. A step whose ground is missing reports nothing at all. */
+export type Findings = {
+  readonly checks?: readonly Check[];
+  readonly found?: Partial<Survey>;
+  readonly missing?: readonly Missing[];
+  readonly warnings?: readonly string[];
+};
+
+export type Step = { readonly id: string; readonly title: string; look(survey: Survey): Promise<Findings> };

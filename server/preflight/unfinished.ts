@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { errnoOf, Refusal } from "../errors.ts";
+import { listNames, readJson, readTail } from "../fs/read.ts";
+import { runPaths, workspacePaths } from "../run/paths.ts";
+
+/** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
+export type RunKind = "ours" | "vendor_v2" | "vendor_v4" | "unreadable";
+
+export type LastEvent = { seq: number; ts: string; iter: string; stage: string; status: string; summary: string };
+
+/** One run directory as it stands on disk, for lists and for choosing a run. */
+export type FoundRun = {
+  run_dir: string;
+  run_id: string;
+  kind: RunKind;
+  status: string;
+  /** Neither complete nor closed by `finish_loop`; a hard-stopped run still waits for a human, so it counts. */
+  unfinished: boolean;
+  started_at?: string;
+  current_iteration?: number;
+  max_iterations?: number;
+  last_event?: LastEvent;
+  hard_stop?: string;
+  note?: string;
+};
+
+const lastEventSchema = z.object({
+  seq: z.number(),
+  ts: z.string(),
+  iter: z.string(),
+  stage: z.string(),
+  status: z.string(),
+  summary: z.string(),
+});
+
+/** The few keys that both published versions and ours share; everything else of the state is left alone here. */
+const outlineSchema = z.looseObject({
+  version: z.number(),
+  status: z.string().optional(),
+  started_at: z.string().optional(),
+  current_iteration: z.number().optional(),
+  max_iterations: z.number().optional(),
+  completed_at: z.string().optional(),
+  plan: z.looseObject({ plan_id: z.string() }).optional(),
+  hard_stop: z.looseObject({ code: z.string() }).optional(),
+  events: z.array(z.unknown()).optional(),
+});
+type Outline = z.infer<typeof outlineSchema>;
+
+const tailBytes = 65_536;
+
+/** Every `results/run_*` of a workspace that holds a state file, oldest first. Reads only; locks nothing. */
+export async function findRuns(workspace: string): Promise<FoundRun[]> {
+  const results = workspacePaths(workspace).results;
+  const names = (await listNames(results)).filter((name) => name.startsWith("run_"));
+  const runs = await Promise.all(names.map((name) => describeRun(join(results, name), name)));
+  return runs.filter((run) => run !== undefined);
+}
+
+async function describeRun(runDir: string, runId: string): Promise<FoundRun | undefined> {
+  const base = { run_dir: runDir, run_id: runId };
+  try {
+    const outline = outlineSchema.safeParse(await readJson(runPaths(runDir).state));
+    if (!outline.success) return { ...base, ...unreadable("deft_state.json lacks the keys of a run state.") };
+    return { ...base, ...(await standing(runDir, outline.data)) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const errno = error.facts.errno ?? errnoOf(error.cause);
+    return errno === "ENOENT" || errno === "ENOTDIR" ? undefined : { ...base, ...unreadable(error.message) };
+  }
+}
+
+function unreadable(note: string): Omit<FoundRun, "run_dir" | "run_id"> {
+  return { kind: "unreadable", status: "unknown", unfinished: false, note };
+}
+
+async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, "run_dir" | "run_id">> {
+  const kind = kindOfRun(state);
+  const status = state.status ?? (state.completed_at === undefined ? "in_progress" : "complete");
+  const last = kind === "vendor_v4" ? parseEvent(state.events?.at(-1)) : await lastLogged(runDir);
+  return {
+    kind,
+    status,
+    unfinished: kind === "ours" && status !== "complete" && state.completed_at === undefined,
+    ...(state.started_at === undefined ? {} : { started_at: state.started_at }),
+    ...(state.current_iteration === undefined ? {} : { current_iteration: state.current_iteration }),
+    ...(state.max_iterations === undefined ? {} : { max_iterations: state.max_iterations }),
+    ...(last === undefined ? {} : { last_event: last }),
+    ...(state.hard_stop === undefined ? {} : { hard_stop: state.hard_stop.code }),
+    ...noteOn(kind, state.version),
+  };
+}
+
+function kindOfRun(state: Outline): RunKind {
+  if (state.version === 4) return "vendor_v4";
+  if (state.version !== 2) return "unreadable";
+  return state.plan === undefined ? "vendor_v2" : "ours";
+}
+
+function noteOn(kind: RunKind, version: number): { note?: string } {
+  if (kind === "vendor_v4") return { note: "State version 4: shown read-only; start a new run from its checkpoint." };
+  if (kind === "vendor_v2") return { note: "Written by another program: `adopt_run` takes it over by approval." };
+  if (kind === "unreadable") return { note: `State version ${version} is not known here.` };
+  return {};
+}
+
+/** The last whole line of the log; a torn tail is skipped, the journal deals with it when the run is opened. */
+async function lastLogged(runDir: string): Promise<LastEvent | undefined> {
+  const lines = (await readTail(runPaths(runDir).log, tailBytes)).split("\n").reverse();
+  for (const line of lines) {
+    const event = parseLine(line);
+    if (event !== undefined) return event;
+  }
+  return undefined;
+}
+
+function parseLine(line: string): LastEvent | undefined {
+  try {
+    return parseEvent(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseEvent(value: unknown): LastEvent | undefined {
+  const event = lastEventSchema.safeParse(value);
+  return event.success ? event.data : undefined;
+}

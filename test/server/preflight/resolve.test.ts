@@ -1,0 +1,125 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import type { PlanRequest } from "../../../server/preflight/request.ts";
+import { resolvePlan } from "../../../server/preflight/resolve.ts";
+import { runConfigSchema } from "../../../server/run/state.ts";
+import { temporaryFolders } from "../../support/folder.ts";
+import { refusalOf } from "../../support/refusal.ts";
+import { boardsIn, depsIn, generatorIn, kpiTarget, standIn } from "./support/boards.ts";
+
+const folder = temporaryFolders();
+const complete: PlanRequest = { kpi_target: kpiTarget, max_iterations: 2, platform: "embedded" };
+
+describe("resolving a plan", () => {
+  it("gives a plan and a config for a complete workspace", async () => {
+    const root = await boardsIn(await folder());
+    const { plan, config, checks, question } = await resolvePlan(complete, depsIn(root));
+    expect(checks.filter((check) => check.outcome === "halt")).toEqual([]);
+    expect(question).toBeUndefined();
+    expect(plan?.plan_id).toMatch(/^[0-9a-f]{12}$/);
+    expect(plan?.parameters.num_epochs).toEqual({ value: 4, source: "spec" });
+    expect(plan?.parameters.num_sdg).toEqual({ value: 20, source: "default" });
+    expect(plan?.parameters.max_iterations).toEqual({ value: 2, source: "user" });
+    expect(runConfigSchema.parse(config).anomalygen.supported_labels).toEqual(["PASS", "BRIDGE"]);
+    expect(config).toMatchObject({ images_dir: join(root, "images"), engine: "embedded stand-in 1.0", num_epochs: 4 });
+  });
+
+  it("looks at everything in the published order", async () => {
+    const root = await boardsIn(await folder());
+    const { checks } = await resolvePlan(complete, depsIn(root));
+    expect(checks.map((check) => `${check.id} ${check.outcome}`)).toMatchInlineSnapshot(`
+[
+  "workspace ok",
+  "platform ok",
+  "network_mode not_applicable",
+  "spec ok",
+  "unfinished_runs ok",
+  "images_root ok",
+  "training_csv ok",
+  "validation_csv ok",
+  "kpi_csv ok",
+  "images ok",
+  "mining_pool ok",
+  "generator_assets ok",
+  "credentials not_applicable",
+  "path_rule ok",
+  "images_local not_applicable",
+  "gpus not_applicable",
+  "backbone not_applicable",
+  "required ok",
+]
+`);
+  });
+
+  it("asks for target, iterations and platform in one question", async () => {
+    const root = await boardsIn(await folder());
+    const { plan, question } = await resolvePlan({}, depsIn(root));
+    expect(plan).toBeUndefined();
+    expect(question?.missing.map((one) => one.field)).toEqual(["platform", "kpi_target", "max_iterations"]);
+    expect(question?.missing[0]?.choices).toEqual(["embedded"]);
+    expect(question?.text.split("\n")).toHaveLength(3);
+  });
+
+  it("turns a time limit into iterations that the human has to confirm", async () => {
+    const root = await boardsIn(await folder());
+    const request = { kpi_target: kpiTarget, platform: "embedded", time_limit_minutes: 0.1 } as const;
+    const { plan, question } = await resolvePlan(request, depsIn(root));
+    expect(plan).toBeUndefined();
+    expect(question?.missing).toHaveLength(1);
+    expect(question?.missing[0]).toMatchObject({ field: "max_iterations", choices: [expect.stringMatching(/^\d+$/)] });
+  });
+
+  it("stops at a platform that is not there and says so in the question", async () => {
+    const root = await boardsIn(await folder());
+    const deps = { ...depsIn(root), executors: { docker: async () => standIn("docker", false) } };
+    const asked = await resolvePlan({}, deps);
+    expect(asked.question?.missing[0]?.ask).toContain("docker (not available: the daemon does not answer)");
+    const { plan, checks } = await resolvePlan({ ...complete, platform: "docker" }, deps);
+    expect(plan).toBeUndefined();
+    expect(checks.find((check) => check.id === "platform")).toMatchObject({
+      outcome: "halt",
+      code: "executor.unavailable",
+    });
+  });
+
+  it("asks which generator project to use when there are several", async () => {
+    const root = await boardsIn(await folder());
+    await generatorIn(root, "other");
+    const { question } = await resolvePlan(complete, depsIn(root));
+    expect(question?.missing).toEqual([
+      { field: "project", ask: "Which generator project: boards, other?", choices: ["boards", "other"] },
+    ]);
+    const { plan } = await resolvePlan({ ...complete, project: "other" }, depsIn(root));
+    expect(plan?.inputs.generator?.project).toBe("other");
+  });
+
+  it("lets a synthetic-only run do without a pool, and any other not", async () => {
+    const root = await boardsIn(await folder());
+    await rm(join(root, "augmentation/mining_pool"), { recursive: true });
+    const { checks } = await resolvePlan(complete, depsIn(root));
+    expect(checks.find((check) => check.id === "mining_pool")).toMatchObject({
+      outcome: "halt",
+      code: "gate.empty-pool",
+    });
+    const { plan, config } = await resolvePlan({ ...complete, synthetic_only: true }, depsIn(root));
+    expect(plan).toBeDefined();
+    expect(config?.mining_pool_csv).toBeUndefined();
+  });
+
+  it("refuses a target without its percent sign, with examples", async () => {
+    const root = await boardsIn(await folder());
+    const refusal = await refusalOf(() => resolvePlan({ ...complete, kpi_target: "FAR < 0.1" }, depsIn(root)));
+    expect(refusal.code).toBe("metric.unparsable-target");
+    expect(refusal.facts.examples).toBeDefined();
+  });
+
+  it("reports every broken input at once", async () => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, "train/base/training_set.csv"), "input_path,label\na,PASS\n");
+    await rm(join(root, "kpi/testing_set.csv"));
+    const { checks } = await resolvePlan(complete, depsIn(root));
+    const halts = checks.filter((check) => check.outcome === "halt").map((check) => `${check.id} ${check.code}`);
+    expect(halts).toEqual(["training_csv gate.schema", "kpi_csv input.unreadable-file"]);
+  });
+});

@@ -1,0 +1,113 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import jpeg from "jpeg-js";
+import type { Executor } from "../../../../server/executors/executor.ts";
+import type { Deps } from "../../../../server/loop/call.ts";
+
+export const kpiTarget = "FAR < 5% at recall=100%";
+
+const unused = () => Promise.reject(new Error("a preflight starts nothing"));
+
+/** An executor that only says whether it is there. */
+export function standIn(platform: "embedded" | "docker", available = true): Executor {
+  return {
+    platform,
+    engine: `${platform} stand-in 1.0`,
+    availability: async () => ({ available, detail: available ? "ready" : "the daemon does not answer" }),
+    start: unused,
+    poll: unused,
+    cancel: unused,
+    discard: unused,
+  };
+}
+
+export function depsIn(cwd: string, env: Record<string, string> = {}): Deps {
+  return {
+    clock: { now: () => new Date("2026-11-21T12:00:00Z") },
+    ids: { hex: (length) => "0".repeat(length) },
+    env: { HOME: cwd, ...env },
+    cwd,
+    executors: { embedded: async () => standIn("embedded") },
+  };
+}
+
+export const specText = `encryption_key: tlt_encode
+task: classify
+results_dir: /results
+train:
+  num_epochs: 4
+  classify: {loss: ce, cls_weight: [1.0, 10.0]}
+model:
+  backbone: {type: c_radio_v2_vit_base_patch16_224}
+  classify: {difference_module: learnable, learnable_difference_modules: 4}
+dataset:
+  classify:
+    image_ext: .jpg
+    batch_size: 2
+    num_input: 1
+    input_map: {SolderLight: 0}
+    num_classes: 2
+`;
+
+const header = "input_path,golden_path,label,object_name\n";
+
+export type Row = { board: string; label: string; name: string };
+
+export function csvOf(rows: readonly Row[], prefix = ""): string {
+  const lines = rows.map(
+    ({ board, label, name }) => `${prefix}${board}/test,${prefix}${board}/golden,${label},${name}`,
+  );
+  return `${header}${lines.join("\n")}\n`;
+}
+
+/** Rows whose images nobody else has: two good parts and two bridges on a board of their own. */
+export function rowsOf(board: string): Row[] {
+  return ["PASS", "PASS", "bridge", "bridge"].map((label, at) => ({ board, label, name: `${board}_c${at}` }));
+}
+
+/** The smallest complete workspace: four rows a split, a pool of four, generator data for bridges. */
+export async function boardsIn(root: string): Promise<string> {
+  const splits = {
+    train: "train/base/training_set.csv",
+    val: "train/base/validation_set.csv",
+    kpi: "kpi/testing_set.csv",
+  };
+  await put(join(root, "specs/baseline_spec.yaml"), specText);
+  for (const [board, csv] of Object.entries(splits)) {
+    await put(join(root, csv), csvOf(rowsOf(board)));
+    await drawRows(join(root, "images"), rowsOf(board));
+  }
+  const pool = join(root, "augmentation/mining_pool");
+  await put(join(pool, "mining_pool.csv"), csvOf(rowsOf("pool"), "images/"));
+  await drawRows(join(pool, "images"), rowsOf("pool"));
+  await generatorIn(root, "boards");
+  return root;
+}
+
+export async function generatorIn(root: string, project: string): Promise<void> {
+  const dataset = join(root, "augmentation/anomalygen/datasets", project);
+  const defect = { defect_type: "pcb+bridge", spatial_dependency: "cad", roi_prompt_defect_location: "" };
+  await put(join(dataset, "defect_spec.jsonl"), `${JSON.stringify(defect)}\n`);
+  await put(join(dataset, "semantic_segmentation_labels.json"), "{}");
+  await put(join(dataset, "pcb/clean_image/a.jpg"), image("clean"));
+}
+
+async function drawRows(imagesDir: string, rows: readonly Row[]): Promise<void> {
+  for (const { board, name } of rows) {
+    await put(join(imagesDir, board, "test", `${name}_SolderLight.jpg`), image(`${name} test`));
+    await put(join(imagesDir, board, "golden", `${name}_SolderLight.jpg`), image(`${name} golden`));
+  }
+}
+
+/** An 8x8 image whose pixels follow from the text, so that no two are alike by accident. */
+export function image(text: string): Uint8Array {
+  const data = Buffer.alloc(8 * 8 * 4, 255);
+  for (let at = 0; at < data.length; at++)
+    if (at % 4 !== 3) data[at] = (text.charCodeAt(at % text.length) * (at + 7)) % 256;
+  return jpeg.encode({ width: 8, height: 8, data }, 95).data;
+}
+
+export async function put(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+}

@@ -1,0 +1,130 @@
+import { z } from "zod";
+import { savePending } from "../server/preflight/pending.ts";
+import { planRequestSchema } from "../server/preflight/request.ts";
+import type { Check, Resolution } from "../server/preflight/resolution.ts";
+import { resolvePlan } from "../server/preflight/resolve.ts";
+import { defineTool } from "./define.ts";
+
+const output = z.object({
+  status_line: z.string(),
+  /** Whether there is a plan that a human can approve. */
+  ok: z.boolean(),
+  plan_id: z.string().optional(),
+  workspace: z.string(),
+  /** Markdown for the human, as it is. */
+  summary: z.string(),
+  question: z
+    .object({
+      text: z.string(),
+      missing: z.array(z.object({ field: z.string(), ask: z.string(), choices: z.array(z.string()).optional() })),
+    })
+    .optional(),
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      outcome: z.enum(["fixable", "halt"]),
+      detail: z.string(),
+      fix: z.string().optional(),
+      code: z.string().optional(),
+      facts: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+  counts: z.record(z.string(), z.number()),
+  unfinished_runs: z.array(
+    z.object({
+      run_id: z.string(),
+      kind: z.string(),
+      status: z.string(),
+      current_iteration: z.number().optional(),
+      last_event: z.string().optional(),
+      note: z.string().optional(),
+    }),
+  ),
+  next: z.string(),
+});
+
+export const preflight = defineTool({
+  name: "preflight",
+  title: "Plan a DEFT run",
+  description:
+    "Plan a DEFT AOI loop run: check workspace, spec, CSVs, images, pool and platform; returns a summary for the human, a plan id for approve_plan, or one question. Changes nothing. With `run`: revise a live run.",
+  toolset: "deft",
+  input: planRequestSchema,
+  output,
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  alwaysLoad: true,
+  searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
+  async handle(args, { deps, connection }) {
+    const resolution = await resolvePlan(args, deps);
+    await savePending(resolution, deps);
+    const { plan, question } = resolution;
+    if (plan !== undefined) connection.shownPlans.add(plan.plan_id);
+    return {
+      status_line: statusLine(resolution),
+      ok: plan !== undefined,
+      ...(plan === undefined ? {} : { plan_id: plan.plan_id }),
+      workspace: resolution.workspace,
+      summary: resolution.summary_markdown,
+      ...(question === undefined ? {} : { question: questionOf(question) }),
+      checks: resolution.checks.flatMap(openCheck),
+      counts: countOutcomes(resolution.checks),
+      unfinished_runs: resolution.unfinished_runs.map(shortRun),
+      next: nextStep(resolution),
+    };
+  },
+});
+
+function statusLine({ plan, question, checks }: Resolution): string {
+  const halts = checks.filter((check) => check.outcome === "halt").length;
+  if (plan !== undefined) return `Plan ${plan.plan_id} is ready for approval.`;
+  const open = [
+    ...(halts === 0 ? [] : [`${halts} finding(s) stop the plan`]),
+    ...(question === undefined ? [] : [`${question.missing.length} answer(s) missing`]),
+  ];
+  return `No plan yet: ${open.join(", ")}.`;
+}
+
+function nextStep({ plan, live, checks }: Resolution): string {
+  if (plan === undefined) {
+    const halted = checks.some((check) => check.outcome === "halt");
+    return halted
+      ? "Show the findings to the human; once they are mended (and the question answered), call preflight again."
+      : "Ask the human the question, then call preflight again with all answers.";
+  }
+  if (live !== undefined && live.plan.plan_id === plan.plan_id)
+    return "Call run_stage; the approval of this plan holds.";
+  return `Show the summary to the human unchanged and wait for their answer to it, then call approve_plan with plan_id ${plan.plan_id}.`;
+}
+
+function openCheck({ id, outcome, detail, fix, code, facts }: Check) {
+  if (outcome !== "halt" && outcome !== "fixable") return [];
+  const rest = { ...(fix === undefined ? {} : { fix }), ...(code === undefined ? {} : { code }) };
+  return [{ id, outcome, detail, ...rest, ...(facts === undefined ? {} : { facts: { ...facts } }) }];
+}
+
+function countOutcomes(checks: readonly Check[]): Record<string, number> {
+  const counts: Record<string, number> = { ok: 0, fixable: 0, halt: 0, not_applicable: 0 };
+  for (const { outcome } of checks) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+}
+
+function questionOf({ text, missing }: NonNullable<Resolution["question"]>) {
+  const fields = missing.map(({ field, ask, choices }) => ({
+    field,
+    ask,
+    ...(choices === undefined ? {} : { choices: [...choices] }),
+  }));
+  return { text, missing: fields };
+}
+
+function shortRun(run: Resolution["unfinished_runs"][number]) {
+  const { run_id, kind, status, current_iteration, last_event: last, note } = run;
+  return {
+    run_id,
+    kind,
+    status,
+    ...(current_iteration === undefined ? {} : { current_iteration }),
+    ...(last === undefined ? {} : { last_event: `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
