@@ -1,0 +1,100 @@
+import { addMarks } from "./marks.ts";
+import { grainAt, type Material, type Nuisance } from "./material.ts";
+import { between, pickOne, type Random } from "./random.ts";
+import { type Raster, sampleAt, softened } from "./raster.ts";
+
+/** Bound once: they are called for every pixel. */
+const { floor, max, min, round } = Math;
+
+/** Registration and exposure of one capture. */
+type Setting = {
+  readonly dx: number;
+  readonly dy: number;
+  readonly turn: number;
+  readonly edge: number;
+  readonly gain: number;
+  readonly offset: number;
+  readonly gamma: number;
+  readonly tilt: { readonly x: number; readonly y: number };
+};
+
+/** Photographs a board window in gray: `side * side` levels 0..255. Without nuisance only mild shift and light vary. */
+export function capture(
+  board: Raster,
+  material: Material,
+  nuisance: readonly Nuisance[],
+  role: "test" | "golden",
+  random: Random,
+): Uint8Array {
+  const setting = drawSetting(nuisance, role, random);
+  const cover = project(board, setting);
+  const gray = expose(cover, board.side, material, setting);
+  addMarks(gray, board.side, material, nuisance, random);
+  return digitise(gray, random);
+}
+
+function drawSetting(nuisance: readonly Nuisance[], role: "test" | "golden", random: Random): Setting {
+  const strong = nuisance.includes("light");
+  const angle = between(random, 0, 2 * Math.PI);
+  const apart = nuisance.includes("shift") ? between(random, 1.2, 3) : between(random, 0, role === "test" ? 0.7 : 0.3);
+  const degrees = nuisance.includes("rotation") ? between(random, 0.5, 1.5) : between(random, 0, 0.12);
+  return {
+    dx: apart * Math.cos(angle),
+    dy: apart * Math.sin(angle),
+    turn: (pickOne(random, [-1, 1]) * degrees * Math.PI) / 180,
+    edge: nuisance.includes("etch") ? pickOne(random, [-1, 1]) * between(random, 0.12, 0.26) : 0,
+    gain: strong
+      ? pickOne(random, [between(random, 0.74, 0.88), between(random, 1.1, 1.25)])
+      : between(random, 0.96, 1.04),
+    offset: strong ? between(random, -12, 12) : between(random, -4, 4),
+    gamma: strong
+      ? pickOne(random, [between(random, 0.75, 0.88), between(random, 1.14, 1.35)])
+      : between(random, 0.97, 1.03),
+    tilt: { x: between(random, -1, 1) * (strong ? 18 : 4), y: between(random, -1, 1) * (strong ? 18 : 4) },
+  };
+}
+
+/** Share of copper at every pixel, under the capture's shift, rotation and moved edges. */
+function project(board: Raster, setting: Setting): Float32Array {
+  const { side } = board;
+  const soft = softened(board);
+  const cover = new Float32Array(side * side);
+  const cos = Math.cos(setting.turn);
+  const sin = Math.sin(setting.turn);
+  const middle = (side - 1) / 2;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const u = cos * (x - middle) - sin * (y - middle) + middle + setting.dx;
+      const v = sin * (x - middle) + cos * (y - middle) + middle + setting.dy;
+      const share = (sampleAt(board, soft, u, v) - 0.5 + setting.edge) * 1.15 + 0.5;
+      cover[y * side + x] = max(0, min(1, share));
+    }
+  }
+  return cover;
+}
+
+function expose(cover: Float32Array, side: number, material: Material, setting: Setting): Float32Array {
+  const gray = new Float32Array(side * side);
+  const curve = Float32Array.from({ length: 1024 }, (_, quarter) => 255 * (quarter / 1020) ** setting.gamma);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const i = y * side + x;
+      const level = material.laminate + (material.copper - material.laminate) * (cover[i] ?? 0);
+      const lit = (level + grainAt(material.grain, x / side, y / side)) * setting.gain + setting.offset;
+      const slope = setting.tilt.x * (x / side - 0.5) + setting.tilt.y * (y / side - 0.5);
+      gray[i] = curve[max(0, min(1023, round((lit + slope) * 4)))] ?? 0;
+    }
+  }
+  return gray;
+}
+
+/** Adds sensor noise and rounds to whole gray levels. */
+function digitise(gray: Float32Array, random: Random): Uint8Array {
+  const out = new Uint8Array(gray.length);
+  for (let i = 0; i < gray.length; i++) {
+    const bits = floor(random() * 2 ** 30);
+    const noise = ((bits & 1023) + ((bits >> 10) & 1023) + (bits >> 20)) / 205 - 7.5;
+    out[i] = max(0, min(255, round((gray[i] ?? 0) + noise)));
+  }
+  return out;
+}

@@ -1,0 +1,112 @@
+import { dirname, join } from "node:path";
+import { type ChangeNetRow, writeChangeNet } from "../../server/data/changenet.ts";
+import { makeDirectory } from "../../server/fs/atomic.ts";
+import { createTree, writeNew } from "../../server/fs/tree.ts";
+import { workspacePaths } from "../../server/run/paths.ts";
+import { JPEG_QUALITY, TEXTURE, writeGeneratorAssets } from "./assets.ts";
+import { encodeGrayJpeg } from "./gray-jpeg.ts";
+import { workspaceReadme } from "./readme.ts";
+import {
+  type PlannedRow,
+  planRows,
+  type Split,
+  sizes,
+  splits,
+  type WorkspaceFacts,
+  type WorkspaceSize,
+} from "./rows.ts";
+import { specText } from "./spec.ts";
+import { type Pair, photographRow } from "./window.ts";
+
+const PROJECT = "boards";
+const LIGHT = "SolderLight";
+
+/**
+ * Creates a complete AOI workspace of procedural board images in `dir`: seed, validation and KPI rows, a mining pool
+ * and the defect generator's reference data. The same seed and size give the same bytes.
+ *
+ * The tree appears at once when it is complete; a failure leaves nothing behind.
+ *
+ * @throws Refusal `input.workspace-exists` when `dir` holds anything.
+ */
+export async function generateWorkspace(
+  dir: string,
+  options: { seed: number; size: WorkspaceSize },
+): Promise<WorkspaceFacts> {
+  const { side, generator, rows } = sizes[options.size];
+  const facts: WorkspaceFacts = {
+    workspace: dir,
+    ...options,
+    image_side: side,
+    rows,
+    generator: { project: PROJECT, texture: TEXTURE, clean_images: generator },
+  };
+  await createTree(dir, async (root) => {
+    for (const split of splits) await writeSplit(root, split, side, options);
+    const datasets = join(workspacePaths(root).anomalygen, "datasets", PROJECT);
+    await writeGeneratorAssets(datasets, side, generator, options.seed);
+    await writeFileIn(workspacePaths(root).spec, specText());
+    const { workspace: _, ...kept } = facts;
+    await writeNew(join(root, "build_info.json"), `${JSON.stringify(kept, null, 2)}\n`);
+    await writeNew(join(root, "README.md"), workspaceReadme(kept));
+  });
+  return facts;
+}
+
+/** Where a split's table lies, and what its image paths are relative to. */
+function placeOf(root: string, split: Split): { csv: string; images: string; prefix: string } {
+  const paths = workspacePaths(root);
+  const images = paths.legacyImages;
+  if (split === "mining_pool") return { csv: paths.poolCsv, images: dirname(paths.poolCsv), prefix: "images/" };
+  const csv = { train: paths.trainingCsv, validation: paths.validationCsv, kpi: paths.kpiCsv }[split];
+  return { csv, images, prefix: "" };
+}
+
+async function writeSplit(
+  root: string,
+  split: Split,
+  side: number,
+  options: { seed: number; size: WorkspaceSize },
+): Promise<void> {
+  const { csv, images, prefix } = placeOf(root, split);
+  const rows: ChangeNetRow[] = [];
+  for (const row of planRows(split, sizes[options.size].rows[split], options.seed)) {
+    const pair = photographRow(row, side, options.seed);
+    const folder = `${prefix}${row.style}/${row.board}`;
+    await writePair(join(images, folder), row, pair, side);
+    rows.push(tableRow(row, pair, folder));
+  }
+  await makeDirectory(dirname(csv));
+  await writeChangeNet(csv, rows);
+}
+
+async function writePair(folder: string, row: PlannedRow, pair: Pair, side: number): Promise<void> {
+  const name = `${row.object}_${LIGHT}.jpg`;
+  await Promise.all([
+    writeFileIn(join(folder, "test", name), encodeGrayJpeg(pair.test, side, JPEG_QUALITY)),
+    writeFileIn(join(folder, "golden", name), encodeGrayJpeg(pair.golden, side, JPEG_QUALITY)),
+  ]);
+}
+
+function tableRow(row: PlannedRow, pair: Pair, folder: string): ChangeNetRow {
+  const place =
+    pair.defect_at === undefined
+      ? "no defect"
+      : `${row.label} at ${Math.round(pair.defect_at.x)} ${Math.round(pair.defect_at.y)}`;
+  return {
+    input_path: `${folder}/test`,
+    golden_path: `${folder}/golden`,
+    label: row.label,
+    object_name: row.object,
+    project: row.style,
+    boardname: row.board,
+    is_valid: "1",
+    description: `generated; ${place}; nuisance ${pair.nuisance.join("+") || "none"}`,
+    comp_type_1: TEXTURE,
+  };
+}
+
+async function writeFileIn(path: string, data: string | Uint8Array): Promise<void> {
+  await makeDirectory(dirname(path));
+  await writeNew(path, data);
+}
