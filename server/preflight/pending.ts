@@ -17,6 +17,8 @@ const pendingSchema = z.object({
   plan_id: z.string().regex(idPattern),
   saved_at: z.string(),
   request: planRequestSchema,
+  /** The live run that the plan resumes or revises. */
+  run_dir: z.string().optional(),
 });
 /** A plan that waits for a human: the request to resolve again, its workspace absolute. */
 export type PendingPlan = z.infer<typeof pendingSchema>;
@@ -31,19 +33,22 @@ export function plansDir(env: Deps["env"]): string {
 
 /**
  * Keeps a complete plan for seven days, readable by this user only, so that approval can resolve it again in another
- * process. An incomplete resolution is not kept. Older plans are removed on the way.
+ * process. An incomplete resolution is not kept. Outdated plans go, and so does what was pending for the same live run.
  */
 export async function savePending(resolution: Resolution, place: Place): Promise<void> {
-  if (resolution.plan === undefined) return;
+  const { plan, request, live } = resolution;
+  if (plan === undefined) return;
   const directory = plansDir(place.env);
   await makeDirectory(directory, 0o700);
   await prunePending(place);
+  if (live !== undefined) await dropForRun(live.run_dir, place);
   const pending: PendingPlan = {
-    plan_id: resolution.plan.plan_id,
+    plan_id: plan.plan_id,
     saved_at: isoSeconds(place.clock.now()),
-    request: resolution.request,
+    request,
+    ...(live === undefined ? {} : { run_dir: live.run_dir }),
   };
-  await writeAtomic(join(directory, `${pending.plan_id}.json`), `${JSON.stringify(pending, null, 2)}\n`, 0o600);
+  await writeAtomic(pathOf(plan.plan_id, place), `${JSON.stringify(pending, null, 2)}\n`, 0o600);
 }
 
 /**
@@ -52,19 +57,47 @@ export async function savePending(resolution: Resolution, place: Place): Promise
  * @throws Refusal `approval.plan-unknown` when it was never planned here, is older than seven days, or is damaged.
  */
 export async function loadPending(planId: string, place: Place): Promise<PendingPlan> {
-  const pending = idPattern.test(planId) ? await readPending(join(plansDir(place.env), `${planId}.json`)) : undefined;
+  const pending = idPattern.test(planId) ? await readPending(pathOf(planId, place)) : undefined;
   if (pending === undefined || pending.plan_id !== planId || isStale(pending, place)) {
     throw new Refusal("approval.plan-unknown", "No pending plan has this id.", { plan_id: planId.slice(0, 40) });
   }
   return pending;
 }
 
+/** Forgets a plan that was approved, with everything else that was pending for the same live run. */
+export async function dropPending(planId: string, place: Place): Promise<void> {
+  if (!idPattern.test(planId)) return;
+  const pending = await readPending(pathOf(planId, place));
+  await removeIfPresent(pathOf(planId, place));
+  if (pending?.run_dir !== undefined) await dropForRun(pending.run_dir, place);
+}
+
+/** The id of the plan that is pending for a live run, if any; it may be the run's present plan again. */
+export async function findRevision(runDir: string, place: Place): Promise<string | undefined> {
+  const plans = await allPending(place);
+  return plans.find(({ pending }) => pending?.run_dir === runDir && !isStale(pending, place))?.pending?.plan_id;
+}
+
 /** Removes pending plans that are older than seven days or unreadable. */
 export async function prunePending(place: Place): Promise<void> {
-  for (const path of await listPaths(plansDir(place.env), /^[0-9a-f]{12}\.json$/)) {
-    const pending = await readPending(path);
+  for (const { path, pending } of await allPending(place)) {
     if (pending === undefined || isStale(pending, place)) await removeIfPresent(path);
   }
+}
+
+async function dropForRun(runDir: string, place: Place): Promise<void> {
+  for (const { path, pending } of await allPending(place)) {
+    if (pending?.run_dir === runDir) await removeIfPresent(path);
+  }
+}
+
+async function allPending(place: Place): Promise<{ path: string; pending: PendingPlan | undefined }[]> {
+  const paths = await listPaths(plansDir(place.env), /^[0-9a-f]{12}\.json$/);
+  return Promise.all(paths.map(async (path) => ({ path, pending: await readPending(path) })));
+}
+
+function pathOf(planId: string, place: Place): string {
+  return join(plansDir(place.env), `${planId}.json`);
 }
 
 function isStale(pending: PendingPlan, place: Place): boolean {

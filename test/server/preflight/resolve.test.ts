@@ -1,20 +1,18 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import type { PlanRequest } from "../../../server/preflight/request.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { runConfigSchema } from "../../../server/run/state.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
-import { boardsIn, depsIn, generatorIn, kpiTarget, standIn } from "./support/boards.ts";
+import { boardsIn, completeRequest, depsIn, generatorIn, kpiTarget, standIn } from "./support/boards.ts";
 
 const folder = temporaryFolders();
-const complete: PlanRequest = { kpi_target: kpiTarget, max_iterations: 2, platform: "embedded" };
 
 describe("resolving a plan", () => {
   it("gives a plan and a config for a complete workspace", async () => {
     const root = await boardsIn(await folder());
-    const { plan, config, checks, question } = await resolvePlan(complete, depsIn(root));
+    const { plan, config, checks, question } = await resolvePlan(completeRequest, depsIn(root));
     expect(checks.filter((check) => check.outcome === "halt")).toEqual([]);
     expect(question).toBeUndefined();
     expect(plan?.plan_id).toMatch(/^[0-9a-f]{12}$/);
@@ -27,7 +25,7 @@ describe("resolving a plan", () => {
 
   it("looks at everything in the published order", async () => {
     const root = await boardsIn(await folder());
-    const { checks } = await resolvePlan(complete, depsIn(root));
+    const { checks } = await resolvePlan(completeRequest, depsIn(root));
     expect(checks.map((check) => `${check.id} ${check.outcome}`)).toMatchInlineSnapshot(`
 [
   "workspace ok",
@@ -75,7 +73,7 @@ describe("resolving a plan", () => {
     const deps = { ...depsIn(root), executors: { docker: async () => standIn("docker", false) } };
     const asked = await resolvePlan({}, deps);
     expect(asked.question?.missing[0]?.ask).toContain("docker (not available: the daemon does not answer)");
-    const { plan, checks } = await resolvePlan({ ...complete, platform: "docker" }, deps);
+    const { plan, checks } = await resolvePlan({ ...completeRequest, platform: "docker" }, deps);
     expect(plan).toBeUndefined();
     expect(checks.find((check) => check.id === "platform")).toMatchObject({
       outcome: "halt",
@@ -86,30 +84,30 @@ describe("resolving a plan", () => {
   it("asks which generator project to use when there are several", async () => {
     const root = await boardsIn(await folder());
     await generatorIn(root, "other");
-    const { question } = await resolvePlan(complete, depsIn(root));
+    const { question } = await resolvePlan(completeRequest, depsIn(root));
     expect(question?.missing).toEqual([
       { field: "project", ask: "Which generator project: boards, other?", choices: ["boards", "other"] },
     ]);
-    const { plan } = await resolvePlan({ ...complete, project: "other" }, depsIn(root));
+    const { plan } = await resolvePlan({ ...completeRequest, project: "other" }, depsIn(root));
     expect(plan?.inputs.generator?.project).toBe("other");
   });
 
   it("lets a synthetic-only run do without a pool, and any other not", async () => {
     const root = await boardsIn(await folder());
     await rm(join(root, "augmentation/mining_pool"), { recursive: true });
-    const { checks } = await resolvePlan(complete, depsIn(root));
+    const { checks } = await resolvePlan(completeRequest, depsIn(root));
     expect(checks.find((check) => check.id === "mining_pool")).toMatchObject({
       outcome: "halt",
       code: "gate.empty-pool",
     });
-    const { plan, config } = await resolvePlan({ ...complete, synthetic_only: true }, depsIn(root));
+    const { plan, config } = await resolvePlan({ ...completeRequest, synthetic_only: true }, depsIn(root));
     expect(plan).toBeDefined();
     expect(config?.mining_pool_csv).toBeUndefined();
   });
 
   it("refuses a target without its percent sign, with examples", async () => {
     const root = await boardsIn(await folder());
-    const refusal = await refusalOf(() => resolvePlan({ ...complete, kpi_target: "FAR < 0.1" }, depsIn(root)));
+    const refusal = await refusalOf(() => resolvePlan({ ...completeRequest, kpi_target: "FAR < 0.1" }, depsIn(root)));
     expect(refusal.code).toBe("metric.unparsable-target");
     expect(refusal.facts.examples).toBeDefined();
   });
@@ -118,7 +116,7 @@ describe("resolving a plan", () => {
     const root = await boardsIn(await folder());
     await writeFile(join(root, "train/base/training_set.csv"), "input_path,label\na,PASS\n");
     await rm(join(root, "kpi/testing_set.csv"));
-    const { checks } = await resolvePlan(complete, depsIn(root));
+    const { checks } = await resolvePlan(completeRequest, depsIn(root));
     const halts = checks.filter((check) => check.outcome === "halt").map((check) => `${check.id} ${check.code}`);
     expect(halts).toEqual(["training_csv gate.schema", "kpi_csv input.unreadable-file"]);
   });

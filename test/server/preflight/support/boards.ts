@@ -3,8 +3,12 @@ import { dirname, join } from "node:path";
 import jpeg from "jpeg-js";
 import type { Executor } from "../../../../server/executors/executor.ts";
 import type { Deps } from "../../../../server/loop/call.ts";
+import type { PlanRequest } from "../../../../server/preflight/request.ts";
 
 export const kpiTarget = "FAR < 5% at recall=100%";
+
+/** Everything that a person has to say, for the workspace of `boardsIn`. */
+export const completeRequest: PlanRequest = { kpi_target: kpiTarget, max_iterations: 2, platform: "embedded" };
 
 const unused = () => Promise.reject(new Error("a preflight starts nothing"));
 
