@@ -64,6 +64,10 @@ export const refusals = {
   "metric.score-not-finite": refuse("Repair the named rows: siamese_score must be a finite number."),
   "metric.unparsable-target": refuse("Write the target like `FAR < 0.5% at recall=99%`."),
   "metric.undefined": stop("The KPI set needs at least one PASS and one defective row with finite scores."),
+  "metric.bad-result": stop(
+    "Correct the evaluator: its JSON holds name, unit, a finite value and every constraint of the contract.",
+  ),
+  "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
   "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
 
   "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),

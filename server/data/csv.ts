@@ -65,17 +65,21 @@ export async function scanTable(path: string, open: (header: readonly string[]) 
 }
 
 /** One cell, quoted only where it must be. */
-export function csvCell(value: string): string {
+function csvCell(value: string): string {
   return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
-/** The text of a CSV file: header, rows, LF after each. A row of one empty cell is quoted, else it would vanish. */
-export function csvText(header: readonly string[], rows: Iterable<readonly string[]>): string {
-  let text = "";
-  for (const cells of [header, ...rows]) {
-    text += cells.length === 1 && cells[0] === "" ? '""\n' : `${cells.map(csvCell).join(",")}\n`;
+/** The text of a CSV file in pieces: header, rows, LF after each. A row of one empty cell is quoted, else it would vanish. */
+export function* csvPieces(header: readonly string[], rows: Iterable<readonly string[]>): Generator<string> {
+  let text = csvLine(header);
+  for (const cells of rows) {
+    if (text.length > pieceSize) {
+      yield text;
+      text = "";
+    }
+    text += csvLine(cells);
   }
-  return text;
+  yield text;
 }
 
 /** Writes a table atomically: UTF-8, no byte order mark, LF, minimal quotes. @throws Refusal `input.write-failed`. */
@@ -84,12 +88,18 @@ export async function writeTable(
   header: readonly string[],
   rows: Iterable<readonly string[]>,
 ): Promise<void> {
-  await writeAtomic(path, csvText(header, rows));
+  await writeAtomic(path, csvPieces(header, rows));
 }
 
 /** The refusal of a file that is no usable table; `detail` begins with the line where there is one. */
 export function badCsv(path: string, detail: string, facts: Facts = {}, options?: ErrorOptions): Refusal {
   return new Refusal("input.bad-csv", `${path}, ${detail}.`, { path, ...facts }, options);
+}
+
+const pieceSize = 1 << 16;
+
+function csvLine(cells: readonly string[]): string {
+  return cells.length === 1 && cells[0] === "" ? '""\n' : `${cells.map(csvCell).join(",")}\n`;
 }
 
 function tableSink(path: string, open: (header: readonly string[]) => OnRecord) {

@@ -5,16 +5,21 @@ import { errnoOf, Refusal } from "../errors.ts";
 
 /**
  * Replaces a file so that a crash at any instant leaves the old content or the new, never a part of either:
- * temporary file beside the target, fsync, rename, fsync of the directory.
+ * temporary file beside the target, fsync, rename, fsync of the directory. Pieces are written one after the other.
  *
  * @throws Refusal `input.write-failed` when the disk is full, read-only or not writable; the target is untouched.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  data: string | Uint8Array | Iterable<string>,
+  mode = 0o644,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await open(temporary, "wx", mode);
     try {
-      await file.writeFile(data);
+      const pieces = typeof data === "string" || ArrayBuffer.isView(data) ? [data] : data;
+      for (const piece of pieces) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

@@ -3,7 +3,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { csvText, readTable, scanTable, writeTable } from "../../../server/data/csv.ts";
+import { csvPieces, readTable, scanTable, writeTable } from "../../../server/data/csv.ts";
 import { csvScanner } from "../../../server/data/csv-scanner.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -129,7 +129,7 @@ describe("writing a table", () => {
       );
     fc.assert(
       fc.property(table, fc.array(fc.nat(60), { maxLength: 4 }), (rows, cuts) => {
-        const text = csvText(rows[0] ?? [], rows.slice(1));
+        const text = [...csvPieces(rows[0] ?? [], rows.slice(1))].join("");
         const ends = [...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length];
         const pieces = ends.map((end, at) => text.slice(ends[at - 1] ?? 0, end));
         expect(scan(pieces).rows).toEqual(rows);

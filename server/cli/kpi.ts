@@ -1,0 +1,81 @@
+import { resolve } from "node:path";
+import { analyseKpi, type KpiAnalysis, writeKpiFiles } from "../data/kpi-files.ts";
+import { measureFar } from "../kpi/far-at-recall.ts";
+import { recallLine } from "../kpi/kpi-text.ts";
+import type { OperatingPoint } from "../kpi/sweep.ts";
+import { numberOption, parseArguments } from "./arguments.ts";
+import type { CliIo } from "./io.ts";
+import { exitOk, printJson, reportRefusal } from "./outcome.ts";
+
+/** `deft-mcp kpi CSV`: the operating points of an inference CSV, with `--output-dir` also the published files. */
+export async function run(argv: string[], io: CliIo): Promise<number> {
+  return reportRefusal(io, argv.includes("--json"), async () => {
+    const given = parseArguments(
+      argv,
+      {
+        "min-recall": { type: "string" },
+        "label-column": { type: "string" },
+        "score-column": { type: "string" },
+        "pass-label": { type: "string" },
+        "output-dir": { type: "string" },
+        json: { type: "boolean" },
+      },
+      ["CSV"],
+    );
+    const path = resolve(io.cwd, given.positionals[0] ?? "");
+    const minRecall = numberOption(given, "min-recall", { min: 0, max: 1 }) ?? 1;
+    const columns = {
+      label_column: given.text("label-column"),
+      score_column: given.text("score-column"),
+      pass_label: given.text("pass-label"),
+    };
+    const analysis = await analyseKpi(path, minRecall, columns);
+    const directory = given.text("output-dir");
+    const written =
+      directory === undefined ? [] : await writeFiles(resolve(io.cwd, directory), path, analysis, minRecall, columns);
+    if (given.flag("json")) printJson(io, jsonOf(analysis));
+    else printText(io, analysis, minRecall, written);
+    return exitOk;
+  });
+}
+
+async function writeFiles(
+  directory: string,
+  path: string,
+  analysis: KpiAnalysis,
+  minRecall: number,
+  columns: Parameters<typeof analyseKpi>[2],
+): Promise<string[]> {
+  const { sweep } = analysis;
+  const measurable = sweep.passRows > 0 && sweep.defectiveRows > 0;
+  return writeKpiFiles(directory, path, analysis, {
+    minRecall,
+    ...(columns === undefined ? {} : { columns }),
+    ...(measurable ? { measurement: measureFar(sweep, minRecall * 100) } : {}),
+  });
+}
+
+function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
+  return {
+    rows: sweep.passRows + sweep.defectiveRows,
+    pass_rows: sweep.passRows,
+    no_pass_rows: sweep.defectiveRows,
+    recall_operating_point: atRecall ?? null,
+    best_f1: bestF1 ?? null,
+  };
+}
+
+function printText(io: CliIo, analysis: KpiAnalysis, minRecall: number, written: readonly string[]): void {
+  const { sweep, atRecall, bestF1, table } = analysis;
+  const rows = `${sweep.passRows + sweep.defectiveRows} rows: ${sweep.passRows} PASS, ${sweep.defectiveRows} NO_PASS`;
+  const lines = [rows, recallLine(atRecall, minRecall), bestF1 === undefined ? "" : `Best F1: ${pointText(bestF1)}`];
+  io.stdout.write(`${[...lines, ...written].filter((line) => line !== "").join("\n")}\n`);
+  if (table.blankLabels > 0) {
+    io.stderr.write(`note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
+  }
+}
+
+function pointText({ threshold, far, precision, recall, f1 }: OperatingPoint): string {
+  const figure = (value: number) => (Number.isNaN(value) ? "undefined" : value.toFixed(6));
+  return `threshold ${threshold} (FAR=${figure(100 * far)}%, precision=${figure(precision)}, recall=${figure(recall)}, f1=${figure(f1)})`;
+}
