@@ -124,12 +124,7 @@ function plannedRequest(plan: Plan): PlanRequest {
     const path = plan.inputs[name]?.path;
     if (typeof path === "string") request[name] = path;
   }
-  return { ...request, ...adoptionOf(plan) } as PlanRequest;
-}
-
-function adoptionOf(plan: Plan): Partial<PlanRequest> {
-  const adopts = plan.adopts;
-  if (typeof adopts?.run_dir === "string") return { adopt_run: adopts.run_dir };
-  if (typeof adopts?.checkpoint === "string") return { baseline_ckpt: adopts.checkpoint };
-  return {};
+  const project = plan.inputs.generator?.project;
+  if (typeof project === "string") request.project = project;
+  return request as PlanRequest;
 }

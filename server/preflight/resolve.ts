@@ -1,13 +1,11 @@
 import { Refusal, refusals } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Deps } from "../loop/call.ts";
-import type { Plan } from "../run/state.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateRuntime } from "./estimate.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
-import { type PlanContent, planId } from "./plan-id.ts";
-import { planInputs } from "./plan-inputs.ts";
+import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution.ts";
 import { renderSummary } from "./summary.ts";
@@ -31,25 +29,38 @@ export async function resolvePlan(given: PlanRequest, deps: Deps): Promise<Resol
   const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
   const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
   const start: Survey = { request, deps, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
-  const { survey, checks, missing, warnings } = await surveyAll(start);
-  const blocked = missing.length > 0 || checks.some((check) => check.outcome === "halt");
-  const ready = blocked ? undefined : readiness(survey);
-  const plan = ready === undefined ? undefined : buildPlan(ready, live);
+  const outcome = await surveyAll(start);
   const resolution: Omit<Resolution, "summary_markdown"> = {
     workspace,
     workspace_source: source,
     request,
-    checks: [workspaceCheck(workspace, source), ...checks],
-    warnings,
     ...(contract === undefined ? {} : { metric_contract: contract }),
+    ...(live === undefined ? {} : { live }),
+    unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
+    ...conclude(outcome, live),
+  };
+  resolution.checks = [workspaceCheck(workspace, source), ...resolution.checks];
+  return { ...resolution, summary_markdown: renderSummary(resolution) };
+}
+
+type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;
+
+/** The plan, when nothing is missing and nothing halts. */
+function conclude({ survey, checks: found, missing, warnings }: Outcome, live: LiveRun | undefined): Conclusion {
+  const ground = readiness(survey);
+  const drift = ground === undefined || live === undefined ? undefined : driftOf(ground, live);
+  const checks = drift === undefined ? found : [...found, drift];
+  const blocked = missing.length > 0 || checks.some((check) => check.outcome === "halt");
+  const ready = blocked ? undefined : ground;
+  const plan = ready && (live === undefined ? freshPlan(ready) : livePlan(ready, live));
+  return {
+    checks,
+    warnings,
     ...(survey.platform === undefined ? {} : { estimate: estimateRuntime(survey.platform, workloadOf(survey)) }),
     ...(ready === undefined || plan === undefined ? {} : { plan, config: buildConfig(ready) }),
     ...(missing.length === 0 ? {} : { question: consolidate(missing) }),
-    ...(live === undefined ? {} : { live }),
-    unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
   };
-  return { ...resolution, summary_markdown: renderSummary(resolution) };
 }
 
 type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };
@@ -85,42 +96,6 @@ function readiness(survey: Survey): Ready | undefined {
   if (!training_csv || !validation_csv || !kpi_csv) return undefined;
   const csvs = { training_csv, validation_csv, kpi_csv };
   return { ...survey, spec, platform, executor, contract, images_dir, csvs };
-}
-
-function buildPlan(ready: Ready, live: LiveRun | undefined): Plan {
-  const content: PlanContent = {
-    platform: ready.platform,
-    workspace: ready.workspace,
-    parameters: live === undefined ? ready.parameters : keepSources(ready.parameters, live.plan),
-    inputs: planInputs(ready),
-    metric_contract: ready.contract,
-    ...(ready.adopts === undefined ? {} : { adopts: ready.adopts }),
-  };
-  if (live === undefined) return { plan_id: planId(content), ...content };
-  const unchanged = planId({ ...content, revises: revisedRun(live.plan) });
-  if (unchanged === live.plan.plan_id) return live.plan;
-  const revised = { ...content, revises: live.run_id };
-  return { plan_id: planId(revised), ...revised };
-}
-
-function revisedRun(plan: Plan): string | undefined {
-  return typeof plan.revises === "string" ? plan.revises : undefined;
-}
-
-/** A value that the live run already had keeps saying where it came from. */
-function keepSources(parameters: Plan["parameters"], before: Plan): Plan["parameters"] {
-  return Object.fromEntries(
-    Object.entries(parameters).map(([name, parameter]) => {
-      const old = before.parameters[name];
-      return [name, old !== undefined && old.value === parameter.value ? old : parameter];
-    }),
-  );
-}
-
-function changedParameters(before: Plan, after: Plan): string[] {
-  return Object.keys(after.parameters).filter(
-    (name) => before.parameters[name]?.value !== after.parameters[name]?.value,
-  );
 }
 
 function workspaceCheck(workspace: string, source: string): Check {

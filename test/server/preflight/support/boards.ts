@@ -4,6 +4,7 @@ import jpeg from "jpeg-js";
 import type { Executor } from "../../../../server/executors/executor.ts";
 import type { Deps } from "../../../../server/loop/call.ts";
 import type { PlanRequest } from "../../../../server/preflight/request.ts";
+import type { Resolution } from "../../../../server/preflight/resolution.ts";
 
 export const kpiTarget = "FAR < 5% at recall=100%";
 
@@ -114,4 +115,44 @@ export function image(text: string): Uint8Array {
 export async function put(path: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, content);
+}
+
+/** Writes a live run of ours with the plan of a resolution, one finished training in its log. */
+export async function liveRunIn(resolution: Resolution, runId = "run_20261120_080000"): Promise<string> {
+  const { plan, config, metric_contract, workspace } = resolution;
+  if (plan === undefined || config === undefined) throw new Error("the resolution has no plan");
+  const results_dir = join(workspace, "results", runId);
+  const state = {
+    version: 2,
+    started_at: "2026-11-20T08:00:00+00:00",
+    status: "in_progress",
+    kpi_target: String(plan.parameters.kpi_target?.value),
+    results_dir,
+    max_iterations: 2,
+    current_iteration: 1,
+    config,
+    iterations: {},
+    metric_contract,
+    plan,
+    approvals: [{ plan_id: plan.plan_id, how: "console", at: "2026-11-20T08:00:00+00:00" }],
+    acknowledgements: [],
+    pins: {},
+  };
+  await put(join(results_dir, "deft_state.json"), JSON.stringify(state));
+  await put(join(results_dir, "loop_log.jsonl"), `${logLine(1, "train")}\n${logLine(2, "evaluate")}\n`);
+  return results_dir;
+}
+
+export function logLine(seq: number, stage: string): string {
+  const ts = "2026-11-20T08:01:00.000000Z";
+  return JSON.stringify({
+    seq,
+    ts,
+    iter: "baseline",
+    stage,
+    status: "ok",
+    summary: `${stage} done`,
+    duration_sec: 3,
+    context_tokens: 0,
+  });
 }
