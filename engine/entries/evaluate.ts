@@ -1,0 +1,32 @@
+import type { EngineIo } from "../io.ts";
+import { loadDataset, targetOf } from "../model/dataset.ts";
+import { loadTaskCheckpoint, scorePair } from "../model/score.ts";
+import { runChangenetTask, type TaskContext } from "../task.ts";
+
+/** `visual_changenet evaluate`: TAO's own figures on the test split at `model.classify.eval_margin`, in status.json. */
+export function evaluate(args: string[], io: EngineIo): Promise<number> {
+  return runChangenetTask("evaluate", args, io, evaluateModel);
+}
+
+async function evaluateModel({ spec, tree, status, io }: TaskContext): Promise<void> {
+  const checkpoint = loadTaskCheckpoint(spec, "evaluate", io);
+  const data = await loadDataset(tree, "test", spec, "evaluation", io);
+  const counts = { tp: 0, fp: 0, tn: 0, fn: 0 };
+  data.rows.forEach((row, at) => {
+    const failed = scorePair(checkpoint, data.features[at] as Float32Array) > spec.eval_margin;
+    if (targetOf(row) === 1) counts[failed ? "tp" : "fn"]++;
+    else counts[failed ? "fp" : "tn"]++;
+  });
+  const { tp, fp, tn, fn } = counts;
+  const total = tp + fp + tn + fn;
+  const accuracy = (100 * (tp + tn)) / total;
+  const caught = (100 * tp) / (tp + fn);
+  const share = (count: number) => (100 * count) / total;
+  io.stdout.write(
+    `Tot Comp ${total} Total Accuracy ${accuracy.toFixed(2)} False Negative ${share(fn).toFixed(2)} ` +
+      `False Alarm ${share(fp).toFixed(2)} Defect Correctly Captured ${caught.toFixed(2)} for Margin ${spec.eval_margin}\n`,
+  );
+  status("RUNNING", "Test metrics generated.", {
+    kpi: { test_acc: accuracy, test_fpr: share(fp), test_fnr: share(fn), defect_acc: caught },
+  });
+}

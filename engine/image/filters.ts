@@ -1,0 +1,111 @@
+/** Returns the mean over a (2r+1) square; at the border only the pixels inside count. */
+export function boxMean(map: Float32Array, width: number, height: number, r: number): Float32Array {
+  const rows = new Float32Array(map.length);
+  const out = new Float32Array(map.length);
+  for (let y = 0; y < height; y++) {
+    const base = y * width;
+    let sum = 0;
+    let count = 0;
+    for (let x = -r; x < width; x++) {
+      if (x + r < width) {
+        sum += map[base + x + r] as number;
+        count++;
+      }
+      if (x - r - 1 >= 0) {
+        sum -= map[base + x - r - 1] as number;
+        count--;
+      }
+      if (x >= 0) rows[base + x] = sum / count;
+    }
+  }
+  const sums = new Float64Array(width);
+  let count = 0;
+  for (let y = -r; y < height; y++) {
+    const entering = y + r < height ? (y + r) * width : -1;
+    const leaving = y - r - 1 >= 0 ? (y - r - 1) * width : -1;
+    count += (entering >= 0 ? 1 : 0) - (leaving >= 0 ? 1 : 0);
+    for (let x = 0; x < width; x++) {
+      let sum = sums[x] as number;
+      if (entering >= 0) sum += rows[entering + x] as number;
+      if (leaving >= 0) sum -= rows[leaving + x] as number;
+      sums[x] = sum;
+      if (y >= 0) out[y * width + x] = sum / count;
+    }
+  }
+  return out;
+}
+
+/** Returns the highest level in each 3x3 square (gray dilation); repeat for a larger square. */
+export function dilate(map: Float32Array, width: number, height: number): Float32Array {
+  const rows = new Float32Array(map.length);
+  const out = new Float32Array(map.length);
+  for (let at = 0; at < map.length; at++) {
+    const x = at % width;
+    let level = map[at] as number;
+    if (x > 0 && (map[at - 1] as number) > level) level = map[at - 1] as number;
+    if (x < width - 1 && (map[at + 1] as number) > level) level = map[at + 1] as number;
+    rows[at] = level;
+  }
+  const last = width * (height - 1);
+  for (let at = 0; at < map.length; at++) {
+    let level = rows[at] as number;
+    if (at >= width && (rows[at - width] as number) > level) level = rows[at - width] as number;
+    if (at < last && (rows[at + width] as number) > level) level = rows[at + width] as number;
+    out[at] = level;
+  }
+  return out;
+}
+
+/** Returns the lowest level in each 3x3 square (gray erosion); repeat for a larger square. */
+export function erode(map: Float32Array, width: number, height: number): Float32Array {
+  const rows = new Float32Array(map.length);
+  const out = new Float32Array(map.length);
+  for (let at = 0; at < map.length; at++) {
+    const x = at % width;
+    let level = map[at] as number;
+    if (x > 0 && (map[at - 1] as number) < level) level = map[at - 1] as number;
+    if (x < width - 1 && (map[at + 1] as number) < level) level = map[at + 1] as number;
+    rows[at] = level;
+  }
+  const last = width * (height - 1);
+  for (let at = 0; at < map.length; at++) {
+    let level = rows[at] as number;
+    if (at >= width && (rows[at - width] as number) < level) level = rows[at - width] as number;
+    if (at < last && (rows[at + width] as number) < level) level = rows[at + width] as number;
+    out[at] = level;
+  }
+  return out;
+}
+
+/** Sizes and members of the connected groups (8 neighbours) of pixels above a threshold, largest first. */
+export function findBlobs(map: Float32Array, width: number, height: number, threshold: number): Int32Array[] {
+  const seen = new Uint8Array(map.length);
+  const stack = new Int32Array(map.length);
+  const blobs: Int32Array[] = [];
+  const members = new Int32Array(map.length);
+  for (let start = 0; start < map.length; start++) {
+    if (seen[start] === 1 || (map[start] as number) <= threshold) continue;
+    let depth = 0;
+    let count = 0;
+    stack[depth++] = start;
+    seen[start] = 1;
+    while (depth > 0) {
+      const at = stack[--depth] as number;
+      members[count++] = at;
+      const x = at % width;
+      const y = (at - x) / width;
+      for (let ny = y - 1; ny <= y + 1; ny++) {
+        if (ny < 0 || ny >= height) continue;
+        for (let nx = x - 1; nx <= x + 1; nx++) {
+          if (nx < 0 || nx >= width) continue;
+          const next = ny * width + nx;
+          if (seen[next] === 1 || (map[next] as number) <= threshold) continue;
+          seen[next] = 1;
+          stack[depth++] = next;
+        }
+      }
+    }
+    blobs.push(members.slice(0, count));
+  }
+  return blobs.sort((a, b) => b.length - a.length || (a[0] as number) - (b[0] as number));
+}

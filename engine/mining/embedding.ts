@@ -1,0 +1,100 @@
+import { boxMean } from "../image/filters.ts";
+import { type Gray, resizeGray } from "../image/gray.ts";
+import { WORK_SIDE } from "../pair/evidence.ts";
+import { PAIR_FEATURES, pairUnits } from "../pair/features.ts";
+import { normalDraw, randomStream } from "../random.ts";
+
+/** Name and version of the embedding; cached vectors of another version are never used. */
+export const EMBEDDING_KIND = "embed1";
+
+const PAIR_SIZE = 192;
+const IMAGE_SIZE = 64;
+
+/** Length of an embedding. */
+export const EMBEDDING_SIZE = PAIR_SIZE + IMAGE_SIZE;
+
+/** How far apart, in units of the features, two pairs may be before they count as different things. */
+const PAIR_REACH = 7;
+const IMAGE_REACH = 3;
+/** Share of the squared length that the pair has; the image alone has the rest. */
+const PAIR_SHARE = 0.9;
+
+const SEED = 20_041;
+let projections: { pair: Projection; image: Projection } | undefined;
+
+/** Values that describe one image without its golden image, `IMAGE_VALUES` of them. */
+const IMAGE_VALUES = 28;
+
+/**
+ * Embeds one inspected image, of length 1.
+ *
+ * The two parts are random cosine features of a Gaussian kernel, so that the cosine of two embeddings falls smoothly from
+ * 1 with the distance of what they describe: the difference to the golden image where one is known (`pairFeatures`), and
+ * the image itself. Without a golden image the first part is 0 and such images are like one another only.
+ */
+export function embedImage(image: Gray, pairFeatures: ArrayLike<number> | undefined): Float32Array {
+  projections ??= {
+    pair: createProjection(PAIR_FEATURES, PAIR_SIZE, PAIR_REACH, SEED),
+    image: createProjection(IMAGE_VALUES, IMAGE_SIZE, IMAGE_REACH, SEED + 1),
+  };
+  const out = new Float64Array(EMBEDDING_SIZE);
+  if (pairFeatures !== undefined) {
+    const units = pairUnits();
+    const values = Array.from(pairFeatures, (value, i) => value / (units[i] as number));
+    out.set(unitLength(project(projections.pair, values), Math.sqrt(PAIR_SHARE)));
+  }
+  const share = pairFeatures === undefined ? 1 : 1 - PAIR_SHARE;
+  out.set(unitLength(project(projections.image, describeImage(image)), Math.sqrt(share)), PAIR_SIZE);
+  return Float32Array.from(unitLength(out, 1));
+}
+
+type Projection = { inputs: number; weights: Float64Array; phases: Float64Array };
+
+function createProjection(inputs: number, outputs: number, reach: number, seed: number): Projection {
+  const random = randomStream(seed);
+  const weights = new Float64Array(inputs * outputs).map(() => normalDraw(random) / reach);
+  const phases = new Float64Array(outputs).map(() => 2 * Math.PI * random());
+  return { inputs, weights, phases };
+}
+
+function project({ inputs, weights, phases }: Projection, values: readonly number[]): Float64Array {
+  return phases.map((phase, o) => {
+    let sum = phase;
+    for (let i = 0; i < inputs; i++) sum += (weights[o * inputs + i] as number) * (values[i] as number);
+    return Math.cos(sum);
+  });
+}
+
+function unitLength(vector: Float64Array, length: number): Float64Array {
+  const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) || 1;
+  return vector.map((value) => (value * length) / norm);
+}
+
+/** Level histogram (12 bins), edge directions (8), level at 2x4 coarse places: coarse enough to bear small shifts. */
+function describeImage(image: Gray): number[] {
+  const side = WORK_SIDE;
+  const { data } = resizeGray(image, side, side);
+  const soft = boxMean(data, side, side, 1);
+  const levels = new Array<number>(12).fill(0);
+  const directions = new Array<number>(8).fill(0);
+  for (let y = 1; y < side - 1; y++) {
+    for (let x = 1; x < side - 1; x++) {
+      const p = y * side + x;
+      const bin = Math.min(11, (soft[p] as number) / 21.34) | 0;
+      levels[bin] = (levels[bin] as number) + 1;
+      const gx = (soft[p + 1] as number) - (soft[p - 1] as number);
+      const gy = (soft[p + side] as number) - (soft[p - side] as number);
+      const strength = Math.hypot(gx, gy);
+      if (strength < 12) continue;
+      const sector = Math.min(7, ((Math.atan2(gy, gx) + Math.PI) / (2 * Math.PI)) * 8) | 0;
+      directions[sector] = (directions[sector] as number) + strength;
+    }
+  }
+  const coarse = resizeGray({ width: side, height: side, data: soft }, 4, 2).data;
+  const pixels = side * side;
+  return [
+    ...levels.map((count) => Math.sqrt(count / pixels) * 4),
+    ...directions.map((sum) => Math.sqrt(sum / pixels) / 1.5),
+    ...Array.from(coarse, (level) => level / 60),
+  ];
+}

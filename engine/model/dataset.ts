@@ -1,0 +1,84 @@
+import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts";
+import { imagesOf } from "../../server/data/images.ts";
+import { Refusal } from "../../server/errors.ts";
+import { EngineFailure } from "../failure.ts";
+import { type EngineIo, realPath } from "../io.ts";
+import { openPairReader } from "../pair/pair-reader.ts";
+import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
+import type { SpecTree } from "../spec/load-spec.ts";
+
+/** Environment variable with the directory of cached features; absent, nothing is cached. */
+export const CACHE_VARIABLE = "DEFT_ENGINE_CACHE";
+
+/** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
+export type Dataset = { columns: readonly string[]; rows: readonly ChangeNetRow[]; features: Float32Array[] };
+
+/** Absolute cache directory of this run, or undefined. */
+export function cacheDirectory(io: EngineIo): string | undefined {
+  const value = io.env[CACHE_VARIABLE];
+  return value === undefined || value === "" ? undefined : realPath(io, value);
+}
+
+/**
+ * Reads one split and the images of its rows.
+ *
+ * @throws EngineFailure when the CSV or an image is missing, or the split is smaller than a batch (`purpose` is the word
+ * that TAO's message uses for it).
+ */
+export async function loadDataset(
+  tree: SpecTree,
+  split: Split,
+  spec: ChangenetSpec,
+  purpose: "train" | "validation" | "evaluation" | "inference",
+  io: EngineIo,
+): Promise<Dataset> {
+  const source = splitOf(tree, split, io);
+  if (source === undefined) {
+    throw new EngineFailure("FileNotFoundError", `No ${purpose} csv file was found at `);
+  }
+  const { columns, rows } = await readRows(source.csv_path, purpose);
+  if (rows.length < spec.batch_size) {
+    throw new EngineFailure(
+      "ValueError",
+      `Dataset size (${rows.length}) is smaller than the total batch size (${spec.batch_size}). ` +
+        `Not enough data for ${purpose}.`,
+    );
+  }
+  const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
+  const reader = openPairReader(cacheDirectory(io));
+  try {
+    const features = rows.map((row) => {
+      const pairs = imagesOf(row, layout).map(({ input, golden }) => reader.read(input, golden));
+      return pairs.length === 1 ? (pairs[0] as Float32Array) : joined(pairs);
+    });
+    return { columns, rows, features };
+  } finally {
+    reader.close();
+  }
+}
+
+async function readRows(path: string, purpose: string) {
+  try {
+    return await readChangeNet(path);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "input.unreadable-file") {
+      throw new EngineFailure("FileNotFoundError", `No ${purpose} csv file was found at ${path}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** 1 unless the label is exactly `PASS`, as TAO's loader compares it. */
+export function targetOf(row: ChangeNetRow): 0 | 1 {
+  return row.label === "PASS" ? 0 : 1;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

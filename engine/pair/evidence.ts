@@ -1,0 +1,62 @@
+import { dilate, erode } from "../image/filters.ts";
+import { type Gray, resizeGray } from "../image/gray.ts";
+import { findMaterials, type Materials, matchExposure } from "./exposure.ts";
+import { type Motion, moveGolden, registerGolden } from "./register.ts";
+
+/** Side, in pixels, of the square on which pairs are compared, whatever size the images have. */
+export const WORK_SIDE = 96;
+
+/**
+ * A registered and exposure-matched pair in material coordinates: 0 is the dark material, 1 the light one.
+ *
+ * `rise` and `fall` hold, for a neighbourhood of 1 and 2 px, by how much the test image is lighter than the lightest, or
+ * darker than the darkest, golden level near by: displaced edges give nothing, a changed material does.
+ */
+export type Evidence = {
+  test: Float32Array;
+  golden: Float32Array;
+  rise: Float32Array[];
+  fall: Float32Array[];
+  motion: Motion;
+  materials: Materials;
+  contrast: Float32Array;
+};
+
+/** Registers, matches and compares one test image with its golden image. */
+export function compareImages(testImage: Gray, goldenImage: Gray): Evidence {
+  const side = WORK_SIDE;
+  const test = resizeGray(testImage, side, side);
+  const still = resizeGray(goldenImage, side, side);
+  const motion = registerGolden(test, still);
+  const { level: moved, known } = moveGolden(still, motion);
+  const materials = findMaterials(moved, test.data);
+  const { fitted, contrast } = matchExposure(test.data, moved, side, side, materials);
+  const span = materials.light - materials.dark;
+  const golden = new Float32Array(moved.length);
+  const level = new Float32Array(moved.length);
+  for (let p = 0; p < moved.length; p++) {
+    golden[p] = ((moved[p] as number) - materials.dark) / span;
+    const change = known[p] === 1 ? ((test.data[p] as number) - (fitted[p] as number)) / (contrast[p] as number) : 0;
+    level[p] = (golden[p] as number) + change;
+  }
+  const rise: Float32Array[] = [];
+  const fall: Float32Array[] = [];
+  let highest: Float32Array = golden;
+  let lowest: Float32Array = golden;
+  for (let r = 1; r <= 2; r++) {
+    highest = dilate(highest, side, side);
+    lowest = erode(lowest, side, side);
+    rise.push(positivePart(level, highest));
+    fall.push(positivePart(lowest, level));
+  }
+  return { test: level, golden, rise, fall, motion, materials, contrast };
+}
+
+function positivePart(a: Float32Array, b: Float32Array): Float32Array {
+  const out = new Float32Array(a.length);
+  for (let p = 0; p < a.length; p++) {
+    const difference = (a[p] as number) - (b[p] as number);
+    if (difference > 0) out[p] = difference;
+  }
+  return out;
+}

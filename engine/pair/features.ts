@@ -1,0 +1,170 @@
+import { boxMean } from "../image/filters.ts";
+import { type Evidence, WORK_SIDE } from "./evidence.ts";
+import { activePixels, largestBlob, peakBoxSum, topMeans } from "./sparse.ts";
+
+const SIDE = WORK_SIDE;
+const { abs, hypot, log, log1p, sqrt } = Math;
+
+/** Name and version of these features; cached vectors of another version are never used. */
+export const PAIR_KIND = "pair2";
+
+/** Length of the vector that `describePair` returns. */
+export const PAIR_FEATURES = 138;
+
+const mapUnits = [
+  ...Array<number>(14).fill(0.3),
+  ...[1.5, 1.5],
+  ...Array<number>(7).fill(1),
+  ...[1.5, 0.2, 0.15, 0.3, 0.3, 0.7],
+];
+
+/** For each feature the difference that counts as one unit when pairs are compared by distance. */
+export function pairUnits(): number[] {
+  const match = Array<number>(12).fill(0.2);
+  const whole = [0.2, 0.2, 0.3, 0.05, 1.5, 1.5, 2, 0.5, 0.3, 0.5];
+  return [...mapUnits, ...mapUnits, ...mapUnits, ...mapUnits, ...match, ...whole];
+}
+
+/**
+ * Describes what changed between a golden and a test image, by how much, how large it is, and whether it has the level of
+ * a material (a defect) or one of its own (dust, ink, a stain).
+ */
+export function describePair(evidence: Evidence): Float32Array {
+  const out: number[] = [];
+  for (const map of evidence.rise) describeMap(out, map, evidence.test, 1);
+  for (const map of evidence.fall) describeMap(out, map, evidence.test, 0);
+  describeMatch(out, evidence);
+  describeWhole(out, evidence);
+  return Float32Array.from(out);
+}
+
+/** Bounds of the level bins: distance from the material's level, negative on the side of the other material. */
+const LEVEL_BOUNDS = [-0.55, -0.35, -0.2, -0.07, 0.1, 0.25];
+
+function describeMap(out: number[], map: Float32Array, test: Float32Array, target: 0 | 1): void {
+  const active = activePixels(map, 0.02);
+  const real = new Float32Array(map.length);
+  const mark = new Float32Array(map.length);
+  const levels = new Float64Array(LEVEL_BOUNDS.length + 1);
+  let realSum = 0;
+  let markSum = 0;
+  for (const p of active) {
+    const e = map[p] as number;
+    const away = target === 1 ? (test[p] as number) - 1 : -(test[p] as number);
+    const misfit = abs(away) / 0.35;
+    const fit = misfit >= 1 ? 0 : 1 - misfit;
+    real[p] = e * fit;
+    mark[p] = e * (1 - fit);
+    realSum += e * fit;
+    markSum += e * (1 - fit);
+    if (e <= 0.25) continue;
+    let bin = 0;
+    while (bin < LEVEL_BOUNDS.length && away >= (LEVEL_BOUNDS[bin] as number)) bin++;
+    levels[bin] = (levels[bin] as number) + 1;
+  }
+  out.push(...topMeans(map, active, [3, 9, 25, 60]), ...topMeans(real, active, [3, 9, 25, 60]));
+  for (const kind of [map, real, mark]) {
+    out.push(peakBoxSum(kind, active, SIDE, 1) / 9, peakBoxSum(kind, active, SIDE, 2) / 25);
+  }
+  out.push(log1p(realSum), log1p(markSum));
+  for (const count of levels) out.push(log1p(count));
+  describeBlob(out, real, active, test, target);
+}
+
+function describeBlob(out: number[], map: Float32Array, active: Int32Array, test: Float32Array, target: 0 | 1): void {
+  const { blob, count } = largestBlob(map, active, SIDE, 0.35);
+  const n = blob.length;
+  if (n === 0) {
+    out.push(0, 0, 0, 0, 0, 0);
+    return;
+  }
+  let [sum, squares, strength, x0, x1, y0, y1] = [0, 0, 0, SIDE, 0, SIDE, 0];
+  for (const p of blob) {
+    const away = (test[p] as number) - target;
+    sum += away;
+    squares += away * away;
+    strength += map[p] as number;
+    const x = p % SIDE;
+    const y = (p / SIDE) | 0;
+    if (x < x0) x0 = x;
+    if (x > x1) x1 = x;
+    if (y < y0) y0 = y;
+    if (y > y1) y1 = y;
+  }
+  const mean = sum / n;
+  const variance = squares / n - mean * mean;
+  out.push(log1p(n), abs(mean), variance > 0 ? sqrt(variance) : 0);
+  out.push(strength / n, n / ((x1 - x0 + 1) * (y1 - y0 + 1)), log1p(count));
+}
+
+const HALF = SIDE / 2;
+
+/** Compares patches with the golden image over shifts of up to 2 px, at half size, and describes what none explains. */
+function describeMatch(out: number[], evidence: Evidence): void {
+  const test = halved(evidence.test);
+  const golden = halved(evidence.golden);
+  const least = new Float32Array(test.length).fill(9);
+  const signed = new Float32Array(test.length);
+  const difference = new Float32Array(test.length);
+  const absolute = new Float32Array(test.length);
+  for (let shift = 0; shift < 9; shift++) {
+    const dx = (shift % 3) - 1;
+    const dy = ((shift / 3) | 0) - 1;
+    for (let p = 0; p < test.length; p++) {
+      const gx = (p % HALF) + dx;
+      const gy = ((p / HALF) | 0) + dy;
+      const inside = gx >= 0 && gy >= 0 && gx < HALF && gy < HALF;
+      const d = inside ? (test[p] as number) - (golden[gy * HALF + gx] as number) : 0;
+      difference[p] = d;
+      absolute[p] = abs(d);
+    }
+    const cost = boxMean(absolute, HALF, HALF, 1);
+    const mean = boxMean(difference, HALF, HALF, 1);
+    for (let p = 0; p < cost.length; p++) {
+      if ((cost[p] as number) < (least[p] as number)) {
+        least[p] = cost[p] as number;
+        signed[p] = mean[p] as number;
+      }
+    }
+  }
+  const up = signed.map((d) => (d > 0 ? d : 0));
+  const down = signed.map((d) => (d < 0 ? -d : 0));
+  for (const map of [least, up, down]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+}
+
+function halved(map: Float32Array): Float32Array {
+  const out = new Float32Array(HALF * HALF);
+  for (let p = 0; p < out.length; p++) {
+    const at = ((p / HALF) | 0) * 2 * SIDE + (p % HALF) * 2;
+    const sum =
+      (map[at] as number) + (map[at + 1] as number) + (map[at + SIDE] as number) + (map[at + SIDE + 1] as number);
+    out[p] = sum / 4;
+  }
+  return out;
+}
+
+/** Edge content of both images, overall difference, ink and half-tones, and how far registration had to go. */
+function describeWhole(out: number[], evidence: Evidence): void {
+  const { test, golden, motion, contrast, materials } = evidence;
+  let [edgesTest, edgesGolden, residual, ink, middle, gain] = [0, 0, 0, 0, 0, 0];
+  for (let p = SIDE; p < test.length - SIDE; p++) {
+    const t = test[p] as number;
+    edgesTest += edgeAt(test, p);
+    const g = edgeAt(golden, p);
+    edgesGolden += g;
+    residual += abs(t - (golden[p] as number));
+    gain += contrast[p] as number;
+    if (t > 1.2 || t < -0.2) ink++;
+    if (g < 0.15 && t > 0.25 && t < 0.75) middle++;
+  }
+  const n = test.length;
+  out.push(edgesGolden / n, edgesTest / n, log((edgesTest + 50) / (edgesGolden + 50)), residual / n);
+  out.push(log1p(ink), log1p(middle), hypot(motion.dx, motion.dy), abs(motion.turn) * 50);
+  out.push(gain / n / 100, materials.both ? 1 : 0);
+}
+
+function edgeAt(map: Float32Array, p: number): number {
+  return (
+    abs((map[p + 1] as number) - (map[p - 1] as number)) + abs((map[p + SIDE] as number) - (map[p - SIDE] as number))
+  );
+}

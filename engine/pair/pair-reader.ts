@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { EngineFailure } from "../failure.ts";
+import { decodeGray } from "../image/decode.ts";
+import { compareImages } from "./evidence.ts";
+import { contentKey, openFeatureCache } from "./feature-cache.ts";
+import { describePair, PAIR_FEATURES, PAIR_KIND } from "./features.ts";
+
+/** Turns pairs of image files into feature vectors. */
+export type PairReader = {
+  /** The features of one pair, `PAIR_FEATURES` values. @throws EngineFailure for a missing or unreadable image. */
+  read(testPath: string, goldenPath: string): Float32Array;
+  close(): void;
+};
+
+/** Opens a reader that looks features up by image content in `cacheDir` before it computes them. */
+export function openPairReader(cacheDir: string | undefined): PairReader {
+  const cache = openFeatureCache(cacheDir, PAIR_KIND, PAIR_FEATURES);
+  return {
+    read(testPath, goldenPath) {
+      const test = readImageFile(testPath);
+      const golden = readImageFile(goldenPath);
+      const key = contentKey(PAIR_KIND, [test, golden]);
+      const known = cache.get(key);
+      if (known !== undefined) return known;
+      const features = describePair(compareImages(decodeGray(test, testPath), decodeGray(golden, goldenPath)));
+      cache.put(key, features);
+      return features;
+    },
+    close: () => cache.close(),
+  };
+}
+
+/** The bytes of an image file. @throws EngineFailure `FileNotFoundError` in the wording of TAO's loader. */
+export function readImageFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new EngineFailure("FileNotFoundError", `Image file wasn't found at ${path}`, { cause: error });
+  }
+}

@@ -1,0 +1,254 @@
+import { boxMean } from "../image/filters.ts";
+import type { Gray } from "../image/gray.ts";
+
+/** A small rigid motion about the image centre: shift in pixels, turn in radians. */
+export type Motion = { dx: number; dy: number; turn: number };
+
+const MAX_SHIFT_PX = 7;
+const MAX_TURN_RAD = 0.05;
+const STEP = 3;
+const MARGIN = 5;
+const FLAT_DEVIATION = 9;
+
+/**
+ * Finds the motion that lays the golden image over the test image.
+ *
+ * A whole-pixel search at half size gives the start; an inverse compositional Gauss-Newton descent (shift and turn, gain
+ * and offset removed at each step, large residuals clipped so that a defect does not pull) refines it to fractions of a
+ * pixel. Images must have equal size. A featureless pair gives no motion.
+ */
+export function registerGolden(test: Gray, golden: Gray): Motion {
+  const { width, height } = test;
+  const soft = boxMean(boxMean(test.data, width, height, 1), width, height, 1);
+  const softGolden = boxMean(boxMean(golden.data, width, height, 1), width, height, 1);
+  const spread = deviation(soft);
+  if (spread < FLAT_DEVIATION || deviation(softGolden) < FLAT_DEVIATION) return { dx: 0, dy: 0, turn: 0 };
+  const coarse = searchShift(soft, softGolden, width, height);
+  const starts: Motion[] = [-0.018, 0, 0.018].map((turn) => ({ ...coarse, turn }));
+  const descent = prepareDescent(soft, width, height);
+  let best = { motion: coarse, cost: Number.POSITIVE_INFINITY };
+  for (const start of starts) {
+    const found = descend(descent, softGolden, start, 6);
+    if (found.cost < best.cost) best = found;
+  }
+  return descend(descent, softGolden, best.motion, 4).motion;
+}
+
+/** The golden image on the test image's grid; `known` is 0 where the motion looks beyond the golden image's border. */
+export type MovedGolden = { level: Float32Array; known: Uint8Array };
+
+/** Returns the golden image moved by the motion and sampled on the test image's grid (bilinear, border repeated). */
+export function moveGolden(golden: Gray, motion: Motion): MovedGolden {
+  const { width, height, data } = golden;
+  const level = new Float32Array(width * height);
+  const known = new Uint8Array(width * height);
+  const cos = Math.cos(motion.turn);
+  const sin = Math.sin(motion.turn);
+  const cx = (width - 1) / 2;
+  const cy = (height - 1) / 2;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const sx = cos * (x - cx) - sin * (y - cy) + cx + motion.dx;
+      const sy = sin * (x - cx) + cos * (y - cy) + cy + motion.dy;
+      level[y * width + x] = sample(data, width, height, sx, sy);
+      known[y * width + x] = sx >= -0.5 && sy >= -0.5 && sx <= width - 0.5 && sy <= height - 0.5 ? 1 : 0;
+    }
+  }
+  return { level, known };
+}
+
+function sample(data: Float32Array, width: number, height: number, sx: number, sy: number): number {
+  let x = sx;
+  let y = sy;
+  if (x < 0) x = 0;
+  else if (x > width - 1) x = width - 1;
+  if (y < 0) y = 0;
+  else if (y > height - 1) y = height - 1;
+  const x0 = x | 0;
+  const y0 = y | 0;
+  const fx = x - x0;
+  const fy = y - y0;
+  const at = y0 * width + x0;
+  const right = x0 + 1 < width ? 1 : 0;
+  const below = y0 + 1 < height ? width : 0;
+  const top = (data[at] as number) * (1 - fx) + (data[at + right] as number) * fx;
+  const bottom = (data[at + below] as number) * (1 - fx) + (data[at + below + right] as number) * fx;
+  return top * (1 - fy) + bottom * fy;
+}
+
+function deviation(map: Float32Array): number {
+  let sum = 0;
+  let squares = 0;
+  for (const level of map) {
+    sum += level;
+    squares += level * level;
+  }
+  return Math.sqrt(Math.max(0, squares / map.length - (sum / map.length) ** 2));
+}
+
+function searchShift(test: Float32Array, golden: Float32Array, width: number, height: number): Motion {
+  let best = { dx: 0, dy: 0, turn: 0 };
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let dy = -MAX_SHIFT_PX + 1; dy <= MAX_SHIFT_PX - 1; dy += 2) {
+    for (let dx = -MAX_SHIFT_PX + 1; dx <= MAX_SHIFT_PX - 1; dx += 2) {
+      const cost = shiftCost(test, golden, width, height, dx, dy) * (1 + 0.004 * (dx * dx + dy * dy));
+      if (cost < lowest) {
+        lowest = cost;
+        best = { dx, dy, turn: 0 };
+      }
+    }
+  }
+  return best;
+}
+
+function shiftCost(
+  test: Float32Array,
+  golden: Float32Array,
+  width: number,
+  height: number,
+  dx: number,
+  dy: number,
+): number {
+  let n = 0;
+  let st = 0;
+  let sg = 0;
+  let stt = 0;
+  let sgg = 0;
+  let stg = 0;
+  for (let y = MAX_SHIFT_PX; y < height - MAX_SHIFT_PX; y += 3) {
+    for (let x = MAX_SHIFT_PX; x < width - MAX_SHIFT_PX; x += 3) {
+      const t = test[y * width + x] as number;
+      const g = golden[(y + dy) * width + x + dx] as number;
+      n++;
+      st += t;
+      sg += g;
+      stt += t * t;
+      sgg += g * g;
+      stg += t * g;
+    }
+  }
+  const vt = stt - (st * st) / n;
+  const vg = sgg - (sg * sg) / n;
+  const cov = stg - (st * sg) / n;
+  return 1.02 - cov / Math.sqrt(Math.max(1e-6, vt * vg));
+}
+
+type Descent = {
+  width: number;
+  height: number;
+  at: Int32Array;
+  level: Float32Array;
+  jx: Float32Array;
+  jy: Float32Array;
+  jt: Float32Array;
+  inverse: number[];
+};
+
+function prepareDescent(test: Float32Array, width: number, height: number): Descent {
+  const count = Math.ceil((height - 2 * MARGIN) / STEP) * Math.ceil((width - 2 * MARGIN) / STEP);
+  const at = new Int32Array(count);
+  const level = new Float32Array(count);
+  const jx = new Float32Array(count);
+  const jy = new Float32Array(count);
+  const jt = new Float32Array(count);
+  const h = [0, 0, 0, 0, 0, 0];
+  let n = 0;
+  for (let y = MARGIN; y < height - MARGIN; y += STEP) {
+    for (let x = MARGIN; x < width - MARGIN; x += STEP) {
+      const p = y * width + x;
+      const gx = ((test[p + 1] as number) - (test[p - 1] as number)) / 2;
+      const gy = ((test[p + width] as number) - (test[p - width] as number)) / 2;
+      const gt = gy * (x - (width - 1) / 2) - gx * (y - (height - 1) / 2);
+      at[n] = p;
+      level[n] = test[p] as number;
+      jx[n] = gx;
+      jy[n] = gy;
+      jt[n] = gt;
+      h[0] = (h[0] as number) + gx * gx;
+      h[1] = (h[1] as number) + gx * gy;
+      h[2] = (h[2] as number) + gx * gt;
+      h[3] = (h[3] as number) + gy * gy;
+      h[4] = (h[4] as number) + gy * gt;
+      h[5] = (h[5] as number) + gt * gt;
+      n++;
+    }
+  }
+  const ridge = 0.5 * n;
+  h[0] = (h[0] as number) + ridge;
+  h[3] = (h[3] as number) + ridge;
+  h[5] = (h[5] as number) + ridge * 300;
+  return { width, height, at, level, jx, jy, jt, inverse: invertSymmetric(h) };
+}
+
+function invertSymmetric(h: number[]): number[] {
+  const [a, b, c, d, e, f] = h as [number, number, number, number, number, number];
+  const A = d * f - e * e;
+  const B = c * e - b * f;
+  const C = b * e - c * d;
+  const det = a * A + b * B + c * C;
+  return [A / det, B / det, C / det, (a * f - c * c) / det, (b * c - a * e) / det, (a * d - b * b) / det];
+}
+
+function descend(d: Descent, golden: Float32Array, start: Motion, steps: number): { motion: Motion; cost: number } {
+  const { width, height } = d;
+  let { dx, dy, turn } = start;
+  const n = d.at.length;
+  const moved = new Float32Array(n);
+  const cx = (width - 1) / 2;
+  const cy = (height - 1) / 2;
+  let best = { motion: start, cost: Number.POSITIVE_INFINITY };
+  for (let step = 0; step <= steps; step++) {
+    const cos = Math.cos(turn);
+    const sin = Math.sin(turn);
+    let st = 0;
+    let sg = 0;
+    let sgg = 0;
+    let stg = 0;
+    let stt = 0;
+    for (let i = 0; i < n; i++) {
+      const p = d.at[i] as number;
+      const x = (p % width) - cx;
+      const y = ((p / width) | 0) - cy;
+      const g = sample(golden, width, height, cos * x - sin * y + cx + dx, sin * x + cos * y + cy + dy);
+      const t = d.level[i] as number;
+      moved[i] = g;
+      st += t;
+      sg += g;
+      sgg += g * g;
+      stg += t * g;
+      stt += t * t;
+    }
+    const vg = Math.max(1, sgg - (sg * sg) / n);
+    const cov = stg - (st * sg) / n;
+    const gain = Math.max(0.3, Math.min(3, cov / vg));
+    const offset = (st - gain * sg) / n;
+    const clip = 0.8 * Math.sqrt(Math.max(1, (stt - (st * st) / n) / n));
+    let cost = 0;
+    let bx = 0;
+    let by = 0;
+    let bt = 0;
+    for (let i = 0; i < n; i++) {
+      let r = gain * (moved[i] as number) + offset - (d.level[i] as number);
+      if (r > clip) r = clip;
+      else if (r < -clip) r = -clip;
+      cost += r * r;
+      bx += r * (d.jx[i] as number);
+      by += r * (d.jy[i] as number);
+      bt += r * (d.jt[i] as number);
+    }
+    if (cost < best.cost) best = { motion: { dx, dy, turn }, cost };
+    const k = d.inverse as [number, number, number, number, number, number];
+    const ux = k[0] * bx + k[1] * by + k[2] * bt;
+    const uy = k[1] * bx + k[3] * by + k[4] * bt;
+    const ut = k[2] * bx + k[4] * by + k[5] * bt;
+    dx = clamp(dx - ux, MAX_SHIFT_PX);
+    dy = clamp(dy - uy, MAX_SHIFT_PX);
+    turn = clamp(turn - ut, MAX_TURN_RAD);
+    if (Math.abs(ux) + Math.abs(uy) + 40 * Math.abs(ut) < 0.01) break;
+  }
+  return best;
+}
+
+function clamp(value: number, limit: number): number {
+  return Math.max(-limit, Math.min(limit, value));
+}

@@ -1,0 +1,88 @@
+/** Places of the values above a floor: difference maps are mostly empty, so that work on the rest is saved. */
+export function activePixels(map: Float32Array, floor: number): Int32Array {
+  const places = new Int32Array(map.length);
+  let count = 0;
+  for (let p = 0; p < map.length; p++) if ((map[p] as number) > floor) places[count++] = p;
+  return places.subarray(0, count);
+}
+
+const BINS = 128;
+const BINS_PER_UNIT = 80;
+
+/** Means of the k highest active values for each k, missing values counting 0; from bins of 1/80, the last one open. */
+export function topMeans(map: Float32Array, active: Int32Array, ks: readonly number[]): number[] {
+  const counts = new Int32Array(BINS);
+  for (const p of active) {
+    const bin = ((map[p] as number) * BINS_PER_UNIT) | 0;
+    const at = bin >= BINS ? BINS - 1 : bin;
+    counts[at] = (counts[at] as number) + 1;
+  }
+  return ks.map((k) => {
+    let left = k;
+    let sum = 0;
+    for (let bin = BINS - 1; bin > 0 && left > 0; bin--) {
+      const count = counts[bin] as number;
+      const take = count < left ? count : left;
+      sum += (take * (bin + 0.5)) / BINS_PER_UNIT;
+      left -= take;
+    }
+    return sum / k;
+  });
+}
+
+/** The highest sum over a (2r+1) square of a map that is 0 outside its active pixels. */
+export function peakBoxSum(map: Float32Array, active: Int32Array, side: number, r: number): number {
+  const sums = new Float32Array(map.length);
+  let peak = 0;
+  for (const p of active) {
+    const value = map[p] as number;
+    if (value <= 0) continue;
+    const x = p % side;
+    const y = (p / side) | 0;
+    for (let ny = y - r; ny <= y + r; ny++) {
+      if (ny < 0 || ny >= side) continue;
+      for (let nx = x - r; nx <= x + r; nx++) {
+        if (nx < 0 || nx >= side) continue;
+        const sum = (sums[ny * side + nx] as number) + value;
+        sums[ny * side + nx] = sum;
+        if (sum > peak) peak = sum;
+      }
+    }
+  }
+  return peak;
+}
+
+/** The largest connected group (8 neighbours) of active pixels above a threshold, and how many groups there are. */
+export function largestBlob(
+  map: Float32Array,
+  active: Int32Array,
+  side: number,
+  threshold: number,
+): { blob: Int32Array; count: number } {
+  const seen = new Uint8Array(map.length);
+  const members = new Int32Array(active.length);
+  let blob = new Int32Array(0);
+  let count = 0;
+  for (const start of active) {
+    if (seen[start] === 1 || (map[start] as number) <= threshold) continue;
+    let size = 0;
+    members[size++] = start;
+    seen[start] = 1;
+    for (let next = 0; next < size; next++) {
+      const p = members[next] as number;
+      const x = p % side;
+      for (let q = p - side; q <= p + side; q += side) {
+        if (q < 0 || q >= map.length) continue;
+        for (let dx = -1; dx <= 1; dx++) {
+          if (x + dx < 0 || x + dx >= side) continue;
+          if (seen[q + dx] === 1 || (map[q + dx] as number) <= threshold) continue;
+          seen[q + dx] = 1;
+          members[size++] = q + dx;
+        }
+      }
+    }
+    count++;
+    if (size > blob.length) blob = members.slice(0, size);
+  }
+  return { blob, count };
+}

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { EngineFailure } from "../failure.ts";
+import { decodeGray, decodePixels } from "../image/decode.ts";
+import { findBlobs } from "../image/filters.ts";
+import type { Gray } from "../image/gray.ts";
+import { findMaterials } from "../pair/exposure.ts";
+import { readImageFile } from "../pair/pair-reader.ts";
+import { type DefectKind, findCleanImages } from "./defect-spec.ts";
+import {
+  type ClassMap,
+  cadCandidates,
+  classifyPixels,
+  type LabelColours,
+  readLabelColours,
+  regionOf,
+} from "./regions.ts";
+import type { Brings } from "./render.ts";
+
+const BRIDGE_REACH_PX = 40;
+
+export type SceneOptions = { dataset_dir: string; clean_dir: string; labels_path: string };
+
+/** A clean image with what placing one kind of defect on it needs. */
+export type Scene = {
+  path: string;
+  stem: string;
+  width: number;
+  height: number;
+  anchors: number[] | undefined;
+  target: Uint8Array | undefined;
+  groups: Int32Array | undefined;
+  brings: Brings | undefined;
+};
+
+/** Clean images that this kind may be placed on; one without its colour mask, or a mask without its image, drops out. */
+export function openScenes(kind: DefectKind, options: SceneOptions): Scene[] {
+  const clean = findCleanImages(options.clean_dir, kind.texture);
+  const hasLabels = existsSync(options.labels_path);
+  if (kind.dependency === "cad" && !hasLabels) {
+    throw new EngineFailure("FileNotFoundError", `[Errno 2] No such file or directory: '${options.labels_path}'`);
+  }
+  const colours = hasLabels ? readLabelColours(options.labels_path) : undefined;
+  return clean.flatMap((path) => {
+    const stem = basename(path, extname(path));
+    const maskPath = join(options.dataset_dir, kind.texture, "cad_mask", `${stem}.png`);
+    const hasMask = existsSync(maskPath);
+    if (kind.dependency === "cad" && !hasMask) return [];
+    const image = decodeGray(readImageFile(path), path);
+    const map = hasMask && colours !== undefined ? readClassMap(maskPath, image, colours) : undefined;
+    return [sceneOf(path, stem, image, map, kind)];
+  });
+}
+
+function readClassMap(path: string, image: Gray, colours: LabelColours): ClassMap | undefined {
+  const map = classifyPixels(decodePixels(readFileSync(path), path), colours);
+  return map.width === image.width && map.height === image.height ? map : undefined;
+}
+
+function sceneOf(path: string, stem: string, image: Gray, map: ClassMap | undefined, kind: DefectKind): Scene {
+  const { width, height } = image;
+  const { dark, light } = findMaterials(image.data, image.data);
+  const isDark = Uint8Array.from(image.data, (level) => (level < (dark + light) / 2 ? 1 : 0));
+  const conductor = map === undefined ? isDark : regionOf(map, ["pad", "solder"]);
+  const overlap = conductor.reduce((sum, on, p) => sum + (on === 1 ? (isDark[p] === 1 ? 1 : -1) : 0), 0);
+  const copper: Brings = overlap >= 0 ? "dark" : "light";
+  const base: Scene = {
+    path,
+    stem,
+    width,
+    height,
+    anchors: undefined,
+    target: undefined,
+    groups: undefined,
+    brings: undefined,
+  };
+  const added =
+    kind.copper_change === "added" || (kind.copper_change === undefined && /bridge|excess/i.test(kind.type));
+  if (kind.copper_change !== undefined || kind.dependency === "cad") {
+    const ground = copper === "dark" ? isDark : isDark.map((on) => 1 - on);
+    base.target = added ? ground.map((on) => 1 - on) : ground;
+    base.brings = added ? copper : copper === "dark" ? "light" : "dark";
+  }
+  if (kind.dependency !== "cad") return base;
+  const candidates = map === undefined ? undefined : cadCandidates(map, kind.type, BRIDGE_REACH_PX);
+  base.anchors = [];
+  candidates?.forEach((on, p) => void (on === 1 && base.anchors?.push(p)));
+  if (/bridge/i.test(kind.type)) {
+    const groups = new Int32Array(conductor.length).fill(-1);
+    findBlobs(Float32Array.from(conductor), width, height, 0.5).forEach((blob, index) => {
+      for (const p of blob) groups[p] = index;
+    });
+    base.groups = groups;
+  }
+  return base;
+}

@@ -1,0 +1,97 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Refusal } from "../server/errors.ts";
+import { EngineFailure, statusTextOf } from "./failure.ts";
+import { type EngineIo, logLine } from "./io.ts";
+import { readTaskArguments } from "./spec/arguments.ts";
+import { changenetKeys } from "./spec/changenet-keys.ts";
+import { type ChangenetSpec, readChangenetSpec, type Task } from "./spec/changenet-spec.ts";
+import { composeSpec, type KnownKeys, type SpecTree, specText } from "./spec/load-spec.ts";
+import { openStatusLog, type StatusLog } from "./status-log.ts";
+
+/** What a Visual ChangeNet task works with. */
+export type TaskContext = { spec: ChangenetSpec; tree: SpecTree; status: StatusLog; io: EngineIo };
+
+const titles = { train: "Train", inference: "Inference", evaluate: "Evaluate" } as const;
+
+/**
+ * Runs one `visual_changenet` task inside TAO's frame: arguments, composed spec saved as experiment.yaml, status.json
+ * from `Starting Visual ChangeNet <task>.` to `<Task> finished successfully.`, final marker, exit status.
+ */
+export async function runChangenetTask(
+  task: Task,
+  args: readonly string[],
+  io: EngineIo,
+  work: (context: TaskContext) => Promise<void>,
+): Promise<number> {
+  let status: StatusLog | undefined;
+  try {
+    const given = readTaskArguments(args, task, "pyt", io);
+    const tree = composeSpec(given.spec_path, given.overrides, changenetKeys);
+    if (given.show_only) {
+      io.stdout.write(specText(tree));
+      return 0;
+    }
+    const spec = readChangenetSpec(tree, task, io);
+    mkdirSync(spec.results_dir, { recursive: true });
+    io.stdout.write(`${titles[task]} results will be saved at: ${spec.results_dir}\n`);
+    status = openStatusLog(io, spec.results_dir);
+    status("STARTED", `Starting Visual ChangeNet ${task}.`);
+    writeFileSync(join(spec.results_dir, "experiment.yaml"), specText(tree));
+    await work({ spec, tree, status, io });
+    status("RUNNING", `${titles[task]} finished successfully.`);
+  } catch (error) {
+    const failure = asFailure(error);
+    const text = statusTextOf(failure);
+    if (status !== undefined && text !== undefined) status("FAILURE", text);
+    writeFailure(io, failure);
+    if (!failure.message.startsWith("ERROR: ")) logLine(io, "WARNING", "Execution status: FAIL");
+    return 1;
+  }
+  logLine(io, "INFO", "Execution status: PASS");
+  return 0;
+}
+
+/**
+ * Runs one data-services task (gap analysis, embedding, mining) inside its frame: arguments, composed spec, final marker
+ * on stdout, exit status. These tasks write no status.json.
+ */
+export async function runDataTask(
+  task: string,
+  args: readonly string[],
+  io: EngineIo,
+  known: KnownKeys,
+  work: (tree: SpecTree) => Promise<void>,
+): Promise<number> {
+  try {
+    const given = readTaskArguments(args, task, "data_services", io);
+    const tree = composeSpec(given.spec_path, given.overrides, known);
+    if (given.show_only) {
+      io.stdout.write(specText(tree));
+      return 0;
+    }
+    await work(tree);
+  } catch (error) {
+    writeFailure(io, asFailure(error));
+    io.stdout.write("Execution status: FAIL\n");
+    return 1;
+  }
+  io.stdout.write("Execution status: PASS\n");
+  return 0;
+}
+
+/** The failure to report for a foreseen refusal of a shared reader; anything unforeseen is thrown on. */
+export function asFailure(error: unknown): EngineFailure {
+  if (error instanceof EngineFailure) return error;
+  if (error instanceof Refusal) {
+    const python = error.code === "input.unreadable-file" ? "FileNotFoundError" : "ValueError";
+    return new EngineFailure(python, error.message, { cause: error });
+  }
+  throw error;
+}
+
+/** Writes a failure as the last line of a Python traceback, or as it is when the toolkit prints it plainly. */
+export function writeFailure(io: EngineIo, failure: EngineFailure): void {
+  const plain = failure.message.startsWith("ERROR: ");
+  io.stderr.write(plain ? `${failure.message}\n` : `${failure.python}: ${failure.message}\n`);
+}
