@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { csvText } from "../../server/data/csv.ts";
+import { writeTable } from "../../server/data/csv.ts";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import { encodePng } from "../image/encode.ts";
@@ -34,7 +34,7 @@ export async function runSdg(args: string[], io: EngineIo): Promise<number> {
       throw new EngineFailure("ValueError", `unknown model size: ${size}`);
     const cases = readTestcases(realPath(io, flags.text("input-jsonl") ?? ""));
     const output = realPath(io, flags.text("output-dir") ?? "");
-    generate(cases, output, flags.whole("seed", 0), io);
+    await generate(cases, output, flags.whole("seed", 0), io);
     return 0;
   } catch (error) {
     writeFailure(io, asFailure(error));
@@ -63,7 +63,7 @@ function parseLine(line: string, number: number): Partial<Testcase> {
   }
 }
 
-function generate(cases: readonly Testcase[], output: string, seed: number, io: EngineIo): void {
+async function generate(cases: readonly Testcase[], output: string, seed: number, io: EngineIo): Promise<void> {
   const began = performance.now();
   for (const folder of folders) mkdirSync(join(output, folder), { recursive: true });
   const rows = cases.map((testcase, index) => {
@@ -91,7 +91,7 @@ function generate(cases: readonly Testcase[], output: string, seed: number, io: 
     ...["index", "image_filename", "mask_filename", "anomaly_type", "guidance", "crop_ratio", "seed", "PSNR"],
     ...["guardrail_pass", "source"],
   ];
-  writeFileSync(join(output, "SDG_result.csv"), csvText(header, rows));
+  await writeTable(join(output, "SDG_result.csv"), header, rows);
   const seconds = (performance.now() - began) / 1000;
   const timing = {
     total_seconds: seconds,
