@@ -19,6 +19,8 @@ import { specText } from "./spec.ts";
 import { type Pair, photographRow } from "./window.ts";
 
 const PROJECT = "boards";
+const specComment = `Visual ChangeNet classify: the baseline of this generated workspace. Paths are those inside a container;
+# the server writes its own absolute paths into the spec of every run.`;
 const LIGHT = "SolderLight";
 
 /**
@@ -45,7 +47,7 @@ export async function generateWorkspace(
     for (const split of splits) await writeSplit(root, split, side, options);
     const datasets = join(workspacePaths(root).anomalygen, "datasets", PROJECT);
     await writeGeneratorAssets(datasets, side, generator, options.seed);
-    await writeFileIn(workspacePaths(root).spec, specText());
+    await writeFileIn(workspacePaths(root).spec, specText(specComment));
     const { workspace: _, ...kept } = facts;
     await writeNew(join(root, "build_info.json"), `${JSON.stringify(kept, null, 2)}\n`);
     await writeNew(join(root, "README.md"), workspaceReadme(kept));

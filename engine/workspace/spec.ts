@@ -1,7 +1,6 @@
-/** The train spec of a generated workspace: Visual ChangeNet classify, with the container paths of a TAO workspace. */
-export function specText(): string {
-  return `# Visual ChangeNet classify: the baseline of this generated workspace. Paths are those inside a training container;
-# the server writes its own absolute paths into the spec of every run.
+/** A train spec for Visual ChangeNet classify with the container paths of a TAO workspace, under a comment. */
+export function specText(comment: string): string {
+  return `# ${comment}
 encryption_key: tlt_encode
 task: classify
 results_dir: /results

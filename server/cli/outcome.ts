@@ -2,6 +2,8 @@ import { Refusal } from "../errors.ts";
 import type { CliIo } from "./io.ts";
 
 export const exitOk = 0;
+/** A defect, a hard stop, or a difference where none was expected. */
+export const exitDefect = 1;
 export const exitRefused = 2;
 
 /**
