@@ -104,12 +104,19 @@ async function drawRows(imagesDir: string, rows: readonly Row[]): Promise<void> 
   }
 }
 
+const drawn = new Map<string, Uint8Array>();
+
 /** An 8x8 image whose pixels follow from the text, so that no two are alike by accident. */
 export function image(text: string): Uint8Array {
+  const known = drawn.get(text);
+  if (known !== undefined) return known;
   const data = Buffer.alloc(8 * 8 * 4, 255);
-  for (let at = 0; at < data.length; at++)
+  for (let at = 0; at < data.length; at++) {
     if (at % 4 !== 3) data[at] = (text.charCodeAt(at % text.length) * (at + 7)) % 256;
-  return jpeg.encode({ width: 8, height: 8, data }, 95).data;
+  }
+  const bytes = jpeg.encode({ width: 8, height: 8, data }, 95).data;
+  drawn.set(text, bytes);
+  return bytes;
 }
 
 export async function put(path: string, content: string | Uint8Array): Promise<void> {

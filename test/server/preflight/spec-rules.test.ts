@@ -1,0 +1,64 @@
+import { describe, expect, it } from "@jest/globals";
+import { parseSpec } from "../../../server/data/spec.ts";
+import { specProblems } from "../../../server/preflight/spec-rules.ts";
+import { specText } from "./support/boards.ts";
+
+const keysOf = (text: string, platform: "embedded" | "docker" = "embedded") =>
+  specProblems(parseSpec(text, "spec.yaml"), platform).map((problem) => problem.key);
+
+const two = (concat: string) =>
+  specText
+    .replace("num_input: 1", `num_input: 2\n    ${concat}`)
+    .replace("{SolderLight: 0}", "{SolderLight: 0, WhiteLight: 1}");
+
+describe("the constraints of a train spec", () => {
+  it.each([
+    ["a good spec has none", specText, []],
+    ["the placeholder for results is fine", specText.replace("/results", "/results/"), []],
+    ["contrastive needs euclidean", specText.replace("loss: ce", "loss: contrastive"), ["train.classify.loss"]],
+    ["an unknown loss", specText.replace("loss: ce", "loss: focal"), ["train.classify.loss"]],
+    ["a weight for each class", specText.replace("[1.0, 10.0]", "[1.0]"), ["train.classify.cls_weight"]],
+    [
+      "one to four modules",
+      specText.replace("modules: 4", "modules: 5"),
+      ["model.classify.learnable_difference_modules"],
+    ],
+    [
+      "a share as sampling ratio",
+      specText.replace("batch_size: 2", "batch_size: 2\n    fpratio_sampling: 2"),
+      ["dataset.classify.fpratio_sampling"],
+    ],
+    ["square backbones take no strip of lightings", two("concat_type: linear"), ["dataset.classify.concat_type"]],
+    ["a grid with a cell each", two("concat_type: grid\n    grid_map: {x: 2, y: 1}"), []],
+    [
+      "a grid with more cells than lightings",
+      two("concat_type: grid\n    grid_map: {x: 2, y: 2}"),
+      ["dataset.classify.grid_map"],
+    ],
+  ])("%s", (_, text, keys) => {
+    expect(keysOf(text)).toEqual(keys);
+  });
+
+  const backbone = (body: string) => specText.replace("type: c_radio_v2_vit_base_patch16_224", body);
+  const key = "model.backbone.pretrained_backbone_path";
+  it.each([
+    ["no weights", specText, [key]],
+    [
+      "an address",
+      backbone(`type: c_radio_v2_vit_base_patch16_224, pretrained_backbone_path: "https://x/y.pth"`),
+      [key],
+    ],
+    [
+      "a file",
+      backbone("type: c_radio_v2_vit_base_patch16_224, pretrained_backbone_path: /data/pretrained_models/x.pth"),
+      [],
+    ],
+    [
+      "DINOv3 not frozen",
+      backbone("type: vit_base_dinov3, pretrained_backbone_path: /data/pretrained_models/x.pth"),
+      ["model.backbone.freeze_backbone"],
+    ],
+  ])("containers look at the backbone: %s", (_, text, keys) => {
+    expect(keysOf(text, "docker")).toEqual(keys);
+  });
+});
