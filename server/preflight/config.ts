@@ -64,6 +64,8 @@ function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
     dataset_dir_source: generator?.dataset_dir ?? "",
     step: generator?.step ?? 0,
     num_SDG: numberOf(parameters, "num_sdg"),
+    seed: numberOf(parameters, "generator_seed"),
+    model_size: String(parameters.generator_model_size?.value),
     container: executor.engine,
     supported_labels: [...(generator?.supported_labels ?? [])],
   };

@@ -3,7 +3,7 @@ import { Refusal } from "../errors.ts";
 import { readJson, readTail } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import { logEntrySchema, type Plan, runStateSchema } from "../run/state.ts";
-import type { PlanRequest } from "./request.ts";
+import { type PlanRequest, planRequestSchema } from "./request.ts";
 import type { LiveRun } from "./resolution.ts";
 import type { FoundRun, LastEvent } from "./unfinished.ts";
 
@@ -118,7 +118,7 @@ function sameInput(plan: Plan, _field: string, value: unknown, planned: unknown)
 function plannedRequest(plan: Plan): PlanRequest {
   const request: Record<string, unknown> = { platform: plan.platform };
   for (const [name, { value, source }] of Object.entries(plan.parameters)) {
-    if (source === "user" && value !== null && name !== "network_mode") request[name] = value;
+    if (source === "user" && value !== null && name in planRequestSchema.shape) request[name] = value;
   }
   for (const name of ["spec", "training_csv", "validation_csv", "kpi_csv"]) {
     const path = plan.inputs[name]?.path;

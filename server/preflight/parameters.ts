@@ -14,7 +14,7 @@ type Ground = {
   readonly airgapped: boolean;
 };
 
-/** Published defaults (tao-stages 6.4); the seed is the train schema's. */
+/** Published defaults (tao-stages 6.4); the seed of training is the train schema's. */
 const defaults = {
   num_epochs: 10,
   num_sdg: 20,
@@ -23,6 +23,7 @@ const defaults = {
   batch_size: 16,
   num_gpus: 1,
   seed: 1234,
+  generator_seed: 42,
 };
 
 /**
@@ -47,6 +48,8 @@ export function resolveParameters(ground: Ground): Parameters {
   for (const name of ["num_sdg", "top_k", "min_similarity"] as const) {
     parameters[name] = choose(request[name], undefined, defaults[name]);
   }
+  parameters.generator_seed = choose(request.seed, undefined, defaults.generator_seed);
+  put("generator_model_size", "2b", "default");
   parameters.synthetic_only = choose(request.synthetic_only, undefined, false);
   parameters.stage_time_limit_sec = choose(request.stage_time_limit_sec, undefined, null);
   put("mining_metric", "cosine", "default");

@@ -2,6 +2,7 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { findRevision, loadPending, savePending } from "../../../server/preflight/pending.ts";
+import { type PlanRequest, planRequestSchema } from "../../../server/preflight/request.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -10,10 +11,10 @@ import { boardsIn, completeRequest, csvOf, depsIn, liveRunIn, rowsOf } from "./s
 const folder = temporaryFolders();
 const run = "run_20261120_080000";
 
-async function withLiveRun() {
+async function withLiveRun(extra: PlanRequest = {}) {
   const root = await boardsIn(await folder());
   const deps = depsIn(root, { XDG_STATE_HOME: await folder() });
-  const first = await resolvePlan(completeRequest, deps);
+  const first = await resolvePlan({ ...completeRequest, ...extra }, deps);
   const runDir = await liveRunIn(first);
   return { root, deps, runDir, planId: first.plan?.plan_id };
 }
@@ -36,6 +37,14 @@ describe("a live run", () => {
     expect(resumed.changed).toEqual([]);
     expect(resumed.live?.last_entries.map((entry) => entry.stage)).toEqual(["train", "evaluate"]);
     expect(resumed.summary_markdown).toContain("its approval holds");
+  });
+
+  it("keeps every value that a person gave, in a request that can be stored", async () => {
+    const given: PlanRequest = { seed: 7, num_epochs: 3, project: "boards", stage_time_limit_sec: 600, top_k: 2 };
+    const { deps, planId } = await withLiveRun(given);
+    const resumed = await resolvePlan({ run }, deps);
+    expect(resumed.plan?.plan_id).toBe(planId);
+    expect(planRequestSchema.parse(resumed.request)).toMatchObject({ ...completeRequest, ...given, run });
   });
 
   it("gets a revised plan that marks what changed and pends for this run alone", async () => {
