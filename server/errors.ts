@@ -53,6 +53,12 @@ export const refusals = {
   "gate.bad-image": stop("Replace the named images; they cannot be decoded."),
   "gate.label-case": stop("Write PASS exactly so, and every other label in lower case without blanks around it."),
   "gate.schema": stop("Give the CSV the columns input_path, golden_path, label and object_name."),
+  "gate.no-rows": stop("Add rows below the header; the CSV has none."),
+  "gate.missing-value": stop("Write a real value in the named cells; the training loader reads them as missing."),
+  "gate.numeric-column": stop(
+    "Rename so that one value of the column is no number; the loader turns the column into numbers and fails.",
+  ),
+  "gate.duplicate-row": stop("Keep one row for each image; the named lines show the same one."),
   "gate.silent-drop": stop("Find out where the named rows went; a human may accept it with acknowledge_stop."),
   "gate.allocation-mismatch": stop(
     "Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop.",

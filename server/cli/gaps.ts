@@ -9,9 +9,20 @@ import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const defaultTopK = 50;
 
+const usage = `usage: deft-mcp gaps --inference-dir DIR --train-config YAML --media-root DIR --output-dir DIR
+                     [--min-recall 1.0] [--top-k 50] [--threshold T] [--json]
+
+Ranks the weakest rows of each label in DIR/inference.csv and writes kpi_gaps.parquet, threshold.txt,
+weak_samples_breakdown.txt and metrics.json.
+`;
+
 /** `deft-mcp gaps`: ranks the weakest KPI rows and writes what the published gap analysis writes. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  return reportRefusal(io, argv.includes("--json"), async () => {
+  if (argv.includes("--help")) {
+    io.stdout.write(usage);
+    return exitOk;
+  }
+  return await reportRefusal(io, argv.includes("--json"), async () => {
     const given = parseArguments(
       argv,
       {

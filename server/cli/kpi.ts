@@ -7,9 +7,20 @@ import { numberOption, parseArguments } from "./arguments.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
+const usage = `usage: deft-mcp kpi CSV [--min-recall 1.0] [--label-column label] [--score-column siamese_score] [--pass-label PASS]
+                    [--output-dir DIR] [--json]
+
+Finds the decision threshold of an inference CSV: the best one that flags the asked share of defects (1.0 is all), and
+the one with the best F1. With --output-dir it writes the table of all thresholds, a summary, missed rows and plots.
+`;
+
 /** `deft-mcp kpi CSV`: the operating points of an inference CSV, with `--output-dir` also the published files. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  return reportRefusal(io, argv.includes("--json"), async () => {
+  if (argv.includes("--help")) {
+    io.stdout.write(usage);
+    return exitOk;
+  }
+  return await reportRefusal(io, argv.includes("--json"), async () => {
     const given = parseArguments(
       argv,
       {

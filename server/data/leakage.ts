@@ -1,0 +1,159 @@
+import { excerpt } from "../errors.ts";
+import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
+import { createImageIndex, type ImageIndex } from "./image-index.ts";
+import { normalPath } from "./images.ts";
+import { canonicalLabel } from "./labels.ts";
+import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
+import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
+
+/** One row of the training side that stands on the held-out side too. */
+export type Leak = {
+  /** Physical lines in either file. */
+  readonly line: number;
+  readonly held_line: number;
+  /** How the two were found to be the same: equal key, same image file, same image content. */
+  readonly by: "key" | "path" | "content";
+  readonly object_name: string;
+};
+
+export type Leakage = { readonly count: number; readonly examples: readonly Leak[] };
+
+/** A CSV and the directories its relative paths may start from, the likeliest first. */
+export type CsvSide = { readonly csv: string; readonly roots: readonly string[] };
+
+/** The content identity of an image file, e.g. a hash of its pixels. */
+export type ContentOf = (path: string) => Promise<string>;
+
+const exampleLimit = 5;
+
+/**
+ * Finds rows of `training` (a training set or a pool) that `held` (validation or KPI rows) has too.
+ *
+ * The published key (input_path, golden_path, label, object_name, boardname where both have it) is compared with
+ * normal spelling and canonical labels; images are compared as files, whatever directory each CSV is relative to; with
+ * `contentOf` also by content. A training row leaks through its golden image as well.
+ *
+ * @throws Refusal what reading a CSV throws.
+ */
+export async function findLeakage(
+  training: CsvSide,
+  held: CsvSide,
+  lightings: Lightings,
+  options: { readonly contentOf?: ContentOf; readonly signal?: AbortSignal } = {},
+): Promise<Leakage> {
+  const index = createImageIndex();
+  const [left, right] = [await placeCsv(training, lightings, index), await placeCsv(held, lightings, index)];
+  await index.probe(options.signal);
+  return leakageBetween(left, right, index, options.contentOf);
+}
+
+/** Reads a CSV and numbers its images under the root that fits it. */
+export async function placeCsv(side: CsvSide, lightings: Lightings, index: ImageIndex): Promise<RowImages> {
+  const columns = await readRowColumns(side.csv);
+  refuseMissingColumns(side.csv, columns.header, mandatoryColumns);
+  return numberImages(columns, rootOf(columns, side.roots, lightings), lightings, index);
+}
+
+/** `findLeakage` on CSVs whose images are numbered in one index and looked at. */
+export async function leakageBetween(
+  training: RowImages,
+  held: RowImages,
+  index: ImageIndex,
+  contentOf?: ContentOf,
+): Promise<Leakage> {
+  const heldKeys = keyTable(training.columns, held.columns);
+  const heldFiles = fileTable(held, index);
+  const heldContents = contentOf === undefined ? undefined : await contentTable(held, index, contentOf);
+  const examples: Leak[] = [];
+  let count = 0;
+  for (let row = 0; row < training.columns.rows; row++) {
+    const found =
+      tagged("key", heldKeys(row)) ??
+      tagged("path", heldFiles(training, row)) ??
+      tagged("content", await heldContents?.(training, row));
+    if (found === undefined) continue;
+    count++;
+    if (examples.length < exampleLimit) examples.push(leakOf(training.columns, row, held.columns, found));
+  }
+  return { count, examples };
+}
+
+type Found = { readonly by: Leak["by"]; readonly heldRow: number };
+
+function tagged(by: Leak["by"], heldRow: number | undefined): Found | undefined {
+  return heldRow === undefined ? undefined : { by, heldRow };
+}
+
+function leakOf(columns: RowColumns, row: number, held: RowColumns, { by, heldRow }: Found): Leak {
+  const object_name = excerpt(columns.object_name[row] ?? "", 80);
+  return { line: columns.lines[row] ?? 0, held_line: held.lines[heldRow] ?? 0, by, object_name };
+}
+
+/** Finds the held row with the same key. Keys are only built for object names that both sides have. */
+function keyTable(training: RowColumns, held: RowColumns): (row: number) => number | undefined {
+  const withBoard = training.boardname !== undefined && held.boardname !== undefined;
+  const rows = new Map<string, Map<string, number>>();
+  const heldKey = keyMaker(held, withBoard);
+  for (let row = 0; row < held.rows; row++) {
+    const object = (held.object_name[row] ?? "").trim();
+    const keys = rows.get(object) ?? new Map<string, number>();
+    if (!keys.has(heldKey(row))) keys.set(heldKey(row), row);
+    rows.set(object, keys);
+  }
+  const trainingKey = keyMaker(training, withBoard);
+  return (row) => rows.get((training.object_name[row] ?? "").trim())?.get(trainingKey(row));
+}
+
+function keyMaker(columns: RowColumns, withBoard: boolean): (row: number) => string {
+  const paths = columns.texts.map((text) => normalPath(text.trim()));
+  const labels = columns.texts.map(canonicalLabel);
+  return (row) => {
+    const board = withBoard ? textAt(columns, columns.boardname, row).trim() : "";
+    const [input, golden] = [paths[columns.input_path[row] ?? -1], paths[columns.golden_path[row] ?? -1]];
+    return `${input}\0${golden}\0${labels[columns.label[row] ?? -1]}\0${board}`;
+  };
+}
+
+type FindRow = (training: RowImages, row: number) => number | undefined;
+
+/** Finds the held row whose inspected image is an image, input or golden, of a training row. */
+function fileTable(held: RowImages, index: ImageIndex): FindRow {
+  const rows = new Map<number, number>();
+  for (let at = held.input.length - 1; at >= 0; at--) {
+    rows.set(index.identityOf(held.input[at] ?? -1), Math.floor(at / held.count));
+  }
+  if (rows.size === 0) return () => undefined;
+  return (training, row) => {
+    for (let at = row * training.count; at < (row + 1) * training.count; at++) {
+      const found =
+        rows.get(index.identityOf(training.input[at] ?? -1)) ?? rows.get(index.identityOf(training.golden[at] ?? -1));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+}
+
+async function contentTable(held: RowImages, index: ImageIndex, contentOf: ContentOf) {
+  const contents = new Map<number, string | undefined>();
+  const contentAt = async (image: number) => {
+    const identity = index.identityOf(image);
+    if (!contents.has(identity)) {
+      contents.set(identity, index.stateOf(identity) === "ok" ? await contentOf(index.pathOf(identity)) : undefined);
+    }
+    return contents.get(identity);
+  };
+  const rows = new Map<string, number>();
+  for (const [at, image] of held.input.entries()) {
+    const content = await contentAt(image);
+    if (content !== undefined && !rows.has(content)) rows.set(content, Math.floor(at / held.count));
+  }
+  return async (training: RowImages, row: number): Promise<number | undefined> => {
+    for (let at = row * training.count; at < (row + 1) * training.count; at++) {
+      for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
+        const found = rows.get((await contentAt(image)) ?? "");
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  };
+}

@@ -1,0 +1,69 @@
+import { realPathIfPresent } from "../fs/head.ts";
+import type { ImageIndex } from "./image-index.ts";
+import { type ImageLayout, imagePath, joinPath } from "./images.ts";
+import { type RowColumns, textAt } from "./row-columns.ts";
+
+export type Lightings = Pick<ImageLayout, "lightings" | "image_ext">;
+
+/** The images of every row of a CSV, numbered in one index: `count` a row, in `input_map` order. */
+export type RowImages = {
+  readonly columns: RowColumns;
+  /** The directory that the CSV's relative paths start from. */
+  readonly images_dir: string;
+  readonly count: number;
+  /** Image `row * count + lighting`. */
+  readonly input: Int32Array;
+  readonly golden: Int32Array;
+};
+
+const sampleSize = 64;
+
+/**
+ * The root under which most of a CSV's images exist. Base CSVs are relative to the images root, iteration CSVs to the
+ * workspace, a pool often to its own directory (tao-stages 1.6); the file does not say which. The first wins a tie.
+ */
+export function rootOf(columns: RowColumns, roots: readonly string[], lightings: Lightings): string {
+  const step = Math.max(1, Math.floor(columns.rows / sampleSize));
+  let best = { root: roots[0] ?? "/", hits: 0 };
+  for (const root of roots) {
+    let hits = 0;
+    for (let row = 0; row < columns.rows; row += step) {
+      const layout = { ...lightings, images_dir: root };
+      const directory = textAt(columns, columns.input_path, row);
+      const path = imagePath(layout, directory, columns.object_name[row] ?? "", lightings.lightings[0]);
+      if (realPathIfPresent(path) !== undefined) hits++;
+    }
+    if (hits > best.hits) best = { root, hits };
+  }
+  return best.root;
+}
+
+/** Numbers the images of every row; nothing is looked at yet. */
+export function numberImages(
+  columns: RowColumns,
+  images_dir: string,
+  lightings: Lightings,
+  index: ImageIndex,
+): RowImages {
+  const suffixes = lightings.lightings.map((lighting) => `_${lighting}${lightings.image_ext}`);
+  if (suffixes.length === 0) suffixes.push(lightings.image_ext);
+  const count = suffixes.length;
+  const input = new Int32Array(columns.rows * count);
+  const golden = new Int32Array(columns.rows * count);
+  const directories = columns.texts.map((text) => withoutSlash(joinPath(images_dir, text)));
+  for (let row = 0; row < columns.rows; row++) {
+    const object = columns.object_name[row] ?? "";
+    const from = directories[columns.input_path[row] ?? -1] ?? images_dir;
+    const reference = directories[columns.golden_path[row] ?? -1] ?? images_dir;
+    for (const [at, suffix] of suffixes.entries()) {
+      const name = object + suffix;
+      input[row * count + at] = object.startsWith("/") ? index.numberOf("", name) : index.numberOf(from, name);
+      golden[row * count + at] = object.startsWith("/") ? index.numberOf("", name) : index.numberOf(reference, name);
+    }
+  }
+  return { columns, images_dir, count, input, golden };
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.replace(/\/+$/, "") || "/" : path;
+}

@@ -1,0 +1,162 @@
+import { excerpt } from "../errors.ts";
+import { isInside } from "../fs/contained.ts";
+import { realPathIfPresent } from "../fs/head.ts";
+import { createImageIndex, type ImageIndex } from "./image-index.ts";
+import { canonicalLabel, looksNumeric, readsAsMissing } from "./labels.ts";
+import { type ContentOf, leakageBetween, placeCsv } from "./leakage.ts";
+import { type Problem, type ProblemList, problemList } from "./problems.ts";
+import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
+import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
+import { rootsFor } from "./workspace-images.ts";
+
+/** What to check of one CSV; all paths absolute. */
+export type CsvCheck = {
+  readonly csv: string;
+  readonly workspace: string;
+  readonly images_root: string | undefined;
+  readonly lightings: Lightings;
+  /** Held-out rows that the CSV must not share; left out when it is the CSV itself. */
+  readonly validation_csv?: string | undefined;
+  readonly kpi_csv?: string | undefined;
+  readonly contentOf?: ContentOf;
+  readonly signal?: AbortSignal;
+};
+
+export type Validation = { readonly ok: boolean; readonly rows: number; readonly problems: readonly Problem[] };
+
+/**
+ * Checks a training, validation, KPI, pool or combined CSV: columns, cells that the training loader would change,
+ * label case, duplicates, both images of every row under every lighting, and leakage into the held-out CSVs.
+ *
+ * Paths may be relative to the images root, the workspace or the CSV's own directory: the one that fits most rows is
+ * taken for the file. Memory grows with the rows, by their paths and names only.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-csv` for files that are no table; `gate.schema` for a held-out
+ * CSV without the mandatory columns.
+ */
+export async function validateCsv(check: CsvCheck): Promise<Validation> {
+  const problems = problemList();
+  const columns = await readRowColumns(check.csv);
+  const done = () => ({ ok: problems.all().length === 0, rows: columns.rows, problems: problems.all() });
+  if (columns.missing.length > 0) {
+    problems.add("gate.schema", () => ({ missing: columns.missing }));
+    return done();
+  }
+  if (columns.rows === 0) {
+    problems.add("gate.no-rows", () => ({ columns: columns.header.length }));
+    return done();
+  }
+  checkCells(columns, problems);
+  const roots = rootsFor(check.csv, check.workspace, check.images_root);
+  const index = createImageIndex();
+  const images = numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
+  const held = await heldSides(check, index);
+  await index.probe(check.signal);
+  checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
+  checkDuplicates(images, index, problems);
+  for (const { code, side } of held) {
+    const { count, examples } = await leakageBetween(images, side, index, check.contentOf);
+    problems.addCounted(code, count, examples);
+  }
+  return done();
+}
+
+async function heldSides(check: CsvCheck, index: ImageIndex) {
+  const sides: { code: "gate.train-val-leakage" | "gate.train-kpi-leakage"; side: RowImages }[] = [];
+  for (const [code, csv] of [
+    ["gate.train-val-leakage", check.validation_csv],
+    ["gate.train-kpi-leakage", check.kpi_csv],
+  ] as const) {
+    if (csv === undefined || realPathIfPresent(csv) === realPathIfPresent(check.csv)) continue;
+    const roots = rootsFor(csv, check.workspace, check.images_root);
+    sides.push({ code, side: await placeCsv({ csv, roots }, check.lightings, index) });
+  }
+  return sides;
+}
+
+function checkCells(columns: RowColumns, problems: ProblemList): void {
+  const missing = columns.texts.map(readsAsMissing);
+  const canonical = columns.texts.map(canonicalLabel);
+  for (let row = 0; row < columns.rows; row++) {
+    const line = columns.lines[row] ?? 0;
+    for (const column of ["input_path", "golden_path", "label"] as const) {
+      const text = columns[column][row] ?? -1;
+      if (missing[text]) addMissing(problems, line, column, columns.texts[text]);
+    }
+    const object = columns.object_name[row] ?? "";
+    if (readsAsMissing(object)) addMissing(problems, line, "object_name", object);
+    const label = columns.label[row] ?? -1;
+    if (!missing[label] && columns.texts[label] !== canonical[label]) {
+      problems.add("gate.label-case", () => ({
+        line,
+        label: excerpt(columns.texts[label] ?? "", 80),
+        expected: excerpt(canonical[label] ?? "", 80),
+      }));
+    }
+  }
+  for (const column of ["input_path", "golden_path", "label"] as const) checkNumeric(columns, column, problems);
+}
+
+function addMissing(problems: ProblemList, line: number, column: string, value: string | undefined): void {
+  problems.add("gate.missing-value", () => ({ line, column, value: excerpt(value ?? "", 80) }));
+}
+
+/** A column is read as numbers when every value that is not missing looks like one. */
+function checkNumeric(columns: RowColumns, column: "input_path" | "golden_path" | "label", problems: ProblemList) {
+  const used = [...new Set(columns[column])].map((text) => columns.texts[text] ?? "");
+  const values = used.filter((text) => !readsAsMissing(text));
+  const [value] = values;
+  if (value === undefined || !values.every(looksNumeric)) return;
+  problems.add("gate.numeric-column", () => ({ column, value: excerpt(value, 80) }));
+}
+
+function checkImages(images: RowImages, index: ImageIndex, roots: readonly string[], problems: ProblemList): void {
+  const isAllowed = insideAny(roots);
+  const seen = new Uint8Array(index.size());
+  for (let at = 0; at < images.input.length; at++) {
+    for (const column of ["input", "golden"] as const) {
+      const image = images[column][at] ?? 0;
+      if (seen[image] === 1) continue;
+      seen[image] = 1;
+      const target = index.identityOf(image);
+      const state = index.stateOf(image);
+      const outside = state !== "missing" && !isAllowed(index.directoryOf(target));
+      if (state === "ok" && !outside) continue;
+      const line = images.columns.lines[Math.floor(at / images.count)];
+      const place = () => ({ line, column: `${column}_path`, path: excerpt(index.pathOf(target), 300) });
+      if (state === "missing") problems.add("gate.missing-image", place);
+      else if (outside) problems.add("gate.path-outside-workspace", place);
+      else problems.add("gate.bad-image", () => ({ ...place(), state }));
+    }
+  }
+}
+
+/** Whether a real directory is one of the roots or below it; asked for few distinct directories. */
+function insideAny(roots: readonly string[]): (directory: string) => boolean {
+  const real = roots.map((root) => realPathIfPresent(root) ?? root);
+  const known = new Map<string, boolean>();
+  return (directory) => {
+    const answer = known.get(directory) ?? real.some((root) => isInside(root, directory));
+    known.set(directory, answer);
+    return answer;
+  };
+}
+
+function checkDuplicates(images: RowImages, index: ImageIndex, problems: ProblemList): void {
+  const { columns, count } = images;
+  const firstRows = new Int32Array(index.size()).fill(-1);
+  for (let row = 0; row < columns.rows; row++) {
+    const image = index.identityOf(images.input[row * count] ?? 0);
+    const first = firstRows[image] ?? -1;
+    if (first < 0) {
+      firstRows[image] = row;
+      continue;
+    }
+    problems.add("gate.duplicate-row", () => ({
+      line: columns.lines[row],
+      first_line: columns.lines[first],
+      object_name: excerpt(columns.object_name[row] ?? "", 80),
+      labels: [...new Set([first, row].map((at) => excerpt(textAt(columns, columns.label, at), 80)))],
+    }));
+  }
+}

@@ -1,0 +1,59 @@
+import { closeSync, constants, openSync, readSync, realpathSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { errnoOf } from "../errors.ts";
+
+/** The first bytes of a file, or why there are none. A link as the last part of the path is `link`, not followed. */
+export type Head = number | "absent" | "link" | "unreadable";
+
+const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/**
+ * Reads up to `into.length` bytes from `position` and returns their count. On a warm cache it costs little more than a
+ * stat, several times less than the same through promises; it blocks, so callers work in slices.
+ */
+export function readHeadSync(path: string, into: Uint8Array, position = 0): Head {
+  let file: number;
+  try {
+    file = openSync(path, flags);
+  } catch (error) {
+    return faultOf(error);
+  }
+  try {
+    return readSync(file, into, 0, into.length, position);
+  } catch (error) {
+    return faultOf(error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Like `readHeadSync`, for file systems that answer slowly: several may wait at once. */
+export async function readHead(path: string, into: Uint8Array, position = 0): Promise<Head> {
+  try {
+    const file = await open(path, flags);
+    try {
+      return (await file.read(into, 0, into.length, position)).bytesRead;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return faultOf(error);
+  }
+}
+
+/** The real path of a directory or file, or undefined when it does not exist. */
+export function realPathIfPresent(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+function faultOf(error: unknown): Head {
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  if (errno === "ENOENT" || errno === "ENOTDIR") return "absent";
+  return errno === "ELOOP" ? "link" : "unreadable";
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { validateCsv as checkCsv } from "../server/data/validate.ts";
+import { imagesRootOf, lightingsOf } from "../server/data/workspace-images.ts";
+import { inputPath, resolveWorkspace } from "../server/preflight/workspace.ts";
+import { defineTool } from "./define.ts";
+
+export const validateCsv = defineTool({
+  name: "validate_csv",
+  title: "Check a ChangeNet CSV",
+  description:
+    "Check any training, validation, KPI, pool or combined CSV: columns, labels, both images of every row, duplicates, and leakage into validation_csv or kpi_csv. Counts and first five places of each problem.",
+  toolset: "deft",
+  input: z.strictObject({
+    csv: z.string().describe("Path; relative ones count from the workspace."),
+    workspace: z.string().optional(),
+    images_root: z.string().optional().describe("Default: images, else kpi/images."),
+    validation_csv: z.string().optional(),
+    kpi_csv: z.string().optional(),
+  }),
+  output: z.object({
+    status_line: z.string(),
+    ok: z.boolean(),
+    rows: z.number(),
+    problems: z.array(
+      z.object({ code: z.string(), count: z.number(), examples: z.array(z.record(z.string(), z.unknown())) }),
+    ),
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  searchHint: "validate dataset rows labels leakage duplicates missing images",
+  async handle(args, { deps, signal, progress }) {
+    const { workspace } = await resolveWorkspace(args.workspace, deps);
+    const inside = async (given: string | undefined, what: string) =>
+      given === undefined ? undefined : inputPath(workspace, given, what);
+    const csv = await inputPath(workspace, args.csv, "csv");
+    progress(`Checking ${csv}`);
+    const { ok, rows, problems } = await checkCsv({
+      csv,
+      workspace,
+      images_root: (await inside(args.images_root, "images_root")) ?? (await imagesRootOf(workspace)),
+      lightings: await lightingsOf(workspace),
+      validation_csv: await inside(args.validation_csv, "validation_csv"),
+      kpi_csv: await inside(args.kpi_csv, "kpi_csv"),
+      signal,
+    });
+    const found = problems.map(({ code, count }) => `${code} ${count}`).join(", ");
+    return {
+      status_line: ok ? `${rows} rows, no problem` : `${rows} rows; ${found}`,
+      ok,
+      rows,
+      problems: problems.map(({ code, count, examples }) => ({ code, count, examples: [...examples] })),
+    };
+  },
+});
