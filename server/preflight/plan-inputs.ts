@@ -1,3 +1,5 @@
+import { imagesOf } from "../data/images.ts";
+import { layoutOf } from "../data/spec.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
 import type { CsvFacts } from "./survey.ts";
@@ -14,13 +16,23 @@ export function planInputs(ready: Ready): Plan["inputs"] {
     training_csv: csvInput(csvs.training_csv),
     validation_csv: csvInput(csvs.validation_csv),
     kpi_csv: csvInput(csvs.kpi_csv),
-    images: { path: ready.images_dir, rows, files: ready.image_files ?? 0 },
+    images: { path: ready.images_dir, rows, files: countFiles(ready) },
     mining_pool: pool === undefined ? {} : csvInput(pool),
     generator: {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),
     },
   };
+}
+
+/** Distinct image files that the base rows name. */
+function countFiles(ready: Ready): number {
+  const layout = layoutOf(ready.spec.content, ready.images_dir);
+  const files = new Set<string>();
+  for (const { table } of Object.values(ready.csvs)) {
+    for (const row of table.rows) for (const pair of imagesOf(row, layout)) files.add(pair.input).add(pair.golden);
+  }
+  return files.size;
 }
 
 function csvInput({ path, sha256, table, labels }: CsvFacts): Plan["inputs"][string] {

@@ -54,7 +54,6 @@ export type Survey = {
   readonly parameters: Parameters;
   readonly images_dir?: string | undefined;
   readonly csvs: Readonly<Partial<Record<CsvRole, CsvFacts>>>;
-  readonly image_files?: number | undefined;
   readonly pool?: PoolFacts | undefined;
   readonly generator?: GeneratorFacts | undefined;
   /** Assets that a fix will fetch after approval, by URI. */

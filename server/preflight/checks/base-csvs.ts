@@ -1,6 +1,8 @@
 import { type ChangeNetTable, readChangeNet } from "../../data/changenet.ts";
-import { canonicalLabel, isPass, readsAsMissing } from "../../data/labels.ts";
-import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
+import { isPass } from "../../data/labels.ts";
+import type { Problem } from "../../data/problems.ts";
+import { validateCsv } from "../../data/validate.ts";
+import { Refusal, refusals } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
@@ -14,25 +16,30 @@ const titles: Readonly<Record<CsvRole, string>> = {
   kpi_csv: "KPI CSV",
 };
 
-/** The three base CSVs: they parse, have the columns, canonical labels, both classes and enough rows for a batch. */
+/**
+ * The three base CSVs: columns, cells, label case, both images of every row under every lighting, both classes and
+ * enough rows for a batch. TAO would find out in the middle of an epoch.
+ */
 export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
   id: role,
   title: titles[role],
   async look(survey): Promise<Findings> {
-    const head = { id: role, title: titles[role] };
     const path = await inputPath(survey.workspace, survey.request[role] ?? usualPath(survey, role), role);
     const table = await readChangeNet(path);
-    refuseBadRows(path, table);
+    if (table.rows.length === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
     refuseBadShape(survey, role, path, table);
     const labels = labelCounts(table.rows);
     const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels };
-    const check: Check = {
-      ...head,
-      outcome: "ok",
-      detail: `${table.rows.length} rows (${labelText(labels)}); ${path}`,
+    const found = { csvs: { ...survey.csvs, [role]: csv } };
+    const problems = await problemsOf(survey, path);
+    const halts = problems.filter((problem) => problem.code !== "gate.duplicate-row");
+    if (halts.length > 0) return { found, checks: halts.map((problem) => halt(role, path, problem)) };
+    const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
+    return {
+      found,
+      checks: [{ id: role, title: titles[role], outcome: "ok", detail }],
+      warnings: warningsOn(path, table, problems),
     };
-    const warnings = table.bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : [];
-    return { found: { csvs: { ...survey.csvs, [role]: csv } }, checks: [check], warnings };
   },
 }));
 
@@ -41,31 +48,40 @@ function usualPath(survey: Survey, role: CsvRole): string {
   return { training_csv: paths.trainingCsv, validation_csv: paths.validationCsv, kpi_csv: paths.kpiCsv }[role];
 }
 
-function refuseBadRows(path: string, table: ChangeNetTable): void {
-  if (table.rows.length === 0) throw new Refusal("input.bad-csv", `${path} has a header and no rows.`, { path });
-  const empty = linesWhere(table, (row) =>
-    [row.input_path, row.golden_path, row.label, row.object_name].some(readsAsMissing),
-  );
-  refuseLines("input.bad-csv", path, "rows with an empty mandatory cell", empty);
-  const cased = linesWhere(table, (row) => row.label !== canonicalLabel(row.label));
-  refuseLines("gate.label-case", path, "labels that are neither PASS nor lower case", cased);
+/** What is wrong with the rows; without a spec or an images root no path means anything yet. */
+async function problemsOf(survey: Survey, csv: string): Promise<readonly Problem[]> {
+  const { spec, images_dir, workspace } = survey;
+  if (spec === undefined || images_dir === undefined) return [];
+  return (await validateCsv({ csv, workspace, images_root: images_dir, lightings: spec.content })).problems;
 }
 
-type Line = { line: number; label: string };
+const problemNames: Readonly<Record<string, string>> = {
+  "gate.missing-value": "cells that the loader reads as missing",
+  "gate.numeric-column": "columns that the loader would read as numbers",
+  "gate.label-case": "labels that are neither PASS nor lower case",
+  "gate.missing-image": "images missing",
+  "gate.bad-image": "images that cannot be read",
+  "gate.path-outside-workspace": "images outside the workspace",
+};
 
-function linesWhere(table: ChangeNetTable, isBad: (row: ChangeNetTable["rows"][number]) => boolean): Line[] {
-  return table.rows.flatMap((row, at) =>
-    isBad(row) ? [{ line: table.lines[at] ?? at + 2, label: excerpt(row.label, 40) }] : [],
-  );
+function halt(role: CsvRole, path: string, { code, count, examples }: Problem): Check {
+  return {
+    id: role,
+    title: titles[role],
+    outcome: "halt",
+    code,
+    detail: `${path}: ${count} ${problemNames[code] ?? "faults"}`,
+    fix: refusals[code].remedy,
+    facts: { count, examples },
+  };
 }
 
-function refuseLines(code: RefusalCode, path: string, what: string, lines: readonly Line[]): void {
-  if (lines.length === 0) return;
-  throw new Refusal(code, `${path}: ${lines.length} ${what}.`, {
-    path,
-    rows: lines.length,
-    examples: lines.slice(0, 5),
-  });
+function warningsOn(path: string, table: ChangeNetTable, problems: readonly Problem[]): string[] {
+  const doubled = problems.find((problem) => problem.code === "gate.duplicate-row");
+  return [
+    ...(table.bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : []),
+    ...(doubled === undefined ? [] : [`${path}: ${doubled.count} rows show an image that an earlier row shows.`]),
+  ];
 }
 
 /** Counts that end a training or leave the KPI undefined. */
@@ -76,11 +92,8 @@ function refuseBadShape(survey: Survey, role: CsvRole, path: string, table: Chan
     throw new Refusal("metric.undefined", `${path} has one class only.`, { path, rows, pass });
   }
   if (role === "training_csv" && (pass === 0 || pass === rows)) {
-    throw new Refusal("input.bad-csv", `${path} has one class only; training needs PASS and defects.`, {
-      path,
-      rows,
-      pass,
-    });
+    const message = `${path} has one class only; training needs PASS and defects.`;
+    throw new Refusal("input.bad-csv", message, { path, rows, pass });
   }
   const batch = survey.parameters.batch_size?.value;
   if (role === "kpi_csv" || typeof batch !== "number") return;

@@ -4,8 +4,8 @@ import { baseCsvSteps } from "./base-csvs.ts";
 import { credentialsStep } from "./credentials.ts";
 import { embeddedOnlyStep } from "./embedded-only.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
-import { imagesStep } from "./images.ts";
 import { imagesRootStep } from "./images-root.ts";
+import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
 import { networkModeStep } from "./network-mode.ts";
 import { pathRuleStep } from "./path-rule.ts";
@@ -27,12 +27,12 @@ export const steps: readonly Step[] = [
   unfinishedRunsStep,
   imagesRootStep,
   ...baseCsvSteps,
-  imagesStep,
   miningPoolStep,
   generatorAssetsStep,
   adoptionStep,
   credentialsStep,
   pathRuleStep,
   embeddedOnlyStep,
+  leakageStep,
   requiredStep,
 ];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { temporaryFolders } from "../../support/folder.ts";
-import { boardsIn, completeRequest, csvOf, depsIn, put, rowsOf, specText, standIn } from "./support/boards.ts";
+import { boardsIn, completeRequest, csvOf, depsIn, image, put, rowsOf, specText, standIn } from "./support/boards.ts";
 
 const folder = temporaryFolders();
 
@@ -33,11 +33,11 @@ describe("a bad training CSV", () => {
       "input.unreadable-file",
     ],
     ["empty", csv(""), "input.bad-csv"],
-    ["without rows", csv("input_path,golden_path,label,object_name\n"), "input.bad-csv"],
+    ["without rows", csv("input_path,golden_path,label,object_name\n"), "gate.no-rows"],
     ["lacking a column", csv("input_path,golden_path,label\na,b,PASS\n"), "gate.schema"],
     ["in UTF-16", csv(Buffer.from(`\ufeff${good}`, "utf16le")), "input.bad-csv"],
     ["with semicolons", csv(good.replaceAll(",", ";")), "input.bad-csv"],
-    ["with an empty label", csv(good.replace(",PASS,", ",,")), "input.bad-csv"],
+    ["with an empty label", csv(good.replace(",PASS,", ",,")), "gate.missing-value"],
     ["with labels in the wrong case", csv(good.replace(",PASS,", ",pass,")), "gate.label-case"],
     ["with blanks around a label", csv(good.replace(",bridge,", ", bridge,")), "gate.label-case"],
     ["without a defect", csv(good.replaceAll("bridge", "PASS")), "input.bad-csv"],
@@ -115,7 +115,22 @@ describe("bad data around the CSVs", () => {
     [
       "a missing golden image",
       (root: string) => rm(join(root, "images/val/golden/val_c1_SolderLight.jpg")),
-      ["images gate.missing-image"],
+      ["validation_csv gate.missing-image"],
+    ],
+    [
+      "an image without a byte",
+      (root: string) => put(join(root, "images/kpi/test/kpi_c0_SolderLight.jpg"), ""),
+      ["kpi_csv gate.bad-image"],
+    ],
+    [
+      "an image cut off in its header",
+      (root: string) => put(join(root, "images/kpi/test/kpi_c0_SolderLight.jpg"), image("x").slice(0, 40)),
+      ["kpi_csv gate.bad-image"],
+    ],
+    [
+      "text that is called an image",
+      (root: string) => put(join(root, "images/train/golden/train_c0_SolderLight.jpg"), "no image"),
+      ["training_csv gate.bad-image"],
     ],
     [
       "an empty pool",
@@ -177,6 +192,47 @@ describe("bad data around the CSVs", () => {
       await rm(join(root, "augmentation/mining_pool"), { recursive: true });
     });
     expect(halts.map((halt) => halt.split(" ")[0])).toEqual(["images_root", "training_csv", "mining_pool"]);
+  });
+});
+
+describe("leakage", () => {
+  const rowsWith = (board: string) => csvOf([...rowsOf("train"), ...rowsOf(board).slice(0, 1)]);
+  it.each([
+    [
+      "a validation row in the training rows",
+      (root: string) => writeFile(join(root, training), rowsWith("val")),
+      "gate.train-val-leakage",
+    ],
+    [
+      "a KPI row in the training rows",
+      (root: string) => writeFile(join(root, training), rowsWith("kpi")),
+      "gate.train-kpi-leakage",
+    ],
+    [
+      "a KPI image under another spelling",
+      (root: string) => writeFile(join(root, training), rowsWith("kpi").replace("kpi/test", "./train/../kpi/test/")),
+      "gate.train-kpi-leakage",
+    ],
+    [
+      "a link to a KPI image among the training images",
+      async (root: string) => {
+        const from = join(root, "images/train/test/train_c0_SolderLight.jpg");
+        await rm(from);
+        await symlink(join(root, "images/kpi/test/kpi_c0_SolderLight.jpg"), from);
+      },
+      "gate.train-kpi-leakage",
+    ],
+    [
+      "a KPI image in the pool",
+      async (root: string) => {
+        const from = join(root, "augmentation/mining_pool/images/pool/test/pool_c0_SolderLight.jpg");
+        await rm(from);
+        await symlink(join(root, "images/kpi/test/kpi_c0_SolderLight.jpg"), from);
+      },
+      "gate.train-kpi-leakage",
+    ],
+  ])("%s stops the plan", async (_, spoil, code) => {
+    expect(await haltsAfter(spoil)).toEqual([`leakage ${code}`]);
   });
 });
 

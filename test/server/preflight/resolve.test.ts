@@ -37,7 +37,6 @@ describe("resolving a plan", () => {
   "training_csv ok",
   "validation_csv ok",
   "kpi_csv ok",
-  "images ok",
   "mining_pool ok",
   "generator_assets ok",
   "credentials not_applicable",
@@ -45,6 +44,7 @@ describe("resolving a plan", () => {
   "images_local not_applicable",
   "gpus not_applicable",
   "backbone not_applicable",
+  "leakage ok",
   "required ok",
 ]
 `);

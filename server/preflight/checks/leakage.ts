@@ -1,0 +1,59 @@
+import { createImageIndex } from "../../data/image-index.ts";
+import { leakageBetween, placeCsv } from "../../data/leakage.ts";
+import type { RowImages } from "../../data/row-images.ts";
+import { rootsFor } from "../../data/workspace-images.ts";
+import { type RefusalCode, refusals } from "../../errors.ts";
+import type { Check } from "../resolution.ts";
+import type { Findings, Step, Survey } from "../survey.ts";
+
+const head = { id: "leakage", title: "Leakage" };
+
+type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
+
+const pairs: readonly Pair[] = [
+  ["training_csv", "validation_csv", "gate.train-val-leakage"],
+  ["training_csv", "kpi_csv", "gate.train-kpi-leakage"],
+  ["pool", "validation_csv", "gate.train-val-leakage"],
+  ["pool", "kpi_csv", "gate.train-kpi-leakage"],
+];
+
+/**
+ * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show: by key
+ * and by image file, whatever directory each CSV is relative to.
+ */
+export const leakageStep: Step = {
+  ...head,
+  async look(survey): Promise<Findings> {
+    const sides = await placeSides(survey);
+    if (sides === undefined) return {};
+    const checks: Check[] = [];
+    for (const [training, held, code] of pairs) {
+      const [left, right] = [sides[training], sides[held]];
+      if (left === undefined || right === undefined) continue;
+      const { count, examples } = await leakageBetween(left, right, sides.index);
+      if (count === 0) continue;
+      const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
+      checks.push({ ...head, outcome: "halt", code, detail, fix: refusals[code].remedy, facts: { count, examples } });
+    }
+    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail: "no shared row or image file" }] };
+  },
+};
+
+/** All CSVs placed in one index and looked at once. */
+async function placeSides(survey: Survey) {
+  const { spec, images_dir, workspace, csvs, pool } = survey;
+  if (spec === undefined || images_dir === undefined) return undefined;
+  const index = createImageIndex();
+  const place = async (csv: string | undefined): Promise<RowImages | undefined> =>
+    csv === undefined
+      ? undefined
+      : await placeCsv({ csv, roots: rootsFor(csv, workspace, images_dir) }, spec.content, index);
+  const placed = {
+    training_csv: await place(csvs.training_csv?.path),
+    pool: await place(pool?.path),
+    validation_csv: await place(csvs.validation_csv?.path),
+    kpi_csv: await place(csvs.kpi_csv?.path),
+  };
+  await index.probe();
+  return { index, ...placed };
+}
