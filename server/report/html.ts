@@ -1,23 +1,62 @@
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
+import { distributionChart } from "./charts/distribution.ts";
+import { growthChart } from "./charts/growth.ts";
+import { progressChart } from "./charts/progress.ts";
+import { stageClass, timelineChart } from "./charts/timeline.ts";
+import { tradeoffChart } from "./charts/tradeoff.ts";
 import * as format from "./format.ts";
 import { attributeText, dataText, escapeHtml } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
 import { valueText } from "./outcome.ts";
 import type { Templates } from "./templates.ts";
+import { timelineOf } from "./timeline.ts";
+
+/** How a page is shown: a file that may load nothing at all, or a page that follows a run on this machine. */
+export type PageKind = "file" | "live";
 
 /** The page of a model: one self-contained HTML text. Pure: the same model gives the same bytes. */
-export function renderPage(model: ReportModel, templates: Templates): string {
-  const include = (name: string, local: object = {}): string => {
-    const text = templates[`${name}.ejs`];
-    if (text === undefined) throw new Error(`no report template ${name}.ejs`);
-    return ejs.render(text, { ...local, ...helpers, model, include }, options);
-  };
-  const style = templates["style.css"] ?? "";
-  return include("page", { style });
+export function renderPage(model: ReportModel, templates: Templates, kind: PageKind = "file"): string {
+  const shared = { ...helpers, model, ...prepared(model) };
+  const include = (name: string, local: object = {}): string =>
+    ejs.render(text(templates, `${name}.ejs`), { ...shared, ...local, include }, options);
+  const script = text(templates, "behaviour.js") + (kind === "live" ? text(templates, "live.js") : "");
+  return include("page", { style: text(templates, "style.css"), script, policy: policies[kind] });
 }
 
-const options = { escape: (value?: unknown) => escapeHtml(String(value ?? "")), _with: true } as const;
+const options = { escape: (value?: unknown) => escapeHtml(String(value ?? "")) };
+
+const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+const policies: Readonly<Record<PageKind, string>> = { file: policy, live: `${policy}; connect-src 'self'` };
+
+/** Charts and tables that are computed from the model before the templates lay them out. */
+function prepared(model: ReportModel) {
+  const { contract } = model;
+  const other = contract !== undefined && contract.name !== "far_pct";
+  const goal = { name: other ? contract.display_name : "FAR", unit: other ? contract.unit : "%", other };
+  const points = model.iterations.map((view) => ({
+    label: view.label,
+    ...((other ? view.metric?.value : view.far_pct) === undefined
+      ? {}
+      : { value: (other ? view.metric?.value : view.far_pct) ?? Number.NaN }),
+  }));
+  const timeline = timelineOf(model.events);
+  const charts = {
+    progress:
+      points.length === 0 ? "" : progressChart(points, { ...goal, ...(contract ? { contract } : {}) }, model.best),
+    distributions: model.kpi.map((view, at) => distributionChart(view, at)),
+    tradeoffs: model.kpi.map((view, at) => (view.curve.length === 0 ? "" : tradeoffChart(view, contract, at))),
+    growth: model.growth.some((row) => row.total !== undefined) ? growthChart(model.growth) : "",
+    timeline: timeline.rows.length === 0 ? "" : timelineChart(timeline.rows),
+  };
+  return { goal, timeline, charts };
+}
+
+function text(templates: Templates, name: string): string {
+  const found = templates[name];
+  if (found === undefined) throw new Error(`no report template ${name}`);
+  return found;
+}
 
 const ways: Readonly<Record<string, string>> = {
   elicited: "asked by the server and accepted in the client",
@@ -29,12 +68,18 @@ const ways: Readonly<Record<string, string>> = {
 const integritySentences = {
   intact: "The digest chain of state and log holds.",
   tampered: "The digest chain does not hold: the run was edited behind the server's back.",
-  unknown: "Not checked.",
+  unknown: "Not known: the run carries no digest chain, because another program wrote it.",
 } as const;
 
-const wording = {
+const helpers = {
+  ...format,
+  describeContract,
+  stageClass,
+  valueText,
+  data: dataText,
+  attribute: attributeText,
   how: (way: unknown) => ways[String(way)] ?? String(way),
   integritySentence: (status: ReportModel["integrity"]["status"]) => integritySentences[status],
+  /** JSON inside a script element: no sign that could end it. */
+  json: (value: unknown) => JSON.stringify(value).replaceAll("<", "\\u003c"),
 };
-
-const helpers = { ...wording, ...format, describeContract, valueText, data: dataText, attribute: attributeText };

@@ -1,25 +1,34 @@
-import { basename, resolve } from "node:path";
-import type { Clock } from "../run/clock.ts";
-import { isoSeconds } from "../run/clock.ts";
-import type { IterationState, RunConfig, RunState } from "../run/state.ts";
-import type { ConfigRow, Integrity, IterationView, ReportModel } from "./model.ts";
+import { basename, dirname, resolve } from "node:path";
+import { type Clock, isoSeconds } from "../run/clock.ts";
+import { growthRows, miningRows } from "./growth.ts";
+import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
+import { kpiView } from "./kpi-view.ts";
+import type { KpiView, PairView, ReportModel } from "./model.ts";
 import { bestIteration, outcomeOf } from "./outcome.ts";
-import { readLog, readRunState } from "./read-state.ts";
+import { type ReadState, readLog, readRunState } from "./read-state.ts";
+import { imageReader, kpiLayout, realPair, syntheticPair, weakestSamples } from "./samples.ts";
+import { flatSpec, specChanges } from "./spec-changes.ts";
+import { verify } from "./verify.ts";
+import { configurationRows, iterationView, optional, plain } from "./views.ts";
+
+type Note = (sentence: string) => void;
+type Labelled = ReadState["iterations"][number];
 
 /**
  * Reads a run directory into what the report shows. Disk is the only source; nothing is written.
  *
  * A half-written, malformed or foreign run gives what is true and a sentence in `missing` for all that is not there.
  */
-export async function load(runDir: string, deps: { clock: Clock; integrity?: Integrity }): Promise<ReportModel> {
+export async function load(runDir: string, deps: { clock: Clock }): Promise<ReportModel> {
   const dir = resolve(runDir);
   const missing: string[] = [];
   const note = (sentence: string) => void missing.push(sentence);
-  const { state, config, iterations: read, events } = await readRunState(dir, note);
-  const log = await readLog(dir, events, note);
-  const iterations = read.map(({ label, iteration }) => iterationView(label, iteration));
-  const contract = state.metric_contract;
-  const best = bestIteration(contract, iterations);
+  const read = await readRunState(dir, note);
+  const { state, config } = read;
+  const log = await readLog(dir, read.events, note);
+  const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
+  const best = bestIteration(state.metric_contract, iterations);
+  const scored = await scoredIterations(read.iterations, best?.label, note);
   return {
     generated_at: isoSeconds(deps.clock.now()),
     run_name: basename(dir),
@@ -28,7 +37,7 @@ export async function load(runDir: string, deps: { clock: Clock; integrity?: Int
     ...optional("started_at", state.started_at),
     ...optional("completed_at", state.completed_at),
     ...optional("stop_reason", state.stop_reason),
-    ...optional("contract", contract),
+    ...optional("contract", state.metric_contract),
     ...optional("max_iterations", state.max_iterations),
     ...optional("hard_stop", state.hard_stop),
     ...optional("plan_id", state.plan?.plan_id),
@@ -36,10 +45,17 @@ export async function load(runDir: string, deps: { clock: Clock; integrity?: Int
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
-    integrity: deps.integrity ?? { status: "unknown", findings: [] },
-    outcome: outcomeOf(contract, best),
+    integrity: verify(read.raw, log),
+    outcome: outcomeOf(state.metric_contract, best),
     iterations,
+    kpi: scored.map(({ view }) => view),
+    growth: await growthRows(dir, config.training_csv, read.iterations, note),
+    mining: await miningRows(read.iterations),
+    ...(await samplesOf(dir, read, scored[0], note)),
+    spec_changes: await specHistory(config.specs_file, read.iterations),
+    images: imagesUsed(read),
     configuration: configurationRows(state, config),
+    inputs: Object.entries(state.plan?.inputs ?? {}).map(([name, facts]) => ({ name, value: plain(facts) })),
     approvals: state.approvals ?? [],
     acknowledgements: state.acknowledgements ?? [],
     events: log,
@@ -48,43 +64,70 @@ export async function load(runDir: string, deps: { clock: Clock; integrity?: Int
   };
 }
 
-function iterationView(label: string, iteration: Partial<IterationState>): IterationView {
-  const metric = iteration.metric_result;
-  const recall = metric?.constraints.recall_pct ?? metric?.diagnostics?.recall_pct;
-  return {
-    label,
-    status: iteration.status ?? "pending",
-    ...optional("stage_completed", iteration.stage_completed),
-    ...optional("metric", metric),
-    ...optional("far_pct", iteration.far_pct),
-    ...optional("recall_pct", typeof recall === "number" ? recall : undefined),
-    ...optional("threshold", iteration.threshold),
-    ...optional("val_loss", iteration.val_loss ?? undefined),
-    ...optional("checkpoint", iteration.best_ckpt_path),
-    ...optional("checkpoint_kind", iteration.best_ckpt_kind),
-    adopted: iteration.adopted ?? [],
-    ledger: iteration.ledger ?? {},
-    warnings: iteration.warnings ?? [],
-    skipped: [
-      ...(iteration.anomalygen_skipped ? ["anomalygen"] : []),
-      ...(iteration.data_mining_skipped ? ["data_mining"] : []),
-    ],
-  };
-}
+type Scored = { readonly view: KpiView; readonly rows: readonly KpiRow[]; readonly source: Labelled };
 
-/** The approved parameters with their sources; a run without a plan shows its plain configuration. */
-function configurationRows(state: Partial<RunState>, config: Partial<RunConfig>): ConfigRow[] {
-  const parameters = Object.entries(state.plan?.parameters ?? {});
-  if (parameters.length > 0) {
-    return parameters.map(([name, { value, source }]) => ({ name, value: plain(value), source }));
+/** Scores of the best, the last and the first iteration that has any: more would not fit into a page. */
+async function scoredIterations(all: readonly Labelled[], best: string | undefined, note: Note): Promise<Scored[]> {
+  const measured = all.filter(({ iteration }) => iteration.inference_csv !== undefined);
+  const wanted = [measured.find(({ label }) => label === best), measured.at(-1), measured[0]];
+  const scored: Scored[] = [];
+  for (const source of new Set(wanted)) {
+    if (source?.iteration.inference_csv === undefined) continue;
+    const rows = await readKpiRows(source.iteration.inference_csv, source.label, note);
+    const view = kpiView(source.label, rows, source.iteration.threshold);
+    if (view === undefined) continue;
+    noteDifference(view, source, note);
+    scored.push({ view, rows, source });
   }
-  return Object.entries(config).map(([name, value]) => ({ name, value: plain(value) }));
+  return scored;
 }
 
-function plain(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
+/** A recorded FAR must follow from the scores on disk; a report that shows both must not hide that it does not. */
+function noteDifference(view: KpiView, { label, iteration }: Labelled, note: Note): void {
+  const recorded = iteration.far_pct;
+  const found = 100 * view.point.far;
+  if (recorded === undefined || iteration.threshold === undefined || Number.isNaN(found)) return;
+  if (Math.abs(recorded - found) <= 1e-9) return;
+  note(
+    `${label}: the state records FAR ${recorded}%, but its scores give ${found}% at threshold ${iteration.threshold}.`,
+  );
 }
 
-function optional<K extends string, V>(name: K, value: V | undefined): { [key in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
+async function samplesOf(dir: string, { config, iterations }: ReadState, shown: Scored | undefined, note: Note) {
+  const imagesDir = config.images_dir;
+  const read = imageReader([dir, dirname(dirname(dir)), ...(imagesDir === undefined ? [] : [imagesDir])]);
+  const pairs: PairView[] = [];
+  const layout = await kpiLayout(shown?.source.iteration.training_spec ?? config.specs_file, imagesDir);
+  if (shown !== undefined) {
+    if (layout === undefined) note("The spec or the images root is not readable: sample images cannot be found.");
+    const real = await realPair(shown.view.label, shown.rows, layout, read);
+    if (real !== undefined) pairs.push(real);
+  }
+  const generated = iterations.filter(({ iteration }) => iteration.anomalygen_sdg_csv !== undefined);
+  const source = generated.find(({ label }) => label === shown?.view.label) ?? generated.at(-1);
+  const synthetic = source && (await syntheticPair(source.label, source.iteration, read));
+  if (synthetic !== undefined) pairs.push(synthetic);
+  else if (source !== undefined) note(`${source.label}: no generated pair of images can be read.`);
+  const weakest =
+    shown === undefined ? [] : await weakestSamples(shown.rows, shown.view.point.threshold, layout, read, note);
+  return { pairs, weakest };
+}
+
+async function specHistory(baseSpec: string | undefined, iterations: readonly Labelled[]) {
+  let before = baseSpec === undefined ? undefined : await flatSpec(baseSpec);
+  const history: ReportModel["spec_changes"][number][] = [];
+  for (const { label, iteration } of iterations) {
+    const after = iteration.training_spec === undefined ? undefined : await flatSpec(iteration.training_spec);
+    if (before !== undefined && after !== undefined) history.push({ label, changes: specChanges(before, after) });
+    before = after ?? before;
+  }
+  return history;
+}
+
+function imagesUsed({ config }: ReadState): ReportModel["images"] {
+  const named = [
+    { name: "train, inference, evaluate", reference: config.train_container },
+    { name: "anomalygen", reference: config.anomalygen?.container },
+  ];
+  return named.flatMap(({ name, reference }) => (reference === undefined ? [] : [{ name, reference }]));
 }

@@ -1,3 +1,4 @@
+import type { OperatingPoint } from "../kpi/sweep.ts";
 import type { Approval, HardStop, LogEntry, MetricContract, MetricResult } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
@@ -30,6 +31,100 @@ export type IterationView = {
   readonly skipped: readonly string[];
 };
 
+/** How one defect type fares at the run's threshold. `PASS` is not among them. */
+export type DefectRow = {
+  readonly label: string;
+  readonly count: number;
+  readonly detected: number;
+  /** Lowest score of the type: the part that is hardest to see. */
+  readonly weakest_score: number;
+};
+
+/**
+ * The candidate thresholds of a KPI set, ascending, the first below every score; and how many parts of either class
+ * score above the threshold before and at most at this one. A reader can redo the whole sweep from it.
+ */
+export type ScoreCounts = {
+  readonly thresholds: readonly number[];
+  readonly pass: readonly number[];
+  readonly defective: readonly number[];
+};
+
+/** The KPI set as one iteration scored it. */
+export type KpiView = {
+  readonly label: string;
+  readonly rows: number;
+  readonly pass_rows: number;
+  readonly defective_rows: number;
+  /** At the threshold that the run recorded, recomputed from the scores. */
+  readonly point: OperatingPoint;
+  /** Lowest FAR at some recalls, each a fraction. */
+  readonly recalls: readonly { readonly min_recall: number; readonly point: OperatingPoint }[];
+  readonly counts: ScoreCounts;
+  readonly histogram: {
+    readonly from: number;
+    readonly to: number;
+    readonly pass: readonly number[];
+    readonly defective: readonly number[];
+  };
+  /** Steps of recall over FAR, both in percent, from the strictest threshold to the laxest. */
+  readonly curve: readonly { readonly far_pct: number; readonly recall_pct: number; readonly threshold: number }[];
+  /** Most missed first, then the weakest. */
+  readonly defects: readonly DefectRow[];
+};
+
+/** Where the rows of one iteration's training set came from; totals, not additions. */
+export type GrowthRow = {
+  readonly label: string;
+  readonly knn_raw_mined?: number;
+  readonly sdg_generated?: number;
+  /** Rows that this iteration added after all filters. */
+  readonly added?: number;
+  readonly base?: number;
+  readonly mined?: number;
+  readonly synthetic?: number;
+  readonly total?: number;
+};
+
+/** What mining found for one iteration, step by step. */
+export type MiningRow = {
+  readonly label: string;
+  readonly skipped: boolean;
+  readonly targets?: number;
+  readonly candidates?: number;
+  readonly below_similarity?: number;
+  readonly similarity_threshold?: number;
+  readonly already_mined?: number;
+  readonly selected?: number;
+};
+
+/** An image of the run, scaled down, as a data URI. */
+export type Picture = { readonly uri: string; readonly width: number; readonly height: number };
+
+/** One part beside its golden image, and how the two differ. */
+export type PairView = {
+  readonly kind: "real" | "synthetic";
+  readonly iteration: string;
+  readonly name: string;
+  readonly label: string;
+  readonly score?: number;
+  readonly golden: Picture;
+  readonly test: Picture;
+  readonly difference: Picture;
+};
+
+/** One weak KPI part; `weakness` is above 0 when the part is misjudged, else minus its margin. */
+export type WeakSample = {
+  readonly name: string;
+  readonly label: string;
+  readonly score: number;
+  readonly weakness: number;
+  readonly test?: Picture;
+  readonly golden?: Picture;
+};
+
+export type SpecChange = { readonly key: string; readonly before?: string; readonly after?: string };
+
 export type ConfigRow = { readonly name: string; readonly value: string; readonly source?: string };
 
 /** Everything that the report says, read once from the disk; the page is a pure function of it. */
@@ -51,12 +146,23 @@ export type ReportModel = {
   /** Label of the iteration with the best operating point. */
   readonly best?: string;
   readonly iterations: readonly IterationView[];
+  /** Scores of the baseline, the best and the last measured iteration; the best comes first. */
+  readonly kpi: readonly KpiView[];
+  readonly growth: readonly GrowthRow[];
+  readonly mining: readonly MiningRow[];
+  readonly pairs: readonly PairView[];
+  readonly weakest: readonly WeakSample[];
+  /** What each iteration's training spec changes against the one before. */
+  readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
+  readonly images: readonly { readonly name: string; readonly reference: string }[];
   readonly configuration: readonly ConfigRow[];
   readonly approvals: readonly Approval[];
   readonly acknowledgements: readonly Readonly<Record<string, unknown>>[];
   readonly hard_stop?: HardStop;
   readonly events: readonly LogEntry[];
   readonly plan_id?: string;
+  /** What the plan resolved: one row an input. */
+  readonly inputs: readonly ConfigRow[];
   readonly pins: readonly { readonly path: string; readonly sha256: string }[];
   /** What the run lacks or what could not be read, one sentence each. */
   readonly missing: readonly string[];

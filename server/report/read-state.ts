@@ -1,3 +1,4 @@
+import { dirname, resolve, sep } from "node:path";
 import type { z } from "zod";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
 import { readTextIfPresent } from "../fs/read.ts";
@@ -22,13 +23,16 @@ export type ReadState = {
   readonly iterations: readonly { readonly label: string; readonly iteration: Partial<IterationState> }[];
   /** Version 4 states carry their events inside. */
   readonly events: readonly unknown[];
+  /** The state as stored: its digest was taken over all of it. */
+  readonly raw: Readonly<Record<string, unknown>>;
 };
 
 type Note = (sentence: string) => void;
 
 /** Reads `deft_state.json` without ever failing for its content. @throws nothing but defects. */
 export async function readRunState(runDir: string, note: Note): Promise<ReadState> {
-  const raw = asRecord(await readJsonLeniently(runPaths(runDir).state, "deft_state.json", note));
+  const found = asRecord(await readJsonLeniently(runPaths(runDir).state, "deft_state.json", note));
+  const raw = relocated(found, runDir);
   const { config: rawConfig, iterations: rawIterations, ...rest } = raw;
   if (typeof rest.version === "number" && rest.version !== 2) {
     note(`deft_state.json has version ${rest.version}, written by another program; shown as far as it is understood.`);
@@ -37,7 +41,13 @@ export async function readRunState(runDir: string, note: Note): Promise<ReadStat
   const state = pick(runStateSchema.omit({ config: true, iterations: true }), rest, "deft_state.json", note);
   const config = pick(runConfigSchema, asRecord(rawConfig), "deft_state.json: config", note);
   const labelled = { ...(raw.baseline === undefined ? {} : { baseline: raw.baseline }), ...asRecord(rawIterations) };
-  return { state, config, iterations: readIterations(labelled, note), events: asArray(raw.events) };
+  return {
+    state,
+    config,
+    iterations: readIterations(labelled, note),
+    events: asArray(raw.events),
+    raw: found,
+  };
 }
 
 /** Reads the log: every line that holds an entry, in order; other lines are named by their number. */
@@ -78,6 +88,20 @@ function readIterations(raw: Readonly<Record<string, unknown>>, note: Note) {
     found.push({ label, iteration, order: iterationNumber(label) });
   }
   return found.sort((a, b) => a.order - b.order);
+}
+
+/** A run that was moved or copied is read where it lies now: its workspace's paths are taken from its own place. */
+function relocated(raw: Record<string, unknown>, runDir: string): Record<string, unknown> {
+  const { results_dir } = raw;
+  if (typeof results_dir !== "string" || resolve(results_dir) === runDir) return raw;
+  const [from, to] = [dirname(dirname(resolve(results_dir))), dirname(dirname(runDir))];
+  const move = (value: unknown): unknown => {
+    if (typeof value === "string") return value.startsWith(`${from}${sep}`) ? to + value.slice(from.length) : value;
+    if (Array.isArray(value)) return value.map(move);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, move(member)]));
+  };
+  return { ...raw, config: move(raw.config), baseline: move(raw.baseline), iterations: move(raw.iterations) };
 }
 
 /** The members of `value` that have the schema's shape, with the unknown ones; the malformed ones are named. */

@@ -4,7 +4,6 @@ import type { Clock } from "../run/clock.ts";
 import { runPaths } from "../run/paths.ts";
 import { renderPage } from "./html.ts";
 import { load } from "./load.ts";
-import type { Integrity } from "./model.ts";
 import { readTemplates } from "./templates.ts";
 
 /**
@@ -16,7 +15,7 @@ import { readTemplates } from "./templates.ts";
  */
 export async function renderReport(
   runDir: string,
-  deps: { clock: Clock; integrity?: Integrity },
+  deps: { clock: Clock },
 ): Promise<{ report_path: string; bytes: number; warnings: string[] }> {
   const [model, templates] = await Promise.all([load(runDir, deps), readTemplates()]);
   const page = Buffer.from(renderPage(model, templates), "utf8");

@@ -1,7 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { IterationState, LogEntry, RunState } from "../../server/run/state.ts";
+import { entryDigest, stateDigest } from "../../server/loop/integrity.ts";
+import type { LogEntry, RunState } from "../../server/run/state.ts";
+import { generatedPair, goldenImage, partImage } from "./board-images.ts";
+import { finishedState, type RunShape } from "./finished-state.ts";
 
 /** A run directory on disk whose loop has ended: baseline and iterations, one after another, at one minute a stage. */
 export type FinishedRun = {
@@ -12,23 +15,43 @@ export type FinishedRun = {
   remove(): Promise<void>;
 };
 
-/** FAR in percent by iteration, from the baseline on. */
-const farByIteration = [52, 12.5, 3.11];
+export type Wish = Partial<RunShape> & {
+  /** Edits state and log before they are written and sealed with their digests. */
+  readonly change?: (state: RunState, log: LogEntry[]) => void;
+};
 
-/** Writes a finished run below a fresh temporary workspace; `change` edits the state before it is written. */
-export async function finishedRun(
-  wish: { far_pct?: readonly number[]; change?: (state: RunState) => void } = {},
-): Promise<FinishedRun> {
+const standard: RunShape = {
+  far_pct: [52, 12.5, 3.1],
+  pass_rows: 1000,
+  defects: { missing: 20, bridge: 12, excess_solder: 8 },
+  base_rows: 200,
+  distinct_images: 8,
+};
+
+/** Writes a finished run below a fresh temporary workspace; every file that the report reads is there. */
+export async function finishedRun(wish: Wish = {}): Promise<FinishedRun> {
+  const shape = { ...standard, ...wish };
   const workspace = await mkdtemp(join(tmpdir(), "deft-report-"));
   const runDir = join(workspace, "results", "run_20261121_090000");
-  await mkdir(runDir, { recursive: true });
-  const far = wish.far_pct ?? farByIteration;
-  const state = stateOf(workspace, runDir, far);
-  wish.change?.(state);
-  const log = logOf(far.length);
+  const state = finishedState(workspace, runDir, shape);
+  const log = logOf(shape.far_pct.length);
+  wish.change?.(state, log);
+  seal(state, log);
+  await writeInputs(workspace, shape);
+  for (let at = 0; at < shape.far_pct.length; at++) await writeIteration(runDir, shape, at);
   await put(join(runDir, "deft_state.json"), JSON.stringify(state, null, 2));
   await put(join(runDir, "loop_log.jsonl"), log.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
   return { workspace, runDir, state, log, remove: () => rm(workspace, { recursive: true, force: true }) };
+}
+
+/** Chains the entries and records the state's digest, as the journal does. */
+function seal(state: RunState, log: LogEntry[]): void {
+  let digest = "";
+  for (const entry of log) {
+    digest = entryDigest(entry, digest);
+    entry.entry_digest = digest;
+  }
+  state.integrity = { state_digest: stateDigest(state), head_seq: log.length, head_digest: digest };
 }
 
 async function put(path: string, content: string | Uint8Array): Promise<void> {
@@ -36,122 +59,95 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(path, content);
 }
 
-function stateOf(workspace: string, runDir: string, far: readonly number[]): RunState {
-  const metric_contract: RunState["metric_contract"] = {
-    name: "far_pct",
-    display_name: "FAR",
-    operator: "<",
-    target: 0.5,
-    unit: "%",
-    evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct: 100 } },
-    constraints: [{ name: "recall_pct", operator: ">=", target: 100, unit: "%" }],
-  };
-  return {
-    version: 2,
-    started_at: "2026-11-21T09:00:00+00:00",
-    status: "complete",
-    kpi_target: "FAR < 0.5% at recall=100%",
-    results_dir: runDir,
-    max_iterations: far.length - 1,
-    current_iteration: far.length - 1,
-    config: configOf(workspace),
-    iterations: Object.fromEntries(
-      far.map((value, at) => [labelOf(at), iterationOf(runDir, at, value)]),
-    ) as RunState["iterations"],
-    metric_contract,
-    plan: {
-      plan_id: "a".repeat(64),
-      platform: "embedded",
-      workspace,
-      parameters: {
-        max_iterations: { value: far.length - 1, source: "user" },
-        num_epochs: { value: 10, source: "spec" },
-        num_SDG: { value: 20, source: "default" },
-      },
-      inputs: {},
-      metric_contract,
-    },
-    approvals: [{ plan_id: "a".repeat(64), how: "elicited", at: "2026-11-21T08:59:30+00:00", client: "inspector 1.0" }],
-    acknowledgements: [],
-    pins: { [join(runDir, "baseline", "inference", "best_val", "inference.csv")]: "b".repeat(64) },
-    stop_reason: "max_iterations",
-    completed_at: "2026-11-21T10:00:00+00:00",
-  };
+async function writeInputs(workspace: string, shape: RunShape): Promise<void> {
+  const rows = Array.from({ length: shape.base_rows }, (_, at) => `base/,golden/,PASS,B${at}\n`);
+  await put(join(workspace, "train", "base", "training_set.csv"), trainHeader + rows.join(""));
+  await put(join(workspace, "specs", "baseline_spec.yaml"), specText(0));
+  for (let at = 0; at < shape.distinct_images; at++) {
+    await put(join(workspace, "images", "kpi", `C${at}_SolderLight.jpg`), partImage(at));
+    await put(join(workspace, "images", "golden", `C${at}_SolderLight.jpg`), goldenImage());
+  }
 }
 
-const labelOf = (at: number) => (at === 0 ? "baseline" : `iter${at}`);
+const trainHeader = "input_path,golden_path,label,object_name\n";
 
-function iterationOf(runDir: string, at: number, far_pct: number): IterationState {
-  const label = labelOf(at);
-  return {
-    status: "complete",
-    stage_completed: at === 0 ? "rca" : "evaluate",
-    best_ckpt_path: join(runDir, label, "train", "model_epoch_009_step_00100.pth"),
-    best_ckpt_kind: "best_val",
-    training_spec: join(runDir, label, `${label}_spec.yaml`),
-    val_loss: 0.4 / (at + 1),
-    inference_csv: join(runDir, label, "inference", "best_val", "inference.csv"),
-    threshold: 0.3,
-    far_pct,
-    metric_result: {
-      name: "far_pct",
-      value: far_pct,
-      unit: "%",
-      threshold: 0.3,
-      constraints: { recall_pct: 100 },
-      passed: far_pct < 0.5,
-    },
-    ledger: at === 0 ? { base: 200 } : { requested: 20, allocated: 20, generated: 20, paired: 20, mined: 30 - 5 * at },
-    warnings: at === 2 ? ["Mining yield dropped 60% (iter1: 25 → iter2: 20)"] : [],
-  };
+async function writeIteration(runDir: string, shape: RunShape, at: number): Promise<void> {
+  const label = at === 0 ? "baseline" : `iter${at}`;
+  const dir = join(runDir, label);
+  await put(join(dir, `${label}_spec.yaml`), specText(at));
+  await put(join(dir, "inference", "best_val", "inference.csv"), inferenceText(shape, at));
+  if (at === 0) return;
+  const mined = Array.from({ length: 25 }, (_, row) => `pool/,golden/,PASS,P${at}_${row}\n`);
+  const sdg = `results/run_20261121_090000/${label}/dataset/images/synthetic_${label}`;
+  const made = Array.from({ length: 20 }, (_, row) => `${sdg}_ng/,${sdg}_ok/,missing,PCB+missing_${row}\n`);
+  await put(join(dir, "mining_filter", "mining_pool.csv"), trainHeader + made.join("") + mined.join(""));
+  const kept = shape.base_rows + (at - 1) * 45;
+  const before = at === 1 ? "base_train" : "previous_iter_train";
+  await put(
+    join(dir, "dataset", `train_combined_${label}_provenance.csv`),
+    `source\n${`${before}\n`.repeat(kept)}${"mining_pool\n".repeat(45)}`,
+  );
+  const history = { candidate_row_count: 40, already_mined_count: 5, selected_count: 25 };
+  await put(join(dir, "mining_results", "mining_history_summary.json"), JSON.stringify(history));
+  await put(
+    join(dir, "mining_filter", "knn_summary.csv"),
+    "candidate_count,kept_count,rejected_count,similarity_threshold\n40,30,10,0.9\n",
+  );
+  const { ng, ok } = generatedPair();
+  await put(
+    join(dir, "anomalygen", "sdg", "SDG_result.csv"),
+    "image_filename,guardrail_pass\nPCB+missing_00000.png,1\n",
+  );
+  await put(join(dir, "anomalygen", "sdg", "reconstructed_image", "PCB+missing_00000.png"), ng);
+  await put(join(dir, "anomalygen", "sdg", "original_image", "PCB+missing_00000.png"), ok);
 }
 
-function configOf(workspace: string): RunState["config"] {
-  return {
-    specs_file: join(workspace, "specs", "baseline_spec.yaml"),
-    training_csv: join(workspace, "train", "base", "training_set.csv"),
-    validation_csv: join(workspace, "train", "base", "validation_set.csv"),
-    kpi_test_csv: join(workspace, "kpi", "testing_set.csv"),
-    images_dir: join(workspace, "images"),
-    backbone_weight_dir: join(workspace, "augmentation", "backbone"),
-    train_container: "embedded",
-    num_gpus: 0,
-    batch_size: 16,
-    num_epochs: 10,
-    workspace,
-    platform: "embedded",
-    engine: "deft-mcp embedded engine 0.1.0",
-    seed: 1,
-    synthetic_only: false,
-    anomalygen: {
-      mode: "inference_only",
-      project: "nvpcb",
-      defect_spec: join(workspace, "defect_spec.jsonl"),
-      checkpoint_dir: workspace,
-      dataset_dir_source: workspace,
-      step: 14000,
-      num_SDG: 20,
-      container: "embedded",
-      supported_labels: ["missing", "bridge"],
-    },
-    mining_filter: { top_k_per_target: 5, metric: "cosine", min_similarity: 0.9 },
-    rca: { top_k_per_label: 50, min_recall: 1 },
+/** PASS parts below 0.3 but for the false alarms, defects from 0.35 on: the best threshold at recall 100 % is 0.3. */
+function inferenceText(shape: RunShape, at: number): string {
+  const alarms = falseAlarms(shape, at);
+  const quiet = shape.pass_rows - alarms;
+  const lines = ["input_path,golden_path,label,object_name,siamese_score\n"];
+  const row = (label: string, index: number, score: number) => {
+    const cell = /[",\n]/.test(label) ? `"${label.replaceAll('"', '""')}"` : label;
+    lines.push(`kpi/,golden/,${cell},C${index % Math.max(1, shape.distinct_images)},${score}\n`);
   };
+  for (let part = 0; part < quiet; part++) row("PASS", part, round(0.3 * ((part + 1) / quiet) ** 3));
+  for (let part = 0; part < alarms; part++) row("PASS", part, round(0.4 + (0.5 * part) / alarms));
+  for (const [label, count] of Object.entries(shape.defects)) {
+    for (let part = 0; part < count; part++) row(label, part, round(0.35 + (0.64 * part) / count));
+  }
+  return lines.join("");
+}
+
+/** How many PASS parts of an iteration score above its threshold. */
+export function falseAlarms(shape: Pick<RunShape, "far_pct" | "pass_rows">, at: number): number {
+  return Math.round(((shape.far_pct[at] ?? 0) * shape.pass_rows) / 100);
+}
+
+const round = (value: number) => Number(value.toPrecision(8));
+
+function specText(at: number): string {
+  const from = at === 0 ? "null" : `/run/iter${at - 1}.pth`;
+  const classify = "{ image_ext: .jpg, input_map: { SolderLight: 0 }, num_input: 1, batch_size: 16 }";
+  return `task: classify\ntrain:\n  num_epochs: 10\n  pretrained_model_path: ${from}\ndataset:\n  classify: ${classify}\n`;
 }
 
 function logOf(iterations: number): LogEntry[] {
   const entries: LogEntry[] = [];
   for (let at = 0; at < iterations; at++) {
     const stages = at === 0 ? [] : ["routing", "anomalygen", "data_mining", "data_merge"];
-    stages.push("train", "evaluate", ...(at < iterations - 1 ? ["rca"] : ["loop_stop"]));
-    for (const stage of stages) entries.push(entryOf(entries.length + 1, labelOf(at), stage));
+    stages.push("train", "evaluate", at < iterations - 1 ? "rca" : "loop_stop");
+    for (const stage of stages) entries.push(entryOf(entries.length + 1, at === 0 ? "baseline" : `iter${at}`, stage));
   }
   return entries;
 }
 
+const seconds: Readonly<Record<string, number>> = { train: 660, anomalygen: 900, data_mining: 240, loop_stop: 0 };
+
 function entryOf(seq: number, iter: string, stage: string): LogEntry {
   const ts = new Date(Date.UTC(2026, 10, 21, 9, seq)).toISOString().replace("Z", "000Z");
   const tokens = { n_messages: 3, input: 900 + seq, output: 100, cache_read: 50, cache_create: 0 };
+  const duration_sec = seconds[stage] ?? 40;
   return {
     seq,
     ts,
@@ -159,7 +155,7 @@ function entryOf(seq: number, iter: string, stage: string): LogEntry {
     stage,
     status: "ok",
     summary: `${stage} of ${iter}`,
-    duration_sec: 50,
+    duration_sec,
     context_tokens: 1000,
     tokens,
   };

@@ -13,8 +13,8 @@ async function aRun(wish?: Parameters<typeof finishedRun>[0]): Promise<FinishedR
   return run;
 }
 
-async function rendered(run: FinishedRun, deps: Partial<Parameters<typeof renderReport>[1]> = {}) {
-  const result = await renderReport(run.runDir, { clock, ...deps });
+async function rendered(run: FinishedRun) {
+  const result = await renderReport(run.runDir, { clock });
   return { ...result, html: await readFile(result.report_path, "utf8") };
 }
 
@@ -43,15 +43,15 @@ describe("the report of a finished run", () => {
 
   it("states the gap in percentage points, the engine, the platform and how the plan was approved", async () => {
     const { html } = await rendered(await aRun());
-    expect(html).toContain("2.61 pp from target");
+    expect(html).toContain("2.60 pp from target");
     expect(html).toContain("deft-mcp embedded engine 0.1.0");
-    expect(html).toContain("its figures say nothing about TAO Visual ChangeNet");
+    expect(html).toContain("They say nothing about how TAO Visual ChangeNet does");
     expect(html).toContain("asked by the server and accepted in the client");
   });
 
   it("says MET only when the recomputed verdict does, whatever the state claims", async () => {
-    const met = await rendered(await aRun({ far_pct: [5, 0.25] }));
-    expect(met.html).toContain('<span class="pill met">MET</span>');
+    const met = await rendered(await aRun({ far_pct: [5, 0.3] }));
+    expect(met.html).toContain('<span class="pill met" data-outcome="met">MET</span>');
     const claimed = await aRun({
       change: (state) => {
         for (const iteration of Object.values(state.iterations)) {
@@ -68,12 +68,16 @@ describe("the report of a finished run", () => {
   });
 
   it("opens with the tampering when the digest chain does not hold", async () => {
-    const integrity = { status: "tampered" as const, findings: ["deft_state.json differs from its digest"] };
-    const { html } = await rendered(await aRun(), { integrity });
+    const run = await aRun();
+    const path = join(run.runDir, "deft_state.json");
+    await writeFile(path, (await readFile(path, "utf8")).replace('"far_pct": 52', '"far_pct": 5'));
+    const { html } = await rendered(run);
     const alarm = html.indexOf("edited behind the server");
     expect(alarm).toBeGreaterThan(0);
     expect(alarm).toBeLessThan(html.indexOf("<main"));
-    expect(html).toContain("deft_state.json differs from its digest");
+    expect(html).toContain("deft_state.json was edited");
+    expect(html).toContain("baseline: the state records FAR 5%, but its scores give 52% at threshold 0.3.");
+    expect((await rendered(await aRun())).html).toContain("The digest chain of state and log holds.");
   });
 });
 

@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { scanTable } from "../data/csv.ts";
+import { Refusal } from "../errors.ts";
+import { readChunks } from "../fs/chunks.ts";
+import { kindOf, readTextIfPresent } from "../fs/read.ts";
+import type { IterationState } from "../run/state.ts";
+import type { GrowthRow, MiningRow } from "./model.ts";
+
+type Labelled = { readonly label: string; readonly iteration: Partial<IterationState> };
+type Note = (sentence: string) => void;
+
+/** Where synthetic rows are staged: `<run>/iter<N>/dataset/images/synthetic_iter<N>_ng/` (tao-stages 2.7). */
+const synthetic = /(^|\/)synthetic_iter\d+_ng\/?$/;
+
+/** Counts the training rows of every iteration by source, from the CSV files themselves. */
+export async function growthRows(
+  runDir: string,
+  trainingCsv: string | undefined,
+  iterations: readonly Labelled[],
+  note: Note,
+): Promise<GrowthRow[]> {
+  const base = await rowCount(trainingCsv);
+  if (trainingCsv !== undefined && base === undefined)
+    note("The base training CSV cannot be read; its rows are not counted.");
+  const rows: GrowthRow[] = [];
+  let total = base;
+  let mined = 0;
+  let generated = 0;
+  for (const { label, iteration } of iterations) {
+    if (label === "baseline") {
+      rows.push({ label, ...defined({ base, mined: 0, synthetic: 0, total: base }) });
+      continue;
+    }
+    const { ledger } = iteration;
+    const facts = { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.generated }) };
+    const added =
+      iteration.provenance_csv && (await additions(join(runDir, label, "mining_filter", "mining_pool.csv")));
+    const now = await rowCount(iteration.provenance_csv);
+    if (!added || now === undefined) {
+      rows.push(facts);
+      if (iteration.provenance_csv !== undefined)
+        note(`${label}: the training rows cannot be counted from its CSV files.`);
+      continue;
+    }
+    if (total !== undefined && now !== total + added.mined + added.synthetic) {
+      note(`${label}: ${now} training rows, but ${total} before plus ${added.mined + added.synthetic} added.`);
+    }
+    total = now;
+    mined += added.mined;
+    generated += added.synthetic;
+    const fresh = added.mined + added.synthetic;
+    rows.push({ ...facts, ...defined({ added: fresh, base, mined, synthetic: generated, total }) });
+  }
+  return rows;
+}
+
+/** What mining found, step by step, for the iterations that came to it. */
+export async function miningRows(iterations: readonly Labelled[]): Promise<MiningRow[]> {
+  const rows: MiningRow[] = [];
+  for (const { label, iteration } of iterations) {
+    const skipped = iteration.data_mining_skipped === true;
+    if (!skipped && iteration.mining_mined_count === undefined) continue;
+    const floor = await firstRow(iteration.mining_summary);
+    const history = await readObject(iteration.mining_history_summary);
+    rows.push({
+      label,
+      skipped,
+      ...defined({
+        targets: iteration.ledger?.routed_mining,
+        candidates: floor.candidate_count,
+        below_similarity: floor.rejected_count,
+        similarity_threshold: floor.similarity_threshold,
+        already_mined: history.already_mined_count,
+        selected: iteration.mining_mined_count,
+      }),
+    });
+  }
+  return rows;
+}
+
+/** Data rows of a CSV, by counting line ends where nothing is quoted; undefined when the file cannot be read. */
+async function rowCount(path: string | undefined): Promise<number | undefined> {
+  if (path === undefined || (await kindOf(path)) !== "file") return undefined;
+  try {
+    let lines = 0;
+    let last = 10;
+    for await (const chunk of readChunks(path)) {
+      if (chunk.includes(34)) return (await scanTable(path, () => () => undefined)).rows;
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+      last = chunk.at(-1) ?? last;
+    }
+    return Math.max(0, lines + (last === 10 ? 0 : 1) - 1);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+async function additions(path: string): Promise<{ mined: number; synthetic: number } | undefined> {
+  const counts = { mined: 0, synthetic: 0 };
+  try {
+    await scanTable(path, (header) => {
+      const at = header.indexOf("input_path");
+      return (cells) => {
+        if (synthetic.test(cells[at] ?? "")) counts.synthetic++;
+        else counts.mined++;
+      };
+    });
+    return counts;
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+/** The first data row of a small CSV as numbers by column. */
+async function firstRow(path: string | undefined): Promise<Record<string, number>> {
+  const row: Record<string, number> = {};
+  if (path === undefined) return row;
+  try {
+    let seen = false;
+    await scanTable(path, (header) => (cells) => {
+      if (!seen) for (const [at, name] of header.entries()) row[name] = Number(cells[at]);
+      seen = true;
+    });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+  return row;
+}
+
+async function readObject(path: string | undefined): Promise<Record<string, unknown>> {
+  try {
+    const text = path === undefined ? undefined : await readTextIfPresent(path);
+    const value: unknown = text === undefined ? undefined : JSON.parse(text);
+    return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** The members that are finite numbers. */
+function defined<T extends Record<string, unknown>>(members: T): { [K in keyof T]?: number } {
+  const kept = Object.entries(members).filter(([, value]) => typeof value === "number" && Number.isFinite(value));
+  return Object.fromEntries(kept) as { [K in keyof T]?: number };
+}

@@ -1,0 +1,39 @@
+import { parseDocument } from "yaml";
+import { Refusal } from "../errors.ts";
+import { readTextIfPresent } from "../fs/read.ts";
+import type { SpecChange } from "./model.ts";
+
+/** The differences of two flattened specs by key; equal values are left out. Pure. */
+export function specChanges(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): SpecChange[] {
+  const keys = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return keys.flatMap((key) => {
+    const [old, fresh] = [before.get(key), after.get(key)];
+    if (old === fresh) return [];
+    return [{ key, ...(old === undefined ? {} : { before: old }), ...(fresh === undefined ? {} : { after: fresh }) }];
+  });
+}
+
+/** A YAML file as dotted keys with their values written out; undefined when there is no readable one. */
+export async function flatSpec(path: string): Promise<Map<string, string> | undefined> {
+  try {
+    const text = await readTextIfPresent(path);
+    if (text === undefined) return undefined;
+    const document = parseDocument(text);
+    if (document.errors.length > 0) return undefined;
+    const flat = new Map<string, string>();
+    flatten(document.toJS({ maxAliasCount: 100 }), "", flat);
+    return flat;
+  } catch (error) {
+    if (unreadable.some((kind) => error instanceof kind)) return undefined;
+    throw error;
+  }
+}
+
+/** An unreadable file, an unknown alias, or aliases that form a ring. */
+const unreadable = [Refusal, ReferenceError, TypeError, RangeError];
+
+function flatten(value: unknown, key: string, into: Map<string, string>): void {
+  if (value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0) {
+    for (const [name, member] of Object.entries(value)) flatten(member, key === "" ? name : `${key}.${name}`, into);
+  } else into.set(key, typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+}

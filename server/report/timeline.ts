@@ -1,0 +1,56 @@
+import type { LogEntry } from "../run/state.ts";
+import type { TimelineRow } from "./charts/timeline.ts";
+
+export type StageTotal = {
+  readonly stage: string;
+  times: number;
+  duration_sec: number;
+  input: number;
+  output: number;
+  cache_read: number;
+};
+
+/** Where the time and the tokens went: one row an iteration, and totals by stage in order of first appearance. */
+export function timelineOf(events: readonly LogEntry[]): {
+  rows: TimelineRow[];
+  stages: readonly Readonly<StageTotal>[];
+  tokens: boolean;
+} {
+  const rows = new Map<string, TimelineRow & { stages: LogEntry[] }>();
+  const totals = new Map<string, StageTotal>();
+  let tokens = false;
+  for (const entry of events) {
+    const used = tokensOf(entry);
+    tokens ||= used !== undefined;
+    const total = totals.get(entry.stage) ?? {
+      stage: entry.stage,
+      times: 0,
+      duration_sec: 0,
+      input: 0,
+      output: 0,
+      cache_read: 0,
+    };
+    total.times++;
+    total.duration_sec += entry.duration_sec;
+    total.input += used?.input ?? 0;
+    total.output += used?.output ?? 0;
+    total.cache_read += used?.cache_read ?? 0;
+    totals.set(entry.stage, total);
+    if (entry.stage === "loop_stop") continue;
+    const row = rows.get(entry.iter) ?? { label: entry.iter, stages: [] };
+    row.stages.push(entry);
+    rows.set(entry.iter, row);
+  }
+  return {
+    rows: [...rows.values()],
+    stages: [...totals.values()].filter(({ stage }) => stage !== "loop_stop"),
+    tokens,
+  };
+}
+
+function tokensOf(entry: LogEntry): { input: number; output: number; cache_read: number } | undefined {
+  const { tokens } = entry as { tokens?: Record<string, unknown> };
+  if (tokens === null || typeof tokens !== "object") return undefined;
+  const figure = (name: string) => (typeof tokens[name] === "number" ? tokens[name] : 0);
+  return { input: figure("input"), output: figure("output"), cache_read: figure("cache_read") };
+}

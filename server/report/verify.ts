@@ -1,0 +1,22 @@
+import { checkIntegrity } from "../loop/integrity.ts";
+import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
+import type { Integrity } from "./model.ts";
+
+/**
+ * Holds a stored state and its log against their digest chain. A run without a plan was written by another program
+ * and carries no chain.
+ *
+ * A commit that was cut short between its two writes left its entry in the state: it belongs to the chain.
+ */
+export function verify(raw: Readonly<Record<string, unknown>>, log: readonly LogEntry[]): Integrity {
+  if (raw.plan === undefined) return { status: "unknown", findings: [] };
+  const { integrity, pending } = runStateSchema.shape;
+  const kept = integrity.safeParse(raw.integrity);
+  if (!kept.success) return { status: "tampered", findings: ["the integrity record of deft_state.json is malformed"] };
+  const open = pending.safeParse(raw.pending).data;
+  const entries = open !== undefined && open.seq === (log.at(-1)?.seq ?? 0) + 1 ? [...log, open] : log;
+  const found = checkIntegrity({ ...raw, integrity: kept.data } as unknown as RunState, entries);
+  if (found.ok) return { status: "intact", findings: [] };
+  const facts = Object.entries(found.facts).map(([name, value]) => `${name} ${String(value)}`);
+  return { status: "tampered", findings: [[found.what, ...facts].join(", ")] };
+}

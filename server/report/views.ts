@@ -1,0 +1,46 @@
+import type { IterationState, RunConfig, RunState } from "../run/state.ts";
+import type { ConfigRow, IterationView } from "./model.ts";
+
+/** One iteration as the page shows it. */
+export function iterationView(label: string, iteration: Partial<IterationState>): IterationView {
+  const metric = iteration.metric_result;
+  const recall = metric?.constraints.recall_pct ?? metric?.diagnostics?.recall_pct;
+  return {
+    label,
+    status: iteration.status ?? "pending",
+    ...optional("stage_completed", iteration.stage_completed),
+    ...optional("metric", metric),
+    ...optional("far_pct", iteration.far_pct),
+    ...optional("recall_pct", typeof recall === "number" ? recall : undefined),
+    ...optional("threshold", iteration.threshold),
+    ...optional("val_loss", iteration.val_loss ?? undefined),
+    ...optional("checkpoint", iteration.best_ckpt_path),
+    ...optional("checkpoint_kind", iteration.best_ckpt_kind),
+    adopted: iteration.adopted ?? [],
+    ledger: iteration.ledger ?? {},
+    warnings: iteration.warnings ?? [],
+    skipped: [
+      ...(iteration.anomalygen_skipped ? ["anomalygen"] : []),
+      ...(iteration.data_mining_skipped ? ["data_mining"] : []),
+    ],
+  };
+}
+
+/** The approved parameters with their sources; a run without a plan shows its plain configuration. */
+export function configurationRows(state: Partial<RunState>, config: Partial<RunConfig>): ConfigRow[] {
+  const parameters = Object.entries(state.plan?.parameters ?? {});
+  if (parameters.length > 0) {
+    return parameters.map(([name, { value, source }]) => ({ name, value: plain(value), source }));
+  }
+  return Object.entries(config).map(([name, value]) => ({ name, value: plain(value) }));
+}
+
+/** A value as one line of text. */
+export function plain(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
+}
+
+/** A member that is left out when it has no value. */
+export function optional<K extends string, V>(name: K, value: V | undefined): { [key in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
+}
