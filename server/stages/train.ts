@@ -1,0 +1,173 @@
+import { join } from "node:path";
+import { Refusal } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { sha256OfFile } from "../fs/hash.ts";
+import { fileFacts, readText, readTextIfPresent } from "../fs/read.ts";
+import { previousLabel } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import type { IterationState } from "../run/state.ts";
+import { stagedBackbone } from "./shared/backbone.ts";
+import {
+  type Candidates,
+  type Checkpoint,
+  candidatesOf,
+  listCheckpoints,
+  listResumable,
+} from "./shared/checkpoints.ts";
+import { isFresh, missing, requireJobs, requireStatus } from "./shared/evidence.ts";
+import { attemptDirectory, stageJob } from "./shared/job.ts";
+import { withCounts } from "./shared/ledger.ts";
+import { parseSpec } from "./shared/spec-document.ts";
+import { deriveTrainingSpec, type TrainingPlan } from "./shared/train-spec.ts";
+import type { Evidence, Stage, StageContext } from "./stage.ts";
+
+/** Fits the model: the baseline on the seed rows, an iteration on its combined rows from the previous best weights. */
+export const train: Stage = {
+  name: "train",
+  async plan(context) {
+    const { dir, spec_path } = places(context);
+    const job = stageJob(context, "train", {
+      name: "train",
+      image: "tao_pyt",
+      argv: ["visual_changenet", "train", "-e", spec_path],
+      workdir: dir,
+      log_path: join(dir, "train.log"),
+      status_path: join(dir, "status.json"),
+      reads: [context.state.config.backbone_weight_dir],
+    });
+    return { directories: [{ path: dir }], jobs: [job] };
+  },
+
+  async prepare(context) {
+    const { dir, spec_path } = places(context);
+    await refuseLeftovers(context, dir);
+    const { config } = context.state;
+    const source = specSource(context);
+    const backbone = await stagedBackbone(config.backbone_weight_dir);
+    const text = deriveTrainingSpec(await readText(source), source, config, backbone, trainingPlan(context));
+    await writeAtomic(spec_path, text);
+  },
+
+  async collect(context, outcomes) {
+    const { dir, spec_path } = places(context);
+    const { jobs } = await train.plan(context);
+    await requireJobs(jobs, outcomes, { marker: true });
+    const status = await requireStatus(context, join(dir, "status.json"), "train");
+    if (status.resumed_from !== undefined) {
+      const facts = { resumed_from: status.resumed_from, train_dir: dir };
+      throw new Refusal("stage.failed", "Training resumed an older checkpoint instead of starting fresh.", facts);
+    }
+    await requireSameRun(spec_path, join(dir, "experiment.yaml"));
+    const fresh = await newCheckpoints(context, dir);
+    const candidates = candidatesOf(fresh, status.val_loss);
+    if (!candidates) throw noNewCheckpoint(dir, { checkpoints: 0 });
+    return evidenceOf(context, candidates, fresh.length);
+  },
+};
+
+function places(context: StageContext): { dir: string; spec_path: string } {
+  const iterationDir = runPaths(context.runDir).iteration(context.iteration);
+  return {
+    dir: attemptDirectory(join(iterationDir, "train"), context.attempt),
+    spec_path: join(iterationDir, `${context.iteration}_spec.yaml`),
+  };
+}
+
+/** The spec to derive from: the workspace's for the baseline, else the exact one that the previous iteration ran. */
+function specSource(context: StageContext): string {
+  const previous = previousLabel(context.iteration);
+  if (previous === undefined) return context.state.config.specs_file;
+  return context.state.iterations[previous]?.training_spec ?? context.state.config.specs_file;
+}
+
+function trainingPlan(context: StageContext): TrainingPlan {
+  const { config, iterations } = context.state;
+  const common = {
+    label: context.iteration,
+    iteration_dir: runPaths(context.runDir).iteration(context.iteration),
+    train_dir: places(context).dir,
+  };
+  const previous = previousLabel(context.iteration);
+  if (previous === undefined) {
+    const seed = { training_csv: config.training_csv, train_images_dir: config.images_dir };
+    return { ...common, ...seed, pretrained_model_path: null };
+  }
+  const weights = iterations[previous]?.best_ckpt_path;
+  const combined = iterations[context.iteration]?.combined_training_csv;
+  if (weights === undefined) throw missing(`${previous}.best_ckpt_path`, "is not recorded");
+  if (combined === undefined) throw missing(`${context.iteration}.combined_training_csv`, "is not recorded");
+  return { ...common, training_csv: combined, train_images_dir: config.workspace, pretrained_model_path: weights };
+}
+
+/** A train directory that holds a checkpoint from before would be resumed from, without a word. */
+async function refuseLeftovers(context: StageContext, dir: string): Promise<void> {
+  const stale: string[] = [];
+  for (const name of await listResumable(dir)) {
+    const facts = await fileFacts(join(dir, name));
+    if (facts && !isFresh(context, facts.mtime_ms)) stale.push(name);
+  }
+  if (stale.length > 0) {
+    const facts = { train_dir: dir, found: stale.slice(0, 10) };
+    throw new Refusal("stage.no-new-checkpoint", "The train directory already holds checkpoints.", facts);
+  }
+}
+
+/** Checkpoints that this attempt wrote, none of them a copy or a hard link of the weights it started from. */
+async function newCheckpoints(context: StageContext, dir: string): Promise<Checkpoint[]> {
+  const all = await listCheckpoints(dir);
+  const empty = all.filter((checkpoint) => checkpoint.size_bytes === 0);
+  if (empty[0]) throw noNewCheckpoint(dir, { empty: empty.map(({ path }) => path) });
+  const fresh = all.filter((checkpoint) => isFresh(context, checkpoint.mtime_ms));
+  if (fresh.length === 0) throw noNewCheckpoint(dir, { checkpoints: all.length, older_than: context.startedAt });
+  const start = trainingPlan(context).pretrained_model_path;
+  if (start === null) return fresh;
+  const before = await fileFacts(start);
+  const last = fresh.at(-1);
+  if (before && last && last.size_bytes === before.size_bytes) {
+    const same = last.ino === before.ino || (await sha256OfFile(last.path)) === (await sha256OfFile(start));
+    if (same) throw noNewCheckpoint(dir, { copy_of: start, checkpoint: last.path });
+  }
+  return fresh;
+}
+
+/** Compares the composed spec that the task saved with the one it was given: proof of what really ran. */
+async function requireSameRun(specPath: string, experimentPath: string): Promise<void> {
+  const text = await readTextIfPresent(experimentPath);
+  if (text === undefined) return;
+  const asked = parseSpec(await readText(specPath), specPath);
+  const ran = parseSpec(text, experimentPath);
+  for (const key of ["dataset.classify.train_dataset.csv_path", "train.pretrained_model_path", "train.num_epochs"]) {
+    const expected = asked.getIn(key.split(".")) ?? null;
+    const actual = ran.getIn(key.split(".")) ?? null;
+    if (expected === actual) continue;
+    throw missing(experimentPath, "shows another run", { key, expected, actual });
+  }
+}
+
+function evidenceOf(context: StageContext, candidates: Candidates, saved: number): Evidence {
+  const { spec_path } = places(context);
+  const { latest, best_val, val_loss } = candidates;
+  const kind = best_val ? "best_val" : "latest";
+  const best = best_val ?? latest;
+  const patch: Partial<IterationState> = {
+    status: "in_progress",
+    stage_completed: "train",
+    best_ckpt_path: best.path,
+    best_ckpt_kind: kind,
+    candidate_ckpts: { ...(best_val ? { best_val: best_val.path } : {}), latest: latest.path },
+    training_spec: spec_path,
+    val_loss: val_loss ?? null,
+    ledger: withCounts(context, { checkpoints: saved, epochs: latest.epoch + 1 }),
+  };
+  const warnings = best_val ? [] : ["No epoch was both validated and saved: only the latest checkpoint is compared."];
+  return {
+    summary: `Train: val_loss=${val_loss ?? "n/a"} best_ckpt=${kind}:${best.path}`,
+    patch,
+    pins: [...new Set([spec_path, best.path, latest.path])],
+    warnings,
+  };
+}
+
+function noNewCheckpoint(dir: string, facts: Record<string, unknown>): Refusal {
+  return new Refusal("stage.no-new-checkpoint", "Training left no new checkpoint.", { train_dir: dir, ...facts });
+}
