@@ -65,6 +65,10 @@ export const refusals = {
   ),
   "gate.empty-pool": stop("Fill the mining pool, or plan a synthetic-only run."),
   "gate.empty-routing": stop("No module can serve the weak labels: extend the pool or the generator's defect types."),
+  "gate.generator-dataset": stop("Repair the generator dataset as the facts say, then acknowledge_stop."),
+  "gate.generator-lighting": stop(
+    "Plan a run with num_SDG 0, or a spec with one lighting; SDG makes one image a part.",
+  ),
   "gate.no-new-rows": stop("Widen the mining pool or raise num_SDG; the iteration would train on the same rows."),
 
   "metric.score-not-finite": refuse("Repair the named rows: siamese_score must be a finite number."),
