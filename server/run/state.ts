@@ -162,11 +162,18 @@ export const runConfigSchema = z.looseObject({
     num_SDG: z.number(),
     container: z.string(),
     supported_labels: z.array(z.string()),
+    model_size: z.enum(["2b", "14b"]).optional(),
+    /** Of the first iteration; each later one adds 1. */
+    seed: z.number().int().optional(),
   }),
   mining_filter: z.looseObject({
     top_k_per_target: z.number(),
     metric: z.enum(["cosine", "euclidean", "manhattan"]),
     min_similarity: z.number(),
+    /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
+    model: z.string().optional(),
+    model_path: z.string().optional(),
+    filter_by_label: z.boolean().optional(),
   }),
   rca: z.looseObject({ top_k_per_label: z.number(), min_recall: z.number() }),
 });
