@@ -1,0 +1,134 @@
+import { basename, dirname, join, relative } from "node:path";
+import { type ChangeNetRow, refuseMissingColumns } from "../../data/changenet.ts";
+import { readTable, type Table, writeTable } from "../../data/csv.ts";
+import { type ImageLayout, joinPath } from "../../data/images.ts";
+import { Refusal } from "../../errors.ts";
+import { isInside } from "../../fs/contained.ts";
+import type { RunConfig } from "../../run/state.ts";
+
+/** One row of the pool with the place of its images; every lighting of it exists there. */
+export type PoolRow = {
+  /** Cells of the pool file, by column. */
+  readonly cells: Readonly<Record<string, string>>;
+  readonly label: string;
+  readonly object_name: string;
+  /** Absolute directory of the tested images, and of the golden ones; no golden directory for an OK-only row. */
+  readonly input_dir: string;
+  readonly golden_dir: string | undefined;
+};
+
+export type PoolSource = {
+  readonly csv_path: string;
+  /** Where the real images of the run lie. */
+  readonly images_dir: string;
+  /** What `filepath` of the snapshot is relative to; a file outside of it is spelled absolute. */
+  readonly filepath_root: string;
+  readonly lightings: readonly string[];
+  readonly image_ext: string;
+};
+
+/** The source of a run's pool: its snapshot once there is one, else the pool's own CSV. */
+export function poolSource(config: RunConfig, layout: Pick<ImageLayout, "lightings" | "image_ext">): PoolSource {
+  const csv_path = config.resolved_mining_pool_csv ?? config.mining_pool_csv;
+  if (csv_path === undefined) throw new Refusal("gate.empty-pool", "The run has no mining pool.");
+  const { lightings, image_ext } = layout;
+  const filepath_root = config.mining_images_root ?? config.images_dir;
+  return { csv_path, images_dir: config.images_dir, filepath_root, lightings, image_ext };
+}
+
+/** Columns that a resolved pool has beyond the pool's own; paths under the images root are relative to it. */
+export const resolvedColumns = ["filepath", "golden_filepath"] as const;
+
+/** Writes the snapshot that the run mines from: the pool's columns, `filepath` and `golden_filepath`. */
+export async function writeResolvedPool(path: string, source: PoolSource, rows: readonly PoolRow[]): Promise<void> {
+  const columns = new Set(rows.flatMap((row) => Object.keys(row.cells)));
+  for (const name of resolvedColumns) columns.delete(name);
+  const header = [...columns, ...resolvedColumns];
+  const written = rows.map((row) => {
+    const first = poolImages(row, source)[0];
+    const places: Record<string, string> = {
+      filepath: first ? spelled(source, first.input) : "",
+      golden_filepath: first?.golden === undefined ? "" : spelled(source, first.golden),
+    };
+    return header.map((column) => places[column] ?? row.cells[column] ?? "");
+  });
+  await writeTable(path, header, written);
+}
+
+/** Reads a snapshot back; its files were found when it was written. @throws Refusal `gate.empty-pool`. */
+export async function readResolvedPool(source: PoolSource): Promise<PoolRow[]> {
+  const table = await readPool(source.csv_path);
+  refuseMissingColumns(source.csv_path, table.header, ["label", ...resolvedColumns]);
+  return table.rows.map((cells) => {
+    const row = byColumn(table.header, cells);
+    const input = joinPath(source.filepath_root, row.filepath ?? "");
+    const golden = row.golden_filepath ?? "";
+    return {
+      cells: row,
+      label: row.label ?? "",
+      object_name: objectOf(input, source) ?? row.object_name ?? "",
+      input_dir: dirname(input),
+      golden_dir: golden === "" ? undefined : dirname(joinPath(source.filepath_root, golden)),
+    };
+  });
+}
+
+/** Every image of a pool row, one a lighting in `input_map` order. */
+export function poolImages(
+  row: PoolRow,
+  layout: Pick<ImageLayout, "lightings" | "image_ext">,
+): { input: string; golden: string | undefined }[] {
+  return suffixes(layout).map((suffix) => ({
+    input: join(row.input_dir, row.object_name + suffix),
+    golden: row.golden_dir === undefined ? undefined : join(row.golden_dir, row.object_name + suffix),
+  }));
+}
+
+/** Labels of a pool, upper-cased, for routing. */
+export async function poolLabels(csvPath: string): Promise<string[]> {
+  const table = await readPool(csvPath);
+  const at = table.header.indexOf("label");
+  return [...new Set(table.rows.map((cells) => (cells[at] ?? "").trim().toUpperCase()))];
+}
+
+/** A pool row as a training row in workspace coordinates, without its places. */
+export function poolCells(row: PoolRow): Omit<ChangeNetRow, "input_path" | "golden_path"> {
+  const { filepath: _file, golden_filepath: _golden, image_path: _image, ...cells } = row.cells;
+  return { ...cells, label: row.label, object_name: row.object_name };
+}
+
+/** Reads a pool file. @throws Refusal `gate.empty-pool` when it is absent or has no row. */
+export async function readPool(path: string): Promise<Table> {
+  let table: Table;
+  try {
+    table = await readTable(path);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== "input.unreadable-file") throw error;
+    throw new Refusal("gate.empty-pool", "The mining pool cannot be read.", error.facts, { cause: error });
+  }
+  if (table.rows.length === 0) throw new Refusal("gate.empty-pool", "The mining pool has no row.", { path });
+  refuseMissingColumns(path, table.header, ["label"]);
+  return table;
+}
+
+/** What follows the object name in the file names of a row, one a lighting. */
+export function suffixes(layout: Pick<ImageLayout, "lightings" | "image_ext">): string[] {
+  if (layout.lightings.length === 0) return [layout.image_ext];
+  return layout.lightings.map((lighting) => `_${lighting}${layout.image_ext}`);
+}
+
+/** The object name in a file name of the first lighting, or undefined when the name has another shape. */
+export function objectOf(path: string, layout: Pick<ImageLayout, "lightings" | "image_ext">): string | undefined {
+  const name = basename(path);
+  const suffix = suffixes(layout)[0] ?? "";
+  return name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
+}
+
+function spelled(source: PoolSource, path: string): string {
+  return isInside(source.filepath_root, path) ? relative(source.filepath_root, path) : path;
+}
+
+/** Cells by column name. */
+export function byColumn(header: readonly string[], cells: readonly string[]): Record<string, string> {
+  return Object.fromEntries(header.map((name, at) => [name, cells[at] ?? ""]));
+}
