@@ -15,9 +15,9 @@ import {
   listResumable,
 } from "./shared/checkpoints.ts";
 import { isFresh, missing, requireJobs, requireStatus } from "./shared/evidence.ts";
-import { attemptDirectory, stageJob } from "./shared/job.ts";
-import { withCounts } from "./shared/ledger.ts";
-import { parseSpec } from "./shared/spec-document.ts";
+import { stageJob } from "./shared/job.ts";
+import { parseSpecDocument } from "./shared/spec-document.ts";
+import { inheritedSpec } from "./shared/specs.ts";
 import { deriveTrainingSpec, type TrainingPlan } from "./shared/train-spec.ts";
 import type { Evidence, Stage, StageContext } from "./stage.ts";
 
@@ -35,14 +35,14 @@ export const train: Stage = {
       status_path: join(dir, "status.json"),
       reads: [context.state.config.backbone_weight_dir],
     });
-    return { directories: [{ path: dir }], jobs: [job] };
+    return { directories: [{ path: dir }], fresh: [dir], jobs: [job] };
   },
 
   async prepare(context) {
     const { dir, spec_path } = places(context);
     await refuseLeftovers(context, dir);
     const { config } = context.state;
-    const source = specSource(context);
+    const source = inheritedSpec(context);
     const backbone = await stagedBackbone(config.backbone_weight_dir);
     const text = deriveTrainingSpec(await readText(source), source, config, backbone, trainingPlan(context));
     await writeAtomic(spec_path, text);
@@ -68,16 +68,9 @@ export const train: Stage = {
 function places(context: StageContext): { dir: string; spec_path: string } {
   const iterationDir = runPaths(context.runDir).iteration(context.iteration);
   return {
-    dir: attemptDirectory(join(iterationDir, "train"), context.attempt),
+    dir: join(iterationDir, "train"),
     spec_path: join(iterationDir, `${context.iteration}_spec.yaml`),
   };
-}
-
-/** The spec to derive from: the workspace's for the baseline, else the exact one that the previous iteration ran. */
-function specSource(context: StageContext): string {
-  const previous = previousLabel(context.iteration);
-  if (previous === undefined) return context.state.config.specs_file;
-  return context.state.iterations[previous]?.training_spec ?? context.state.config.specs_file;
 }
 
 function trainingPlan(context: StageContext): TrainingPlan {
@@ -134,8 +127,8 @@ async function newCheckpoints(context: StageContext, dir: string): Promise<Check
 async function requireSameRun(specPath: string, experimentPath: string): Promise<void> {
   const text = await readTextIfPresent(experimentPath);
   if (text === undefined) return;
-  const asked = parseSpec(await readText(specPath), specPath);
-  const ran = parseSpec(text, experimentPath);
+  const asked = parseSpecDocument(await readText(specPath), specPath);
+  const ran = parseSpecDocument(text, experimentPath);
   for (const key of ["dataset.classify.train_dataset.csv_path", "train.pretrained_model_path", "train.num_epochs"]) {
     const expected = asked.getIn(key.split(".")) ?? null;
     const actual = ran.getIn(key.split(".")) ?? null;
@@ -150,14 +143,12 @@ function evidenceOf(context: StageContext, candidates: Candidates, saved: number
   const kind = best_val ? "best_val" : "latest";
   const best = best_val ?? latest;
   const patch: Partial<IterationState> = {
-    status: "in_progress",
-    stage_completed: "train",
     best_ckpt_path: best.path,
     best_ckpt_kind: kind,
     candidate_ckpts: { ...(best_val ? { best_val: best_val.path } : {}), latest: latest.path },
     training_spec: spec_path,
     val_loss: val_loss ?? null,
-    ledger: withCounts(context, { checkpoints: saved, epochs: latest.epoch + 1 }),
+    ledger: { checkpoints: saved, epochs: latest.epoch + 1 },
   };
   const warnings = best_val ? [] : ["No epoch was both validated and saved: only the latest checkpoint is compared."];
   return {

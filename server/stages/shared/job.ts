@@ -94,14 +94,9 @@ export function stageJob(context: StageContext, stage: StageName, wish: JobWish)
 /** Environment of a job that must not reach a model hub because its model lies on disk. */
 export const offlineEnv: Readonly<Record<string, string>> = offline;
 
-/** The first attempt has the directory itself, a later one its own inside: what an attempt left is never reused. */
-export function attemptDirectory(directory: string, attempt: number): string {
-  return attempt === 1 ? directory : join(directory, `attempt${attempt}`);
-}
-
 /** The workspace at its own path, and what a job reads outside of it. */
 function workspaceMounts(config: RunConfig, reads: readonly string[]): Mount[] {
-  const outside = [config.images_dir, ...reads].filter((path) => !isInside(config.workspace, path));
+  const outside = [config.images_dir, ...reads].filter((path) => path !== "" && !isInside(config.workspace, path));
   return [
     { source: config.workspace, target: config.workspace, readonly: false },
     ...[...new Set(outside)].map((path) => readOnly(path)),

@@ -6,6 +6,9 @@ import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
 import type { RunConfig } from "../../run/state.ts";
 
+/** What the file names of a row are made of. */
+export type ImageNames = Pick<ImageLayout, "lightings" | "image_ext">;
+
 /** One row of the pool with the place of its images; every lighting of it exists there. */
 export type PoolRow = {
   /** Cells of the pool file, by column. */
@@ -28,7 +31,7 @@ export type PoolSource = {
 };
 
 /** The source of a run's pool: its snapshot once there is one, else the pool's own CSV. */
-export function poolSource(config: RunConfig, layout: Pick<ImageLayout, "lightings" | "image_ext">): PoolSource {
+export function poolSource(config: RunConfig, layout: ImageNames): PoolSource {
   const csv_path = config.resolved_mining_pool_csv ?? config.mining_pool_csv;
   if (csv_path === undefined) throw new Refusal("gate.empty-pool", "The run has no mining pool.");
   const { lightings, image_ext } = layout;
@@ -74,10 +77,7 @@ export async function readResolvedPool(source: PoolSource): Promise<PoolRow[]> {
 }
 
 /** Every image of a pool row, one a lighting in `input_map` order. */
-export function poolImages(
-  row: PoolRow,
-  layout: Pick<ImageLayout, "lightings" | "image_ext">,
-): { input: string; golden: string | undefined }[] {
+export function poolImages(row: PoolRow, layout: ImageNames): { input: string; golden: string | undefined }[] {
   return suffixes(layout).map((suffix) => ({
     input: join(row.input_dir, row.object_name + suffix),
     golden: row.golden_dir === undefined ? undefined : join(row.golden_dir, row.object_name + suffix),
@@ -112,13 +112,13 @@ export async function readPool(path: string): Promise<Table> {
 }
 
 /** What follows the object name in the file names of a row, one a lighting. */
-export function suffixes(layout: Pick<ImageLayout, "lightings" | "image_ext">): string[] {
+export function suffixes(layout: ImageNames): string[] {
   if (layout.lightings.length === 0) return [layout.image_ext];
   return layout.lightings.map((lighting) => `_${lighting}${layout.image_ext}`);
 }
 
 /** The object name in a file name of the first lighting, or undefined when the name has another shape. */
-export function objectOf(path: string, layout: Pick<ImageLayout, "lightings" | "image_ext">): string | undefined {
+export function objectOf(path: string, layout: ImageNames): string | undefined {
   const name = basename(path);
   const suffix = suffixes(layout)[0] ?? "";
   return name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;

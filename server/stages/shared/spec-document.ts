@@ -12,7 +12,7 @@ const note = "# Derived by deft-mcp: ";
  *
  * @throws Refusal `input.bad-yaml` naming the line.
  */
-export function parseSpec(text: string, path: string): Document {
+export function parseSpecDocument(text: string, path: string): Document {
   const document = parseDocument(text, { customTags: (tags) => tags.map(keepSpelling) });
   const [error] = document.errors;
   if (error) {
@@ -65,4 +65,12 @@ function keepSpelling<T>(tag: T): T {
 
 function isFloatTag(tag: unknown): tag is ScalarTag {
   return typeof tag === "object" && tag !== null && "tag" in tag && tag.tag === "tag:yaml.org,2002:float";
+}
+
+/** A float as a YAML node that every reader takes for a number: `1e-7` without a dot is text to YAML 1.1. */
+export function plainFloat(value: number): Scalar<number> {
+  const node = new Scalar(value);
+  const text = String(value);
+  node.source = /^-?\d+e/.test(text) ? text.replace("e", ".0e") : text;
+  return node;
 }

@@ -3,7 +3,7 @@ import type { Document } from "yaml";
 import { excerpt, Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
 import type { RunConfig } from "../../run/state.ts";
-import { editSpec, mapTexts, parseSpec, type SpecEdit, specText } from "./spec-document.ts";
+import { editSpec, mapTexts, parseSpecDocument, type SpecEdit, specText } from "./spec-document.ts";
 
 /** Where a derived spec trains, on what, and from which weights. */
 export type TrainingPlan = {
@@ -42,7 +42,7 @@ export function deriveTrainingSpec(
   backboneFile: (name: string) => string,
   plan: TrainingPlan,
 ): string {
-  const document = parseSpec(text, path);
+  const document = parseSpecDocument(text, path);
   placePaths(document, path, config, backboneFile);
   editSpec(document, path, [
     ["results_dir", plan.iteration_dir],
@@ -65,8 +65,15 @@ export function deriveTrainingSpec(
  * Derives the inference spec from the exact training spec: augmentation off, KPI rows in, one GPU (with several, TAO
  * puts scores on the wrong rows). Loss and class weights stay: the criterion is rebuilt when a checkpoint is loaded.
  */
-export function deriveInferenceSpec(text: string, path: string, config: RunConfig, plan: InferencePlan): string {
-  const document = parseSpec(text, path);
+export function deriveInferenceSpec(
+  text: string,
+  path: string,
+  config: RunConfig,
+  backboneFile: (name: string) => string,
+  plan: InferencePlan,
+): string {
+  const document = parseSpecDocument(text, path);
+  placePaths(document, path, config, backboneFile);
   editSpec(document, path, [
     ["results_dir", plan.iteration_dir],
     [`${dataset}.infer_dataset.csv_path`, plan.kpi_csv],

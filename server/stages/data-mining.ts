@@ -1,0 +1,200 @@
+import { join } from "node:path";
+import { readChangeNet } from "../data/changenet.ts";
+import { readGapTable } from "../data/gap-files.ts";
+import { imagesOf, normalPath } from "../data/images.ts";
+import { Refusal } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import type { Gap } from "../kpi/gaps.ts";
+import { type CosineFloor, defaultMinSimilarity, yieldWarning } from "../kpi/mining.ts";
+import type { HistoryFilter } from "../kpi/mining-history.ts";
+import { labelsAbsentFromPool } from "../kpi/routing.ts";
+import { iterationNumber, previousLabel } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import { recorded } from "./shared/committed.ts";
+import { contributionPaths, readGenerated, writeContribution } from "./shared/contribution.ts";
+import { writeEmbeddingInput } from "./shared/embedding-files.ts";
+import { asEvidence, missing, requireJobs } from "./shared/evidence.ts";
+import { emptyPool, type Pool, poolOf, trainingRows } from "./shared/mined-rows.ts";
+import { miningJobs, miningPlaces, miningSpecs } from "./shared/mining-jobs.ts";
+import { poolImages } from "./shared/mining-pool.ts";
+import { applyFloor, type Mined, recordMining } from "./shared/mining-record.ts";
+import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
+import { requireNoLeakage } from "./shared/training-leakage.ts";
+import type { Evidence, Stage, StageContext } from "./stage.ts";
+
+/** Pulls pool images that look like the weak targets into the training rows (tao-stages 2.8 and 4.5). */
+export const dataMining: Stage = {
+  name: "data_mining",
+  async plan(context) {
+    const { dir, experiment_specs } = miningPlaces(context);
+    const directories = [dir, contributionPaths(context).dir].map((path) => ({ path }));
+    if ((await targetsOf(context)).length === 0) return { directories, jobs: [] };
+    return { directories: [...directories, { path: experiment_specs }], jobs: miningJobs(context) };
+  },
+
+  async prepare(context, plan) {
+    if (plan.jobs.length === 0) return;
+    const places = miningPlaces(context);
+    const pool = await poolOf(context);
+    await writeEmbeddingInput(places.targets, await targetImages(context));
+    await writeEmbeddingInput(places.source, sourceImages(pool));
+    const specs = miningSpecs(context);
+    await writeAtomic(places.embedding_spec, specs.embedding);
+    await writeAtomic(places.mining_spec, specs.mining);
+  },
+
+  async collect(context, outcomes) {
+    const targets = await targetsOf(context);
+    if (targets.length === 0) return await skipped(context);
+    await requireJobs(miningJobs(context), outcomes, { marker: true });
+    const pool = await poolOf(context);
+    const floor = await applyFloor(context);
+    const filter = await recordMining(context, floor, pool);
+    const added = await addRows(context, pool, filter.selected);
+    return evidenceOf(context, { targets, floor, filter, added, pool });
+  },
+};
+
+async function targetsOf(context: StageContext): Promise<Gap[]> {
+  const path = recorded(context, "routing_mining_parquet");
+  return await asEvidence(path, () => readGapTable(path));
+}
+
+/** Weak KPI images; their golden twins are looked up by path, the gaps name the tested images alone. */
+async function targetImages(context: StageContext) {
+  const { config } = context.state;
+  const layout = await layoutFrom(inheritedSpec(context), config.images_dir);
+  const kpi = await readChangeNet(config.kpi_test_csv);
+  const golden = new Map(
+    kpi.rows.flatMap((row) => imagesOf(row, layout).map((pair) => [normalPath(pair.input), pair.golden] as const)),
+  );
+  return (await targetsOf(context)).map(({ filepath, label }) => {
+    const twin = golden.get(normalPath(filepath));
+    if (twin === undefined) throw missing(filepath, "is a gap outside the KPI set");
+    return { filepath, label, golden_filepath: twin };
+  });
+}
+
+function sourceImages(pool: Pool) {
+  return pool.rows.flatMap((row) =>
+    poolImages(row, pool.layout).map(({ input, golden }) => ({
+      filepath: input,
+      golden_filepath: golden ?? input,
+      label: row.label,
+    })),
+  );
+}
+
+/** Appends the mined rows to what the iteration adds, and tests all of it for leakage at once. */
+async function addRows(context: StageContext, pool: Pool, selected: readonly Mined[]) {
+  const { workspace } = context.state.config;
+  const rows = selected.flatMap(({ filepath }) => pool.byImage.get(filepath) ?? []);
+  if (rows.length !== selected.length) {
+    const facts = { mined: selected.length, found: rows.length };
+    throw new Refusal("gate.silent-drop", "Mined images do not all belong to a pool row.", facts);
+  }
+  const paths = contributionPaths(context);
+  const golden_copies = join(paths.images_dir, `mined_${context.iteration}_ok`);
+  const mined = await trainingRows(rows, pool.layout, { workspace, golden_copies });
+  const generated = await readGenerated(context);
+  if (mined.length + generated.length === 0) {
+    throw new Refusal("gate.no-new-rows", "Neither mining nor generation added a row.", {
+      iteration: context.iteration,
+    });
+  }
+  await writeContribution(context, mined);
+  await requireNoLeakage(context, paths.mining_pool, [...generated, ...mined]);
+  return mined.length;
+}
+
+function evidenceOf(
+  context: StageContext,
+  found: { targets: readonly Gap[]; floor: CosineFloor; filter: HistoryFilter<Mined>; added: number; pool: Pool },
+): Evidence {
+  const places = miningPlaces(context);
+  const { targets, floor, filter, added, pool } = found;
+  const kept = floor.kept.length;
+  const passPct = floor.candidate_count === 0 ? 0 : (100 * kept) / floor.candidate_count;
+  return {
+    summary: `Mining (VCN): mined=${added} source images for ${targets.length} targets`,
+    patch: {
+      mining_mined_parquet: places.mined,
+      mining_candidate_parquet: places.candidates,
+      mining_mined_count: filter.selected_count,
+      mining_summary: places.knn_summary,
+      mining_history: runPaths(context.runDir).miningHistory,
+      mining_history_summary: places.history_summary,
+      mining_target_embeddings: places.target_embeddings,
+      mining_source_embeddings: places.source_embeddings,
+      mining_target_log: places.target_log,
+      mining_source_log: places.source_log,
+      mining_knn_log: places.knn_log,
+      ledger: {
+        mining_targets: targets.length,
+        mining_pool_rows: pool.rows.length,
+        mining_candidates: floor.candidate_count,
+        mining_below_floor: floor.rejected_count,
+        mining_pass_pct: passPct,
+        mining_repeated: filter.candidate_duplicate_count,
+        mining_taken_before: filter.already_mined_count,
+        mined_rows: added,
+      },
+    },
+    pins: [contributionPaths(context).mining_pool, places.mined],
+    warnings: warningsOf(context, targets, filter, pool, passPct),
+  };
+}
+
+function warningsOf(
+  context: StageContext,
+  targets: readonly Gap[],
+  filter: HistoryFilter<Mined>,
+  pool: Pool,
+  passPct: number,
+): string[] {
+  const absent = labelsAbsentFromPool(
+    targets,
+    pool.rows.map(({ label }) => label),
+  );
+  const previous = previousLabel(context.iteration);
+  const before = previous && context.state.iterations[previous]?.mining_mined_count;
+  const drop = yieldWarning(iterationNumber(context.iteration), filter.selected_count, before);
+  return [
+    ...(absent.length > 0
+      ? [
+          `Pre-mine precheck: target labels {${absent.join(", ")}} have 0 candidates in mining_pool — guaranteed 0 yield regardless of similarity. Consider expanding mining_pool.csv or routing these labels to AnomalyGen exclusively.`,
+        ]
+      : []),
+    ...(passPct === 0 ? ["No candidate reached the cosine floor."] : []),
+    ...(passPct > 95 ? [`${passPct.toFixed(1)}% of the candidates reach the cosine floor: it hardly selects.`] : []),
+    ...(drop === undefined ? [] : [drop]),
+    ...(filter.recommendation === null ? [] : [filter.recommendation]),
+  ];
+}
+
+/** No weak sample was routed here: nothing is mined, and the ledger says so, or the next iteration could not go on. */
+async function skipped(context: StageContext): Promise<Evidence> {
+  const { min_similarity } = context.state.config.mining_filter;
+  const similarity_threshold = min_similarity ?? defaultMinSimilarity;
+  const nothing: CosineFloor = { kept: [], candidate_count: 0, rejected_count: 0, similarity_threshold };
+  const generated = await readGenerated(context);
+  if (generated.length === 0) {
+    throw new Refusal("gate.no-new-rows", "Nothing was routed to mining and nothing generated.", {});
+  }
+  const places = miningPlaces(context);
+  const paths = contributionPaths(context);
+  await recordMining(context, nothing, emptyPool);
+  await writeContribution(context, []);
+  await requireNoLeakage(context, paths.mining_pool, generated);
+  return {
+    summary: "Mining (VCN): skipped, routing sent zero rows to mining",
+    patch: {
+      data_mining_skipped: true,
+      mining_history: runPaths(context.runDir).miningHistory,
+      mining_history_summary: places.history_summary,
+      ledger: { mining_targets: 0, mined_rows: 0 },
+    },
+    pins: [paths.mining_pool],
+    warnings: [],
+  };
+}

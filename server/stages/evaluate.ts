@@ -1,0 +1,185 @@
+import { join } from "node:path";
+import { readChangeNet } from "../data/changenet.ts";
+import { analyseKpi, writeKpiFiles } from "../data/kpi-files.ts";
+import { readMeasurement, runEvaluator } from "../exec/evaluator.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { readText } from "../fs/read.ts";
+import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
+import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
+import { artifactPath } from "../kpi/metric-result.ts";
+import type { JobSpec } from "../run/job.ts";
+import { runPaths } from "../run/paths.ts";
+import type { IterationState, MetricContract, MetricResult } from "../run/state.ts";
+import { stagedBackbone } from "./shared/backbone.ts";
+import { present } from "./shared/committed.ts";
+import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
+import { requireSameRows } from "./shared/inference-rows.ts";
+import { stageJob } from "./shared/job.ts";
+import { trainedSpec } from "./shared/specs.ts";
+import { deriveInferenceSpec } from "./shared/train-spec.ts";
+import type { Stage, StageContext } from "./stage.ts";
+
+type Kind = "best_val" | "latest";
+type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };
+type Measured = {
+  readonly candidate: Candidate;
+  readonly csv: string;
+  readonly far_pct: number;
+  readonly measurement: Measurement;
+};
+
+/** FAR at these recalls goes into the diagnostics, whatever recall the contract asks for. */
+const reportedRecalls = [99, 100];
+
+/** Scores the KPI set with each candidate checkpoint and keeps the one with the better primary metric. */
+export const evaluate: Stage = {
+  name: "evaluate",
+  async plan(context) {
+    const all = candidates(context);
+    return {
+      directories: all.map(({ dir }) => ({ path: dir })),
+      fresh: [inferenceDir(context)],
+      jobs: all.map(({ job }) => job),
+    };
+  },
+
+  async prepare(context) {
+    const { config } = context.state;
+    const source = trainedSpec(context);
+    const kpi = await readChangeNet(config.kpi_test_csv);
+    const backbone = await stagedBackbone(config.backbone_weight_dir);
+    const text = deriveInferenceSpec(await readText(source), source, config, backbone, {
+      label: context.iteration,
+      iteration_dir: runPaths(context.runDir).iteration(context.iteration),
+      kpi_csv: config.kpi_test_csv,
+      kpi_rows: kpi.rows.length,
+    });
+    await writeAtomic(specPath(context), text);
+  },
+
+  async collect(context, outcomes) {
+    const { metric_contract: contract, config } = context.state;
+    const all = candidates(context);
+    await requireJobs(
+      all.map(({ job }) => job),
+      outcomes,
+      { marker: true },
+    );
+    const kpi = await readChangeNet(config.kpi_test_csv);
+    const measured: Measured[] = [];
+    for (const candidate of all) measured.push(await measure(context, candidate, kpi));
+    const best = bestOf(contract, measured);
+    if (!best) throw missing(inferenceDir(context), "holds no inference");
+    const result = judged(contract, best.measurement);
+    return {
+      summary: summaryOf(contract, result),
+      patch: patchOf(best, result, measured.length, kpi.rows.length),
+      pins: [
+        ...new Set([best.csv, best.candidate.checkpoint, ...(result.evidence_path ? [result.evidence_path] : [])]),
+      ],
+      warnings: [],
+    };
+  },
+};
+
+function inferenceDir(context: StageContext): string {
+  return join(runPaths(context.runDir).iteration(context.iteration), "inference");
+}
+
+function specPath(context: StageContext): string {
+  return join(inferenceDir(context), "inference_spec.yaml");
+}
+
+/** The distinct checkpoint files to compare; the same file under two names is scored once. */
+function candidates(context: StageContext): Candidate[] {
+  const { candidate_ckpts, best_ckpt_path, best_ckpt_kind } = present(context);
+  const files = candidate_ckpts ?? (best_ckpt_path ? { [best_ckpt_kind ?? "latest"]: best_ckpt_path } : {});
+  const seen = new Set<string>();
+  const found: Candidate[] = [];
+  for (const kind of ["best_val", "latest"] as const) {
+    const checkpoint = files[kind];
+    if (checkpoint === undefined || seen.has(checkpoint)) continue;
+    seen.add(checkpoint);
+    const dir = join(inferenceDir(context), kind);
+    found.push({ kind, checkpoint, dir, job: inferenceJob(context, kind, checkpoint, dir) });
+  }
+  if (found.length === 0) throw missing(`${context.iteration}.best_ckpt_path`, "is not recorded");
+  return found;
+}
+
+function inferenceJob(context: StageContext, kind: Kind, checkpoint: string, dir: string): JobSpec {
+  const overrides = [`inference.checkpoint=${checkpoint}`, `inference.results_dir=${dir}`];
+  return stageJob(context, "evaluate", {
+    name: `inference_${kind}`,
+    image: "tao_pyt",
+    argv: ["visual_changenet", "inference", "-e", specPath(context), ...overrides],
+    workdir: dir,
+    log_path: join(dir, "inference.log"),
+    status_path: join(dir, "status.json"),
+    reads: [context.state.config.backbone_weight_dir],
+  });
+}
+
+async function measure(
+  context: StageContext,
+  candidate: Candidate,
+  kpi: Awaited<ReturnType<typeof readChangeNet>>,
+): Promise<Measured> {
+  const { metric_contract: contract } = context.state;
+  await requireStatus(context, join(candidate.dir, "status.json"), "inference");
+  const csv = join(candidate.dir, "inference.csv");
+  await requireFresh(context, csv);
+  await requireSameRows(kpi, csv);
+  const recall_pct = recallTargetPct(contract);
+  const analysis = await analyseKpi(csv, recall_pct / 100);
+  const far = measureFar(analysis.sweep, recall_pct);
+  const diagnostics = { ...far.diagnostics, far_pct_at_recall: farAtRecalls(analysis.sweep, reportedRecalls) };
+  const measurement: Measurement = { ...far, diagnostics, name: contract.name, unit: contract.unit };
+  const builtin = contract.evaluator.type === "builtin" ? { measurement } : {};
+  await writeKpiFiles(candidate.dir, csv, analysis, { minRecall: recall_pct / 100, ...builtin });
+  return { candidate, csv, far_pct: far.value, measurement: await judgedBy(context, candidate, csv, measurement) };
+}
+
+/** FAR as swept here, or what the contract's own evaluator says. */
+async function judgedBy(
+  context: StageContext,
+  candidate: Candidate,
+  inferenceCsv: string,
+  far: Measurement,
+): Promise<Measurement> {
+  const { metric_contract: contract } = context.state;
+  const { evaluator } = contract;
+  const outputJson = join(candidate.dir, "metric_result.json");
+  if (evaluator.type === "builtin") return { ...far, evidence_path: outputJson };
+  if (evaluator.type === "command") return await runEvaluator(contract, evaluator, { inferenceCsv, outputJson });
+  const delivered = artifactPath(evaluator.path_template, context.iteration);
+  return await asEvidence(delivered, () => readMeasurement(contract, delivered));
+}
+
+/** One delivered artifact cannot tell two checkpoints apart; FAR then does. */
+function bestOf(contract: MetricContract, measured: readonly Measured[]): Measured | undefined {
+  if (contract.evaluator.type === "artifact") return measured.toSorted((a, b) => a.far_pct - b.far_pct)[0];
+  const best = selectBest(
+    contract,
+    measured.map(({ measurement }) => measurement),
+  );
+  return measured.find(({ measurement }) => measurement === best);
+}
+
+function patchOf(best: Measured, result: MetricResult, compared: number, rows: number): Partial<IterationState> {
+  return {
+    best_ckpt_path: best.candidate.checkpoint,
+    best_ckpt_kind: best.candidate.kind,
+    inference_csv: best.csv,
+    ...(result.threshold === undefined ? {} : { threshold: result.threshold }),
+    far_pct: best.far_pct,
+    metric_result: result,
+    ledger: { kpi_rows: rows, checkpoints_compared: compared },
+  };
+}
+
+function summaryOf(contract: MetricContract, result: MetricResult): string {
+  const { name, operator, target, unit } = contract;
+  const threshold = result.threshold === undefined ? "n/a" : result.threshold;
+  return `Evaluate: ${name}=${Number(result.value.toFixed(4))}${unit} target ${operator}${target}${unit}; threshold=${threshold}`;
+}

@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { readGapTable, writeGapTable } from "../data/gap-files.ts";
+import { Refusal } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { type Routing, routeGaps, routingSummary } from "../kpi/routing.ts";
+import { previousLabel } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import type { RunConfig } from "../run/state.ts";
+import { asEvidence, missing } from "./shared/evidence.ts";
+import { poolLabels } from "./shared/mining-pool.ts";
+import type { Stage, StageContext } from "./stage.ts";
+
+/** Sends each gap of the previous iteration to mining, to generation, to both or to none (tao-stages 4.4). */
+export const routing: Stage = {
+  name: "routing",
+  async plan(context) {
+    return { directories: [{ path: places(context).dir }], jobs: [] };
+  },
+
+  async collect(context) {
+    const { dir, mining, anomalygen } = places(context);
+    const { config } = context.state;
+    const from = gapsPath(context);
+    const gaps = await asEvidence(from, () => readGapTable(from));
+    const routed = routeGaps(gaps, await minableLabels(config), generatableLabels(config));
+    refuseLostRows(gaps.length, routed);
+    const dropped = routed.labels.filter((label) => !label.mining && !label.anomalygen);
+    if (routed.mining.length === 0 && routed.anomalygen.length === 0) {
+      const facts = { gaps: gaps.length, dropped_labels: dropped.map(({ label, count }) => ({ label, count })) };
+      throw new Refusal("gate.empty-routing", "No weak sample can be served by mining or generation.", facts);
+    }
+    await writeGapTable(mining, routed.mining);
+    await writeGapTable(anomalygen, routed.anomalygen);
+    const absentPool = config.synthetic_only ? (config.mining_pool_csv ?? "") : undefined;
+    await writeAtomic(join(dir, "routing_summary.txt"), routingSummary(routed, { mining, anomalygen, absentPool }));
+    return {
+      summary: `Routing: mining=${routed.mining.length} rows, anomalygen=${routed.anomalygen.length} rows; ${dropped.length} labels dropped`,
+      patch: {
+        routing_mining_parquet: mining,
+        routing_anomalygen_parquet: anomalygen,
+        ledger: {
+          gap_rows: gaps.length,
+          routed_mining: routed.mining.length,
+          routed_anomalygen: routed.anomalygen.length,
+          routed_dropped: routed.dropped.length,
+        },
+      },
+      pins: [mining, anomalygen],
+      warnings:
+        dropped.length === 0
+          ? []
+          : [`No module serves ${dropped.map(({ label, count }) => `${label} (${count} rows)`).join(", ")}.`],
+    };
+  },
+};
+
+function places(context: StageContext) {
+  const iterationDir = runPaths(context.runDir).iteration(context.iteration);
+  const dir = join(iterationDir, "routing_results", context.stamp);
+  return { dir, mining: join(dir, "mining_gaps.parquet"), anomalygen: join(dir, "anomalygen_gaps.parquet") };
+}
+
+/** The gaps come from the iteration before; without them the stage fails rather than invent any. */
+function gapsPath(context: StageContext): string {
+  const previous = previousLabel(context.iteration);
+  const path = previous && context.state.iterations[previous]?.rca_gaps_parquet;
+  if (path === undefined) throw missing(`${previous ?? "baseline"}.rca_gaps_parquet`, "is not recorded");
+  return path;
+}
+
+async function minableLabels(config: RunConfig): Promise<string[]> {
+  if (config.synthetic_only) return [];
+  const path = config.resolved_mining_pool_csv ?? config.mining_pool_csv;
+  if (path === undefined) throw new Refusal("gate.empty-pool", "The run has no mining pool.");
+  return poolLabels(path);
+}
+
+/** A run that asks for no synthetic image has no generator, whatever the generator could make. */
+function generatableLabels(config: RunConfig): readonly string[] {
+  return config.anomalygen.num_SDG > 0 ? config.anomalygen.supported_labels : [];
+}
+
+function refuseLostRows(gaps: number, routed: Routing<{ label: string }>): void {
+  const counted = routed.labels.reduce((sum, { count }) => sum + count, 0);
+  const served = new Set([...routed.mining, ...routed.anomalygen]).size;
+  if (counted === gaps && served + routed.dropped.length === gaps) return;
+  const facts = { gaps, served, dropped: routed.dropped.length };
+  throw new Refusal("gate.silent-drop", "Routing lost weak samples.", facts);
+}

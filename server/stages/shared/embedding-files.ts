@@ -1,0 +1,68 @@
+import { listCell, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
+import type { Embedded } from "../../kpi/mining.ts";
+import { asEvidence, missing } from "./evidence.ts";
+
+/** One image to embed, with its golden twin for encoders that compare the two. */
+export type EmbeddingInput = { readonly filepath: string; readonly golden_filepath: string; readonly label: string };
+
+/**
+ * Writes the images to embed, each path once: the embedding step joins its answer back on the path, and a path given
+ * twice would multiply rows.
+ *
+ * @returns how many were written.
+ */
+export async function writeEmbeddingInput(path: string, images: readonly EmbeddingInput[]): Promise<number> {
+  const unique = [...new Map(images.map((image) => [image.filepath, image])).values()];
+  await writeParquet(path, [
+    { name: "filepath", type: "string", values: unique.map((image) => image.filepath) },
+    { name: "golden_filepath", type: "string", values: unique.map((image) => image.golden_filepath) },
+    { name: "label", type: "string", values: unique.map((image) => image.label) },
+  ]);
+  return unique.length;
+}
+
+/**
+ * Reads embeddings and proves that they are those of the given inputs: one row an image, all of one length.
+ *
+ * @throws Refusal `stage.evidence-missing`.
+ */
+export async function readEmbeddings(path: string, inputPath: string): Promise<Embedded[]> {
+  const inputs = await asEvidence(inputPath, () => readParquet(inputPath));
+  const expected = new Set(inputs.rows.map((row) => textCell(row, "filepath")));
+  const { rows } = await asEvidence(path, () => readParquet(path));
+  if (rows.length !== expected.size) {
+    throw missing(path, "has another number of rows than its input", { expected: expected.size, actual: rows.length });
+  }
+  const length = listCell(rows[0] ?? {}, "embedding")?.length;
+  return rows.map((row) => {
+    const filepath = textCell(row, "filepath");
+    const embedding = listCell(row, "embedding");
+    if (!expected.delete(filepath)) throw missing(path, "embeds an image that was not asked for", { filepath });
+    if (embedding === undefined || embedding.length === 0 || embedding.length !== length) {
+      throw missing(path, "holds an unusable embedding", {
+        filepath,
+        length: embedding?.length ?? 0,
+        expected: length,
+      });
+    }
+    return { filepath, embedding };
+  });
+}
+
+/** Paths of a mined parquet in their order; types of a file without rows are not looked at. */
+export async function readMinedPaths(path: string): Promise<string[]> {
+  const { columns, rows } = await asEvidence(path, () => readParquet(path));
+  if (!columns.includes("filepath")) throw missing(path, "lacks filepath");
+  return rows.map((row) => textCell(row, "filepath"));
+}
+
+/** Writes mined paths with the similarity that decided. */
+export async function writeMined(
+  path: string,
+  mined: readonly { filepath: string; max_cosine_similarity: number }[],
+): Promise<void> {
+  await writeParquet(path, [
+    { name: "filepath", type: "string", values: mined.map((one) => one.filepath) },
+    { name: "max_cosine_similarity", type: "double", values: mined.map((one) => one.max_cosine_similarity) },
+  ]);
+}

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { readTable } from "../../data/csv.ts";
+import { excerpt, Refusal } from "../../errors.ts";
+import { readJson, readText } from "../../fs/read.ts";
+import { runPaths } from "../../run/paths.ts";
+import type { StageContext } from "../stage.ts";
+import { type GenerationCounts, generationFault } from "./allocation.ts";
+import { asEvidence, missing } from "./evidence.ts";
+import { logLines } from "./log-marker.ts";
+import { listImages, type StagedPairs } from "./pair-staging.ts";
+
+/** Where mask placement and synthesis write (tao-stages 1.8). */
+export function generationPlaces(context: StageContext) {
+  const dir = join(runPaths(context.runDir).iteration(context.iteration), "anomalygen");
+  const sdg = join(dir, "sdg");
+  return {
+    dir,
+    amp: join(dir, "amp"),
+    testcases: join(dir, "testcase.jsonl"),
+    allocation: join(dir, "allocation.json"),
+    sdg,
+    result: join(sdg, "SDG_result.csv"),
+    ng: join(sdg, "reconstructed_image"),
+    ok: join(sdg, "original_image"),
+    placement_log: join(dir, "prep_testcase.log"),
+    synthesis_log: join(dir, "run_sdg.log"),
+  };
+}
+
+/** File names of images that the content guardrail blanked; they are on disk, black, and must not be used. */
+export async function blockedImages(context: StageContext): Promise<Set<string>> {
+  const { result, ng } = generationPlaces(context);
+  const { header, rows } = await asEvidence(result, () => readTable(result));
+  const names = await listImages(ng);
+  const at = {
+    pass: header.indexOf("guardrail_pass"),
+    file: header.indexOf("image_filename"),
+    index: header.indexOf("index"),
+  };
+  const blocked = new Set<string>();
+  if (at.pass < 0) return blocked;
+  for (const cells of rows) {
+    if (Number(cells[at.pass] || "1") !== 0) continue;
+    const file = (cells[at.file] ?? "").split("/").at(-1) ?? "";
+    const index = Number(cells[at.index]);
+    const matches = names.includes(file) ? [file] : names.filter((name) => indexOf(name) === index);
+    const [name] = matches;
+    if (name === undefined || matches.length > 1) {
+      throw missing(result, "does not tell which image was blocked", { image_filename: excerpt(file, 80), index });
+    }
+    blocked.add(name);
+  }
+  return blocked;
+}
+
+function indexOf(name: string): number {
+  return Number(/_(\d+)\.[^.]+$/.exec(name)?.[1] ?? Number.NaN);
+}
+
+export async function countImages(
+  context: StageContext,
+  blocked: number,
+  staged: StagedPairs,
+): Promise<GenerationCounts> {
+  const { testcases, result, ng } = generationPlaces(context);
+  const lines = (await readText(testcases)).split("\n").filter((line) => line.trim() !== "");
+  return {
+    requested: context.state.config.anomalygen.num_SDG,
+    planned: Object.values(await readAllocation(context)).reduce((sum, count) => sum + count, 0),
+    testcases: lines.length,
+    generated: (await listImages(ng)).length,
+    result_rows: (await asEvidence(result, () => readTable(result))).rows.length,
+    blocked,
+    paired: staged.rows.length,
+  };
+}
+
+/** The planned split; published beside testcase.jsonl. @throws Refusal `stage.evidence-missing`. */
+async function readAllocation(context: StageContext): Promise<Record<string, number>> {
+  const { allocation } = generationPlaces(context);
+  const value = await asEvidence(allocation, () => readJson(allocation));
+  const entries = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  const counts = entries.filter((entry): entry is [string, number] => Number.isInteger(entry[1]) && entry[1] >= 0);
+  const sum = counts.reduce((all, [, count]) => all + count, 0);
+  if (counts.length !== entries.length || sum === 0) throw missing(allocation, "is no allocation");
+  return Object.fromEntries(counts);
+}
+
+/** Refuses a loss between two steps, unless a human accepted the lower yield: then it is a warning. */
+export async function judgeYield(context: StageContext, counts: GenerationCounts): Promise<string[]> {
+  const fault = generationFault(counts);
+  const warnings = counts.blocked > 0 ? [`The guardrail blocked ${counts.blocked} generated images.`] : [];
+  if (!fault) return warnings;
+  if (context.accepted.includes(fault.code) && counts.paired > 0) {
+    return [...warnings, `Lower yield accepted: ${fault.message} ${JSON.stringify(counts)}`];
+  }
+  const skips = logLines(await readText(generationPlaces(context).placement_log)).filter((line) =>
+    /no ROI|with ROI/i.test(line),
+  );
+  const facts = { ...counts, placement_log: skips.slice(-6).map((line) => excerpt(line)) };
+  throw new Refusal(fault.code, fault.message, facts);
+}

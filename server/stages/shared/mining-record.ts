@@ -1,0 +1,65 @@
+import { writeTable } from "../../data/csv.ts";
+import { applyCosineFloor, type CosineFloor, defaultMinSimilarity, knnSummaryTable } from "../../kpi/mining.ts";
+import { filterByHistory, type HistoryFilter } from "../../kpi/mining-history.ts";
+import { iterationNumber } from "../../run/labels.ts";
+import { runPaths } from "../../run/paths.ts";
+import type { StageContext } from "../stage.ts";
+import { contributionPaths } from "./contribution.ts";
+import { readEmbeddings, readMinedPaths, writeMined } from "./embedding-files.ts";
+import { missing, requireFresh } from "./evidence.ts";
+import { readHistory, recordHistory } from "./history-file.ts";
+import { byFirstLighting, type Pool } from "./mined-rows.ts";
+import { miningPlaces } from "./mining-jobs.ts";
+
+/** A mined image and the similarity that decided. */
+export type Mined = { readonly filepath: string; readonly max_cosine_similarity: number };
+
+/** Reads what the three jobs left and applies the cosine floor; the k-NN answer holds paths only. */
+export async function applyFloor(context: StageContext): Promise<CosineFloor> {
+  const places = miningPlaces(context);
+  for (const path of [places.target_embeddings, places.source_embeddings, places.mined_raw]) {
+    await requireFresh(context, path);
+  }
+  const targets = await readEmbeddings(places.target_embeddings, places.targets);
+  const source = await readEmbeddings(places.source_embeddings, places.source);
+  const mined = await readMinedPaths(places.mined_raw);
+  const { top_k_per_target, min_similarity } = context.state.config.mining_filter;
+  const floor = applyCosineFloor(mined, source, targets, min_similarity ?? defaultMinSimilarity);
+  if (floor.unknown.length > 0) {
+    const facts = { count: floor.unknown.length, examples: floor.unknown.slice(0, 5) };
+    throw missing(places.mined_raw, "names images outside the pool", facts);
+  }
+  if (mined.length > targets.length * top_k_per_target) {
+    throw missing(places.mined_raw, "has more rows than asked for", { rows: mined.length, targets: targets.length });
+  }
+  return floor;
+}
+
+/** Writes candidates, mined rows, counts and the ledger. */
+export async function recordMining(
+  context: StageContext,
+  floor: CosineFloor,
+  pool: Pool,
+): Promise<HistoryFilter<Mined>> {
+  const places = miningPlaces(context);
+  const iteration = iterationNumber(context.iteration);
+  const history = await readHistory(runPaths(context.runDir).miningHistory, iteration);
+  const filter: HistoryFilter<Mined> = filterByHistory(byFirstLighting(floor.kept, pool), history);
+  await writeMined(places.candidates, floor.kept);
+  await writeMined(places.mined, filter.selected);
+  const summary = knnSummaryTable(floor);
+  for (const path of [places.knn_summary, contributionPaths(context).knn_summary]) {
+    await writeTable(path, summary.header, summary.rows);
+  }
+  await recordHistory(
+    { history: runPaths(context.runDir).miningHistory, summary: places.history_summary },
+    history,
+    {
+      iteration,
+      topn: context.state.config.mining_filter.top_k_per_target,
+      files: { candidate_parquet: places.candidates, output_parquet: places.mined, summary_file: places.knn_summary },
+    },
+    filter,
+  );
+  return filter;
+}
