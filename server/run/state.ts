@@ -162,7 +162,7 @@ export const runConfigSchema = z.looseObject({
     num_SDG: z.number(),
     container: z.string(),
     supported_labels: z.array(z.string()),
-    model_size: z.enum(["2b", "14b"]).optional(),
+    model_size: z.string().optional(),
     /** Of the first iteration; each later one adds 1. */
     seed: z.number().int().optional(),
   }),

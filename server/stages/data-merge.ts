@@ -9,7 +9,6 @@ import { runPaths } from "../run/paths.ts";
 import { contributionPaths } from "./shared/contribution.ts";
 import { asEvidence, missing } from "./shared/evidence.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
-import { requireNoLeakage } from "./shared/training-leakage.ts";
 import { requireTrainable, rowKey, type SourcedRow, seedRows } from "./shared/training-rows.ts";
 import type { Stage, StageContext } from "./stage.ts";
 
@@ -35,10 +34,8 @@ export const dataMerge: Stage = {
     const written = await readChangeNet(combined);
     requireAllRows(all, written.rows.length, combined);
     const layout = await layoutFrom(inheritedSpec(context), config.workspace);
-    await requireTrainable(combined, written.rows, layout, { size: config.batch_size, gpus: config.num_gpus });
-    await requireNoLeakage(context, combined, written.rows);
+    const warnings = await requireTrainable(combined, written.rows, layout, config);
     await writeAtomic(report, `${JSON.stringify(validation(context, combined, all.length), null, 2)}\n`);
-    const duplicates = added.length - fresh;
     return {
       summary: "validated combined training CSV",
       patch: {
@@ -53,7 +50,7 @@ export const dataMerge: Stage = {
         },
       },
       pins: [combined, provenance, report],
-      warnings: duplicates > 0 ? [`${duplicates} added rows were in the training set before.`] : [],
+      warnings,
     };
   },
 };

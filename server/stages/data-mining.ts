@@ -103,7 +103,7 @@ async function addRows(context: StageContext, pool: Pool, selected: readonly Min
     });
   }
   await writeContribution(context, mined);
-  await requireNoLeakage(context, paths.mining_pool, [...generated, ...mined]);
+  await requireNoLeakage(context, paths.mining_pool);
   return mined.length;
 }
 
@@ -185,7 +185,7 @@ async function skipped(context: StageContext): Promise<Evidence> {
   const paths = contributionPaths(context);
   await recordMining(context, nothing, emptyPool);
   await writeContribution(context, []);
-  await requireNoLeakage(context, paths.mining_pool, generated);
+  await requireNoLeakage(context, paths.mining_pool);
   return {
     summary: "Mining (VCN): skipped, routing sent zero rows to mining",
     patch: {

@@ -39,6 +39,9 @@ export type StagedPairs = {
   readonly summary: Omit<IngestSummary, "output_csv">;
 };
 
+/** Pairs written at once: each write waits for the disk. */
+const batchSize = 16;
+
 const imageName = /\.(png|jpe?g)$/i;
 
 /** File names of the images in a directory. */
@@ -55,22 +58,16 @@ export async function listImages(dir: string): Promise<string[]> {
 export async function stagePairs(request: PairRequest): Promise<StagedPairs> {
   const names = (await listImages(request.ng_dir)).filter((name) => !request.exclude.has(name));
   const twins = new Set(await listImages(request.ok_dir));
-  const rows: ChangeNetRow[] = [];
-  const labels: Record<string, number> = {};
+  const paired = names.filter((name) => twins.has(name));
   let converted = 0;
-  for (const name of names.filter((one) => twins.has(one))) {
-    const object_name = name.replace(imageName, "");
-    const label = labelOfFile(name);
-    const target = `${object_name}${request.lighting === undefined ? "" : `_${request.lighting}`}${request.image_ext}`;
-    for (const side of ["ng", "ok"] as const) {
-      const from = join(side === "ng" ? request.ng_dir : request.ok_dir, name);
-      const { bytes, changed } = inFormat(await readBytes(from), request.image_ext, from);
-      if (changed) converted++;
-      await writeAtomic(join(stagingDir(request, side), target), bytes);
-    }
-    rows.push({ input_path: `${request.subdir}_ng/`, golden_path: `${request.subdir}_ok/`, label, object_name });
-    labels[label] = (labels[label] ?? 0) + 1;
+  for (let at = 0; at < paired.length; at += batchSize) {
+    const batch = paired.slice(at, at + batchSize);
+    const changed = await Promise.all(batch.map((name) => stagePair(request, name)));
+    converted += changed.reduce((sum, count) => sum + count, 0);
   }
+  const rows = paired.map((name) => rowOf(request.subdir, name));
+  const labels: Record<string, number> = {};
+  for (const { label } of rows) labels[label] = (labels[label] ?? 0) + 1;
   const unpaired = names.filter((name) => !twins.has(name));
   return {
     rows,
@@ -85,6 +82,25 @@ export async function stagePairs(request: PairRequest): Promise<StagedPairs> {
       ok_staging_dir: stagingDir(request, "ok"),
     },
   };
+}
+
+function rowOf(subdir: string, name: string): ChangeNetRow {
+  const object_name = name.replace(imageName, "");
+  return { input_path: `${subdir}_ng/`, golden_path: `${subdir}_ok/`, label: labelOfFile(name), object_name };
+}
+
+/** @returns how many of the two images were re-encoded. */
+async function stagePair(request: PairRequest, name: string): Promise<number> {
+  const suffix = request.lighting === undefined ? "" : `_${request.lighting}`;
+  const target = name.replace(imageName, "") + suffix + request.image_ext;
+  let converted = 0;
+  for (const side of ["ng", "ok"] as const) {
+    const from = join(side === "ng" ? request.ng_dir : request.ok_dir, name);
+    const { bytes, changed } = inFormat(await readBytes(from), request.image_ext, from);
+    if (changed) converted++;
+    await writeAtomic(join(stagingDir(request, side), target), bytes);
+  }
+  return converted;
 }
 
 /** Where one side of the pairs is staged. */

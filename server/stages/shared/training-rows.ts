@@ -2,8 +2,11 @@ import { relative } from "node:path";
 import type { ChangeNetRow } from "../../data/changenet.ts";
 import { type ImageLayout, imagesOf, inWorkspaceSpace, normalPath } from "../../data/images.ts";
 import { canonicalLabel, isPass } from "../../data/labels.ts";
-import { excerpt, Refusal } from "../../errors.ts";
+import { validateCsv } from "../../data/validate.ts";
+import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
+import { sha256OfFile } from "../../fs/hash.ts";
+import type { RunConfig } from "../../run/state.ts";
 import { heldListings } from "./listings.ts";
 
 /** A combined training row with where it came from. */
@@ -38,40 +41,51 @@ export function rowKey(row: ChangeNetRow): string {
 }
 
 /**
- * Checks a combined training set as TAO will read it: canonical labels, both classes, at least one full batch, and
- * every lighting of both images on disk in the directory form.
+ * Checks a combined training CSV as TAO will read it: both classes, at least one full batch, every lighting of both
+ * images where the workspace coordinates say, cells that the loader would change, label case, and leakage into the
+ * validation or the KPI set.
  *
- * @throws Refusal `gate.label-case`, `gate.missing-image`, `gate.schema` naming rows of `path`.
+ * @returns warnings: rows that show the same image.
+ * @throws Refusal with the code of the first problem, naming lines of `path`.
  */
 export async function requireTrainable(
   path: string,
   rows: readonly ChangeNetRow[],
   layout: ImageLayout,
-  batch: { readonly size: number; readonly gpus: number },
-): Promise<void> {
-  const odd = rows.flatMap((row, at) =>
-    row.label === canonicalLabel(row.label) ? [] : [{ row: at + 1, label: row.label }],
-  );
-  if (odd.length > 0) {
-    const examples = odd.slice(0, 5).map(({ row, label }) => ({ row, label: excerpt(label, 40) }));
-    throw new Refusal("gate.label-case", "Training labels are not canonical.", { path, rows: odd.length, examples });
+  config: RunConfig,
+): Promise<string[]> {
+  requireClassesAndBatch(path, rows, config.batch_size * Math.max(1, config.num_gpus));
+  const { problems } = await validateCsv({
+    csv: path,
+    workspace: config.workspace,
+    images_root: config.images_dir,
+    lightings: layout,
+    validation_csv: config.validation_csv,
+    kpi_csv: config.kpi_test_csv,
+    contentOf: sha256OfFile,
+  });
+  const [first] = problems.filter(({ code }) => code !== "gate.duplicate-row");
+  if (first) {
+    const facts = { path, rows: first.count, examples: first.examples, codes: problems.map(({ code }) => code) };
+    throw new Refusal(first.code, "The combined training set is not usable.", facts);
   }
+  await requireImages(path, rows, layout);
+  return problems.map(({ count }) => `${count} training rows show an image that another row shows.`);
+}
+
+function requireClassesAndBatch(path: string, rows: readonly ChangeNetRow[], needed: number): void {
   const pass_rows = rows.filter((row) => isPass(row.label)).length;
   if (pass_rows === 0 || pass_rows === rows.length) {
     const facts = { path, pass_rows, defect_rows: rows.length - pass_rows };
     throw new Refusal("gate.schema", "The training set has one class only.", facts);
   }
-  const needed = batch.size * Math.max(1, batch.gpus);
   if (rows.length < needed) {
-    throw new Refusal("gate.schema", "The training set is smaller than one batch.", {
-      path,
-      rows: rows.length,
-      needed,
-    });
+    const facts = { path, rows: rows.length, needed };
+    throw new Refusal("gate.schema", "The training set is smaller than one batch.", facts);
   }
-  await requireImages(path, rows, layout);
 }
 
+/** The validator takes the root that fits most rows; a training set must fit the workspace alone, in the directory form. */
 async function requireImages(path: string, rows: readonly ChangeNetRow[], layout: ImageLayout): Promise<void> {
   const holds = heldListings();
   const absent: { row: number; image: string }[] = [];
