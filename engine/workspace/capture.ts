@@ -1,7 +1,7 @@
 import { addMarks } from "./marks.ts";
 import { grainAt, type Material, type Nuisance } from "./material.ts";
 import { between, pickOne, type Random } from "./random.ts";
-import { type Raster, sampleAt, softened } from "./raster.ts";
+import { type Point, type Raster, sampleAt, softened } from "./raster.ts";
 
 /** Bound once: they are called for every pixel. */
 const { floor, max, min, round } = Math;
@@ -18,22 +18,24 @@ type Setting = {
   readonly tilt: { readonly x: number; readonly y: number };
 };
 
-/** Photographs a board window in gray: `side * side` levels 0..255. Without nuisance only mild shift and light vary. */
-export function capture(
-  board: Raster,
-  material: Material,
-  nuisance: readonly Nuisance[],
-  role: "test" | "golden",
-  random: Random,
-): Uint8Array {
-  const setting = drawSetting(nuisance, role, random);
-  const cover = project(board, setting);
-  const gray = expose(cover, board.side, material, setting);
-  addMarks(gray, board.side, material, nuisance, random);
+/** How a window is photographed. Without nuisance only mild shift and light vary. */
+export type Shot = {
+  readonly role: "test" | "golden";
+  readonly material: Material;
+  readonly nuisance: readonly Nuisance[];
+  /** A place that no mark may hide. */
+  readonly keep_clear?: Point | undefined;
+};
+
+/** Photographs a board window in gray: `side * side` levels 0..255. */
+export function capture(board: Raster, shot: Shot, random: Random): Uint8Array {
+  const setting = drawSetting(shot.nuisance, shot.role, random);
+  const gray = expose(project(board, setting), board.side, shot.material, setting);
+  addMarks({ gray, side: board.side, ...shot }, shot.nuisance, random);
   return digitise(gray, random);
 }
 
-function drawSetting(nuisance: readonly Nuisance[], role: "test" | "golden", random: Random): Setting {
+function drawSetting(nuisance: readonly Nuisance[], role: Shot["role"], random: Random): Setting {
   const strong = nuisance.includes("light");
   const angle = between(random, 0, 2 * Math.PI);
   const apart = nuisance.includes("shift") ? between(random, 1.2, 3) : between(random, 0, role === "test" ? 0.7 : 0.3);

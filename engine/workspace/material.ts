@@ -29,9 +29,11 @@ export function materialOf(random: Random): Material {
   };
 }
 
-/** Draws which nuisances a test image carries, each by its own chance. */
+/** Draws which nuisances a test image carries, each by its own chance; two at most, or a defect could drown in them. */
 export function drawNuisance(random: Random): Nuisance[] {
-  return nuisanceKinds.filter((kind) => withChance(random, chances[kind]));
+  const drawn = nuisanceKinds.filter((kind) => withChance(random, chances[kind]));
+  while (drawn.length > 2) drawn.splice(Math.floor(random() * drawn.length), 1);
+  return drawn;
 }
 
 /** Grain at a place of the window, both coordinates 0..1. */

@@ -21,8 +21,12 @@ export function photographRow(row: PlannedRow, side: number, seed: number): Pair
   const disturbed = row.split === "kpi" || row.split === "mining_pool";
   const nuisance = disturbed ? drawNuisance(streamOf(seed, "nuisance", row.object)) : [];
   return {
-    test: capture(flawed?.board ?? board, material, nuisance, "test", streamOf(seed, "test", row.object)),
-    golden: capture(board, material, [], "golden", streamOf(seed, "golden", row.object)),
+    test: capture(
+      flawed?.board ?? board,
+      { role: "test", material, nuisance, keep_clear: flawed?.at },
+      streamOf(seed, "test", row.object),
+    ),
+    golden: capture(board, { role: "golden", material, nuisance: [] }, streamOf(seed, "golden", row.object)),
     nuisance,
     ...(flawed === undefined ? {} : { defect_at: flawed.at }),
   };
