@@ -28,7 +28,7 @@ const forbidden: Rule[] = [
   ),
   forbid("every folder has a layer", { path: "^(server|tools)/", pathNot: `^(${layers.join("|")})` }, {}),
   forbid("every folder has a layer", {}, { path: "^(server|tools)/", pathNot: `^(${layers.join("|")})` }),
-  forbid("tools are strangers", { path: "^tools/(?!index|define)" }, { path: "^tools/(?!define)" }),
+  forbid("tools are strangers", { path: "^tools/(?!index|define|fields)" }, { path: "^tools/(?!define|fields)" }),
   forbid(
     "stages are strangers",
     { path: "^server/stages/(?!index|stage)" },

@@ -65,7 +65,7 @@ function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
     step: generator?.step ?? 0,
     num_SDG: numberOf(parameters, "num_sdg"),
     seed: numberOf(parameters, "generator_seed"),
-    model_size: String(parameters.generator_model_size?.value),
+    model_size: parameters.generator_model_size?.value === "14b" ? "14b" : "2b",
     container: executor.engine,
     supported_labels: [...(generator?.supported_labels ?? [])],
   };

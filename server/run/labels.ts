@@ -9,10 +9,10 @@ export type LogStageName = (typeof logStageNames)[number];
 /** `baseline`, or `iter<N>` with N from 1. */
 export type IterationLabel = "baseline" | `iter${number}`;
 
-const labelPattern = /^(baseline|iter[1-9][0-9]*)$/;
+export const iterationLabelPattern = /^(baseline|iter[1-9][0-9]*)$/;
 
 export function isIterationLabel(text: string): text is IterationLabel {
-  return labelPattern.test(text);
+  return iterationLabelPattern.test(text);
 }
 
 /** 0 for `baseline`, N for `iter<N>`. */
@@ -31,3 +31,6 @@ export function previousLabel(label: IterationLabel): IterationLabel | undefined
 
 export const platforms = ["embedded", "docker"] as const;
 export type Platform = (typeof platforms)[number];
+
+/** One stage of one iteration. */
+export type StageRef = { readonly iteration: IterationLabel; readonly stage: StageName };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isIterationLabel, platforms } from "./labels.ts";
+import { iterationLabelPattern, platforms } from "./labels.ts";
 
 /** Primary metric and its constraints (tao-stages 4.6). Percentages are numbers like 0.5 with unit "%". */
 export const metricContractSchema = z.object({
@@ -189,7 +189,7 @@ export const runStateSchema = z.looseObject({
   max_iterations: z.number().int().min(1),
   current_iteration: z.number().int().min(0),
   config: runConfigSchema,
-  iterations: z.record(z.string().refine(isIterationLabel, "must be baseline or iter<N>"), iterationStateSchema),
+  iterations: z.record(z.string().regex(iterationLabelPattern, "must be baseline or iter<N>"), iterationStateSchema),
   metric_contract: metricContractSchema,
   plan: planSchema,
   approvals: z.array(approvalSchema),
