@@ -65,7 +65,7 @@ async function acquire(place: LockPlace, options: LockOptions, onLost: () => voi
       await writeAtomic(place.ownerPath, JSON.stringify(options.owner));
       return release;
     } catch (error) {
-      if (errnoOf(error) !== "ELOCKED") throw writeProblem(place, error);
+      if (!isHeld(error)) throw writeProblem(place, error);
     }
     const broken = await breakDead(place, options);
     if (!broken && Date.now() > deadline) {
@@ -73,6 +73,11 @@ async function acquire(place: LockPlace, options: LockOptions, onLost: () => voi
     }
     if (!broken) await sleep(15 + Math.random() * 35);
   }
+}
+
+/** proper-lockfile's own error, not the system's. */
+function isHeld(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ELOCKED";
 }
 
 /**

@@ -15,21 +15,20 @@ export async function takePins(paths: readonly string[]): Promise<Record<string,
   return pins;
 }
 
-/**
- * Proves that every pinned artifact still is what was committed.
- *
- * @throws Refusal `state.tampered` naming the files that changed or vanished since.
- */
-export async function assertPinsHold(state: RunState): Promise<void> {
+/** Pinned files that are not what was committed: changed or gone. */
+export async function changedPins(state: RunState): Promise<string[]> {
   const changed: string[] = [];
   for (const [path, digest] of Object.entries(state.pins)) {
     const now = (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
     if (now !== digest) changed.push(path);
   }
-  if (changed.length > 0) {
-    throw new Refusal("state.tampered", "Committed artifacts were changed.", {
-      count: changed.length,
-      changed: changed.slice(0, 5),
-    });
-  }
+  return changed;
+}
+
+/** Proves that every pinned artifact still is what was committed. @throws Refusal `state.tampered` naming them. */
+export async function assertPinsHold(state: RunState): Promise<void> {
+  const changed = await changedPins(state);
+  if (changed.length === 0) return;
+  const facts = { count: changed.length, changed: changed.slice(0, 5) };
+  throw new Refusal("state.tampered", "Committed artifacts were changed.", facts);
 }

@@ -1,0 +1,134 @@
+import { Refusal } from "../errors.ts";
+import { isoSeconds } from "../run/clock.ts";
+import { isIterationLabel, type StageName } from "../run/labels.ts";
+import type { RunState } from "../run/state.ts";
+import { latestAttempt, saveAttempt } from "./attempts.ts";
+import type { Call } from "./call.ts";
+import { type Consent, type ConsentRequest, obtainConsent } from "./consent.ts";
+import { commitAccepted, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
+import { changedPins, takePins } from "./pins.ts";
+import { type NextAction, nextAction } from "./transitions.ts";
+
+/** `repaired`: the cause is gone, the stage runs again. `accept`: the finding stands, the evidence is taken as it is. */
+export type Resolve = "repaired" | "accept";
+
+/** Hard stops that a human may accept as they are; every other one needs its cause removed. */
+export const acceptable = ["gate.allocation-mismatch", "gate.silent-drop", "gate.no-new-rows"] as const;
+
+export type Acknowledged = {
+  readonly state: RunState;
+  readonly code: string;
+  readonly how: string;
+  readonly next: NextAction;
+};
+
+/** What stands between the run and its next stage. @throws Refusal `stage.not-running` when nothing does. */
+export async function pendingStop(runDir: string): Promise<{ code: string; message: string; facts: unknown }> {
+  const run = await readRun(runDir);
+  if (!run.integrity.ok) return { code: "state.tampered", message: run.integrity.what, facts: run.integrity.facts };
+  const stop = run.state.hard_stop;
+  if (stop) return stop;
+  const changed = await changedPins(run.state);
+  if (changed.length > 0)
+    return { code: "state.tampered", message: "committed artifacts were changed", facts: { changed } };
+  throw new Refusal("stage.not-running", "The run is not stopped.", { run: runDir });
+}
+
+/**
+ * Lets a human accept a repaired hard stop, a lower yield, or files that were edited behind the server's back.
+ *
+ * @throws Refusal of `obtainConsent`; `input.invalid` when the stop cannot be accepted as it is.
+ */
+export async function acknowledgeStop(
+  runDir: string,
+  request: { resolve: Resolve; words?: string | undefined },
+  call: Call,
+): Promise<Acknowledged> {
+  const stop = await pendingStop(runDir);
+  refuseUnacceptable(stop.code, request.resolve);
+  const consent = await obtainConsent(consentRequest(runDir, stop, request, call), call);
+  return await acknowledgeWith(runDir, request.resolve, consent, call);
+}
+
+/** The same once consent is known, for a person at a terminal. */
+export async function acknowledgeWith(
+  runDir: string,
+  resolve: Resolve,
+  consent: Consent,
+  call: Call,
+): Promise<Acknowledged> {
+  const stop = await pendingStop(runDir);
+  refuseUnacceptable(stop.code, resolve);
+  return await withRun(
+    runDir,
+    async (run) => {
+      const note = {
+        code: stop.code,
+        at: isoSeconds(call.deps.clock.now()),
+        accept: resolve === "accept",
+        message: stop.message,
+        ...consent,
+      };
+      const state = stop.code === "state.tampered" ? await acceptFiles(run, note) : await reopen(run, note);
+      return { state, code: stop.code, how: consent.how, next: nextAction(state) };
+    },
+    { allowTampered: true },
+  );
+}
+
+type Note = RunState["acknowledgements"][number];
+
+async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
+  const present = await takePins(Object.keys(run.state.pins));
+  const next = { ...run.state, pins: present, acknowledgements: [...run.state.acknowledgements, note] };
+  await commitAccepted(run, next);
+  return next;
+}
+
+async function reopen(run: OpenRun, note: Note): Promise<RunState> {
+  const { hard_stop, ...rest } = run.state;
+  if (hard_stop === undefined)
+    throw new Refusal("state.lock-lost", "The stop was resolved meanwhile.", { run: run.runDir });
+  const { iteration, stage } = hard_stop;
+  const label = run.state.iterations[iteration];
+  const next: RunState = {
+    ...rest,
+    status: "in_progress",
+    iterations: { ...run.state.iterations, [iteration]: { ...label, status: "in_progress" } },
+    acknowledgements: [...run.state.acknowledgements, { ...note, iteration, stage }],
+  };
+  if (note.accept === true) await reopenAttempt(run.runDir, iteration, stage);
+  await commitState(run, next);
+  return next;
+}
+
+/** Accepted evidence is collected again from the same attempt: its jobs have run and are not repeated. */
+async function reopenAttempt(runDir: string, iteration: string, stage: string): Promise<void> {
+  if (!isIterationLabel(iteration)) return;
+  const attempt = await latestAttempt(runDir, iteration, stage as StageName);
+  if (attempt === undefined) return;
+  const { finished: _finished, ...open } = attempt;
+  await saveAttempt(runDir, open);
+}
+
+function refuseUnacceptable(code: string, resolve: Resolve): void {
+  if (resolve === "repaired" || code === "state.tampered" || (acceptable as readonly string[]).includes(code)) return;
+  throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code, acceptable });
+}
+
+function consentRequest(
+  runDir: string,
+  stop: { code: string; message: string; facts: unknown },
+  request: { resolve: Resolve; words?: string | undefined },
+  call: Call,
+): ConsentRequest {
+  const act = request.resolve === "accept" ? "Accept the finding as it stands" : "Confirm that the cause is repaired";
+  return {
+    title: `${act}: ${stop.code}`,
+    message: `${act}.\n\n**${stop.code}**: ${stop.message}\n\nRun: ${runDir}\n\nFacts: ${JSON.stringify(stop.facts)}`,
+    terminalCommand: `deft-mcp acknowledge ${runDir}${request.resolve === "accept" ? " --accept" : ""}`,
+    preauthorised: (call.deps.env.DEFT_ACKNOWLEDGE ?? "").split(",").includes(stop.code),
+    shown: call.connection.notes.get(`stop:${runDir}`) === stop.code,
+    words: request.words,
+  };
+}

@@ -1,0 +1,131 @@
+import { Refusal } from "../errors.ts";
+import type { Executor } from "../executors/executor.ts";
+import { setAside } from "../fs/aside.ts";
+import { makeDirectory } from "../fs/atomic.ts";
+import { isoSeconds, stageStamp } from "../run/clock.ts";
+import type { Attempt, JobRecord } from "../run/job.ts";
+import type { StageRef } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import { stages } from "../stages/index.ts";
+import type { StageContext } from "../stages/stage.ts";
+import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
+import type { Deps } from "./call.ts";
+import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
+import type { OpenRun } from "./journal.ts";
+import { assertPinsHold } from "./pins.ts";
+
+/** Either a job that now runs, or the stage's commit. */
+export type Advance =
+  | { readonly running: JobRecord; readonly attempt: Attempt }
+  | { readonly committed: CommittedStage };
+
+/**
+ * Takes a stage one step further under the run lock: opens its attempt, starts the next job, or, when all jobs have
+ * ended, collects the evidence and commits.
+ *
+ * Every step is on disk before it takes effect, so the same call after a crash continues where the last one was.
+ */
+export async function advance(run: OpenRun, at: StageRef, deps: Deps): Promise<Advance> {
+  const executor = await executorOf(run, deps);
+  const opened = await openAttempt(run, at, deps);
+  const prepared = opened.jobs === undefined ? await prepareOrStop(run, at, opened, deps, executor) : opened;
+  if ("committed" in prepared) return prepared;
+  const records = await Promise.all((prepared.jobs ?? []).map((id) => readRecord(run.runDir, id)));
+  for (const [index, record] of records.entries()) {
+    const settled = await settle(run.runDir, record, executor);
+    if (settled.exit === undefined) return { running: settled, attempt: prepared };
+    records[index] = settled;
+    // A failed job ends the attempt: what would follow reads its output.
+    if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
+  }
+  const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
+  return { committed: await commitStage(run, at, prepared, contextOf(run, at, prepared), outcomes, deps) };
+}
+
+/** Preparing may find what ends the run, an empty pool say: that is journaled like any other hard stop. */
+async function prepareOrStop(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps, executor: Executor) {
+  try {
+    return await prepare(run, at, attempt, deps, executor);
+  } catch (error) {
+    if (!(error instanceof Refusal) || !error.hardStop) throw error;
+    return { committed: await commitStop(run, at, attempt, error, deps) };
+  }
+}
+
+/** The executor of the run's platform. @throws Refusal `executor.unavailable`. */
+export async function executorOf(run: Pick<OpenRun, "state">, deps: Deps): Promise<Executor> {
+  const { platform } = run.state.config;
+  const make = deps.executors[platform];
+  if (!make) throw new Refusal("executor.unavailable", `This server has no executor for ${platform}.`, { platform });
+  return await make();
+}
+
+export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt): StageContext {
+  const accepted = run.state.acknowledgements
+    .filter((one) => one.accept === true && one.iteration === at.iteration && one.stage === at.stage)
+    .map((one) => one.code);
+  return {
+    runDir: run.runDir,
+    state: run.state,
+    iteration: at.iteration,
+    attempt: attempt.attempt,
+    stamp: attempt.stamp,
+    startedAt: attempt.started_at,
+    accepted,
+  };
+}
+
+async function openAttempt(run: OpenRun, at: StageRef, deps: Deps): Promise<Attempt> {
+  const latest = await latestAttempt(run.runDir, at.iteration, at.stage);
+  return latest && latest.finished === undefined ? latest : await newAttempt(run, at, latest, deps);
+}
+
+async function newAttempt(run: OpenRun, at: StageRef, latest: Attempt | undefined, deps: Deps): Promise<Attempt> {
+  await assertPinsHold(run.state);
+  const now = deps.clock.now();
+  const attempt: Attempt = {
+    ...at,
+    attempt: (latest?.attempt ?? 0) + 1,
+    started_at: isoSeconds(now),
+    stamp: stageStamp(now),
+    platform: run.state.config.platform,
+  };
+  await makeDirectory(runPaths(run.runDir).jobs);
+  await saveAttempt(run.runDir, attempt);
+  return attempt;
+}
+
+/** Writes what the jobs read, then their records, then the list of them: from the list on, nothing is planned again. */
+async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps, executor: Executor): Promise<Attempt> {
+  const stage = stages[at.stage];
+  const context = contextOf(run, at, attempt);
+  const plan = await stage.plan(context);
+  for (const path of plan.fresh ?? []) await setAside(path);
+  for (const directory of plan.directories) await makeDirectory(directory.path, directory.mode);
+  await stage.prepare?.(context, plan);
+  const limit = run.state.config.stage_time_limit_sec;
+  for (const spec of plan.jobs) {
+    const limited = limit === undefined ? spec : { ...spec, time_limit_sec: limit };
+    const created_at = isoSeconds(deps.clock.now());
+    await saveRecord(run.runDir, { spec: limited, platform: executor.platform, created_at });
+  }
+  const prepared = { ...attempt, jobs: plan.jobs.map((spec) => spec.id) };
+  await saveAttempt(run.runDir, prepared);
+  return prepared;
+}
+
+/** Starts a job that has not started, and records the exit of one that has ended. */
+async function settle(runDir: string, record: JobRecord, executor: Executor): Promise<JobRecord> {
+  if (record.exit !== undefined) return record;
+  if (record.handle === undefined) {
+    const started = { ...record, handle: await executor.start(runDir, record.spec) };
+    await saveRecord(runDir, started);
+    return started;
+  }
+  const now = await executor.poll(runDir, record);
+  if (now.state === "running") return record;
+  const ended = { ...record, exit: now.exit };
+  await saveRecord(runDir, ended);
+  await executor.discard(runDir, ended);
+  return ended;
+}

@@ -1,0 +1,123 @@
+import { Refusal } from "../errors.ts";
+import { isoSeconds } from "../run/clock.ts";
+import { iterationLabel } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
+import type { RunState } from "../run/state.ts";
+import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
+import type { Call } from "./call.ts";
+import { obtainConsent } from "./consent.ts";
+import { commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
+import { tryRender } from "./render-after.ts";
+import { describeAction, nextAction } from "./transitions.ts";
+
+export type Finished = {
+  readonly state: RunState;
+  readonly stopReason: string;
+  readonly handOff: HandOff;
+  readonly reportPath: string;
+  readonly warnings: readonly string[];
+};
+
+const summaries: Record<string, string> = {
+  metric_met: "Stopped because the final metric contract was met.",
+  max_iterations: "Stopped because the configured iteration limit was reached.",
+  cancelled: "Stopped because a human cancelled the run.",
+};
+
+/**
+ * Ends a run: loop_stop entry, token alignment, hand-off files, report. Every step is idempotent, so the call may be
+ * repeated after a crash at any of them.
+ *
+ * The reason is derived from the run: a target is claimed only when the recomputed contract is met. Ending early as
+ * `cancelled` needs a human.
+ *
+ * @throws Refusal `stage.out-of-order` while stages are left, and those of `obtainConsent`.
+ */
+export async function finishLoop(
+  runDir: string,
+  request: { stopReason?: string | undefined; words?: string | undefined },
+  call: Call,
+): Promise<Finished> {
+  const before = await readRun(runDir);
+  const reason = stopReason(before.state, request.stopReason);
+  if (reason === "cancelled" && before.state.stop_reason === undefined)
+    await confirmCancel(runDir, request.words, call);
+  const warnings: string[] = [];
+  await withRun(runDir, async (run) => {
+    if (run.entries.at(-1)?.stage !== "loop_stop") await closeLog(run, reason, call);
+  });
+  const { state, handOff } = await withRun(runDir, (run) => handOver(run, call));
+  const reportWarning = await tryRender(runDir, call.deps);
+  if (reportWarning !== undefined) warnings.push(reportWarning);
+  return { state, stopReason: state.stop_reason ?? reason, handOff, reportPath: runPaths(runDir).report, warnings };
+}
+
+function stopReason(state: RunState, asked: string | undefined): string {
+  if (state.stop_reason !== undefined) return state.stop_reason;
+  const next = nextAction(state);
+  const derived =
+    next.action === "finish_loop"
+      ? next.reason
+      : next.action === "acknowledge_or_finish"
+        ? `hard_stop:${next.code}`
+        : undefined;
+  if (asked === "cancelled") return asked;
+  if (derived === undefined) {
+    throw new Refusal("stage.out-of-order", "The loop is not at its end.", { next: describeAction(next) });
+  }
+  if (asked !== undefined && asked !== derived) {
+    throw new Refusal("stage.out-of-order", "The run does not support that stop reason.", {
+      requested: asked,
+      derived,
+    });
+  }
+  return derived;
+}
+
+async function confirmCancel(runDir: string, words: string | undefined, call: Call): Promise<void> {
+  await obtainConsent(
+    {
+      title: "End the run now",
+      message: `End this run before its target or limit is reached?\n\n${runDir}`,
+      terminalCommand: `deft-mcp call finish_loop '{"run":"${runDir}","stop_reason":"cancelled"}'`,
+      preauthorised: false,
+      shown: call.connection.notes.has(`status:${runDir}`),
+      words,
+    },
+    call,
+  );
+}
+
+async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void> {
+  const started = Date.parse(run.state.started_at);
+  const seconds = (call.deps.clock.now().getTime() - started) / 1000;
+  await commit(
+    run,
+    { ...run.state, stop_reason: reason },
+    {
+      iter: iterationLabel(run.state.current_iteration),
+      stage: "loop_stop",
+      status: "ok",
+      summary: summaries[reason] ?? `Stopped because of ${reason.replace(":", " ")}.`,
+      duration_sec: Math.max(1, Math.round(seconds)),
+    },
+    call.deps,
+  );
+}
+
+async function handOver(run: OpenRun, call: Call): Promise<Pick<Finished, "state" | "handOff">> {
+  const { state } = run;
+  const handOff = await writeBestModel(run.runDir, state);
+  const next: RunState = {
+    ...state,
+    status: state.hard_stop === undefined ? "complete" : "failed",
+    completed_at: state.completed_at ?? isoSeconds(call.deps.clock.now()),
+    ...(handOff.outcome === "skipped" ? {} : { final_artifacts: artifactsOf(handOff) }),
+  };
+  if (state.completed_at === undefined) await commitState(run, next);
+  return { state: next, handOff };
+}
+
+function artifactsOf({ best_model_json, inference_spec }: Extract<HandOff, { outcome: "written" }>) {
+  return { best_model_json, inference_spec };
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Refusal } from "../errors.ts";
+import type { JobProgress, JobRecord } from "../run/job.ts";
+import type { StageRef } from "../run/labels.ts";
+import { type Advance, advance, executorOf } from "./advance.ts";
+import { assertApproved } from "./approval-state.ts";
+import type { Call } from "./call.ts";
+import type { CommittedStage } from "./commit-stage.ts";
+import { type OpenRun, readRun, withRun } from "./journal.ts";
+import { readProgress } from "./progress.ts";
+import { renderAfter } from "./render-after.ts";
+import { describeAction, nextAction } from "./transitions.ts";
+
+export type StageRequest = {
+  readonly iteration?: string | undefined;
+  readonly stage?: string | undefined;
+  readonly waitSec: number;
+};
+
+export type StageOutcome =
+  | ({ readonly outcome: "committed" | "hard_stop" } & StageRef & CommittedStage)
+  | ({
+      readonly outcome: "running";
+      readonly job: JobRecord;
+      readonly progress: JobProgress;
+      readonly elapsedSec: number;
+    } & StageRef);
+
+/** How long a call may wait by default: most clients give up after 60 s, Claude Code does not. */
+export function waitFor(client: string): number {
+  return client.startsWith("claude-code") ? 100 : 50;
+}
+
+const pollMs = { first: 60, most: 1000 };
+const progressEveryMs = 2000;
+
+/**
+ * Runs the next stage, or goes on with it, and waits up to `waitSec` for its end.
+ *
+ * The job is durable: when the wait ends, the client goes away or the server dies, it runs on, and the same call later
+ * continues with it. A stage or iteration that is named must be the next one.
+ *
+ * @throws Refusal `stage.out-of-order`, `state.hard-stopped`, `state.finished`, `approval.required`.
+ */
+export async function runStage(runDir: string, request: StageRequest, call: Call): Promise<StageOutcome> {
+  const deadline = Date.now() + request.waitSec * 1000;
+  const first = await withRun(runDir, async (run) => {
+    const at = await nextStage(run, request, call);
+    return { at, step: await advance(run, at, call.deps) };
+  });
+  const { at } = first;
+  let step: Advance = first.step;
+  while ("running" in step) {
+    const { running } = step;
+    const progress = await waitForEnd(runDir, at, running, deadline, call);
+    if (progress !== undefined) {
+      const elapsedSec = (call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at)) / 1000;
+      return { outcome: "running", ...at, job: running, progress, elapsedSec };
+    }
+    step = await withRun(runDir, (run) => advanceOrFollow(run, at, call));
+  }
+  const { committed } = step;
+  const warning = await renderAfter(runDir, committed.state, at, call.deps);
+  const warnings = warning === undefined ? committed.warnings : [...committed.warnings, warning];
+  return { outcome: committed.stop ? "hard_stop" : "committed", ...at, ...committed, warnings };
+}
+
+async function nextStage(run: OpenRun, request: StageRequest, call: Call): Promise<StageRef> {
+  const next = nextAction(run.state);
+  if (next.action === "acknowledge_or_finish") {
+    throw new Refusal("state.hard-stopped", `The run stopped at ${next.iteration} ${next.stage} with ${next.code}.`, {
+      ...next,
+    });
+  }
+  if (next.action === "none") throw new Refusal("state.finished", "The run is closed.", { reason: next.reason });
+  if (next.action === "finish_loop") {
+    throw new Refusal("stage.out-of-order", "No stage is left to run.", { next: describeAction(next) });
+  }
+  const asked = { iteration: request.iteration ?? next.iteration, stage: request.stage ?? next.stage };
+  if (asked.iteration !== next.iteration || asked.stage !== next.stage) {
+    const facts = { requested: `${asked.iteration} ${asked.stage}`, next: describeAction(next) };
+    throw new Refusal("stage.out-of-order", "Another stage comes next.", facts);
+  }
+  await assertApproved(run.state, call.deps);
+  return { iteration: next.iteration, stage: next.stage };
+}
+
+/** Goes on with the stage, or reports the commit that another client made of it meanwhile. */
+async function advanceOrFollow(run: OpenRun, at: StageRef, call: Call): Promise<Advance> {
+  const next = nextAction(run.state);
+  if (next.action === "run_stage" && next.iteration === at.iteration && next.stage === at.stage) {
+    return await advance(run, at, call.deps);
+  }
+  const entry = run.entries.findLast((one) => one.iter === at.iteration && one.stage === at.stage);
+  if (entry === undefined) throw new Refusal("state.lock-lost", "The run moved on without this stage.", { ...at });
+  const stop = run.state.hard_stop;
+  return { committed: { state: run.state, entry, warnings: [], ...(stop ? { stop } : {}) } };
+}
+
+/** Waits until the job has ended (undefined) or the wait is over (where it stands). Holds no lock. */
+async function waitForEnd(
+  runDir: string,
+  at: StageRef,
+  job: JobRecord,
+  deadline: number,
+  call: Call,
+): Promise<JobProgress | undefined> {
+  const executor = await executorOf(await readRun(runDir), call.deps);
+  let pause = pollMs.first;
+  let reported = 0;
+  for (;;) {
+    if ((await executor.poll(runDir, job)).state === "ended") return undefined;
+    const over = Date.now() >= deadline || call.signal.aborted;
+    if (over || Date.now() - reported >= progressEveryMs) {
+      const progress = (await executor.progress?.(runDir, job)) ?? (await readProgress(job.spec));
+      call.progress(`${at.iteration} ${at.stage}: ${progress.message}`, progress.fraction);
+      reported = Date.now();
+      if (over) return progress;
+    }
+    await sleep(Math.min(pause, Math.max(0, deadline - Date.now())), undefined, { signal: call.signal }).catch(
+      () => undefined,
+    );
+    pause = Math.min(pollMs.most, pause * 1.5);
+  }
+}
