@@ -1,0 +1,25 @@
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { Refusal } from "../errors.ts";
+
+/** A tool's success: the same JSON as structured content and as text, for clients that read only one of them. */
+export function success(output: Record<string, unknown>): CallToolResult {
+  return { content: [{ type: "text", text: JSON.stringify(output) }], structuredContent: output };
+}
+
+/**
+ * A refusal or a defect as a tool result: one text block, no structured content (the SDK client would hold it against
+ * the success schema and throw).
+ */
+export function failure(error: unknown, incident: string): CallToolResult {
+  return { isError: true, content: [{ type: "text", text: failureText(error, incident) }] };
+}
+
+/** `code: message`, the facts as one fenced JSON line, `Next: remedy`. */
+export function failureText(error: unknown, incident: string): string {
+  if (!(error instanceof Refusal)) {
+    return `internal: the server failed unexpectedly (incident ${incident}).\nNext: Report this with the incident's stack from the server's stderr.`;
+  }
+  const facts = error.hardStop ? { ...error.facts, hard_stop: true } : error.facts;
+  const fenced = Object.keys(facts).length === 0 ? "" : `\n\`\`\`json\n${JSON.stringify(facts)}\n\`\`\``;
+  return `${error.code}: ${error.message}${fenced}\nNext: ${error.remedy}`;
+}

@@ -1,0 +1,39 @@
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { ElicitRequestFormParams } from "@modelcontextprotocol/sdk/types.js";
+import type { Answer, Human, Question } from "../loop/call.ts";
+
+/** People need minutes to read a plan; the SDK would give up after one. */
+const patienceMs = 30 * 60_000;
+
+/**
+ * The person behind a connected client, through form elicitation.
+ *
+ * A client that throws, answers something else or goes away counts as `cancel`: silence is never consent.
+ */
+export function humanOf(server: Server, requestId: string | number, signal: AbortSignal): Human {
+  const canAsk = server.getClientCapabilities()?.elicitation?.form !== undefined;
+  return {
+    canAsk,
+    async ask(question: Question): Promise<Answer> {
+      try {
+        const options = { timeout: patienceMs, signal, relatedRequestId: requestId };
+        const answer = await server.elicitInput(formOf(question), options);
+        if (answer.action === "accept") return { action: "accept", content: answer.content ?? {} };
+        return { action: answer.action };
+      } catch {
+        return { action: "cancel" };
+      }
+    },
+  };
+}
+
+function formOf(question: Question): ElicitRequestFormParams {
+  const properties = Object.fromEntries(
+    Object.entries(question.fields).map(([name, field]) => [name, { ...field }]),
+  ) as ElicitRequestFormParams["requestedSchema"]["properties"];
+  return {
+    mode: "form",
+    message: question.message,
+    requestedSchema: { type: "object", properties, required: [...question.required] },
+  };
+}

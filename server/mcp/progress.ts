@@ -1,0 +1,22 @@
+import type { ProgressToken, ServerNotification } from "@modelcontextprotocol/sdk/types.js";
+
+type Send = (notification: ServerNotification) => Promise<void>;
+
+const atMostEveryMs = 1000;
+
+/**
+ * Sends progress for one call: strictly increasing as the protocol wants it, at most about once a second, and nothing
+ * without a token. A client that went away is no error.
+ */
+export function progressSender(token: ProgressToken | undefined, send: Send): (message: string) => void {
+  let count = 0;
+  let sentAt = 0;
+  return (message) => {
+    const now = Date.now();
+    if (token === undefined || now - sentAt < atMostEveryMs) return;
+    sentAt = now;
+    count += 1;
+    const params = { progressToken: token, progress: count, message };
+    send({ method: "notifications/progress", params }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,67 @@
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import {
+  CallToolRequestSchema,
+  type CallToolResult,
+  ErrorCode,
+  ListToolsRequestSchema,
+  McpError,
+} from "@modelcontextprotocol/sdk/types.js";
+import type { Tool, Toolset } from "../../tools/define.ts";
+import { tools } from "../../tools/index.ts";
+import { Refusal } from "../errors.ts";
+import type { Call, Deps } from "../loop/call.ts";
+import { failure, success } from "./answer.ts";
+import { parseArguments } from "./arguments.ts";
+import { humanOf } from "./human.ts";
+import { instructions } from "./instructions.ts";
+import { listed } from "./listing.ts";
+import { progressSender } from "./progress.ts";
+
+export type ServerOptions = {
+  readonly version: string;
+  readonly toolsets: readonly Toolset[];
+  /** Where stacks of defects go; never stdout, which carries the protocol. */
+  log(line: string): void;
+};
+
+/** Builds the server for one connection; what it remembers about the conversation goes with it. */
+export function buildServer(deps: Deps, options: ServerOptions): Server {
+  const chosen = tools.filter((tool) => options.toolsets.includes(tool.toolset));
+  const offered = new Map(chosen.map((tool) => [tool.name, tool]));
+  const server = new Server(
+    { name: "deft-mcp", title: "DEFT AOI loop", version: options.version },
+    { capabilities: { tools: {} }, instructions: instructions(options.toolsets) },
+  );
+  const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: chosen.map(listed) }));
+  server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
+    const { name, arguments: given, _meta } = request.params;
+    const tool = offered.get(name);
+    if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown tool: ${name}`);
+    const peer = server.getClientVersion();
+    return await runTool(tool, given, options, {
+      deps,
+      signal: extra.signal,
+      human: humanOf(server, extra.requestId, extra.signal),
+      client: peer === undefined ? "unknown" : `${peer.name} ${peer.version}`,
+      connection,
+      progress: progressSender(_meta?.progressToken, extra.sendNotification),
+    });
+  });
+  return server;
+}
+
+async function runTool(tool: Tool, given: unknown, options: ServerOptions, call: Call): Promise<CallToolResult> {
+  try {
+    const output = await tool.handle(parseArguments(tool.input, given), call);
+    return success(tool.output.parse(output));
+  } catch (error) {
+    const incident = call.deps.ids.hex(8);
+    if (!(error instanceof Refusal)) options.log(`incident ${incident} in ${tool.name}: ${stackOf(error)}`);
+    return failure(error, incident);
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

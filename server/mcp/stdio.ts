@@ -1,0 +1,21 @@
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import type { Deps } from "../loop/call.ts";
+import { buildServer, type ServerOptions } from "./server.ts";
+
+/**
+ * Serves one client over stdin and stdout until the client goes away or a signal arrives. Jobs run on without us.
+ *
+ * The transport does not notice the end of stdin by itself, so a server with a live timer would stay for ever.
+ */
+export async function serveStdio(deps: Deps, options: ServerOptions): Promise<void> {
+  const server = buildServer(deps, options);
+  const ended = new Promise<void>((resolve) => {
+    server.onclose = resolve;
+    process.stdin.on("end", resolve);
+    process.stdin.on("close", resolve);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
+  });
+  await server.connect(new StdioServerTransport());
+  await ended;
+  await server.close();
+}
