@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import type { Call, Deps } from "../loop/call.ts";
+import { version } from "../run/version.ts";
+import type { CliIo } from "./io.ts";
+
+/** The bin that this process was started from: jobs and clients are started from the same file. */
+export function mainPath(): string {
+  return process.argv[1] ?? fileURLToPath(import.meta.url);
+}
+
+/** The real clock, chance and executors of this process; executors are loaded when they are first needed. */
+export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
+  return {
+    clock: { now: () => new Date() },
+    ids: {
+      hex: (length) =>
+        randomBytes(Math.ceil(length / 2))
+          .toString("hex")
+          .slice(0, length),
+    },
+    env: io.env,
+    cwd: io.cwd,
+    executors: {
+      embedded: async () => {
+        const { embeddedExecutor } = await import("../executors/embedded.ts");
+        return embeddedExecutor({ main: mainPath(), version, env: io.env });
+      },
+    },
+  };
+}
+
+/** A call by a person at a terminal: nobody is asked through a protocol, nothing was shown before. */
+export function terminalCall(deps: Deps): Call {
+  return {
+    deps,
+    signal: new AbortController().signal,
+    human: { canAsk: false, ask: async () => ({ action: "cancel" }) },
+    client: `deft-mcp ${version} terminal`,
+    connection: { shownPlans: new Set(), notes: new Map() },
+    progress() {},
+  };
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import type { CliIo } from "./cli/io.ts";
+import { Refusal } from "./errors.ts";
+
+type Command = { run(argv: string[], io: CliIo): Promise<number> };
+
+/** Every subcommand, imported when it is called: the server's start must not pay for the rest. */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: () => import("./cli/serve.ts"),
+  engine: () => import("./cli/engine.ts"),
+  "engine-job": () => import("./cli/engine-job.ts"),
+  approve: () => import("./cli/approve.ts"),
+  acknowledge: () => import("./cli/acknowledge.ts"),
+};
+
+async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2);
+  const name = first === undefined || first.startsWith("--") ? "serve" : first;
+  const argv = name === first ? rest : process.argv.slice(2);
+  const load = commands[name];
+  const io: CliIo = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    isTty: process.stdout.isTTY === true,
+  };
+  if (load === undefined) {
+    io.stderr.write(`deft-mcp: unknown command ${JSON.stringify(name)}\n`);
+    return 2;
+  }
+  try {
+    return await (await load()).run(argv, io);
+  } catch (error) {
+    return report(error, argv.includes("--json"), io);
+  }
+}
+
+/** Exit 2 for what was foreseen and refused, 1 for a defect. */
+function report(error: unknown, asJson: boolean, io: CliIo): number {
+  if (error instanceof Refusal) {
+    const { code, message, facts, remedy } = error;
+    if (asJson) io.stdout.write(`${JSON.stringify({ error: { code, message, facts, remedy } })}\n`);
+    else io.stderr.write(`${code}: ${message}\n${JSON.stringify(facts)}\nNext: ${remedy}\n`);
+    return 2;
+  }
+  const usage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  io.stderr.write(`deft-mcp: ${usage ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  return usage ? 2 : 1;
+}
+
+process.exitCode = await main();

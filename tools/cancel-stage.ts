@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { cancelStage as cancel } from "../server/loop/cancel.ts";
+import { describeCommit } from "../server/loop/describe-commit.ts";
+import { resolveRun } from "../server/loop/which-run.ts";
+import { defineTool } from "./define.ts";
+import { runField, stageResult, wordsField, workspaceField } from "./fields.ts";
+
+export const cancelStage = defineTool({
+  name: "cancel_stage",
+  title: "Stop the running job",
+  description:
+    "Stop the running job of a DEFT run after the human confirmed it. The stage counts as stopped; its work so far is lost.",
+  toolset: "deft",
+  input: z.strictObject({ run: runField, workspace: workspaceField, words: wordsField }),
+  output: z.object({ status_line: z.string(), outcome: z.string(), ...stageResult }),
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+  async handle(args, call) {
+    const runDir = await resolveRun(args, call.deps);
+    const done = await cancel(runDir, args.words, call);
+    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call) };
+    const { iteration, stage } = done;
+    const status_line = `[${iteration} · ${stage}] still stopping · call run_stage to collect the end`;
+    return {
+      status_line,
+      outcome: "running",
+      iteration,
+      stage,
+      warnings: [],
+      next_action: "run_stage",
+      run_dir: runDir,
+    };
+  },
+});

@@ -1,0 +1,21 @@
+import { z } from "zod";
+
+/** Parameters and results that several tools share, spelled once. */
+export const runField = z
+  .string()
+  .max(4096)
+  .optional()
+  .describe("run id or directory; default: the only unfinished run");
+export const workspaceField = z.string().max(4096).optional().describe("workspace directory");
+export const wordsField = z.string().max(2000).optional().describe("the human's own words, if this client cannot ask");
+
+export const stageResult = {
+  iteration: z.string(),
+  stage: z.string(),
+  seq: z.number().optional(),
+  summary: z.string().optional(),
+  warnings: z.array(z.string()),
+  hard_stop: z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) }).optional(),
+  next_action: z.string(),
+  run_dir: z.string(),
+};

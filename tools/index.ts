@@ -1,0 +1,23 @@
+import { acknowledgeStop } from "./acknowledge-stop.ts";
+import { approvePlan } from "./approve-plan.ts";
+import { cancelStage } from "./cancel-stage.ts";
+import type { Tool } from "./define.ts";
+import { finishLoop } from "./finish-loop.ts";
+import { logStage } from "./log-stage.ts";
+import { loopStatus } from "./loop-status.ts";
+import { nextSeq } from "./next-seq.ts";
+import { preflight } from "./preflight.ts";
+import { runStage } from "./run-stage.ts";
+
+/** Every tool, in the order in which a client lists them. */
+export const tools: readonly Tool[] = [
+  preflight,
+  approvePlan,
+  loopStatus,
+  runStage,
+  cancelStage,
+  nextSeq,
+  logStage,
+  finishLoop,
+  acknowledgeStop,
+];

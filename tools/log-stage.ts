@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { describeCommit } from "../server/loop/describe-commit.ts";
+import { logStage as log } from "../server/loop/log-stage.ts";
+import { resolveRun } from "../server/loop/which-run.ts";
+import { stageNames } from "../server/run/labels.ts";
+import { defineTool } from "./define.ts";
+import { runField, stageResult, workspaceField } from "./fields.ts";
+
+const input = z.strictObject({
+  run: runField,
+  workspace: workspaceField,
+  iteration: z.string().max(16).describe("baseline or iter<N>"),
+  stage: z.enum(stageNames),
+  status: z.enum(["ok", "error"]),
+  summary: z.string().max(400).optional().describe("what failed, for error"),
+  stamp: z.string().max(32).optional().describe("stage directory YYYY-MM-DD_HHMMSS, where the stage has one"),
+});
+
+export const logStage = defineTool({
+  name: "log_stage",
+  title: "Commit a stage run elsewhere",
+  description:
+    "Commit a stage that was run outside this server, on the evidence it left in the run directory, or record its error. Use run_stage for everything the server can run itself.",
+  toolset: "deft",
+  input,
+  output: z.object({ status_line: z.string(), ...stageResult }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async handle(args, call) {
+    const runDir = await resolveRun(args, call.deps);
+    const { iteration, stage, status, summary, stamp } = args;
+    const done = await log(runDir, { iteration, stage, status, summary, stamp }, call);
+    return describeCommit(runDir, done, call);
+  },
+});

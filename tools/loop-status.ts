@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { loopStatus as status } from "../server/loop/status.ts";
+import { metricPhrase } from "../server/loop/status-line.ts";
+import { describeAction } from "../server/loop/transitions.ts";
+import { resolveRun } from "../server/loop/which-run.ts";
+import { defineTool } from "./define.ts";
+import { runField, workspaceField } from "./fields.ts";
+
+const event = z.object({
+  seq: z.number(),
+  iter: z.string(),
+  stage: z.string(),
+  status: z.string(),
+  summary: z.string(),
+});
+
+export const loopStatus = defineTool({
+  name: "loop_status",
+  title: "Where the DEFT run stands",
+  description:
+    "Where a DEFT run stands, from disk: iteration, metric, last five events, running job, hard stop, the single next action. Cheap; call it after a restart or when unsure.",
+  toolset: "deft",
+  input: z.strictObject({ run: runField, workspace: workspaceField }),
+  output: z.object({
+    status_line: z.string(),
+    run_dir: z.string(),
+    status: z.string(),
+    current_iteration: z.number(),
+    max_iterations: z.number(),
+    metric: z.string(),
+    next_action: z.string(),
+    running: z
+      .object({ id: z.string(), message: z.string(), fraction: z.number().optional(), log_path: z.string() })
+      .optional(),
+    last_events: z.array(event),
+    hard_stop: z.object({ code: z.string(), message: z.string(), iteration: z.string(), stage: z.string() }).optional(),
+    ways_out: z.array(z.string()).optional(),
+    integrity: z.string(),
+    report: z.string(),
+    report_path: z.string().optional(),
+    notes: z.array(z.string()),
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  alwaysLoad: true,
+  searchHint: "progress state next action resume DEFT loop",
+  async handle(args, call) {
+    const runDir = await resolveRun(args, call.deps, { orLatest: true });
+    const { run, next, running, report, reportPath } = await status(runDir, call.deps);
+    const { state, integrity } = run;
+    const stop = state.hard_stop;
+    const tampered = integrity.ok ? undefined : "state.tampered";
+    call.connection.notes.set(`status:${runDir}`, true);
+    call.connection.notes.set(`stop:${runDir}`, tampered ?? stop?.code);
+    return {
+      status_line: `${metricPhrase(state)} · ${running ? running.message : state.status} · next: ${describeAction(next)}`,
+      run_dir: runDir,
+      status: state.status,
+      current_iteration: state.current_iteration,
+      max_iterations: state.max_iterations,
+      metric: metricPhrase(state),
+      next_action: describeAction(next),
+      ...(running ? { running } : {}),
+      last_events: run.entries
+        .slice(-5)
+        .map(({ seq, iter, stage, status, summary }) => ({ seq, iter, stage, status, summary })),
+      ...(stop
+        ? { hard_stop: { code: stop.code, message: stop.message, iteration: stop.iteration, stage: stop.stage } }
+        : {}),
+      ...(stop || tampered ? { ways_out: waysOut(stop?.code ?? "state.tampered") } : {}),
+      integrity: integrity.ok ? "intact" : integrity.what,
+      report,
+      ...(report === "absent" ? {} : { report_path: reportPath }),
+      notes: [...run.notes],
+    };
+  },
+});
+
+function waysOut(code: string): string[] {
+  const repair = "repair the cause and let a human acknowledge_stop";
+  return code === "state.tampered" ? [repair] : [repair, `finish_loop with stop_reason hard_stop:${code}`];
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { describeCommit } from "../server/loop/describe-commit.ts";
+import { runStage as run, waitFor } from "../server/loop/run-stage.ts";
+import { shortDuration } from "../server/loop/status-line.ts";
+import { resolveRun } from "../server/loop/which-run.ts";
+import { defineTool } from "./define.ts";
+import { runField, stageResult, workspaceField } from "./fields.ts";
+
+const input = z.strictObject({
+  run: runField,
+  workspace: workspaceField,
+  iteration: z.string().max(16).optional().describe("only to insist on it"),
+  stage: z.string().max(32).optional().describe("only to insist on it"),
+  wait_seconds: z.number().min(0).max(3000).optional().describe("default 50"),
+});
+
+const output = z.object({
+  status_line: z.string(),
+  outcome: z.enum(["committed", "running", "hard_stop"]),
+  ...stageResult,
+  progress: z.string().optional(),
+  fraction: z.number().optional(),
+  log_path: z.string().optional(),
+});
+
+export const runStage = defineTool({
+  name: "run_stage",
+  title: "Run the next stage",
+  description:
+    "Run the next stage of an approved DEFT run, or go on waiting for it. Without arguments it does the right next thing; call it again while it answers `running` and after each commit, until next_action is finish_loop.",
+  toolset: "deft",
+  input,
+  output,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+  alwaysLoad: true,
+  searchHint: "continue loop train evaluate rca routing anomalygen mining merge iterate DEFT",
+  async handle(args, call) {
+    const runDir = await resolveRun(args, call.deps);
+    const waitSec = args.wait_seconds ?? waitFor(call.client);
+    const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);
+    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call) };
+    const { iteration, stage, progress, job } = done;
+    return {
+      status_line: `[${iteration} · ${stage}] ${progress.message} · ${shortDuration(done.elapsedSec)} · call run_stage again`,
+      outcome: "running" as const,
+      iteration,
+      stage,
+      warnings: [],
+      next_action: `run_stage ${iteration} ${stage}`,
+      run_dir: runDir,
+      progress: progress.message,
+      ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
+      log_path: job.spec.log_path,
+    };
+  },
+});
