@@ -3,7 +3,7 @@ import { acknowledgeStop as acknowledge } from "../server/loop/acknowledge.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
-import { runField, wordsField, workspaceField } from "./fields.ts";
+import { runField, wordsField } from "./fields.ts";
 
 export const acknowledgeStop = defineTool({
   name: "acknowledge_stop",
@@ -13,7 +13,6 @@ export const acknowledgeStop = defineTool({
   toolset: "deft",
   input: z.strictObject({
     run: runField,
-    workspace: workspaceField,
     resolve: z.enum(["repaired", "accept"]).optional().describe("default repaired"),
     words: wordsField,
   }),

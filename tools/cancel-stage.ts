@@ -3,7 +3,7 @@ import { cancelStage as cancel } from "../server/loop/cancel.ts";
 import { describeCommit } from "../server/loop/describe-commit.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
-import { runField, stageResult, wordsField, workspaceField } from "./fields.ts";
+import { runField, stageResult, wordsField } from "./fields.ts";
 
 export const cancelStage = defineTool({
   name: "cancel_stage",
@@ -11,7 +11,7 @@ export const cancelStage = defineTool({
   description:
     "Stop the running job of a DEFT run after the human confirmed it. The stage counts as stopped; its work so far is lost.",
   toolset: "deft",
-  input: z.strictObject({ run: runField, workspace: workspaceField, words: wordsField }),
+  input: z.strictObject({ run: runField, words: wordsField }),
   output: z.object({ status_line: z.string(), outcome: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
 /** Parameters and results that several tools share, spelled once. */
-export const runField = z
+export const runField = z.string().max(4096).optional().describe("id or directory; default: the only unfinished one");
+export const workspaceField = z.string().max(4096).optional();
+export const wordsField = z
   .string()
-  .max(4096)
+  .max(2000)
   .optional()
-  .describe("run id or directory; default: the only unfinished run");
-export const workspaceField = z.string().max(4096).optional().describe("workspace directory");
-export const wordsField = z.string().max(2000).optional().describe("the human's own words, if this client cannot ask");
+  .describe("the human's answer, verbatim, if you cannot elicit");
 
 export const stageResult = {
   iteration: z.string(),

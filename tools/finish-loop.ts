@@ -4,7 +4,7 @@ import { metricPhrase } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
 import { defineTool } from "./define.ts";
-import { runField, wordsField, workspaceField } from "./fields.ts";
+import { runField, wordsField } from "./fields.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",
@@ -14,8 +14,7 @@ export const finishLoop = defineTool({
   toolset: "deft",
   input: z.strictObject({
     run: runField,
-    workspace: workspaceField,
-    stop_reason: z.string().max(80).optional().describe("cancelled, or hard_stop:<code>; otherwise derived"),
+    stop_reason: z.string().max(80).optional().describe("cancelled, or derived"),
     words: wordsField,
   }),
   output: z.object({

@@ -8,6 +8,7 @@ import { loopStatus } from "./loop-status.ts";
 import { nextSeq } from "./next-seq.ts";
 import { preflight } from "./preflight.ts";
 import { runStage } from "./run-stage.ts";
+import { validateCsv } from "./validate-csv.ts";
 
 /** Every tool, in the order in which a client lists them. */
 export const tools: readonly Tool[] = [
@@ -20,4 +21,5 @@ export const tools: readonly Tool[] = [
   logStage,
   finishLoop,
   acknowledgeStop,
+  validateCsv,
 ];

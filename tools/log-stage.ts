@@ -4,16 +4,15 @@ import { logStage as log } from "../server/loop/log-stage.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { stageNames } from "../server/run/labels.ts";
 import { defineTool } from "./define.ts";
-import { runField, stageResult, workspaceField } from "./fields.ts";
+import { runField, stageResult } from "./fields.ts";
 
 const input = z.strictObject({
   run: runField,
-  workspace: workspaceField,
   iteration: z.string().max(16).describe("baseline or iter<N>"),
   stage: z.enum(stageNames),
   status: z.enum(["ok", "error"]),
   summary: z.string().max(400).optional().describe("what failed, for error"),
-  stamp: z.string().max(32).optional().describe("stage directory YYYY-MM-DD_HHMMSS, where the stage has one"),
+  stamp: z.string().max(32).optional().describe("its directory YYYY-MM-DD_HHMMSS, if it has one"),
 });
 
 export const logStage = defineTool({

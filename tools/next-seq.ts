@@ -2,15 +2,15 @@ import { z } from "zod";
 import { nextSeq as next } from "../server/loop/next-seq.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
-import { runField, workspaceField } from "./fields.ts";
+import { runField } from "./fields.ts";
 
 export const nextSeq = defineTool({
   name: "next_seq",
   title: "Next sequence number",
   description:
-    "The sequence number that the next entry of a run's loop_log.jsonl will get, read from the live tail. Never needed before run_stage or log_stage; they number entries themselves.",
+    "Sequence number of the next loop_log.jsonl entry, from the live tail. For people: run_stage and log_stage number entries themselves.",
   toolset: "deft",
-  input: z.strictObject({ run: runField, workspace: workspaceField }),
+  input: z.strictObject({ run: runField }),
   output: z.object({ status_line: z.string(), next_seq: z.number(), run_dir: z.string() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async handle(args, { deps }) {

@@ -4,11 +4,10 @@ import { runStage as run, waitFor } from "../server/loop/run-stage.ts";
 import { shortDuration } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
-import { runField, stageResult, workspaceField } from "./fields.ts";
+import { runField, stageResult } from "./fields.ts";
 
 const input = z.strictObject({
   run: runField,
-  workspace: workspaceField,
   iteration: z.string().max(16).optional().describe("only to insist on it"),
   stage: z.string().max(32).optional().describe("only to insist on it"),
   wait_seconds: z.number().min(0).max(3000).optional().describe("default 50"),

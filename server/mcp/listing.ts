@@ -19,22 +19,19 @@ export function listed(tool: Tool): ListedTool {
   };
 }
 
-const unboundedInt = Number.MAX_SAFE_INTEGER;
-
 function objectSchema(schema: z.ZodObject, io: "input" | "output"): ListedTool["inputSchema"] {
   const { $schema: _dialect, ...json } = z.toJSONSchema(schema, { io }) as Record<string, unknown>;
   return lean(json) as ListedTool["inputSchema"];
 }
 
-/** Drops bounds that only restate what a JSON integer is, and the key schema of records. */
+/** Limits that the call handler checks anyway and answers with a named refusal; a model needs none of them to call. */
+const unlisted = new Set(["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "propertyNames"]);
+
 function lean(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lean);
   if (value === null || typeof value !== "object") return value;
-  const kept = Object.entries(value).filter(
-    ([key, member]) =>
-      !(key === "maximum" && member === unboundedInt) &&
-      !(key === "minimum" && member === -unboundedInt) &&
-      key !== "propertyNames",
-  );
+  const isLimit = (key: string, member: unknown) =>
+    unlisted.has(key) && (typeof member !== "object" || key === "propertyNames");
+  const kept = Object.entries(value).filter(([key, member]) => !isLimit(key, member));
   return Object.fromEntries(kept.map(([key, member]) => [key, lean(member)]));
 }
