@@ -27,7 +27,7 @@ export function buildConfig(survey: Ready): RunConfig {
     kpi_test_csv: csvs.kpi_csv.path,
     images_dir: survey.images_dir,
     backbone_weight_dir: workspacePaths(survey.workspace).backboneDir,
-    ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: pool.images_root }),
+    ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: survey.images_dir }),
     train_container: executor.engine,
     num_gpus: numberOf(parameters, "num_gpus"),
     batch_size: numberOf(parameters, "batch_size"),

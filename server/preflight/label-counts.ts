@@ -1,7 +1,5 @@
-import type { ChangeNetRow } from "../data/changenet.ts";
-
 /** Rows by label as written: `PASS` first, then the most frequent, equal counts by name. */
-export function labelCounts(rows: readonly ChangeNetRow[]): Record<string, number> {
+export function labelCounts(rows: readonly { readonly label: string }[]): Record<string, number> {
   const counts = new Map<string, number>();
   for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1);
   const rank = ([label, count]: [string, number]) => (label === "PASS" ? Number.POSITIVE_INFINITY : count);

@@ -17,7 +17,7 @@ export function planInputs(ready: Ready): Plan["inputs"] {
     validation_csv: csvInput(csvs.validation_csv),
     kpi_csv: csvInput(csvs.kpi_csv),
     images: { path: ready.images_dir, rows, files: countFiles(ready) },
-    mining_pool: pool === undefined ? {} : csvInput(pool),
+    mining_pool: pool === undefined ? {} : { ...pool },
     generator: {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),

@@ -1,4 +1,4 @@
-import { Refusal, refusals } from "../errors.ts";
+import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Deps } from "../loop/call.ts";
 import { steps } from "./checks/index.ts";
@@ -6,6 +6,7 @@ import { buildConfig, type Ready } from "./config.ts";
 import { estimateRuntime } from "./estimate.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
 import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
+import { remedyBeforeRun } from "./remedy.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution.ts";
 import { renderSummary } from "./summary.ts";
@@ -85,7 +86,7 @@ async function lookAt(step: Step, survey: Survey): Promise<Findings> {
     if (!(error instanceof Refusal)) throw error;
     const { code, message, facts } = error;
     const check: Check = { id: step.id, title: step.title, outcome: "halt", detail: message, code, facts };
-    return { checks: [{ ...check, fix: refusals[code].remedy }] };
+    return { checks: [{ ...check, fix: remedyBeforeRun(code) }] };
   }
 }
 

@@ -58,15 +58,21 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     const parameter = plan.parameters[name];
     if (parameter === undefined) return [];
     const mark = resolution.changed.includes(name) ? " **(changed)**" : "";
-    return [[`${title}${mark}`, parameter.value === null ? "none" : cell(String(parameter.value)), parameter.source]];
+    return [[`${title}${mark}`, valueText(name, parameter.value), parameter.source]];
   });
   return [
+    ["Workspace", cell(plan.workspace), resolution.workspace_source],
     ["Platform", cell(`${plan.platform} (${resolution.config?.engine ?? "unknown engine"})`), "user"],
     ...settings,
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],
   ];
+}
+
+function valueText(name: string, value: unknown): string {
+  if (value === null || (name === "num_gpus" && value === 0)) return "none";
+  return cell(typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 }
 
 function stopText(plan: Plan): string {
@@ -130,7 +136,7 @@ function adoptedText(plan: Plan): string {
       : ` (${Object.entries(Object(stages))
           .map(([label, stage]) => `${label} up to ${stage}`)
           .join(", ")})`;
-  return `Taken over from another program, not produced under this server's eyes: ${String(kind)} \`${cell(what)}\`${cell(listed)}.`;
+  return `Taken over from another program, not produced under this server's eyes: ${String(kind)} \`${cell(what)}\`${cell(listed)}. Its last trained checkpoint becomes this run's baseline.`;
 }
 
 function liveText({ live, changed, plan }: Unsummed): string {

@@ -26,7 +26,8 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 /** The train spec with the digest of its file. */
 export type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
 
-export type PoolFacts = CsvFacts & { readonly images_root: string };
+/** The pool with the number of its rows, all of which lead to an image. */
+export type PoolFacts = Pick<CsvFacts, "path" | "sha256" | "labels"> & { readonly rows: number };
 
 export type GeneratorFacts = {
   readonly project: string;

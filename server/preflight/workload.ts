@@ -7,7 +7,7 @@ export function workloadOf(survey: Survey): Workload {
     training_rows: survey.csvs.training_csv?.table.rows.length ?? 0,
     validation_rows: survey.csvs.validation_csv?.table.rows.length ?? 0,
     kpi_rows: survey.csvs.kpi_csv?.table.rows.length ?? 0,
-    pool_rows: survey.pool?.table.rows.length ?? 0,
+    pool_rows: survey.pool?.rows ?? 0,
     num_epochs: numberOf(survey, "num_epochs"),
     num_sdg: numberOf(survey, "num_sdg"),
   };

@@ -2,10 +2,11 @@ import { type ChangeNetTable, readChangeNet } from "../../data/changenet.ts";
 import { isPass } from "../../data/labels.ts";
 import type { Problem } from "../../data/problems.ts";
 import { validateCsv } from "../../data/validate.ts";
-import { Refusal, refusals } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
+import { remedyBeforeRun } from "../remedy.ts";
 import type { Check } from "../resolution.ts";
 import { type CsvFacts, type CsvRole, csvRoles, type Findings, type Step, type Survey } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
@@ -71,7 +72,7 @@ function halt(role: CsvRole, path: string, { code, count, examples }: Problem): 
     outcome: "halt",
     code,
     detail: `${path}: ${count} ${problemNames[code] ?? "faults"}`,
-    fix: refusals[code].remedy,
+    fix: remedyBeforeRun(code),
     facts: { count, examples },
   };
 }

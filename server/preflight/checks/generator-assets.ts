@@ -4,7 +4,7 @@ import { containedPath } from "../../fs/contained.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf, listNames, readText } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
-import { type Defect, readDefectSpec } from "../defect-spec.ts";
+import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, GeneratorFacts, Step, Survey } from "../survey.ts";
 
@@ -74,42 +74,32 @@ function absentDataset(survey: Survey): Findings {
 async function datasetFindings(survey: Survey, root: string, project: string): Promise<Findings> {
   const dataset_dir = await containedPath([survey.workspace], join(root, "datasets", project), "generator data set");
   const defect_spec = join(dataset_dir, "defect_spec.jsonl");
-  const defects = await readDefectSpec(defect_spec);
-  await refuseBrokenDataset(dataset_dir, defects);
+  const defects = await readDefectTypes(defect_spec);
+  await checkGeneratorDataset(dataset_dir, defects);
+  if (survey.platform === "embedded") refuseTextTypes(defects);
   const generator: GeneratorFacts = {
     project,
     dataset_dir,
     defect_spec,
     sha256: await sha256OfFile(defect_spec),
-    defect_types: defects.map((defect) => defect.defect_type),
-    supported_labels: ["PASS", ...new Set(defects.map((defect) => defect.type.toUpperCase()))],
+    defect_types: defects.map((defect) => defect.type),
+    supported_labels: ["PASS", ...new Set(defects.map(labelOf))],
   };
-  const detail = `${project}: ${defects.map((defect) => defect.defect_type).join(", ")}`;
+  const detail = `${project}: ${generator.defect_types.join(", ")}`;
   if (survey.platform === "embedded") return { found: { generator }, checks: [{ ...head, outcome: "ok", detail }] };
   return withCheckpoint(survey, root, generator, detail);
 }
 
-/** The invariants that need no pixel: images to draw on, prompts where text decides, labels where the mask does. */
-async function refuseBrokenDataset(dataset: string, defects: readonly Defect[]): Promise<void> {
-  const prompts = defects.filter((defect) => !isPlaced(defect) && defect.prompt.trim() === "");
-  if (prompts.length > 0) {
-    const types = prompts.map((defect) => defect.defect_type);
-    throw new Refusal("input.invalid", "Defects placed by text need roi_prompt_defect_location.", { types });
-  }
-  for (const texture of new Set(defects.map((defect) => defect.texture))) {
-    const clean = join(dataset, texture, "clean_image");
-    if ((await listNames(clean)).length === 0) {
-      throw new Refusal("input.unreadable-file", `${clean} holds no clean image.`, { path: clean });
-    }
-  }
-  const labels = join(dataset, "semantic_segmentation_labels.json");
-  if (defects.some((defect) => defect.spatial_dependency === "cad") && (await kindOf(labels)) !== "file") {
-    throw new Refusal("input.unreadable-file", `Defects placed by cad mask need ${labels}.`, { path: labels });
-  }
+/** `PCB+pin-hole` serves the routed label `PIN-HOLE`. */
+function labelOf({ type, texture }: DefectType): string {
+  return type.slice(texture.length + 1).toUpperCase();
 }
 
-function isPlaced(defect: Defect): boolean {
-  return defect.spatial_dependency === "free" || defect.spatial_dependency === "cad";
+/** Placing a defect by text takes a vision-language model, which the embedded engine has not: it would draw none. */
+function refuseTextTypes(defects: readonly DefectType[]): void {
+  const types = defects.filter((defect) => defect.dependency === "text").map((defect) => defect.type);
+  if (types.length === 0) return;
+  throw new Refusal("gate.generator-dataset", "The embedded engine cannot place defects by text.", { types });
 }
 
 async function withCheckpoint(

@@ -2,7 +2,8 @@ import { createImageIndex } from "../../data/image-index.ts";
 import { leakageBetween, placeCsv } from "../../data/leakage.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { rootsFor } from "../../data/workspace-images.ts";
-import { type RefusalCode, refusals } from "../../errors.ts";
+import type { RefusalCode } from "../../errors.ts";
+import { remedyBeforeRun } from "../remedy.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 
@@ -33,7 +34,7 @@ export const leakageStep: Step = {
       const { count, examples } = await leakageBetween(left, right, sides.index);
       if (count === 0) continue;
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
-      checks.push({ ...head, outcome: "halt", code, detail, fix: refusals[code].remedy, facts: { count, examples } });
+      checks.push({ ...head, outcome: "halt", code, detail, fix: remedyBeforeRun(code), facts: { count, examples } });
     }
     return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail: "no shared row or image file" }] };
   },

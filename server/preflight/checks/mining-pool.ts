@@ -1,11 +1,8 @@
-import { readChangeNet } from "../../data/changenet.ts";
-import { layoutOf } from "../../data/spec.ts";
-import { Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
-import { kindOf } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { readPool } from "../../stages/shared/mining-pool.ts";
+import { resolvePool } from "../../stages/shared/pool-resolver.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
-import { resolvePool } from "../pool.ts";
 import type { Findings, Step } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
@@ -18,31 +15,16 @@ export const miningPoolStep: Step = {
     if (survey.request.synthetic_only === true) {
       return { checks: [{ ...head, outcome: "not_applicable", detail: "declared synthetic-only: nothing is mined" }] };
     }
-    const expected = workspacePaths(survey.workspace).poolCsv;
-    if ((await kindOf(expected)) === "absent") {
-      throw new Refusal("gate.empty-pool", `${expected} does not exist.`, { path: expected });
-    }
-    const path = await inputPath(survey.workspace, expected, "mining pool");
-    const table = await readChangeNet(path);
-    if (table.rows.length === 0) throw new Refusal("gate.empty-pool", `${path} has no rows.`, { path });
-    if (survey.spec === undefined || survey.images_dir === undefined) return {};
-    const resolved = await resolvePool(path, table, layoutOf(survey.spec.content, survey.images_dir));
-    if (resolved.problems.length > 0) {
-      throw new Refusal(
-        "gate.missing-image",
-        `${resolved.problems.length} pool rows do not lead to exactly one image.`,
-        {
-          path,
-          rows: resolved.problems.length,
-          examples: resolved.problems.slice(0, 5),
-        },
-      );
-    }
-    const labels = labelCounts(table.rows);
-    const detail = `${table.rows.length} rows (${labelText(labels)})`;
+    const { spec, images_dir } = survey;
+    const path = await inputPath(survey.workspace, workspacePaths(survey.workspace).poolCsv, "mining pool");
+    await readPool(path);
+    if (spec === undefined || images_dir === undefined) return {};
+    const { lightings, image_ext } = spec.content;
+    const rows = await resolvePool({ csv_path: path, images_dir, filepath_root: images_dir, lightings, image_ext });
+    const labels = labelCounts(rows);
     return {
-      found: { pool: { path, sha256: await sha256OfFile(path), table, labels, images_root: resolved.images_root } },
-      checks: [{ ...head, outcome: "ok", detail }],
+      found: { pool: { path, sha256: await sha256OfFile(path), rows: rows.length, labels } },
+      checks: [{ ...head, outcome: "ok", detail: `${rows.length} rows (${labelText(labels)})` }],
     };
   },
 };

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { listNames } from "../../fs/read.ts";
 import { type Platform, platforms } from "../../run/labels.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
@@ -41,11 +43,23 @@ async function platformQuestion(survey: Survey) {
   const listed = offers.map(({ platform, available, detail }) =>
     available ? `${platform} (${detail})` : `${platform} (not available: ${detail})`,
   );
+  const others = await bankPlatforms(survey);
+  const also =
+    others.length === 0 ? "" : ` (Your skill bank also knows ${others.join(", ")}; this server does not run on them.)`;
   return {
     field: "platform",
-    ask: `On which platform: ${listed.join("; ")}?`,
+    ask: `On which platform: ${listed.join("; ")}?${also}`,
     choices: offers.filter((offer) => offer.available).map((offer) => offer.platform),
   };
+}
+
+/** Platforms that the user's skill bank describes and this server does not drive. */
+async function bankPlatforms({ deps }: Survey): Promise<string[]> {
+  const bank = deps.env.TAO_SKILL_BANK_PATH;
+  if (!bank) return [];
+  const names = await listNames(join(bank, "skills", "platform"));
+  const known = names.flatMap((name) => /^tao-run-on-([a-z0-9][a-z0-9-]{0,31})$/.exec(name)?.[1] ?? []);
+  return known.filter((name) => !(platforms as readonly string[]).includes(name.replace(/^local-/, "")));
 }
 
 async function probe(survey: Survey, platform: Platform): Promise<Offer> {

@@ -14,7 +14,7 @@ async function haltsAfter(spoil: (root: string) => Promise<unknown>, request = c
   const { checks, plan } = await resolvePlan({ ...request, workspace: root }, depsIn(root));
   const halts = checks.filter((check) => check.outcome === "halt");
   expect(plan === undefined).toBe(halts.length > 0);
-  for (const halt of halts) expect(halt.fix).toBeTruthy();
+  for (const halt of halts) expect(halt.fix).toMatch(/^(?!.*acknowledge_stop).+\.$/);
   return halts.map((check) => `${check.id} ${check.code}`);
 }
 
@@ -150,12 +150,21 @@ describe("bad data around the CSVs", () => {
     [
       "a broken defect list",
       (root: string) => put(join(root, "augmentation/anomalygen/datasets/boards/defect_spec.jsonl"), "{}\n"),
-      ["generator_assets input.bad-json"],
+      ["generator_assets gate.generator-dataset"],
+    ],
+    [
+      "a defect to be placed by text, which only containers can",
+      (root: string) =>
+        put(
+          join(root, "augmentation/anomalygen/datasets/boards/defect_spec.jsonl"),
+          `${JSON.stringify({ defect_type: "pcb+stain", spatial_dependency: "text", roi_prompt_defect_location: "the copper" })}\n`,
+        ),
+      ["generator_assets gate.generator-dataset"],
     ],
     [
       "no clean image",
       (root: string) => rm(join(root, "augmentation/anomalygen/datasets/boards/pcb"), { recursive: true }),
-      ["generator_assets input.unreadable-file"],
+      ["generator_assets gate.generator-dataset"],
     ],
     ["results that is a file", (root: string) => put(join(root, "results"), ""), ["path_rule input.write-failed"]],
   ] as const)("%s stops the plan", async (_, spoil, expected) => {

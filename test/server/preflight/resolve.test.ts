@@ -5,7 +5,7 @@ import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { runConfigSchema } from "../../../server/run/state.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
-import { boardsIn, completeRequest, depsIn, generatorIn, kpiTarget, standIn } from "./support/boards.ts";
+import { boardsIn, completeRequest, depsIn, generatorIn, kpiTarget, put, standIn } from "./support/boards.ts";
 
 const folder = temporaryFolders();
 
@@ -79,6 +79,16 @@ describe("resolving a plan", () => {
       outcome: "halt",
       code: "executor.unavailable",
     });
+  });
+
+  it("names what else the user's skill bank could run on, without offering it", async () => {
+    const root = await boardsIn(await folder());
+    for (const name of ["tao-run-on-slurm", "tao-run-on-docker", "tao-data-io"]) {
+      await put(join(root, "bank/skills/platform", name, "SKILL.md"), "");
+    }
+    const { question } = await resolvePlan({}, depsIn(root, { TAO_SKILL_BANK_PATH: join(root, "bank") }));
+    expect(question?.missing[0]?.ask).toContain("also knows slurm; this server does not run on them");
+    expect(question?.missing[0]?.choices).toEqual(["embedded"]);
   });
 
   it("asks which generator project to use when there are several", async () => {

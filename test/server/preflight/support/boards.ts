@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import jpeg from "jpeg-js";
+import { PNG } from "pngjs";
 import type { Executor } from "../../../../server/executors/executor.ts";
 import type { Deps } from "../../../../server/loop/call.ts";
 import type { PlanRequest } from "../../../../server/preflight/request.ts";
@@ -93,8 +94,12 @@ export async function generatorIn(root: string, project: string): Promise<void> 
   const dataset = join(root, "augmentation/anomalygen/datasets", project);
   const defect = { defect_type: "pcb+bridge", spatial_dependency: "cad", roi_prompt_defect_location: "" };
   await put(join(dataset, "defect_spec.jsonl"), `${JSON.stringify(defect)}\n`);
-  await put(join(dataset, "semantic_segmentation_labels.json"), "{}");
+  await put(
+    join(dataset, "semantic_segmentation_labels.json"),
+    JSON.stringify({ "(255, 0, 0, 255)": { class: "pad" } }),
+  );
   await put(join(dataset, "pcb/clean_image/a.jpg"), image("clean"));
+  await put(join(dataset, "pcb/cad_mask/a.png"), cadMask());
 }
 
 async function drawRows(imagesDir: string, rows: readonly Row[]): Promise<void> {
@@ -117,6 +122,13 @@ export function image(text: string): Uint8Array {
   const bytes = jpeg.encode({ width: 8, height: 8, data }, 95).data;
   drawn.set(text, bytes);
   return bytes;
+}
+
+/** Red pads on black laminate. */
+function cadMask(): Uint8Array {
+  const png = new PNG({ width: 8, height: 8 });
+  for (let at = 0; at < png.data.length; at += 4) png.data.set([at < 128 ? 255 : 0, 0, 0, 255], at);
+  return PNG.sync.write(png);
 }
 
 export async function put(path: string, content: string | Uint8Array): Promise<void> {
