@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { readTextIfPresent } from "../fs/read.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Gated models whose licence the token's owner must have accepted. */
+export const gatedModels = ["nvidia/Cosmos-AnomalyGen-PCB-2B", "nvidia/Cosmos-Predict2-2B-Text2Image"] as const;
+
+/** The Hugging Face token from the environment, else from the workspace's `.env`. */
+export async function hfToken(env: Env, workspace: string): Promise<string | undefined> {
+  if (env.HF_TOKEN) return env.HF_TOKEN;
+  const text = await readTextIfPresent(join(workspace, ".env"));
+  const found = /^\s*(?:export\s+)?HF_TOKEN\s*=\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))/m.exec(text ?? "");
+  return found?.[1] || found?.[2] || found?.[3] || undefined;
+}
+
+export type ProbeResult = {
+  readonly model: string;
+  readonly result: "ok" | "refused" | "no-network";
+  readonly detail: string;
+};
+
+/** Asks Hugging Face (HF_ENDPOINT) whether the token may read each gated model. */
+export async function probeModels(env: Env, token: string): Promise<ProbeResult[]> {
+  const base = env.HF_ENDPOINT || "https://huggingface.co";
+  return Promise.all(
+    gatedModels.map(async (model): Promise<ProbeResult> => {
+      try {
+        const answer = await fetch(`${base}/api/models/${model}`, {
+          headers: { authorization: `Bearer ${token}` },
+          signal: AbortSignal.timeout(10_000),
+        });
+        await answer.body?.cancel();
+        const refused = answer.status === 401 || answer.status === 403;
+        const result = answer.ok ? "ok" : refused ? "refused" : "no-network";
+        return { model, result, detail: `HTTP ${answer.status}` };
+      } catch {
+        return { model, result: "no-network", detail: "no answer" };
+      }
+    }),
+  );
+}

@@ -1,0 +1,205 @@
+import { posix } from "node:path";
+import { Refusal } from "../errors.ts";
+import type { Call } from "../loop/call.ts";
+import { askChoices } from "./ask.ts";
+import type { OsmoClient } from "./client.ts";
+import { endpointHealth } from "./endpoint.ts";
+import { activeTasks } from "./flow.ts";
+import { hfToken, probeModels } from "./hf-token.ts";
+import { imageEditModel } from "./knob-table.ts";
+import type { SubmitPlan } from "./plan.ts";
+import { judgeTemplate, type TemplateVerdict } from "./pod-template.ts";
+import { isInCluster, type Preferences, remember } from "./preferences.ts";
+import { templateQuestion } from "./questions.ts";
+import { setupFor } from "./setup-table.ts";
+
+export type Finding = { readonly check: string; readonly state: "ok" | "remembered" | "warn"; readonly detail: string };
+
+export type PreflightContext = {
+  readonly call: Call;
+  readonly client: OsmoClient;
+  readonly preferences: Preferences;
+  readonly plan: SubmitPlan;
+  readonly workspace: string;
+  readonly no_probe: boolean;
+  /** The human's answer to the 403 question when it was part of the first-time bundle. */
+  readonly template_answer?: string | undefined;
+};
+
+/**
+ * The checks before a submit, in their order: credentials and pod template once a conversation, artifacts, run name
+ * and endpoint every time. Returns what was found; refuses at the first check that forbids the submit.
+ */
+export async function runPreflights(context: PreflightContext): Promise<Finding[]> {
+  const findings = [await checkCredentials(context), await checkPodTemplate(context)];
+  findings.push(await checkArtifacts(context), await checkName(context), ...(await checkEndpoint(context)));
+  return findings.filter((finding) => finding !== undefined);
+}
+
+async function checkCredentials({ call, client, workspace, no_probe }: PreflightContext): Promise<Finding> {
+  const { notes } = call.connection;
+  const check = "credentials";
+  if (notes.has("osmo.credentials")) return { check, state: "remembered", detail: "checked in this conversation" };
+  const present = async () =>
+    (await client.credentials()).credentials.some(({ cred_name }) => cred_name === "hf-token");
+  const token = await hfToken(call.deps.env, workspace);
+  if (!(await present())) {
+    if (token === undefined) {
+      throw new Refusal("osmo.missing-credential", "OSMO has no credential hf-token, and no HF_TOKEN is at hand.", {
+        credential: "hf-token",
+        type: "GENERIC",
+        payload_key: "token",
+        looked_in: ["environment HF_TOKEN", `${workspace}/.env`],
+      });
+    }
+    await client.setToken("hf-token", token);
+    // A malformed payload leaves the exit code at 0, so only the list proves it.
+    if (!(await present())) {
+      throw new Refusal("osmo.missing-credential", "OSMO did not keep the credential hf-token.", {
+        credential: "hf-token",
+      });
+    }
+  }
+  const probes = token === undefined || no_probe ? [] : await probeModels(call.deps.env, token);
+  const refused = probes.filter(({ result }) => result === "refused");
+  if (refused.length > 0) {
+    throw new Refusal("osmo.credential-refused", "The token may not read gated models that the flow uses.", {
+      models: refused.map(({ model, detail }) => ({ page: `https://huggingface.co/${model}`, detail })),
+    });
+  }
+  notes.set("osmo.credentials", true);
+  const silent = probes.some(({ result }) => result === "no-network");
+  if (silent)
+    return { check, state: "warn", detail: "hf-token is set; Hugging Face could not be asked about licences" };
+  return { check, state: "ok", detail: probes.length > 0 ? "hf-token is set, licences accepted" : "hf-token is set" };
+}
+
+/** Whether the pods of this submit depend on the template: Kit and training check it themselves and fail early. */
+export function needsPodTemplate(plan: SubmitPlan): boolean {
+  const { flow, values } = plan.settled;
+  return activeTasks(flow, values).some((task) => task.sized_by === "render" || task.sized_by === "train");
+}
+
+async function checkPodTemplate(context: PreflightContext): Promise<Finding | undefined> {
+  const { call, client, preferences, plan } = context;
+  if (!needsPodTemplate(plan)) return undefined;
+  const check = "pod template";
+  const known = preferences.pod_template ?? call.connection.notes.get("osmo.pod_template");
+  if (known !== undefined) return { check, state: "remembered", detail: String(known) };
+  const verdict = judgeTemplate(await client.podTemplate());
+  const state = await templateState(context, verdict);
+  call.connection.notes.set("osmo.pod_template", state);
+  await remember(call.deps.env, { pod_template: state });
+  if (state === "skipped-409") {
+    return {
+      check,
+      state: "warn",
+      detail: "the template cannot be read (409); the check inside the pod is the only guard",
+    };
+  }
+  return { check, state: "ok", detail: state };
+}
+
+async function templateState({ call, template_answer }: PreflightContext, verdict: TemplateVerdict) {
+  if (verdict.outcome === "verified") return "verified" as const;
+  if (verdict.outcome === "skip") return "skipped-409" as const;
+  if (verdict.outcome === "ask") {
+    const question = templateQuestion();
+    const answer =
+      template_answer ?? (await askChoices(call, [question], "The pod template could not be read.")).get(question.id);
+    if (answer === question.options[0]?.label) return "user-confirmed" as const;
+    throw new Refusal("osmo.pod-template", "Nobody confirmed the pod template.", { confirm_with: question.ask });
+  }
+  throw new Refusal(
+    "osmo.pod-template",
+    verdict.outcome === "patch" ? "The pod template would make the pods fail." : "The pod template could not be read.",
+    { problems: verdict.problems, scope: "cluster-wide: an administrator patches it, nobody else" },
+  );
+}
+
+async function checkArtifacts({ client, plan }: PreflightContext): Promise<Finding | undefined> {
+  const root = plan.settled.set.dig_url_root ?? "";
+  const checked = await Promise.all(
+    plan.artifacts.map(async (url) => ({ url, found: (await client.listData(url)).length > 0 })),
+  );
+  const missing = checked.filter(({ found }) => !found).map(({ url }) => url);
+  if (missing.length > 0) {
+    const setups = missing.map((url) => setupFor(url.slice(root.length + 1)));
+    throw new Refusal("osmo.missing-artifact", `${missing.length} required artifact(s) are not in the storage.`, {
+      missing,
+      submit: [...new Set(setups.filter((flow) => flow !== undefined))],
+      ...(setups.includes(undefined) ? { upload: "artifacts of your own use case are uploaded by you" } : {}),
+    });
+  }
+  await checkPhoto(client, plan, root);
+  await checkZip(client, plan);
+  if (plan.artifacts.length === 0) return undefined;
+  return { check: "artifacts", state: "ok", detail: `${plan.artifacts.length} present below ${root}` };
+}
+
+async function checkPhoto(client: OsmoClient, plan: SubmitPlan, root: string): Promise<void> {
+  const photo = plan.settled.flow.knobs.real_image_filename ? plan.settled.values.real_image_filename : undefined;
+  if (photo === undefined) return;
+  const assets = `${root}/datasets/pcb/assets`;
+  const keys = await client.listData(
+    posix.join("/", posix.dirname(photo)) === "/" ? assets : `${assets}/${posix.dirname(photo)}`,
+  );
+  if (keys.some((key) => posix.basename(key) === posix.basename(photo))) return;
+  throw new Refusal("osmo.missing-artifact", "The board's photo is not among the assets.", {
+    missing: [`${assets}/${photo}`],
+    submit: ["setup_pcb"],
+  });
+}
+
+async function checkZip(client: OsmoClient, plan: SubmitPlan): Promise<void> {
+  const prefix = plan.settled.flow.id === "setup_glass" ? plan.settled.set.uc3_zip_url_root : undefined;
+  if (prefix === undefined) return;
+  const keys = await client.listData(prefix);
+  if (keys.some((key) => posix.basename(key) === "mobile_screen.zip" && !key.endsWith("/"))) return;
+  throw new Refusal("osmo.missing-artifact", "mobile_screen.zip is not directly below uc3_zip_url_root.", {
+    missing: [`${prefix}/mobile_screen.zip`],
+    hint: "an upload to .../mobile_screen.zip makes a folder of that name: upload to the prefix",
+  });
+}
+
+async function checkName({ client, plan }: PreflightContext): Promise<Finding | undefined> {
+  if (plan.name === undefined) return undefined;
+  const used = await Promise.all(plan.outputs.map(async (url) => ((await client.listData(url)).length > 0 ? url : "")));
+  const taken = used.filter(Boolean);
+  if (taken.length > 0) {
+    throw new Refusal("osmo.name-used", `The run name ${plan.name} has outputs already.`, { name: plan.name, taken });
+  }
+  return { check: "run name", state: "ok", detail: `${plan.name} is free` };
+}
+
+async function checkEndpoint({ client, plan }: PreflightContext): Promise<Finding[]> {
+  const endpoint = plan.settled.flow.knobs.image_edit_endpoint ? plan.settled.values.image_edit_endpoint : undefined;
+  if (endpoint === undefined) return [];
+  const inCluster = isInCluster(endpoint);
+  if (inCluster) await checkCapacity(client, plan);
+  const health = await endpointHealth(endpoint);
+  const check = "image-edit endpoint";
+  if (health.state === "healthy") return [{ check, state: "ok", detail: `${imageEditModel} answers` }];
+  if (health.state === "unreachable" && inCluster) {
+    const look = "kubectl -n osmo-nims get nimservice qwen-image-edit-nvpcb-ovsl2sl";
+    return [{ check, state: "warn", detail: `not reachable from here; it must be Ready: ${look}` }];
+  }
+  throw new Refusal(
+    "osmo.endpoint",
+    health.state === "wrong-model" ? "The endpoint serves another model." : "The endpoint does not answer.",
+    { endpoint, needs: imageEditModel, found: health.detail },
+  );
+}
+
+/** The in-cluster service takes one GPU itself, so the pool must have another. */
+async function checkCapacity(client: OsmoClient, plan: SubmitPlan): Promise<void> {
+  const pools = (await client.pool(plan.pool)).node_sets.flatMap((set) => set.pools);
+  const pool = pools.find(({ name }) => name === plan.pool);
+  if (pool && pool.status === "ONLINE" && pool.resource_usage.total_capacity >= 2) return;
+  throw new Refusal("osmo.no-capacity", `Pool ${plan.pool} cannot host the endpoint and the flow together.`, {
+    pool: plan.pool,
+    status: pool?.status ?? "unknown",
+    total_capacity: pool?.resource_usage.total_capacity,
+    needed: 2,
+  });
+}

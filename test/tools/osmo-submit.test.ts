@@ -1,0 +1,469 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { z } from "zod";
+import { remember } from "../../server/osmo/preferences.ts";
+import { submitOsmo } from "../../tools/submit-osmo.ts";
+import { agreeing, allArtifacts, type Connection, type Desk, osmoDesks, root } from "../support/osmo-desk.ts";
+import { goodTemplate } from "../support/osmo-service.ts";
+import { refusalOf } from "../support/refusal.ts";
+
+const open = osmoDesks();
+const good = { flow: "good_image_generation", usecase: "pcb" };
+
+/** What a client may count on. */
+const report = z.object({
+  outcome: z.string(),
+  name: z.string().default(""),
+  workflow_id: z.string().default(""),
+  submit_command: z.string(),
+  required_url_artifacts: z.array(z.string()),
+  output_location: z.array(z.string()),
+  preflights: z.array(z.string()),
+  monitoring: z.array(z.string()),
+  reference: z.string().optional(),
+});
+
+async function submit(connection: Connection, args: Record<string, unknown>) {
+  return report.parse(await submitOsmo.handle(submitOsmo.input.parse(args), connection.call));
+}
+
+/** A desk whose user has used OSMO before. */
+async function settledDesk(more: Record<string, unknown> = {}): Promise<Desk> {
+  const desk = await open();
+  await desk.store(...allArtifacts);
+  await desk.put("datasets/pcb/assets/input_real_image/0603_H100.jpg", Buffer.from("x"));
+  desk.service.credentials.set("hf-token", { token: "hf_secretsecret" });
+  await remember(desk.env, { dig_url_root: root, pool: "default", ...more });
+  return desk;
+}
+
+describe("a dry run", () => {
+  it("answers in five sections without login, service or storage", async () => {
+    const desk = await open();
+    await desk.service.stop();
+    await rm(join(desk.home, "osmo"), { recursive: true });
+    const plan = await submit(desk.connect(), { ...good, dry_run: true });
+    expect(plan.outcome).toBe("planned");
+    expect(plan.submit_command).toMatch(
+      /^osmo workflow submit \/.*good_image_generation\.yaml --format-type json --pool '<pool>' --set-string/,
+    );
+    expect(plan.required_url_artifacts).toEqual(["<dig_url_root>/datasets/pcb/assets"]);
+    expect(plan.output_location[1]).toMatch(/^<dig_url_root>\/runs\/good_image_gen-[0-9a-f]{8}\/augment$/);
+    expect(plan.preflights.length).toBeGreaterThan(3);
+    expect(plan.monitoring.join()).toContain("osmo_status");
+    await desk.service.start();
+  });
+
+  it("does not need a human and returns questions when the request is open", async () => {
+    const desk = await open();
+    const refusal = await refusalOf(() => submit(desk.connect(), { request: "generate 50 images", dry_run: true }));
+    expect(refusal.code).toBe("osmo.needs-choice");
+    expect(refusal.facts).toMatchObject({ questions: [{ id: "count", options: { length: 4 } }] });
+  });
+});
+
+describe("a first submit", () => {
+  it("asks root, pool and endpoint in one form before any check, saves the root and submits", async () => {
+    const desk = await open();
+    await desk.store(...allArtifacts);
+    desk.service.credentials.set("hf-token", { token: "hf_secretsecret" });
+    desk.service.profile = {
+      ...desk.service.profile,
+      profile: { username: "ann", pool: null },
+      pools: ["default", "big"],
+    };
+    const answers = {
+      dig_url_root: `${root}/`,
+      pool: "default",
+      image_edit_endpoint: "in-cluster service (takes one GPU of the pool)",
+    };
+    const connection = desk.connect(agreeing(answers));
+    const done = await submit(connection, good);
+    expect(connection.asked.map(({ required }) => required)).toEqual([
+      ["dig_url_root", "pool", "image_edit_endpoint"],
+      ["approve"],
+    ]);
+    expect(connection.asked[0]?.fields.dig_url_root).not.toHaveProperty("default");
+    expect(done.workflow_id).toBe("good_image_gen-1");
+    expect(done.name).not.toBe(done.workflow_id);
+    expect(await desk.preferences()).toEqual({
+      version: 1,
+      osmo_admin: false,
+      dig_url_root: root,
+      pool: "default",
+      pod_template: "verified",
+    });
+  });
+
+  it("nothing but profile and pod template is read before the questions are answered", async () => {
+    const desk = await open();
+    const connection = desk.connect(() => ({ action: "decline" }));
+    expect((await refusalOf(() => submit(connection, good))).code).toBe("osmo.approval-declined");
+    expect(await desk.commands()).toEqual([
+      ["profile", "list", "-t", "json"],
+      ["config", "show", "POD_TEMPLATE"],
+    ]);
+    expect(await desk.preferences()).not.toHaveProperty("dig_url_root");
+  });
+
+  it("without a form the questions go back, and a root passed then still waits for the human's words", async () => {
+    const desk = await open();
+    await desk.store(...allArtifacts);
+    desk.service.credentials.set("hf-token", { token: "hf_secretsecret" });
+    const connection = desk.connect();
+    const asked = await refusalOf(() => submit(connection, good));
+    expect(asked.code).toBe("osmo.needs-choice");
+    const args = { ...good, knobs: { dig_url_root: root } };
+    const early = await refusalOf(() => submit(connection, { ...args, words: "just do it" }));
+    expect(early.code).toBe("osmo.approval-required");
+    expect(early.facts.summary).toContainEqual(expect.stringContaining(`Storage root: ${root} (new`));
+    expect(await desk.preferences()).not.toHaveProperty("dig_url_root");
+    expect((await submit(connection, { ...args, words: "yes, use that bucket" })).outcome).toBe("submitted");
+    expect(await desk.preferences()).toMatchObject({ dig_url_root: root });
+  });
+
+  it("a preauthorised flow does not confirm a root", async () => {
+    const desk = await open();
+    await desk.store(...allArtifacts);
+    desk.service.credentials.set("hf-token", { token: "hf_secretsecret" });
+    desk.env.DEFT_OSMO_APPROVE = "good_image_generation";
+    const args = { ...good, knobs: { dig_url_root: root } };
+    expect((await refusalOf(() => submit(desk.connect(), args))).code).toBe("osmo.root-unconfirmed");
+    desk.env.DEFT_OSMO_ROOT = root;
+    expect((await submit(desk.connect(), good)).outcome).toBe("submitted");
+    expect(await desk.preferences()).not.toHaveProperty("dig_url_root");
+  });
+});
+
+describe("approval", () => {
+  it("a declined form is never turned into relayed words", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(() => ({ action: "cancel" }));
+    const refusal = await refusalOf(() => submit(connection, good));
+    expect(refusal.code).toBe("osmo.approval-declined");
+    expect(refusal.facts.terminal).toMatch(/^deft-mcp osmo submit good_image_generation --pool default/);
+    expect((await refusalOf(() => submit(connection, { ...good, words: "yes" }))).code).toBe("osmo.approval-declined");
+    expect(desk.service.workflows.size).toBe(0);
+  });
+
+  it("the operator can forbid relayed words", async () => {
+    const desk = await settledDesk();
+    desk.env.DEFT_APPROVAL = "human";
+    const connection = desk.connect();
+    expect((await refusalOf(() => submit(connection, good))).code).toBe("osmo.approval-no-human");
+    expect((await refusalOf(() => submit(connection, { ...good, words: "yes" }))).code).toBe("osmo.approval-no-human");
+  });
+
+  it("words for one plan do not pay for another", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect();
+    await refusalOf(() => submit(connection, good));
+    const bigger = { ...good, knobs: { crop_max_emit: "null" }, words: "yes" };
+    expect((await refusalOf(() => submit(connection, bigger))).code).toBe("osmo.approval-required");
+  });
+
+  it("the question names GPUs, hours, pool, root and settings", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    await submit(connection, { flow: "texture_defect_generation_day0", knobs: { use_pretrained_checkpoint: false } });
+    expect(connection.asked[0]?.message).toContain("GPUs: up to 2 at once, at most 112 GPU hours");
+    expect(connection.asked[0]?.message).toContain("one more");
+    expect(connection.asked[0]?.message).toContain(root);
+  });
+});
+
+describe("preflights", () => {
+  it("set a missing credential from .env by file, never by argument", async () => {
+    const desk = await settledDesk();
+    desk.service.credentials.clear();
+    await writeFile(join(desk.home, ".env"), "OTHER=1\nexport HF_TOKEN='hf_fromfile99'\n");
+    await submit(desk.connect(agreeing()), { ...good, workspace: desk.home });
+    expect(desk.service.credentials.get("hf-token")).toEqual({ token: "hf_fromfile99" });
+    const commands = JSON.stringify(await desk.commands());
+    expect(commands).toContain("--payload-file");
+    expect(commands).not.toContain("hf_fromfile99");
+    expect(desk.service.requests.filter((line) => line.startsWith("GET /api/models/"))).toHaveLength(2);
+  });
+
+  it.each<[string, (desk: Desk) => unknown, string]>([
+    ["no credential anywhere", (desk) => desk.service.credentials.clear(), "osmo.missing-credential"],
+    [
+      "licences not accepted",
+      (desk) => {
+        desk.env.HF_TOKEN = "hf_secretsecret";
+        desk.service.failures.set("GET /api/models/", { status: 403, body: "gated" });
+      },
+      "osmo.credential-refused",
+    ],
+    [
+      "a pod template without OptiX",
+      (desk) => {
+        desk.service.podTemplate = { default_user: { spec: { volumes: [] } } };
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a pod template with little shared memory",
+      (desk) => {
+        const volumes = goodTemplate.default_user.spec.volumes.map((v) =>
+          v.name === "dshm" ? { name: "dshm", emptyDir: { sizeLimit: "8Gi" } } : v,
+        );
+        desk.service.podTemplate = { default_user: { spec: { volumes } } };
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a malformed pod template",
+      (desk) => {
+        desk.service.podTemplate = [];
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a template read that fails",
+      (desk) => {
+        desk.service.failures.set("GET /api/configs", { status: 500, body: "boom" });
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "missing artifacts",
+      (desk) => rm(join(desk.home, "store", "lab", "dig", "datasets", "pcb", "assets"), { recursive: true }),
+      "osmo.missing-artifact",
+    ],
+    [
+      "a storage without credentials",
+      (desk) => {
+        desk.env.OSMO_STAND_IN_STORE = undefined;
+      },
+      "osmo.storage",
+    ],
+    [
+      "a pool with one GPU",
+      (desk) => {
+        desk.service.pools.default = { status: "ONLINE", total_capacity: "1" };
+      },
+      "osmo.no-capacity",
+    ],
+    [
+      "a pool in maintenance",
+      (desk) => {
+        desk.service.pools.default = { status: "MAINTENANCE", total_capacity: "8" };
+      },
+      "osmo.no-capacity",
+    ],
+    [
+      "an expired token",
+      (desk) => {
+        desk.service.failures.set("GET /api/profile", { status: 401, body: "token has expired" });
+      },
+      "osmo.not-logged-in",
+    ],
+    ["no login", (desk) => rm(join(desk.home, "osmo"), { recursive: true }), "osmo.not-logged-in"],
+    [
+      "no CLI",
+      (desk) => {
+        desk.env.DEFT_OSMO_BIN = "/nowhere/osmo";
+      },
+      "osmo.cli-missing",
+    ],
+    [
+      "a role without permission",
+      (desk) => {
+        desk.service.failures.set("GET /api/credentials", { status: 403, body: "access denied" });
+      },
+      "osmo.forbidden",
+    ],
+    [
+      "a service that is down",
+      (desk) => {
+        desk.service.failures.set("GET /api/profile", { status: 503, body: "gone" });
+      },
+      "osmo.unavailable",
+    ],
+    [
+      "a foreign answer",
+      (desk) => {
+        desk.service.profile = { hello: "world" };
+      },
+      "osmo.bad-answer",
+    ],
+  ])("%s", async (_title, spoil, code) => {
+    const desk = await settledDesk();
+    await spoil(desk);
+    expect((await refusalOf(() => submit(desk.connect(agreeing()), good))).code).toBe(code);
+    expect(desk.service.workflows.size).toBe(0);
+  });
+
+  it("missing artifacts name only setup flows", async () => {
+    const desk = await settledDesk();
+    for (const gone of ["models/pcb", "models/pretrained"])
+      await rm(join(desk.home, "store", "lab", "dig", gone), { recursive: true });
+    const refusal = await refusalOf(() => submit(desk.connect(agreeing()), { flow: "texture_defect_generation_day0" }));
+    expect(refusal.facts).toEqual({
+      missing: [`${root}/models/pretrained`, `${root}/models/pcb`],
+      submit: ["setup_pretrained", "setup_pcb"],
+    });
+  });
+
+  it("a forbidden template asks the human and remembers the yes", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/configs", { status: 403, body: "access denied" });
+    const connection = desk.connect(agreeing({ pod_template: "yes, both" }));
+    expect((await submit(connection, good)).outcome).toBe("submitted");
+    expect(await desk.preferences()).toMatchObject({ pod_template: "user-confirmed" });
+    await refusalOf(async () => {
+      const other = await settledDesk();
+      other.service.failures.set("GET /api/configs", { status: 403, body: "access denied" });
+      await submit(other.connect(agreeing({ pod_template: "no or unsure" })), good);
+    });
+  });
+
+  it("a template guarded by a ConfigMap is skipped with a warning", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/configs", {
+      status: 409,
+      body: JSON.stringify({ message: "Configs are managed by ConfigMap", error_code: "USER" }),
+    });
+    const done = await submit(desk.connect(agreeing()), good);
+    expect(done.preflights).toContainEqual(expect.stringMatching(/^pod template: warn/));
+    expect(await desk.preferences()).toMatchObject({ pod_template: "skipped-409" });
+  });
+
+  it("credentials and template are checked once a conversation, artifacts every time", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    await submit(connection, good);
+    const before = (await desk.commands()).length;
+    const second = await submit(connection, good);
+    const later = (await desk.commands()).slice(before).map((argv) => argv.slice(0, 2).join(" "));
+    expect(later).not.toContain("config show");
+    expect(later.filter((command) => command === "credential --format-type")).toHaveLength(0);
+    expect(later.filter((command) => command === "data list").length).toBeGreaterThan(1);
+    expect(second.reference).toBeUndefined();
+  });
+
+  it.each([
+    [["nvidia/Qwen-Image-Edit-NVPCB-OVSL2SL"], "submitted"],
+    [["qwen/qwen-image-edit-2511"], "osmo.endpoint"],
+    [[], "osmo.endpoint"],
+  ])("an endpoint that serves %j", async (models, expected) => {
+    const desk = await settledDesk();
+    desk.service.models = models;
+    const args = { ...good, knobs: { image_edit_endpoint: `${desk.env.HF_ENDPOINT}/v1` } };
+    const work = submit(desk.connect(agreeing()), args);
+    if (expected === "submitted") {
+      expect((await work).outcome).toBe(expected);
+      expect(await desk.preferences()).toMatchObject({ image_edit_endpoint: `${desk.env.HF_ENDPOINT}/v1` });
+    } else expect((await refusalOf(() => work)).code).toBe(expected);
+  });
+
+  it("glass setup wants its zip directly below the prefix", async () => {
+    const desk = await settledDesk();
+    const args = { flow: "setup_glass", knobs: { uc3_zip_url_root: `${root}/uploads/glass-zip` } };
+    await desk.put("uploads/glass-zip/mobile_screen.zip/mobile_screen.zip", Buffer.from("x"));
+    expect((await refusalOf(() => submit(desk.connect(agreeing()), args))).code).toBe("osmo.missing-artifact");
+    await rm(join(desk.home, "store", "lab", "dig", "uploads"), { recursive: true });
+    await desk.put("uploads/glass-zip/mobile_screen.zip", Buffer.from("x"));
+    expect((await submit(desk.connect(agreeing()), args)).workflow_id).toBe("setup_glass-1");
+  });
+});
+
+describe("submitting", () => {
+  it("every submit has a fresh name, and the spec at the service holds it", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    const [one, two] = [await submit(connection, good), await submit(connection, good)];
+    expect(one.name).not.toBe(two.name);
+    expect(desk.service.workflows.get(one.workflow_id)?.spec).toContain(`/runs/${one.name}/augment`);
+    expect(desk.service.workflows.get(one.workflow_id)?.spec).not.toContain("localpath:");
+  });
+
+  it("a lost answer is looked up, never sent again", async () => {
+    const desk = await settledDesk();
+    desk.service.loseSubmitAnswer = true;
+    const done = await submit(desk.connect(agreeing()), good);
+    expect(done.workflow_id).toBe("good_image_gen-1");
+    expect(desk.service.workflows.size).toBe(1);
+  });
+
+  it("when the look-up fails too, the next call finds the workflow instead of sending", async () => {
+    const desk = await settledDesk();
+    desk.service.loseSubmitAnswer = true;
+    desk.service.failures.set("GET /api/workflow", { status: 502, body: "bad gateway" });
+    const connection = desk.connect(agreeing());
+    expect((await refusalOf(() => submit(connection, good))).code).toBe("osmo.submit-unknown");
+    desk.service.failures.clear();
+    desk.service.loseSubmitAnswer = false;
+    const found = await submit(connection, good);
+    expect(found).toMatchObject({ outcome: "recovered", workflow_id: "good_image_gen-1" });
+    expect(desk.service.workflows.size).toBe(1);
+    expect((await submit(connection, good)).workflow_id).toBe("good_image_gen-2");
+  });
+
+  it("a refusal of the service carries its words and leaves no open record", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("POST /api/pool", {
+      status: 400,
+      body: JSON.stringify({
+        message: "Pool default is undergoing maintenance.",
+        error_code: "USAGE",
+        workflow_id: null,
+      }),
+    });
+    const connection = desk.connect(agreeing());
+    const refusal = await refusalOf(() => submit(connection, good));
+    expect(refusal.code).toBe("osmo.rejected");
+    expect(refusal.facts.message).toBe("Pool default is undergoing maintenance.");
+    desk.service.failures.clear();
+    expect((await submit(connection, good)).outcome).toBe("submitted");
+  });
+
+  it("a credential with another key name is told with the service's words", async () => {
+    const desk = await settledDesk();
+    desk.service.credentials.set("hf-token", { key: "hf_secretsecret" });
+    const refusal = await refusalOf(() => submit(desk.connect(agreeing()), good));
+    expect(refusal.facts.message).toContain("token is not a valid credential key");
+    expect(JSON.stringify(refusal.facts)).not.toContain("hf_secretsecret");
+  });
+
+  it("a pool that is not accessible is refused with those that are", async () => {
+    const desk = await settledDesk();
+    const refusal = await refusalOf(() => submit(desk.connect(agreeing()), { ...good, pool: "secret" }));
+    expect([refusal.code, refusal.facts.accessible]).toEqual(["osmo.no-pool", ["default"]]);
+  });
+});
+
+describe("a ChangeNet pair", () => {
+  const structural = { flow: "structural_defect_generation", usecase: "pcb" };
+
+  it("shares one name and board", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    const first = await submit(connection, good);
+    const second = await submit(connection, { ...structural, pair_with: first.name });
+    expect(second.name).toBe(first.name);
+    expect(second.workflow_id).toBe("structural_defect_gen-2");
+    const again = await refusalOf(() => submit(connection, { ...structural, pair_with: first.name }));
+    expect(again.code).toBe("osmo.bad-pair");
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ["another board", { ...structural, board: "1152819000" }],
+    ["the same flow", good],
+    ["a flow without pairs", { flow: "texture_defect_generation_day0" }],
+    ["another root", { ...structural, knobs: { dig_url_root: "s3://other/dig" } }],
+  ])("is refused with %s", async (_title, args) => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    const { name } = await submit(connection, good);
+    expect((await refusalOf(() => submit(connection, { ...args, pair_with: name }))).code).toBe("osmo.bad-pair");
+  });
+
+  it("is refused for a run that was not submitted here", async () => {
+    const desk = await settledDesk();
+    const args = { ...structural, pair_with: "good_image_gen-ffffffff" };
+    expect((await refusalOf(() => submit(desk.connect(agreeing()), args))).code).toBe("osmo.bad-pair");
+  });
+});

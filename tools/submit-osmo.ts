@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { flowIds } from "../server/osmo/flow.ts";
+import { countMeanings } from "../server/osmo/settle.ts";
+import { planOnly, type SubmitArgs, submitFlow } from "../server/osmo/submit.ts";
+import { dryRunReport, type SubmitReport, submitReport } from "../server/osmo/submit-report.ts";
+import { defineTool } from "./define.ts";
+
+const lines = z.array(z.string());
+
+export const submitOsmo = defineTool({
+  name: "submit_osmo",
+  title: "Submit a defect-image flow to OSMO",
+  description:
+    "Plans (dry_run) or submits one defect-image-generation or setup flow on OSMO. Give the user's words in `request`; open choices come back as questions. Submitting needs a human's yes.",
+  toolset: "osmo",
+  input: z.strictObject({
+    request: z.string().max(2000).optional().describe("the user's words"),
+    flow: z.enum(flowIds).optional(),
+    usecase: z.string().optional().describe("pcb, metal_surface, glass or your own"),
+    board: z.string().optional(),
+    count: z.int().min(1).max(100000).optional(),
+    count_means: z.enum(countMeanings).optional(),
+    knobs: z.record(z.string(), z.unknown()).optional().describe("--set values; dig_url_root is the storage root"),
+    pool: z.string().optional(),
+    pair_with: z.string().optional().describe("run name of the other ChangeNet half"),
+    dry_run: z.boolean().default(false),
+    no_probe: z.boolean().default(false).describe("do not ask Hugging Face"),
+    workspace: z.string().optional(),
+    flows_dir: z.string().optional().describe("the vendor's flow files instead of ours"),
+    words: z.string().max(2000).optional().describe("the human's answer to the summary shown, verbatim"),
+  }),
+  output: z.object({
+    status_line: z.string(),
+    outcome: z.enum(["planned", "submitted", "recovered"]),
+    plan_id: z.string(),
+    name: z.string().optional(),
+    workflow_id: z.string().optional(),
+    overview: z.string().optional(),
+    preflights: lines,
+    required_url_artifacts: lines,
+    submit_command: z.string(),
+    monitoring: lines,
+    output_location: lines,
+    notes: lines,
+    cost: z.object({ gpus_at_once: z.number(), gpu_hours_limit: z.number() }),
+    next_look_sec: z.number().optional(),
+    reference: z.string().optional(),
+  }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+  alwaysLoad: true,
+  searchHint: "OSMO synthetic defect images tombstone solder bridge good image finetune AnomalyGen setup",
+  async handle(args, call): Promise<SubmitReport> {
+    const { dry_run, ...rest } = args as SubmitArgs & { dry_run: boolean };
+    return dry_run ? dryRunReport(await planOnly(call, rest)) : submitReport(call, await submitFlow(call, rest));
+  },
+});
