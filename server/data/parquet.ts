@@ -1,6 +1,4 @@
-import { parquetMetadataAsync, parquetReadObjects, type SchemaElement } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
-import { parquetWriteBuffer } from "hyparquet-writer";
+import type { SchemaElement } from "hyparquet";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readBytes } from "../fs/read.ts";
@@ -24,6 +22,11 @@ export type ParquetTable = {
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
  */
 export async function readParquet(path: string): Promise<ParquetTable> {
+  // The libraries are loaded on first use: most commands and the server's start need none of them.
+  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
+    import("hyparquet"),
+    import("hyparquet-compressors"),
+  ]);
   const bytes = await readBytes(path);
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   try {
@@ -43,6 +46,7 @@ export async function readParquet(path: string): Promise<ParquetTable> {
  * @throws Refusal `input.write-failed`.
  */
 export async function writeParquet(path: string, columns: readonly ParquetColumn[]): Promise<void> {
+  const { parquetWriteBuffer } = await import("hyparquet-writer");
   const file = parquetWriteBuffer({
     columnData: columns.map(({ name, values }) => ({ name, data: [...values] })),
     schema: [{ name: "schema", num_children: columns.length }, ...columns.flatMap(schemaOf)],

@@ -100,41 +100,39 @@ export function evaluateThreshold(parts: ScoredParts, threshold: number): Operat
 export function bestAtRecall(sweep: Sweep, minRecall: number): OperatingPoint | undefined {
   if (sweep.defectiveRows === 0) return undefined;
   const floor = minRecall - recallTolerance;
-  return best(sweep, (point) => (point.recall >= floor ? [point.f1, point.precision, point.threshold] : undefined));
+  const isBetter = (a: OperatingPoint, b: OperatingPoint) =>
+    (order(a.f1, b.f1) || order(a.precision, b.precision) || order(a.threshold, b.threshold)) > 0;
+  return best(sweep, (point) => point.recall >= floor, isBetter);
 }
 
 /** The candidate with the best (F1, recall, precision, threshold); undefined without rows. A diagnostic only. */
 export function bestByF1(sweep: Sweep): OperatingPoint | undefined {
-  return best(sweep, (point) => [point.f1, point.recall, point.precision, point.threshold]);
+  const isBetter = (a: OperatingPoint, b: OperatingPoint) =>
+    (order(a.f1, b.f1) ||
+      order(a.recall, b.recall) ||
+      order(a.precision, b.precision) ||
+      order(a.threshold, b.threshold)) > 0;
+  return best(sweep, () => true, isBetter);
 }
 
-function best(sweep: Sweep, rank: (point: OperatingPoint) => number[] | undefined): OperatingPoint | undefined {
+function best(
+  sweep: Sweep,
+  isEligible: (point: OperatingPoint) => boolean,
+  isBetter: (a: OperatingPoint, b: OperatingPoint) => boolean,
+): OperatingPoint | undefined {
   let chosen: OperatingPoint | undefined;
-  let chosenRank: number[] = [];
   for (let at = 0; at < sweep.thresholds.length; at++) {
     const point = pointAt(sweep, at);
-    const pointRank = rank(point);
-    if (pointRank === undefined) continue;
-    if (chosen === undefined || isHigher(pointRank, chosenRank)) {
-      chosen = point;
-      chosenRank = pointRank;
-    }
+    if (isEligible(point) && (chosen === undefined || isBetter(point, chosen))) chosen = point;
   }
   return chosen;
 }
 
-/** Compares rank by rank; an undefined (NaN) figure ranks below every number. */
-function isHigher(a: readonly number[], b: readonly number[]): boolean {
-  for (let at = 0; at < a.length; at++) {
-    const left = ranked(a[at]);
-    const right = ranked(b[at]);
-    if (left !== right) return left > right;
-  }
-  return false;
-}
-
-function ranked(value: number | undefined): number {
-  return value === undefined || Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
+/** Above 0 when `a` ranks above `b`; an undefined (NaN) figure ranks below every number. */
+function order(a: number, b: number): number {
+  if (a === b) return 0;
+  if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : -1;
+  return Number.isNaN(b) || a > b ? 1 : -1;
 }
 
 function operatingPoint(threshold: number, tp: number, fp: number, passRows: number, defectiveRows: number) {

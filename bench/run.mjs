@@ -1,0 +1,31 @@
+// Runs one measurement: node bench/run.mjs kpi|validate. It prints figures and asserts nothing.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const name = process.argv[2];
+if (!["kpi", "validate"].includes(name)) throw new Error("usage: node bench/run.mjs kpi|validate");
+const out = await mkdtemp(join(tmpdir(), "deft-bench-"));
+const banner =
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
+const commands = ["kpi", "gaps", "validate"].map((command) => [`${command}-command`, `server/cli/${command}.ts`]);
+try {
+  await build({
+    entryPoints: { ...Object.fromEntries(commands), bench: `bench/${name}.ts` },
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    outExtension: { ".js": ".mjs" },
+    banner: { js: banner },
+    logLevel: "warning",
+  });
+  const { measure } = await import(pathToFileURL(join(out, "bench.mjs")).href);
+  await measure(resolve(out));
+} finally {
+  await rm(out, { recursive: true, force: true });
+}
