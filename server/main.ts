@@ -11,11 +11,21 @@ const commands: Record<string, () => Promise<Command>> = {
   "engine-job": () => import("./cli/engine-job.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),
+  demo: () => import("./cli/demo.ts"),
+  init: () => import("./cli/init.ts"),
+  doctor: () => import("./cli/doctor.ts"),
+  validate: () => import("./cli/validate.ts"),
+  status: () => import("./cli/status.ts"),
+  report: () => import("./cli/report.ts"),
+  kpi: () => import("./cli/kpi.ts"),
+  gaps: () => import("./cli/gaps.ts"),
+  call: () => import("./cli/call.ts"),
+  help: () => import("./cli/help.ts"),
 };
 
 async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2);
-  const name = first === undefined || first.startsWith("--") ? "serve" : first;
+  const name = commandOf(first);
   const argv = name === first ? rest : process.argv.slice(2);
   const load = commands[name];
   const io: CliIo = {
@@ -26,7 +36,7 @@ async function main(): Promise<number> {
     isTty: process.stdout.isTTY === true,
   };
   if (load === undefined) {
-    io.stderr.write(`deft-mcp: unknown command ${JSON.stringify(name)}\n`);
+    io.stderr.write(`deft-mcp: unknown command ${JSON.stringify(name)}; \`deft-mcp help\` lists them\n`);
     return 2;
   }
   try {
@@ -34,6 +44,12 @@ async function main(): Promise<number> {
   } catch (error) {
     return report(error, argv.includes("--json"), io);
   }
+}
+
+/** Options alone mean the server, because that is what MCP clients are configured with. */
+function commandOf(first: string | undefined): string {
+  if (first === "--help" || first === "-h" || first === "--version") return "help";
+  return first === undefined || first.startsWith("-") ? "serve" : first;
 }
 
 /** Exit 2 for what was foreseen and refused, 1 for a defect. */

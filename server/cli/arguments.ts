@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { excerpt, Refusal } from "../errors.ts";
+import { type Platform, platforms } from "../run/labels.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
@@ -11,7 +12,7 @@ export type Arguments = {
 };
 
 /**
- * Parses options strictly.
+ * Parses options strictly. A positional in brackets, `[RUN]`, may be left out; those come last.
  *
  * @throws Refusal `input.invalid` for an unknown option, an absent value or another count of positionals.
  */
@@ -23,7 +24,9 @@ export function parseArguments(argv: readonly string[], options: Options, positi
     if (!isParseError(error)) throw error;
     throw new Refusal("input.invalid", excerpt(error.message), {}, { cause: error });
   }
-  if (parsed.positionals.length !== positionals.length) {
+  const required = positionals.filter((name) => !name.startsWith("["));
+  const count = parsed.positionals.length;
+  if (count < required.length || count > positionals.length) {
     const expected = positionals.join(" ") || "no positional argument";
     throw new Refusal("input.invalid", `Expected ${expected}.`, {
       expected,
@@ -61,6 +64,14 @@ export function requiredOption(given: Arguments, name: string): string {
   const text = given.text(name);
   if (text !== undefined && text !== "") return text;
   throw new Refusal("input.invalid", `--${name} is required.`, { option: name });
+}
+
+/** The option `--platform`; the embedded engine runs anywhere, so it is meant when nothing is said. */
+export function platformOption(given: Arguments): Platform {
+  const text = given.text("platform") ?? "embedded";
+  const found = platforms.find((platform) => platform === text);
+  if (found !== undefined) return found;
+  throw new Refusal("input.invalid", "There is no such platform.", { platform: excerpt(text), platforms });
 }
 
 function isParseError(error: unknown): error is Error & { code: string } {

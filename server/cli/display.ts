@@ -1,0 +1,53 @@
+import { shortDuration } from "../loop/status-line.ts";
+
+/** Shows a long course of steps: a bar that is redrawn on a terminal, plain lines anywhere else. */
+export type Display = {
+  /** A line that stays. */
+  say(line: string): void;
+  /** How far the whole course is (0..1) and what is being done. Not shown without a terminal. */
+  progress(fraction: number, doing: string): void;
+  /** Removes the bar. */
+  close(): void;
+};
+
+const BAR = 24;
+const CLEAR = "\r\u001b[2K";
+const TICK_MS = 250;
+
+export function plainDisplay(out: NodeJS.WritableStream): Display {
+  return { say: (line) => void out.write(`${line}\n`), progress() {}, close() {} };
+}
+
+/** `columns` is asked for at every redraw, because people resize windows. */
+export function barDisplay(out: NodeJS.WritableStream, columns: () => number): Display {
+  const started = Date.now();
+  let shown: { fraction: number; doing: string } | undefined;
+  const draw = () => {
+    if (shown === undefined) return;
+    const text = `${barText(shown.fraction)} ${shown.doing} · ${shortDuration((Date.now() - started) / 1000)}`;
+    out.write(CLEAR + [...text].slice(0, Math.max(20, columns() - 1)).join(""));
+  };
+  const timer = setInterval(draw, TICK_MS).unref();
+  return {
+    say(line) {
+      out.write(`${shown === undefined ? "" : CLEAR}${line}\n`);
+      draw();
+    },
+    progress(fraction, doing) {
+      shown = { fraction, doing };
+      draw();
+    },
+    close() {
+      clearInterval(timer);
+      if (shown !== undefined) out.write(CLEAR);
+      shown = undefined;
+    },
+  };
+}
+
+/** `[██████░░░░░░░░░░░░░░░░░░]  25%` */
+export function barText(fraction: number): string {
+  const bounded = Math.max(0, Math.min(1, fraction));
+  const full = Math.floor(bounded * BAR);
+  return `[${"█".repeat(full)}${"░".repeat(BAR - full)}] ${String(Math.floor(bounded * 100)).padStart(3)}%`;
+}

@@ -1,0 +1,41 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "@jest/globals";
+import { barDisplay, barText, plainDisplay } from "../../../server/cli/display.ts";
+import { textTable } from "../../../server/cli/text-table.ts";
+
+describe("progress for people", () => {
+  it("draws no more than a full bar and no less than an empty one", () => {
+    expect(barText(-1)).toBe(`[${"░".repeat(24)}]   0%`);
+    expect(barText(0.5)).toBe(`[${"█".repeat(12)}${"░".repeat(12)}]  50%`);
+    expect(barText(7)).toBe(`[${"█".repeat(24)}] 100%`);
+  });
+
+  it("writes plain lines, and no control characters, where there is no terminal", () => {
+    const out = new PassThrough();
+    const display = plainDisplay(out);
+    display.progress(0.5, "baseline train");
+    display.say("done");
+    display.close();
+    expect(String(out.read())).toBe("done\n");
+  });
+
+  it("never draws a line wider than the terminal, and leaves none behind", () => {
+    const out = new PassThrough();
+    const display = barDisplay(out, () => 50);
+    display.progress(0.5, "a long description of what is being done at the moment");
+    display.say("a stage is done");
+    display.close();
+    const drawn = String(out.read()).split("\r\u001b[2K");
+    expect(drawn.filter((line) => !line.endsWith("\n")).every((line) => line.length < 50)).toBe(true);
+    expect(drawn).toContain("a stage is done\n");
+    expect(drawn.at(-1)).toBe("");
+  });
+
+  it("aligns figures to the right under their header", () => {
+    const rows = [
+      ["baseline", "31.79%"],
+      ["iter1", "7.1%"],
+    ];
+    expect(textTable(["iteration", "FAR"], rows)).toBe("iteration     FAR\nbaseline   31.79%\niter1        7.1%");
+  });
+});
