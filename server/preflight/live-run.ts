@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { readJson, readTail } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
@@ -8,13 +8,7 @@ import type { LiveRun } from "./resolution.ts";
 import type { FoundRun, LastEvent } from "./unfinished.ts";
 
 /** What a person may change while a run is under way; everything else is fixed with the run. */
-export const changeable = [
-  "max_iterations",
-  "num_epochs",
-  "num_sdg",
-  "min_similarity",
-  "stage_time_limit_sec",
-] as const;
+const changeable = ["max_iterations", "num_epochs", "num_sdg", "min_similarity", "stage_time_limit_sec"] as const;
 
 /** Arguments of a request that pick or size a run rather than describe its plan. */
 const notPlanned = new Set(["workspace", "run", "resume", "time_limit_minutes", "adopt_run", "baseline_ckpt"]);
@@ -32,7 +26,7 @@ export function liveRunName(request: PlanRequest): string | undefined {
  * `state.finished`; `state.corrupt`.
  */
 export async function openLiveRun(name: string, runs: readonly FoundRun[]): Promise<LiveRun & { iteration: number }> {
-  const found = runs.find((run) => run.run_id === name || run.run_dir === name.replace(/\/+$/, ""));
+  const found = runs.find((run) => run.run_id === name || run.run_dir === resolve(run.run_dir, "../..", name));
   if (found === undefined) {
     throw new Refusal("input.no-run", "No run of this workspace has that name.", {
       run: name.slice(0, 160),

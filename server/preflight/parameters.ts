@@ -1,5 +1,6 @@
 import type { TrainSpec } from "../data/spec.ts";
 import { describeContract, recallTargetPct } from "../kpi/metric-contract.ts";
+import type { Deps } from "../loop/call.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
@@ -59,6 +60,11 @@ export function resolveParameters(ground: Ground): Parameters {
     put("network_mode", ground.airgapped ? "airgap" : "network-enabled", ground.airgapped ? "user" : "default");
   }
   return parameters;
+}
+
+/** Whether nothing may be fetched; only `AIR_GAPPED=1` says so. */
+export function isAirgapped(deps: Pick<Deps, "env">): boolean {
+  return deps.env.AIR_GAPPED === "1";
 }
 
 /** A negative seed means "no seed" to TAO; a run has one, so the default takes its place. */

@@ -79,7 +79,7 @@ export async function findRevision(runDir: string, place: Place): Promise<string
 }
 
 /** Removes pending plans that are older than seven days or unreadable. */
-export async function prunePending(place: Place): Promise<void> {
+async function prunePending(place: Place): Promise<void> {
   for (const { path, pending } of await allPending(place)) {
     if (pending === undefined || isStale(pending, place)) await removeIfPresent(path);
   }

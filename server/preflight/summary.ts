@@ -5,7 +5,7 @@ import { labelText } from "./label-counts.ts";
 import type { Resolution } from "./resolution.ts";
 
 /** The allow rules that let our tools run without a prompt: as a plain server and as a plugin. */
-export const allowRules = ["mcp__deft__*", "mcp__plugin_deft_deft__*"] as const;
+const allowRules = ["mcp__deft__*", "mcp__plugin_deft_deft__*"] as const;
 
 type Row = readonly [string, string, string?];
 type Unsummed = Omit<Resolution, "summary_markdown">;
@@ -44,9 +44,13 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["batch_size", "Batch size"],
   ["num_sdg", "Images to generate per iteration (num_SDG)"],
   ["top_k", "Mining top-k per target"],
-  ["min_similarity", "Mining cut-off (cosine)"],
+  ["mining_metric", "Mining distance"],
+  ["min_similarity", "Mining cut-off"],
   ["top_k_per_label", "Weak samples per label"],
+  ["min_recall", "Recall of the weak-sample threshold"],
   ["seed", "Seed"],
+  ["generator_seed", "Generator seed"],
+  ["generator_model_size", "Generator model"],
   ["num_gpus", "GPUs"],
   ["network_mode", "Network mode"],
   ["synthetic_only", "Synthetic-only"],

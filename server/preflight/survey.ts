@@ -24,10 +24,10 @@ export type Parameter = Plan["parameters"][string];
 export type Parameters = Readonly<Record<string, Parameter>>;
 
 /** The train spec with the digest of its file. */
-export type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
+type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
 
 /** The pool with the number of its rows, all of which lead to an image. */
-export type PoolFacts = Pick<CsvFacts, "path" | "sha256" | "labels"> & { readonly rows: number };
+type PoolFacts = Pick<CsvFacts, "path" | "sha256" | "labels"> & { readonly rows: number };
 
 export type GeneratorFacts = {
   readonly project: string;

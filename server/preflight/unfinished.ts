@@ -5,7 +5,7 @@ import { listNames, readJson, readTail } from "../fs/read.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 /** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
-export type RunKind = "ours" | "vendor_v2" | "vendor_v4" | "unreadable";
+type RunKind = "ours" | "vendor_v2" | "vendor_v4" | "unreadable";
 
 export type LastEvent = { seq: number; ts: string; iter: string; stage: string; status: string; summary: string };
 

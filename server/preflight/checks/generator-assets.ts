@@ -5,6 +5,7 @@ import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf, listNames, readText } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
+import { isAirgapped } from "../parameters.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, GeneratorFacts, Step, Survey } from "../survey.ts";
 
@@ -58,7 +59,7 @@ function whichProject(projects: readonly string[]) {
 /** Containers can fetch the published set after approval; the embedded engine fetches nothing. */
 function absentDataset(survey: Survey): Findings {
   const place = join(workspacePaths(survey.workspace).anomalygen, "datasets", "<project>");
-  if (survey.platform === "embedded" || isAirgapped(survey)) {
+  if (survey.platform === "embedded" || isAirgapped(survey.deps)) {
     const detail = `no generator data set under ${place}`;
     const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
     return { checks: [{ ...head, outcome: "halt", code: "input.unreadable-file", detail, fix }] };
@@ -115,7 +116,7 @@ async function withCheckpoint(
     return { found: { generator: { ...generator, checkpoint_dir, step } }, checks: [check] };
   }
   const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
-  if (isAirgapped(survey)) {
+  if (isAirgapped(survey.deps)) {
     return { checks: [{ ...head, outcome: "halt", code: "network.forbidden", detail: missing }] };
   }
   return {
@@ -138,8 +139,4 @@ async function stagedStep(directory: string): Promise<number | undefined> {
 async function flatCheckpoint(directory: string): Promise<string | undefined> {
   const files = (await listNames(directory)).filter((name) => /^iter_\d+\.pt$/.test(name));
   return files.length === 1 ? files[0] : undefined;
-}
-
-function isAirgapped(survey: Survey): boolean {
-  return survey.parameters.network_mode?.value === "airgap";
 }

@@ -1,3 +1,4 @@
+import { isAirgapped } from "../parameters.ts";
 import type { Findings, Step } from "../survey.ts";
 
 const head = { id: "network_mode", title: "Network mode" };
@@ -11,8 +12,7 @@ export const networkModeStep: Step = {
     if (platform === "embedded") {
       return { checks: [{ ...head, outcome: "not_applicable", detail: "the embedded engine fetches nothing" }] };
     }
-    const source = deps.env.AIR_GAPPED === "1" ? "AIR_GAPPED=1" : "default";
-    const detail = `${survey.parameters.network_mode?.value} (${source})`;
+    const detail = isAirgapped(deps) ? "airgap (AIR_GAPPED=1)" : "network-enabled (default)";
     return { checks: [{ ...head, outcome: "ok", detail }] };
   },
 };

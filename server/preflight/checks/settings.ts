@@ -1,4 +1,4 @@
-import { resolveParameters } from "../parameters.ts";
+import { isAirgapped, resolveParameters } from "../parameters.ts";
 import type { Findings, Step } from "../survey.ts";
 
 /** Settles every parameter as soon as the spec and the platform are known; later steps size their checks by them. */
@@ -7,7 +7,7 @@ export const settingsStep: Step = {
   title: "Settings",
   async look(survey): Promise<Findings> {
     const { request, contract, platform, deps } = survey;
-    const airgapped = deps.env.AIR_GAPPED === "1";
+    const airgapped = isAirgapped(deps);
     return {
       found: { parameters: resolveParameters({ request, spec: survey.spec?.content, contract, platform, airgapped }) },
     };

@@ -76,7 +76,7 @@ describe("a live run", () => {
 
   it("takes the same inputs named again as no change", async () => {
     const { deps, planId } = await withLiveRun();
-    const again = { run, training_csv: "train/base/training_set.csv", platform: "embedded" } as const;
+    const again = { run: `results/${run}`, training_csv: "train/base/training_set.csv", platform: "embedded" } as const;
     expect((await resolvePlan(again, deps)).plan?.plan_id).toBe(planId);
   });
 

@@ -1,6 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { runConfigSchema } from "../../../server/run/state.ts";
 import { temporaryFolders } from "../../support/folder.ts";
@@ -21,6 +22,25 @@ describe("resolving a plan", () => {
     expect(plan?.parameters.max_iterations).toEqual({ value: 2, source: "user" });
     expect(runConfigSchema.parse(config).anomalygen.supported_labels).toEqual(["PASS", "BRIDGE"]);
     expect(config).toMatchObject({ images_dir: join(root, "images"), engine: "embedded stand-in 1.0", num_epochs: 4 });
+  });
+
+  it("shows every setting of the plan in the summary", async () => {
+    const root = await boardsIn(await folder());
+    const { plan, summary_markdown } = await resolvePlan(completeRequest, depsIn(root));
+    const [, table = ""] = summary_markdown.split("## Run");
+    const rows = table.split("\n## ")[0]?.match(/\| (user|spec|default) \|/g) ?? [];
+    expect(rows.length).toBe(Object.keys(plan?.parameters ?? {}).length + 1);
+    expect(summary_markdown).toContain("AutoML | off (this workflow only)");
+    expect(summary_markdown).toContain("not guaranteed");
+    expect(summary_markdown).toContain("mcp__deft__*");
+  });
+
+  it("accepts a generated workspace as it is", async () => {
+    const root = join(await folder(), "generated");
+    await generateWorkspace(root, { seed: 3, size: "tiny" });
+    const { plan, warnings } = await resolvePlan({ ...completeRequest, workspace: root }, depsIn(root));
+    expect(plan?.inputs.kpi_csv?.rows).toBe(60);
+    expect(warnings).toEqual([]);
   });
 
   it("looks at everything in the published order", async () => {
