@@ -9,20 +9,24 @@ import {
   requireSameModel,
   saveCheckpoint,
 } from "../model/checkpoint.ts";
+import {
+  type Committee,
+  committeeLoss,
+  continueCommittee,
+  createCommittee,
+  type Labelled,
+  prepareTraining,
+} from "../model/committee.ts";
 import { type Dataset, loadDataset, targetOf } from "../model/dataset.ts";
-import { type Example, type FitOptions, meanLoss, runEpoch, startFit } from "../model/fit.ts";
-import { createNetwork, type Network, refitScale, standardise } from "../model/network.ts";
+import type { FitOptions } from "../model/fit.ts";
 import { PAIR_KIND } from "../pair/features.ts";
-import { randomStream } from "../random.ts";
 import type { ChangenetSpec } from "../spec/changenet-spec.ts";
 import { timedelta } from "../status-log.ts";
 import { runChangenetTask, type TaskContext } from "../task.ts";
 
-/** Hidden units of the comparison network. */
-const HIDDEN_UNITS = 16;
-/** The spec's learning rate is meant for a vision transformer; this small network takes a thousand times as much. */
-const RATE_FACTOR = 1000;
-const MAX_RATE = 0.03;
+/** The spec's learning rate is meant for a vision transformer; these small networks take several hundred times as much. */
+const RATE_FACTOR = 400;
+const MAX_RATE = 0.02;
 
 /** `visual_changenet train`: fits the comparison network and writes checkpoints under TAO's names. */
 export function train(args: string[], io: EngineIo): Promise<number> {
@@ -47,8 +51,8 @@ async function trainModel(context: TaskContext): Promise<void> {
   const steps = Math.floor(data.rows.length / spec.batch_size);
   logLine(io, "INFO", `Number of steps for training: ${steps}`);
   logLine(io, "INFO", `Number of steps for validation: ${Math.floor(held.rows.length / spec.batch_size)}`);
-  const network = prepareNetwork(start, data, spec, io);
-  runLoop(context, network, examplesOf(network, data), examplesOf(network, held), start.resumed);
+  const rows = labelled(data);
+  runLoop(context, prepareCommittee(start, rows, spec, io), rows, labelled(held), start.resumed);
 }
 
 type Start = { warm: Checkpoint | undefined; resumed: Checkpoint | undefined };
@@ -77,20 +81,14 @@ function refuseOneClass({ rows }: Dataset): void {
   }
 }
 
-function prepareNetwork(start: Start, data: Dataset, spec: ChangenetSpec, io: EngineIo): Network {
-  const inputs = (data.features[0] as Float32Array).length;
+function prepareCommittee(start: Start, rows: Labelled, spec: ChangenetSpec, io: EngineIo): Committee {
+  const inputs = (rows.features[0] as Float32Array).length;
   const from = start.resumed ?? start.warm;
-  if (from === undefined) {
-    const fresh = createNetwork(inputs, HIDDEN_UNITS, randomStream(seedOf(spec, io)));
-    refitScale(fresh, data.features, false);
-    return fresh;
-  }
+  if (from === undefined) return createCommittee(rows, seedOf(spec, io));
   requireSameModel(from, { inputs, feature_kind: PAIR_KIND, difference_module: spec.difference_module });
-  if (start.warm !== undefined) {
-    refitScale(from.network, data.features, true);
-    logLine(io, "INFO", `Loaded pretrained weights from ${spec.pretrained_model_path}`);
-  }
-  return from.network;
+  if (start.warm === undefined) return from.members;
+  logLine(io, "INFO", `Loaded pretrained weights from ${spec.pretrained_model_path}`);
+  return continueCommittee(from.members, rows, seedOf(spec, io));
 }
 
 /** The seed of the spec; -1 means a different one each time, as in TAO. */
@@ -98,21 +96,18 @@ function seedOf(spec: ChangenetSpec, io: EngineIo): number {
   return spec.seed === -1 ? timeOf(io).getTime() : spec.seed;
 }
 
-function examplesOf(network: Network, { rows, features }: Dataset): Example[] {
-  return rows.map((row, at) => ({
-    x: standardise(network, features[at] as Float32Array),
-    target: targetOf(row),
-  }));
+function labelled({ rows, features }: Dataset): Labelled {
+  return { features, targets: rows.map(targetOf) };
 }
 
 function runLoop(
   { spec, status, io }: TaskContext,
-  network: Network,
-  examples: Example[],
-  held: Example[],
+  members: Committee,
+  rows: Labelled,
+  held: Labelled,
   resumed: Checkpoint | undefined,
 ): void {
-  const steps = Math.floor(examples.length / spec.batch_size);
+  const steps = Math.floor(rows.targets.length / spec.batch_size);
   const options: FitOptions = {
     batch_size: spec.batch_size,
     cls_weight: spec.cls_weight,
@@ -122,20 +117,20 @@ function runLoop(
     total_steps: steps * spec.num_epochs,
   };
   const first = resumed === undefined ? 0 : resumed.epoch + 1;
-  const fit = resumed?.fit ?? startFit(network);
-  const random = randomStream(seedOf(spec, io) + 7919 * (first + 1));
+  const stepCount = () => members[0]?.fit.step ?? 0;
+  const runEpoch = prepareTraining(members, rows, options, seedOf(spec, io) + 7919 * (first + 1));
   const facts = { lights: spec.lights, feature_kind: PAIR_KIND, difference_module: spec.difference_module };
   status("STARTED", "Starting Training Loop.");
   for (let epoch = first; epoch < spec.num_epochs; epoch++) {
     const began = performance.now();
-    const save = () => saveCheckpoint(spec.results_dir, { epoch, step: fit.step, ...facts, network, fit });
+    const save = () => saveCheckpoint(spec.results_dir, { epoch, step: stepCount(), ...facts, members });
     const everyStep = spec.checkpoint_unit === "step";
-    const afterStep = () => void (everyStep && fit.step % spec.checkpoint_interval === 0 && save());
-    const loss = runEpoch(network, fit, examples, options, random, afterStep);
+    const afterStep = () => void (everyStep && stepCount() % spec.checkpoint_interval === 0 && save());
+    const loss = runEpoch(afterStep);
     reportEpoch({ epoch, loss, seconds: (performance.now() - began) / 1000 });
     if (!everyStep && (epoch + 1) % spec.checkpoint_interval === 0) {
       save();
-      logLine(io, "INFO", `Saved ${checkpointName(epoch, fit.step)}`);
+      logLine(io, "INFO", `Saved ${checkpointName(epoch, stepCount())}`);
     }
   }
   io.stdout.write(`\`Trainer.fit\` stopped: \`max_epochs=${spec.num_epochs}\` reached.\n`);
@@ -143,20 +138,20 @@ function runLoop(
 
   function reportEpoch({ epoch, loss, seconds }: { epoch: number; loss: number; seconds: number }): void {
     if ((epoch + 1) % spec.validation_interval === 0) {
-      const valLoss = meanLoss(network, held, spec.cls_weight);
+      const valLoss = committeeLoss(members, held, spec.cls_weight);
       status("RUNNING", "Eval metrics generated.", { kpi: { val_loss: valLoss, ...marginMetrics(held, "val") } });
       io.stdout.write(`Epoch ${epoch}: 100%|##########| ${steps}/${steps} [val_loss=${valLoss.toPrecision(4)}]\n`);
     }
     status("RUNNING", "Training loop in progress", {
       epoch,
-      step: fit.step,
+      step: stepCount(),
       max_epoch: spec.num_epochs - 1,
       max_step: options.total_steps,
       time_per_epoch: timedelta(seconds),
       time_per_step: timedelta(seconds / Math.max(1, steps)),
       eta: timedelta(seconds * (spec.num_epochs - 1 - epoch)),
     });
-    status("RUNNING", "Train metrics generated.", { kpi: { train_loss: loss, ...marginMetrics(examples, "train") } });
+    status("RUNNING", "Train metrics generated.", { kpi: { train_loss: loss, ...marginMetrics(rows, "train") } });
   }
 }
 
@@ -164,7 +159,7 @@ function runLoop(
  * Accuracy and false positive rate as TAO computes them while training: at margin 2.0, which no probability exceeds, so
  * that everything counts as PASS. They say nothing; only the loss does.
  */
-function marginMetrics(examples: readonly Example[], prefix: string): Record<string, number> {
-  const good = examples.filter((one) => one.target === 0).length;
-  return { [`${prefix}_acc`]: (100 * good) / examples.length, [`${prefix}_fpr`]: 0 };
+function marginMetrics({ targets }: Labelled, prefix: string): Record<string, number> {
+  const good = targets.filter((target) => target === 0).length;
+  return { [`${prefix}_acc`]: (100 * good) / targets.length, [`${prefix}_fpr`]: 0 };
 }

@@ -5,7 +5,7 @@ import { PAIR_FEATURES, pairUnits } from "../pair/features.ts";
 import { normalDraw, randomStream } from "../random.ts";
 
 /** Name and version of the embedding; cached vectors of another version are never used. */
-export const EMBEDDING_KIND = "embed1";
+export const EMBEDDING_KIND = "embed2";
 
 const PAIR_SIZE = 192;
 const IMAGE_SIZE = 64;
@@ -14,8 +14,8 @@ const IMAGE_SIZE = 64;
 export const EMBEDDING_SIZE = PAIR_SIZE + IMAGE_SIZE;
 
 /** How far apart, in units of the features, two pairs may be before they count as different things. */
-const PAIR_REACH = 7;
-const IMAGE_REACH = 3;
+const PAIR_REACH = 17;
+const IMAGE_REACH = 6;
 /** Share of the squared length that the pair has; the image alone has the rest. */
 const PAIR_SHARE = 0.9;
 

@@ -17,8 +17,17 @@ export type Checkpoint = {
   lights: string[];
   feature_kind: string;
   difference_module: "learnable" | "euclidean";
-  network: Network;
-  fit: Fit;
+  /** The committee: networks that differ by chance alone and whose log odds are averaged. */
+  members: { network: Network; fit: Fit }[];
+};
+
+type PackedMember = {
+  inputs: number;
+  hidden: number;
+  mean: string;
+  scale: string;
+  weights: string;
+  fit: { step: number; first: string; second: string };
 };
 
 /** TAO's file name for a checkpoint: `model_epoch_004_step_00065.pth`. */
@@ -29,15 +38,17 @@ export function checkpointName(epoch: number, step: number): string {
 /** Writes a checkpoint under TAO's name and points the latest link at it; returns its path. */
 export function saveCheckpoint(directory: string, checkpoint: Checkpoint): string {
   const path = join(directory, checkpointName(checkpoint.epoch, checkpoint.step));
-  const { network, fit, ...facts } = checkpoint;
+  const { members, ...facts } = checkpoint;
   const body = {
     ...facts,
-    inputs: network.inputs,
-    hidden: network.hidden,
-    mean: packed(network.mean),
-    scale: packed(network.scale),
-    weights: packed(network.weights),
-    fit: { step: fit.step, first: packed(fit.first), second: packed(fit.second) },
+    members: members.map(({ network, fit }) => ({
+      inputs: network.inputs,
+      hidden: network.hidden,
+      mean: packed(network.mean),
+      scale: packed(network.scale),
+      weights: packed(network.weights),
+      fit: { step: fit.step, first: packed(fit.first), second: packed(fit.second) },
+    })),
   };
   writeFileSync(`${path}.part`, `${CHECKPOINT_MAGIC}${JSON.stringify(body)}\n`);
   renameSync(`${path}.part`, path);
@@ -63,12 +74,16 @@ export function loadCheckpoint(path: string): Checkpoint {
     throw new EngineFailure("RuntimeError", `${path} is not a checkpoint of the embedded engine`);
   }
   try {
-    const body = JSON.parse(text.slice(CHECKPOINT_MAGIC.length));
-    const { inputs, hidden, mean, scale, weights, fit, ...facts } = body;
+    const { members, ...facts } = JSON.parse(text.slice(CHECKPOINT_MAGIC.length));
     return {
       ...facts,
-      network: { inputs, hidden, mean: unpacked(mean), scale: unpacked(scale), weights: unpacked(weights) },
-      fit: { step: fit.step, first: unpacked(fit.first), second: unpacked(fit.second) },
+      members: members.map((member: PackedMember) => {
+        const { inputs, hidden, mean, scale, weights, fit } = member;
+        return {
+          network: { inputs, hidden, mean: unpacked(mean), scale: unpacked(scale), weights: unpacked(weights) },
+          fit: { step: fit.step, first: unpacked(fit.first), second: unpacked(fit.second) },
+        };
+      }),
     };
   } catch (error) {
     throw new EngineFailure("RuntimeError", `${path} is damaged`, { cause: error });
@@ -84,14 +99,15 @@ export function requireSameModel(
   checkpoint: Checkpoint,
   model: { inputs: number; feature_kind: string; difference_module: string },
 ): void {
+  const inputs = checkpoint.members[0]?.network.inputs;
   const same =
-    checkpoint.network.inputs === model.inputs &&
+    inputs === model.inputs &&
     checkpoint.feature_kind === model.feature_kind &&
     checkpoint.difference_module === model.difference_module;
   if (same) return;
   throw new EngineFailure(
     "RuntimeError",
-    `Error(s) in loading state_dict for ChangeNetPlModel: checkpoint has ${checkpoint.network.inputs} inputs of ` +
+    `Error(s) in loading state_dict for ChangeNetPlModel: checkpoint has ${inputs} inputs of ` +
       `${checkpoint.feature_kind} (${checkpoint.difference_module}), the spec asks for ${model.inputs} of ` +
       `${model.feature_kind} (${model.difference_module})`,
   );

@@ -1,4 +1,4 @@
-import { addGradient, crossEntropy, logOdds, type Network } from "./network.ts";
+import { addGradient, type Network } from "./network.ts";
 
 /** One example: standardised features and its class, 1 for defective. */
 export type Example = { x: Float64Array; target: 0 | 1 };
@@ -78,15 +78,4 @@ function takeStep(net: Network, fit: Fit, gradient: Float64Array, scale: number,
     second[j] = v;
     weights[j] = (weights[j] as number) * keep - (rate * (m / correct1)) / (Math.sqrt(v / correct2) + 1e-8);
   }
-}
-
-/** Mean cross entropy over the examples, weighted by class as in training. */
-export function meanLoss(net: Network, examples: readonly Example[], clsWeight: readonly [number, number]): number {
-  let loss = 0;
-  let weights = 0;
-  for (const { x, target } of examples) {
-    loss += clsWeight[target] * crossEntropy(logOdds(net, x), target);
-    weights += clsWeight[target];
-  }
-  return weights > 0 ? loss / weights : Number.NaN;
 }

@@ -4,7 +4,7 @@ import { type EngineIo, logLine } from "../io.ts";
 import { PAIR_FEATURES, PAIR_KIND } from "../pair/features.ts";
 import type { ChangenetSpec, Task } from "../spec/changenet-spec.ts";
 import { type Checkpoint, loadCheckpoint, requireSameModel } from "./checkpoint.ts";
-import { logOdds, standardise } from "./network.ts";
+import { committeeOdds } from "./committee.ts";
 
 /** Loads the checkpoint that a task names. @throws EngineFailure when none is named or it does not fit the spec. */
 export function loadTaskCheckpoint(spec: ChangenetSpec, task: Task, io: EngineIo): Checkpoint {
@@ -25,8 +25,8 @@ export function loadTaskCheckpoint(spec: ChangenetSpec, task: Task, io: EngineIo
  * The `siamese_score` of one pair, rounded to float32: the probability of a defect for a learnable difference module, an
  * unbounded distance from 0 for a euclidean one. Higher means more defective.
  */
-export function scorePair({ network, difference_module }: Checkpoint, features: ArrayLike<number>): number {
-  const z = logOdds(network, standardise(network, features));
+export function scorePair({ members, difference_module }: Checkpoint, features: ArrayLike<number>): number {
+  const z = committeeOdds(members, features);
   if (difference_module === "learnable") return Math.fround(1 / (1 + Math.exp(-z)));
   return Math.fround(z > 30 ? z : Math.log1p(Math.exp(z)));
 }

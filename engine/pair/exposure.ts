@@ -2,6 +2,8 @@
 export type Materials = { dark: number; light: number; both: boolean };
 
 const LEAST_CONTRAST = 35;
+/** What a change on a one-material image must show before it counts as the other material and not as a mark. */
+const SURE_CONTRAST = 70;
 const USUAL_CONTRAST = 95;
 const LEAST_GAIN = 0.35;
 
@@ -15,7 +17,7 @@ export function findMaterials(golden: Float32Array, test: Float32Array): Materia
   const own = twoMeans(golden);
   if (own.light - own.dark >= LEAST_CONTRAST) return { ...own, both: true };
   const other = twoMeans(test);
-  if (other.light - other.dark >= LEAST_CONTRAST) return { ...other, both: false };
+  if (other.light - other.dark >= SURE_CONTRAST) return { ...other, both: false };
   const level = (own.dark + own.light) / 2;
   return level < 110
     ? { dark: level, light: level + USUAL_CONTRAST, both: false }

@@ -1,22 +1,26 @@
 import { boxMean } from "../image/filters.ts";
 import { type Evidence, WORK_SIDE } from "./evidence.ts";
-import { activePixels, largestBlob, peakBoxSum, topMeans } from "./sparse.ts";
+import { activePixels, type Blob, findActiveBlobs, peakBoxSum, topMeans } from "./sparse.ts";
 
 const SIDE = WORK_SIDE;
 const { abs, hypot, log, log1p, sqrt } = Math;
 
 /** Name and version of these features; cached vectors of another version are never used. */
-export const PAIR_KIND = "pair2";
+export const PAIR_KIND = "pair3";
 
-/** Length of the vector that `describePair` returns. */
-export const PAIR_FEATURES = 138;
-
+const BLOB_FEATURES = 9;
+const blobUnits = [1.5, 0.2, 0.15, 0.3, 0.3, 0.3, 1, 1, 0.2];
 const mapUnits = [
   ...Array<number>(14).fill(0.3),
   ...[1.5, 1.5],
   ...Array<number>(7).fill(1),
-  ...[1.5, 0.2, 0.15, 0.3, 0.3, 0.7],
+  0.7,
+  ...blobUnits,
+  ...blobUnits,
 ];
+
+/** Length of the vector that `describePair` returns. */
+export const PAIR_FEATURES = 4 * mapUnits.length + 12 + 10;
 
 /** For each feature the difference that counts as one unit when pairs are compared by distance. */
 export function pairUnits(): number[] {
@@ -31,8 +35,8 @@ export function pairUnits(): number[] {
  */
 export function describePair(evidence: Evidence): Float32Array {
   const out: number[] = [];
-  for (const map of evidence.rise) describeMap(out, map, evidence.test, 1);
-  for (const map of evidence.fall) describeMap(out, map, evidence.test, 0);
+  for (const map of evidence.rise) describeMap(out, map, evidence, 1);
+  for (const map of evidence.fall) describeMap(out, map, evidence, 0);
   describeMatch(out, evidence);
   describeWhole(out, evidence);
   return Float32Array.from(out);
@@ -41,7 +45,8 @@ export function describePair(evidence: Evidence): Float32Array {
 /** Bounds of the level bins: distance from the material's level, negative on the side of the other material. */
 const LEVEL_BOUNDS = [-0.55, -0.35, -0.2, -0.07, 0.1, 0.25];
 
-function describeMap(out: number[], map: Float32Array, test: Float32Array, target: 0 | 1): void {
+function describeMap(out: number[], map: Float32Array, evidence: Evidence, target: 0 | 1): void {
+  const { test } = evidence;
   const active = activePixels(map, 0.02);
   const real = new Float32Array(map.length);
   const mark = new Float32Array(map.length);
@@ -68,22 +73,28 @@ function describeMap(out: number[], map: Float32Array, test: Float32Array, targe
   }
   out.push(log1p(realSum), log1p(markSum));
   for (const count of levels) out.push(log1p(count));
-  describeBlob(out, real, active, test, target);
+  const blobs = findActiveBlobs(real, active, SIDE, 0.3);
+  out.push(log1p(blobs.length));
+  describeBlob(out, blobs[0], evidence, target);
+  describeBlob(out, blobs[1], evidence, target);
 }
 
-function describeBlob(out: number[], map: Float32Array, active: Int32Array, test: Float32Array, target: 0 | 1): void {
-  const { blob, count } = largestBlob(map, active, SIDE, 0.35);
-  const n = blob.length;
-  if (n === 0) {
-    out.push(0, 0, 0, 0, 0, 0);
+/** Around a blob of this many pixels, ink and half-tones tell that it belongs to a mark. */
+const AROUND_PX = 7;
+
+function describeBlob(out: number[], blob: Blob | undefined, evidence: Evidence, target: 0 | 1): void {
+  if (blob === undefined) {
+    for (let i = 0; i < BLOB_FEATURES; i++) out.push(0);
     return;
   }
-  let [sum, squares, strength, x0, x1, y0, y1] = [0, 0, 0, SIDE, 0, SIDE, 0];
-  for (const p of blob) {
+  const { test, golden } = evidence;
+  const n = blob.pixels.length;
+  let [sum, squares, x0, x1, y0, y1, ground] = [0, 0, SIDE, 0, SIDE, 0, 0];
+  for (const p of blob.pixels) {
     const away = (test[p] as number) - target;
     sum += away;
     squares += away * away;
-    strength += map[p] as number;
+    ground += abs((golden[p] as number) - target);
     const x = p % SIDE;
     const y = (p / SIDE) | 0;
     if (x < x0) x0 = x;
@@ -93,8 +104,21 @@ function describeBlob(out: number[], map: Float32Array, active: Int32Array, test
   }
   const mean = sum / n;
   const variance = squares / n - mean * mean;
-  out.push(log1p(n), abs(mean), variance > 0 ? sqrt(variance) : 0);
-  out.push(strength / n, n / ((x1 - x0 + 1) * (y1 - y0 + 1)), log1p(count));
+  out.push(log1p(n), target === 1 ? mean : -mean, variance > 0 ? sqrt(variance) : 0);
+  out.push(blob.sum / n, n / ((x1 - x0 + 1) * (y1 - y0 + 1)), ground / n);
+  let [ink, half, beyond] = [0, 0, 0];
+  for (let y = y0 - AROUND_PX < 0 ? 0 : y0 - AROUND_PX; y <= y1 + AROUND_PX && y < SIDE; y++) {
+    for (let x = x0 - AROUND_PX < 0 ? 0 : x0 - AROUND_PX; x <= x1 + AROUND_PX && x < SIDE; x++) {
+      const p = y * SIDE + x;
+      const t = test[p] as number;
+      const over = t > 1 ? t - 1 : t < 0 ? -t : 0;
+      if (over > 0.16) ink++;
+      if (over > beyond) beyond = over;
+      const change = abs(t - (golden[p] as number));
+      if (change > 0.25 && change < 0.7 && t > 0.2 && t < 0.8) half++;
+    }
+  }
+  out.push(log1p(ink), log1p(half), beyond);
 }
 
 const HALF = SIDE / 2;

@@ -5,7 +5,7 @@ import type { Gray } from "../image/gray.ts";
 export type Motion = { dx: number; dy: number; turn: number };
 
 const MAX_SHIFT_PX = 7;
-const MAX_TURN_RAD = 0.05;
+const MAX_TURN_RAD = 0.035;
 const STEP = 3;
 const MARGIN = 5;
 const FLAT_DEVIATION = 9;
@@ -91,7 +91,7 @@ function searchShift(test: Float32Array, golden: Float32Array, width: number, he
   let lowest = Number.POSITIVE_INFINITY;
   for (let dy = -MAX_SHIFT_PX + 1; dy <= MAX_SHIFT_PX - 1; dy += 2) {
     for (let dx = -MAX_SHIFT_PX + 1; dx <= MAX_SHIFT_PX - 1; dx += 2) {
-      const cost = shiftCost(test, golden, width, height, dx, dy) * (1 + 0.004 * (dx * dx + dy * dy));
+      const cost = shiftCost(test, golden, width, height, dx, dy) * (1 + 0.006 * (dx * dx + dy * dy));
       if (cost < lowest) {
         lowest = cost;
         best = { dx, dy, turn: 0 };
@@ -176,7 +176,7 @@ function prepareDescent(test: Float32Array, width: number, height: number): Desc
   const ridge = 0.5 * n;
   h[0] = (h[0] as number) + ridge;
   h[3] = (h[3] as number) + ridge;
-  h[5] = (h[5] as number) + ridge * 300;
+  h[5] = (h[5] as number) + ridge * 800;
   return { width, height, at, level, jx, jy, jt, inverse: invertSymmetric(h) };
 }
 

@@ -52,24 +52,23 @@ export function peakBoxSum(map: Float32Array, active: Int32Array, side: number, 
   return peak;
 }
 
-/** The largest connected group (8 neighbours) of active pixels above a threshold, and how many groups there are. */
-export function largestBlob(
-  map: Float32Array,
-  active: Int32Array,
-  side: number,
-  threshold: number,
-): { blob: Int32Array; count: number } {
+/** A connected group (8 neighbours) of active pixels and the sum of the map over it. */
+export type Blob = { pixels: Int32Array; sum: number };
+
+/** The connected groups of active pixels above a threshold, the one with the largest sum first. */
+export function findActiveBlobs(map: Float32Array, active: Int32Array, side: number, threshold: number): Blob[] {
   const seen = new Uint8Array(map.length);
   const members = new Int32Array(active.length);
-  let blob = new Int32Array(0);
-  let count = 0;
+  const blobs: Blob[] = [];
   for (const start of active) {
     if (seen[start] === 1 || (map[start] as number) <= threshold) continue;
     let size = 0;
+    let sum = 0;
     members[size++] = start;
     seen[start] = 1;
     for (let next = 0; next < size; next++) {
       const p = members[next] as number;
+      sum += map[p] as number;
       const x = p % side;
       for (let q = p - side; q <= p + side; q += side) {
         if (q < 0 || q >= map.length) continue;
@@ -81,8 +80,7 @@ export function largestBlob(
         }
       }
     }
-    count++;
-    if (size > blob.length) blob = members.slice(0, size);
+    blobs.push({ pixels: members.slice(0, size), sum });
   }
-  return { blob, count };
+  return blobs.sort((a, b) => b.sum - a.sum);
 }
