@@ -1,0 +1,102 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { type MiningRow, mineNeighbors, miningSummary } from "../../engine/mining/neighbors.ts";
+import { listCell, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
+import { readText } from "../../server/fs/read.ts";
+import { drawBoard, runEntry, temporaryFolder, withDefect, writeJpeg } from "./support.ts";
+
+const row = (filepath: string, label: string, ...embedding: number[]): MiningRow => ({ filepath, label, embedding });
+const source = [row("a", "bridge", 1, 0), row("b", "PASS", 0, 2), row("c", "missing", 3, 3), row("d", "bridge", -1, 0)];
+const target = [row("t1", "bridge", 2, 0.1), row("t2", "MISSING ", 1, 1.1)];
+const options = { topn: 2, metric: "cosine" as const, filter_by_label: false, distance_threshold: -1 };
+
+describe("nearest neighbours", () => {
+  it("gathers the nearest of each target in target order and saves each path once", () => {
+    const mined = mineNeighbors(source, target, options);
+    expect(mined.filepaths).toEqual(["a", "c", "b"]);
+    expect(miningSummary(mined, options, "out.parquet")).toBe(
+      "Summary:\n  Target queries: 2\n  Similar items per query: 2\n  Total pairs: 4\n  Total candidates: 4\n" +
+        "  Duplicates removed: 1\n  Unique items saved: 3\n  Results saved to: out.parquet\n",
+    );
+  });
+
+  it("drops neighbours of another label, blanks and case aside, and counts them", () => {
+    const filtered = { ...options, filter_by_label: true };
+    const mined = mineNeighbors(source, target, filtered);
+    expect(mined.filepaths).toEqual(["a", "c"]);
+    expect(miningSummary(mined, filtered, "o")).toContain(
+      "  After label mismatch filtering: kept 2/4 pairs, dropped 2 mismatches\n  Total candidates: 2\n",
+    );
+  });
+
+  it.each([
+    ["euclidean" as const, ["a", "b"]],
+    ["manhattan" as const, ["a", "d", "b"]],
+  ])("ranks by %s distance", (metric, expected) => {
+    expect(mineNeighbors(source, target, { ...options, metric }).filepaths).toEqual(expected);
+  });
+
+  it("cannot give more neighbours than the source has", () => {
+    expect(() => mineNeighbors(source, target, { ...options, topn: 9 })).toThrow("n_neighbors 9");
+  });
+});
+
+describe("embedding and mining by the entry points", () => {
+  it("finds the pool image with the same defect, with vectors of length 1 in a list column", async () => {
+    const folder = temporaryFolder();
+    const pair = (name: string, board: number, defect: number | undefined, noise: number) => {
+      const golden = drawBoard(board);
+      writeJpeg(join(folder, "test", `${name}.jpg`), defect === undefined ? golden : withDefect(golden, defect), noise);
+      writeJpeg(join(folder, "golden", `${name}.jpg`), golden, noise + 1);
+      return join(folder, "test", `${name}.jpg`);
+    };
+    const query = pair("query", 3, 8, 1);
+    const files = [pair("same", 3, 8, 5), pair("clean", 3, undefined, 7), pair("other", 4, undefined, 9)];
+    const column = (values: string[]) => [{ name: "filepath", type: "string" as const, values }];
+    await writeParquet(join(folder, "target.parquet"), [
+      ...column([query]),
+      { name: "label", type: "string", values: ["bridge"] },
+      { name: "siamese_score", type: "double", values: [0.25] },
+    ]);
+    await writeParquet(join(folder, "source.parquet"), column(files));
+    writeFileSync(join(folder, "embed.yaml"), "model: SigLIP\nmodel_path: x\nbatch_size: 64\n");
+    writeFileSync(join(folder, "mine.yaml"), 'topn: 1\nknn_metric: cosine\nfilter_by_label: "false"\n');
+    const env = { DEFT_ENGINE_CACHE: join(folder, "cache") };
+    for (const side of ["target", "source"]) {
+      const result = await runEntry(
+        [
+          ...["embedding", "image_embeddings", "-e", `${folder}/embed.yaml`],
+          ...[`input_parquet=${folder}/${side}.parquet`, `output_parquet=${folder}/${side}_out.parquet`],
+        ],
+        env,
+      );
+      expect(result.stdout).toContain("Execution status: PASS");
+    }
+    const embedded = await readParquet(join(folder, "target_out.parquet"));
+    expect(embedded.columns).toEqual(["filepath", "label", "siamese_score", "embedding"]);
+    const vector = listCell(embedded.rows[0] ?? {}, "embedding") ?? [];
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    const mined = await runEntry([
+      ...["tmm", "nearest_neighbors", "-e", `${folder}/mine.yaml`, `source_parquet=${folder}/source_out.parquet`],
+      ...[`target_parquet=${folder}/target_out.parquet`, `output_parquet=${folder}/mined.parquet`],
+    ]);
+    expect(mined.code).toBe(0);
+    const found = await readParquet(join(folder, "mined.parquet"));
+    expect(found.rows.map((one) => textCell(one, "filepath"))).toEqual([files[0]]);
+    expect(await readText(join(folder, "mining_summary.txt"))).toContain("Unique items saved: 1");
+  });
+
+  it("says what is missing as the toolkit does", async () => {
+    const folder = temporaryFolder();
+    const none = await runEntry(["tmm", "nearest_neighbors"]);
+    expect(none.stderr).toContain(
+      "ValueError: The subtask `nearest_neighbors` requires the following argument: -e/--experiment_spec_file",
+    );
+    expect(none.stdout).toContain("Execution status: FAIL");
+    writeFileSync(join(folder, "embed.yaml"), "model: Nonsense\nmodel_path: x\n");
+    const model = await runEntry(["embedding", "image_embeddings", "-e", `${folder}/embed.yaml`]);
+    expect(model.stderr).toContain("ValueError: Embedding model Nonsense is not valid");
+    expect((await runEntry(["embedding", "text_embeddings"])).code).toBe(2);
+  });
+});
