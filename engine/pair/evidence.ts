@@ -1,7 +1,8 @@
 import { dilate, erode } from "../image/filters.ts";
 import { type Gray, resizeGray } from "../image/gray.ts";
 import { findMaterials, type Materials, matchExposure } from "./exposure.ts";
-import { type Motion, moveGolden, registerGolden } from "./register.ts";
+import { type Motion, moveGolden } from "./motion.ts";
+import { registerGolden } from "./register.ts";
 
 /** Side, in pixels, of the square on which pairs are compared, whatever size the images have. */
 export const WORK_SIDE = 96;

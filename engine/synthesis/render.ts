@@ -1,7 +1,7 @@
 import { boxMean } from "../image/filters.ts";
 import { type Gray, resizeGray } from "../image/gray.ts";
 import { findMaterials } from "../pair/exposure.ts";
-import { moveGolden } from "../pair/register.ts";
+import { moveGolden } from "../pair/motion.ts";
 import { normalDraw } from "../random.ts";
 
 /** Whether the defect brings the dark or the light material. */

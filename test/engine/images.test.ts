@@ -6,7 +6,7 @@ import { type Gray, resizeGray } from "../../engine/image/gray.ts";
 import { float32Text } from "../../engine/model/score.ts";
 import { compareImages } from "../../engine/pair/evidence.ts";
 import { describePair, PAIR_FEATURES, pairUnits } from "../../engine/pair/features.ts";
-import { moveGolden } from "../../engine/pair/register.ts";
+import { moveGolden } from "../../engine/pair/motion.ts";
 import { drawBoard, withDefect } from "./support.ts";
 
 const shifted = (image: Gray, dx: number, dy: number, turn: number): Gray => ({
