@@ -3,6 +3,17 @@ import { chmod, cp, mkdir, readdir, rm } from "node:fs/promises";
 import { build } from "esbuild";
 
 const out = "dist";
+
+/** zod carries every language of its messages in one namespace; we speak English, and start-up pays for each byte. */
+const onlyEnglish = {
+  name: "only-english",
+  setup(build) {
+    build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    }));
+  },
+};
+
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await build({
@@ -14,6 +25,8 @@ await build({
   platform: "node",
   target: "node20",
   minifySyntax: true,
+  minifyWhitespace: true,
+  plugins: [onlyEnglish],
   sourcemap: "linked",
   chunkNames: "chunks/[name]-[hash]",
   banner: {

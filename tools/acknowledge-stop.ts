@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { acknowledgeStop as acknowledge } from "../server/loop/acknowledge.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
@@ -25,6 +24,7 @@ export const acknowledgeStop = defineTool({
   }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
+    const { acknowledgeStop: acknowledge } = await import("../server/loop/acknowledge.ts");
     const run_dir = await resolveRun(args, call.deps);
     const done = await acknowledge(run_dir, { resolve: args.resolve ?? "repaired", words: args.words }, call);
     const next_action = describeAction(done.next);

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { approvePlan as approve } from "../server/loop/approve.ts";
 import { defineTool } from "./define.ts";
 import { wordsField } from "./fields.ts";
 
@@ -14,6 +13,7 @@ export const approvePlan = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   searchHint: "approve confirm go start run DEFT plan",
   async handle({ plan_id, words }, call) {
+    const { approvePlan: approve } = await import("../server/loop/approve.ts");
     const { runDir, how, created } = await approve(plan_id, words, call);
     const what = created ? "The run is created" : "The run continues under the revised plan";
     return {

@@ -1,6 +1,4 @@
 import { z } from "zod";
-import { cancelStage as cancel } from "../server/loop/cancel.ts";
-import { describeCommit } from "../server/loop/describe-commit.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
 import { runField, stageResult, wordsField } from "./fields.ts";
@@ -15,6 +13,8 @@ export const cancelStage = defineTool({
   output: z.object({ status_line: z.string(), outcome: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
+    const { cancelStage: cancel } = await import("../server/loop/cancel.ts");
+    const { describeCommit } = await import("../server/loop/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const done = await cancel(runDir, args.words, call);
     if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call) };

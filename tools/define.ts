@@ -3,7 +3,11 @@ import type { Call } from "../server/loop/call.ts";
 
 export type Toolset = "deft" | "osmo";
 
-/** One MCP tool: schemas, annotations and a thin handler. Output's first key is `status_line`, the human sentence. */
+/**
+ * One MCP tool: schemas, annotations and a thin handler. Output's first key is `status_line`, the human sentence.
+ *
+ * A handler imports what it works with when it is called: the server's start pays for schemas alone.
+ */
 export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject = z.ZodObject> = {
   readonly name: string;
   readonly title: string;

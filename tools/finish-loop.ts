@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { finishLoop as finish } from "../server/loop/finish.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
@@ -30,6 +29,7 @@ export const finishLoop = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   searchHint: "end stop loop best model hand-off",
   async handle(args, call) {
+    const { finishLoop: finish } = await import("../server/loop/finish.ts");
     // A finished run may be finished again: every step is idempotent.
     const run_dir = await resolveRun(args, call.deps, { orLatest: true });
     const done = await finish(run_dir, { stopReason: args.stop_reason, words: args.words }, call);

@@ -1,6 +1,4 @@
 import { z } from "zod";
-import { describeCommit } from "../server/loop/describe-commit.ts";
-import { logStage as log } from "../server/loop/log-stage.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { stageNames } from "../server/run/labels.ts";
 import { defineTool } from "./define.ts";
@@ -25,6 +23,8 @@ export const logStage = defineTool({
   output: z.object({ status_line: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
+    const { logStage: log } = await import("../server/loop/log-stage.ts");
+    const { describeCommit } = await import("../server/loop/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const { iteration, stage, status, summary, stamp } = args;
     const done = await log(runDir, { iteration, stage, status, summary, stamp }, call);

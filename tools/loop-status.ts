@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { loopStatus as status } from "../server/loop/status.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
@@ -44,6 +43,7 @@ export const loopStatus = defineTool({
   alwaysLoad: true,
   searchHint: "progress state next action resume DEFT loop",
   async handle(args, call) {
+    const { loopStatus: status } = await import("../server/loop/status.ts");
     const runDir = await resolveRun(args, call.deps, { orLatest: true });
     const { run, next, running, report, reportPath } = await status(runDir, call.deps);
     const { state, integrity } = run;

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { savePending } from "../server/preflight/pending.ts";
 import { planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
-import { resolvePlan } from "../server/preflight/resolve.ts";
 import { defineTool } from "./define.ts";
 
 const output = z.object({
@@ -55,6 +54,7 @@ export const preflight = defineTool({
   alwaysLoad: true,
   searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
   async handle(args, { deps, connection }) {
+    const { resolvePlan } = await import("../server/preflight/resolve.ts");
     const resolution = await resolvePlan(args, deps);
     await savePending(resolution, deps);
     const { plan, question } = resolution;

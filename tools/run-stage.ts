@@ -1,6 +1,4 @@
 import { z } from "zod";
-import { describeCommit } from "../server/loop/describe-commit.ts";
-import { runStage as run, waitFor } from "../server/loop/run-stage.ts";
 import { shortDuration } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defineTool } from "./define.ts";
@@ -34,6 +32,8 @@ export const runStage = defineTool({
   alwaysLoad: true,
   searchHint: "continue loop train evaluate rca routing anomalygen mining merge iterate DEFT",
   async handle(args, call) {
+    const { runStage: run, waitFor } = await import("../server/loop/run-stage.ts");
+    const { describeCommit } = await import("../server/loop/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const waitSec = args.wait_seconds ?? waitFor(call.client);
     const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);

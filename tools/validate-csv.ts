@@ -1,6 +1,4 @@
 import { z } from "zod";
-import { validateCsv as checkCsv } from "../server/data/validate.ts";
-import { imagesRootOf, lightingsOf } from "../server/data/workspace-images.ts";
 import { inputPath, resolveWorkspace } from "../server/preflight/workspace.ts";
 import { defineTool } from "./define.ts";
 
@@ -28,6 +26,8 @@ export const validateCsv = defineTool({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   searchHint: "validate dataset rows labels leakage duplicates missing images",
   async handle(args, { deps, signal, progress }) {
+    const { validateCsv: checkCsv } = await import("../server/data/validate.ts");
+    const { imagesRootOf, lightingsOf } = await import("../server/data/workspace-images.ts");
     const { workspace } = await resolveWorkspace(args.workspace, deps);
     const inside = async (given: string | undefined, what: string) =>
       given === undefined ? undefined : inputPath(workspace, given, what);
