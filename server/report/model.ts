@@ -125,6 +125,9 @@ export type WeakSample = {
 
 export type SpecChange = { readonly key: string; readonly before?: string; readonly after?: string };
 
+/** What runs at the moment; only a live page knows it. */
+export type RunningStage = { readonly message: string; readonly fraction?: number };
+
 export type ConfigRow = { readonly name: string; readonly value: string; readonly source?: string };
 
 /** Everything that the report says, read once from the disk; the page is a pure function of it. */
@@ -133,6 +136,7 @@ export type ReportModel = {
   readonly run_name: string;
   readonly run_dir: string;
   readonly status: "in_progress" | "complete" | "failed" | "unknown";
+  readonly running?: RunningStage;
   readonly started_at?: string;
   readonly completed_at?: string;
   readonly stop_reason?: string;
