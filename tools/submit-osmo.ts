@@ -11,12 +11,12 @@ export const submitOsmo = defineTool({
   name: "submit_osmo",
   title: "Submit a defect-image flow to OSMO",
   description:
-    "Plans (dry_run) or submits one defect-image-generation or setup flow on OSMO. Give the user's words in `request`; open choices come back as questions. Submitting needs a human's yes.",
+    "Plans (dry_run) or submits one defect-image-generation or setup flow. Pass the user's words as `request`; open choices come back as questions. A submit needs a human's yes.",
   toolset: "osmo",
   input: z.strictObject({
     request: z.string().max(2000).optional().describe("the user's words"),
     flow: z.enum(flowIds).optional(),
-    usecase: z.string().optional().describe("pcb, metal_surface, glass or your own"),
+    usecase: z.string().optional(),
     board: z.string().optional(),
     count: z.int().min(1).max(100000).optional(),
     count_means: z.enum(countMeanings).optional(),
@@ -24,10 +24,10 @@ export const submitOsmo = defineTool({
     pool: z.string().optional(),
     pair_with: z.string().optional().describe("run name of the other ChangeNet half"),
     dry_run: z.boolean().default(false),
-    no_probe: z.boolean().default(false).describe("do not ask Hugging Face"),
+    no_probe: z.boolean().default(false),
     workspace: z.string().optional(),
     flows_dir: z.string().optional().describe("the vendor's flow files instead of ours"),
-    words: z.string().max(2000).optional().describe("the human's answer to the summary shown, verbatim"),
+    words: z.string().max(2000).optional().describe("the human's answer to the summary, verbatim"),
   }),
   output: z.object({
     status_line: z.string(),

@@ -38,6 +38,7 @@ export async function runOsmo(argv: readonly string[], options: OsmoRunOptions):
     killSignal: "SIGINT",
     forceKillAfterDelay: 5000,
     maxBuffer: most,
+    stripFinalNewline: false,
   });
   const text = (part: unknown) => (typeof part === "string" ? part : "");
   const missing =

@@ -14,8 +14,8 @@ export type Ask = {
   readonly terminal: string;
 };
 
-/** The client name of the command line, whose human sits at the terminal. */
-export const terminalClient = "deft-mcp terminal";
+/** Note of a connection whose human sits at the terminal that started the command. */
+export const atTerminal = "osmo.console";
 
 /**
  * A human's yes, or a refusal. The server asks the human itself where the client lets it; otherwise the agent may
@@ -34,7 +34,7 @@ export async function obtainConsent(call: Call, ask: Ask): Promise<Consent> {
       required: ["approve"],
     });
     if (answer.action === "accept" && answer.content.approve === true) {
-      return { how: call.client === terminalClient ? "console" : "elicited", at };
+      return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", at };
     }
     call.connection.notes.set(declined, true);
   }

@@ -1,0 +1,61 @@
+/** Workflow statuses that are not the end; every other one is. There is no SUCCEEDED and no CANCELED. */
+const openWorkflow = ["PENDING", "RUNNING", "WAITING"];
+const openTask = ["SUBMITTING", "WAITING", "PROCESSING", "SCHEDULING", "INITIALIZING", "RUNNING"];
+/** Task statuses before its container runs: it has no log yet. */
+const beforeStart = ["SUBMITTING", "WAITING", "PROCESSING", "SCHEDULING", "INITIALIZING"];
+
+export function isTerminal(workflowStatus: string): boolean {
+  return !openWorkflow.includes(workflowStatus);
+}
+
+export function isFailed(status: string): boolean {
+  return status.startsWith("FAILED");
+}
+
+export function isOpenTask(taskStatus: string): boolean {
+  return openTask.includes(taskStatus);
+}
+
+export function hasStarted(taskStatus: string): boolean {
+  return !beforeStart.includes(taskStatus) && taskStatus !== "FAILED_UPSTREAM";
+}
+
+type Meaning = { readonly cause: string; readonly remedy: string };
+
+/** What each failed status means and what helps; FAILED itself needs the task's log. */
+export const failedStatuses: Readonly<Record<string, Meaning>> = {
+  FAILED: { cause: "a task ended with an error", remedy: "Read the task's log." },
+  FAILED_SUBMISSION: {
+    cause: "the service rejected the spec",
+    remedy: "Correct what its message names and submit again.",
+  },
+  FAILED_CANCELED: { cause: "a user cancelled it", remedy: "Submit again if that was not meant." },
+  FAILED_SERVER_ERROR: {
+    cause: "a fault of the OSMO service",
+    remedy: "Submit again; tell the administrator if it repeats.",
+  },
+  FAILED_BACKEND_ERROR: {
+    cause: "a fault of a node or the cluster",
+    remedy: "Submit again; tell the administrator if it repeats.",
+  },
+  FAILED_EXEC_TIMEOUT: { cause: "a group ran longer than exec_timeout", remedy: "Raise exec_timeout or ask for less." },
+  FAILED_QUEUE_TIMEOUT: {
+    cause: "a group waited longer than queue_timeout for a place",
+    remedy: "Use a pool with free GPUs, ask for fewer, or raise queue_timeout.",
+  },
+  FAILED_IMAGE_PULL: {
+    cause: "an image could not be pulled: authentication or a rate limit",
+    remedy: "Check the image knob; a private registry needs a REGISTRY credential.",
+  },
+  FAILED_UPSTREAM: { cause: "a task before it failed", remedy: "Look at the task that failed first." },
+  FAILED_EVICTED: {
+    cause: "the pod was evicted or ran out of memory",
+    remedy: "Give gpu, cpu and memory together: memory does not grow with the GPU count by itself.",
+  },
+  FAILED_START_ERROR: { cause: "the container could not start", remedy: "Read the events of the workflow." },
+  FAILED_START_TIMEOUT: {
+    cause: "the pod stayed initializing",
+    remedy: "Read the events: a template that mounts nvoptix.bin waits on nodes without that file.",
+  },
+  FAILED_PREEMPTED: { cause: "a higher priority took the node", remedy: "Submit again, or in a quieter pool." },
+};

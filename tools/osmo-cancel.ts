@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { type CancelArgs, cancelWorkflow } from "../server/osmo/cancel.ts";
+import { defineTool } from "./define.ts";
+
+export const osmoCancel = defineTool({
+  name: "osmo_cancel",
+  title: "Cancel an OSMO workflow",
+  description: "Cancels an OSMO workflow of this user after a human agreed to the reason. Running work is lost.",
+  toolset: "osmo",
+  input: z.strictObject({
+    run: z.string().optional(),
+    reason: z.string().min(3).max(500).describe("the suspected failure"),
+    words: z.string().max(2000).optional(),
+  }),
+  output: z.object({
+    status_line: z.string(),
+    workflow_id: z.string(),
+    running: z.array(z.string()),
+    next_look_sec: z.number(),
+  }),
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+  handle: (args, call) => cancelWorkflow(call, args as CancelArgs),
+});

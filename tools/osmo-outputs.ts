@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { fetchOutputs, type OutputArgs } from "../server/osmo/outputs.ts";
+import { defineTool } from "./define.ts";
+
+export const osmoOutputs = defineTool({
+  name: "osmo_outputs",
+  title: "Outputs of an OSMO run",
+  description:
+    "Fetches outputs of a run (default the last): `preview`, a page of samples aligned across stages, or `archive`, one zip with logs.",
+  toolset: "osmo",
+  input: z.strictObject({
+    run: z.string().optional(),
+    mode: z.enum(["preview", "archive"]).default("preview"),
+    samples: z.int().min(5).max(10).optional(),
+    target_dir: z.string().optional(),
+    workspace: z.string().optional(),
+    flow: z.string().optional().describe("with root: a run submitted elsewhere"),
+    root: z.string().optional(),
+    words: z.string().max(2000).optional(),
+  }),
+  output: z.object({
+    status_line: z.string(),
+    path: z.string(),
+    replaced: z.boolean(),
+    columns: z.array(z.string()).optional(),
+    dropped: z.array(z.string()).optional(),
+    samples: z.number().optional(),
+    files: z.number().optional(),
+    missing: z.array(z.string()).optional(),
+  }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  handle: (args, call) => fetchOutputs(call, args as OutputArgs),
+});

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { readStatus, type StatusArgs } from "../server/osmo/status.ts";
+import { defineTool } from "./define.ts";
+
+export const osmoStatus = defineTool({
+  name: "osmo_status",
+  title: "Status of an OSMO workflow",
+  description:
+    "Status, tasks, named failure with remedy, log tail or events of an OSMO workflow, and when to look again.",
+  toolset: "osmo",
+  input: z.strictObject({
+    run: z.string().optional().describe("workflow id or run name"),
+    task: z.string().optional().describe("show this task's log"),
+    lines: z.int().min(1).max(5000).optional(),
+    events: z.boolean().default(false),
+  }),
+  output: z.object({
+    status_line: z.string(),
+    workflow_id: z.string(),
+    name: z.string().optional(),
+    status: z.string(),
+    terminal: z.boolean(),
+    tasks: z.array(z.object({ task: z.string(), status: z.string(), exit_code: z.number().optional() })),
+    failure: z
+      .object({
+        task: z.string(),
+        kind: z.string(),
+        cause: z.string(),
+        remedy: z.string(),
+        evidence: z.string().optional(),
+      })
+      .optional(),
+    quiet: z.array(z.string()).optional(),
+    log: z.string().optional(),
+    events: z.string().optional(),
+    outputs: z.array(z.string()).optional(),
+    next_look_sec: z.number().optional(),
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  searchHint: "OSMO workflow query logs events failure",
+  handle: (args, call) => readStatus(call, args as StatusArgs),
+});

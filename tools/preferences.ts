@@ -1,0 +1,19 @@
+import { z } from "zod";
+import { editPreferences, type PreferenceArgs } from "../server/osmo/edit-preferences.ts";
+import { preferenceKeys, preferencesSchema } from "../server/osmo/preferences.ts";
+import { defineTool } from "./define.ts";
+
+export const preferences = defineTool({
+  name: "preferences",
+  title: "Remembered OSMO choices",
+  description: "Shows, sets or forgets what OSMO submits remember. The storage root is set only with a human's yes.",
+  toolset: "osmo",
+  input: z.strictObject({
+    key: z.enum(preferenceKeys).optional(),
+    value: z.string().max(500).optional().describe("sets; empty forgets"),
+    words: z.string().max(2000).optional(),
+  }),
+  output: z.object({ status_line: z.string(), preferences: preferencesSchema.omit({ version: true }) }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  handle: (args, call) => editPreferences(call, args as PreferenceArgs),
+});
