@@ -16,6 +16,9 @@ import { humanOf } from "./human.ts";
 import { instructions } from "./instructions.ts";
 import { listed } from "./listing.ts";
 import { progressSender } from "./progress.ts";
+import { offerPrompts } from "./prompts.ts";
+import { offerResources } from "./resources.ts";
+import { offerSubscriptions } from "./subscriptions.ts";
 
 export type ServerOptions = {
   readonly version: string;
@@ -24,13 +27,15 @@ export type ServerOptions = {
   log(line: string): void;
 };
 
+const capabilities = { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} };
+
 /** Builds the server for one connection; what it remembers about the conversation goes with it. */
 export function buildServer(deps: Deps, options: ServerOptions): Server {
   const chosen = tools.filter((tool) => options.toolsets.includes(tool.toolset));
   const offered = new Map(chosen.map((tool) => [tool.name, tool]));
   const server = new Server(
     { name: "deft-mcp", title: "DEFT AOI loop", version: options.version },
-    { capabilities: { tools: {} }, instructions: instructions(options.toolsets) },
+    { capabilities, instructions: instructions(options.toolsets) },
   );
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: chosen.map(listed) }));
@@ -48,6 +53,9 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
       progress: progressSender(_meta?.progressToken, extra.sendNotification),
     });
   });
+  offerResources(server, deps);
+  offerSubscriptions(server, deps);
+  offerPrompts(server, deps, options.toolsets);
   return server;
 }
 

@@ -1,0 +1,105 @@
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import {
+  CompleteRequestSchema,
+  ErrorCode,
+  GetPromptRequestSchema,
+  ListPromptsRequestSchema,
+  McpError,
+} from "@modelcontextprotocol/sdk/types.js";
+import type { Toolset } from "../../tools/define.ts";
+import type { Deps } from "../loop/call.ts";
+import { flowIds } from "../osmo/flow.ts";
+import { boards, usecases } from "../osmo/usecases.ts";
+import { findRuns } from "../preflight/unfinished.ts";
+import { resolveWorkspace } from "../preflight/workspace.ts";
+import { platforms } from "../run/labels.ts";
+import { listTopics } from "./reference-topics.ts";
+
+type Argument = { readonly name: string; readonly description: string; readonly values: readonly string[] };
+
+type Prompt = {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly toolset: Toolset;
+  readonly arguments: readonly Argument[];
+  text(given: Readonly<Record<string, string | undefined>>): string;
+};
+
+const prompts: readonly Prompt[] = [
+  {
+    name: "run-deft-loop",
+    title: "Run the DEFT AOI loop",
+    description: "Plan, approve and run the improvement loop to its end",
+    toolset: "deft",
+    arguments: [
+      {
+        name: "kpi_target",
+        description: "target",
+        values: ["FAR < 0.1% at recall=100%", "FAR < 0.5% at recall=99%", "FAR < 1% at recall=99%"],
+      },
+      { name: "max_iterations", description: "limit", values: ["1", "2", "3", "5", "10"] },
+      { name: "platform", description: "where the jobs run", values: platforms },
+      { name: "workspace", description: "workspace directory", values: [] },
+    ],
+    text: (given) =>
+      `Run the DEFT AOI loop${phrase(" in ", given.workspace)}${phrase(" until ", given.kpi_target)}${phrase(", at most ", given.max_iterations, " iterations")}${phrase(", on platform ", given.platform)}. Call preflight, show me its summary or its question, get my approval through approve_plan, then call run_stage until its next action is finish_loop, passing on each status line, and finish with finish_loop.`,
+  },
+  {
+    name: "generate-defect-images",
+    title: "Generate defect images on OSMO",
+    description: "Plan and submit a defect-image-generation flow",
+    toolset: "osmo",
+    arguments: [
+      { name: "request", description: "what you want, in your words", values: [] },
+      { name: "flow", description: "flow, if you know it", values: flowIds },
+      { name: "usecase", description: "use case", values: Object.keys(usecases) },
+      { name: "board", description: "board", values: Object.keys(boards) },
+    ],
+    text: (given) =>
+      `${given.request ?? "Generate defect images"}${phrase(", flow ", given.flow)}${phrase(", use case ", given.usecase)}${phrase(", board ", given.board)}. Call submit_osmo with what I said and put its questions to me; after my yes submit, then watch with osmo_status at the times it names and show me the preview of osmo_outputs.`,
+  },
+];
+
+/** Offers prompts with completed arguments, for people who start from a slash command. */
+export function offerPrompts(server: Server, deps: Deps, toolsets: readonly Toolset[]): void {
+  const offered = prompts.filter((prompt) => toolsets.includes(prompt.toolset));
+  const named = (name: string) => {
+    const prompt = offered.find((one) => one.name === name);
+    if (prompt === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown prompt: ${name}`);
+    return prompt;
+  };
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({
+    prompts: offered.map(({ name, title, description, arguments: args }) => ({
+      name,
+      title,
+      description,
+      arguments: args.map((argument) => ({ name: argument.name, description: argument.description, required: false })),
+    })),
+  }));
+  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
+    const prompt = named(params.name);
+    const text = prompt.text(params.arguments ?? {});
+    return { description: prompt.description, messages: [{ role: "user", content: { type: "text", text } }] };
+  });
+  server.setRequestHandler(CompleteRequestSchema, async ({ params: { ref, argument } }) => {
+    const known =
+      ref.type === "ref/prompt"
+        ? (named(ref.name).arguments.find((one) => one.name === argument.name)?.values ?? [])
+        : await resourceValues(argument.name, deps);
+    const typed = argument.value.toLowerCase();
+    const matching = known.filter((value) => value.toLowerCase().includes(typed));
+    return { completion: { values: matching.slice(0, 100), total: matching.length, hasMore: matching.length > 100 } };
+  });
+}
+
+async function resourceValues(variable: string, deps: Deps): Promise<readonly string[]> {
+  if (variable === "topic") return (await listTopics()).map((one) => one.topic);
+  if (variable !== "id") return [];
+  const { workspace } = await resolveWorkspace(undefined, deps);
+  return (await findRuns(workspace)).map((run) => run.run_id);
+}
+
+function phrase(before: string, value: string | undefined, after = ""): string {
+  return value === undefined || value === "" ? "" : `${before}${value}${after}`;
+}

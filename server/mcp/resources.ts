@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import {
+  ErrorCode,
+  ListResourcesRequestSchema,
+  ListResourceTemplatesRequestSchema,
+  McpError,
+  ReadResourceRequestSchema,
+  type Resource,
+} from "@modelcontextprotocol/sdk/types.js";
+import { Refusal } from "../errors.ts";
+import { readText } from "../fs/read.ts";
+import type { Deps } from "../loop/call.ts";
+import { findRuns } from "../preflight/unfinished.ts";
+import { resolveWorkspace } from "../preflight/workspace.ts";
+import { runPaths, workspacePaths } from "../run/paths.ts";
+import { listTopics, readTopic } from "./reference-topics.ts";
+
+/** The three files of a run that a client may read. */
+const runParts = {
+  state: { mimeType: "application/json", title: "State", path: (dir: string) => runPaths(dir).state },
+  log: { mimeType: "application/jsonl", title: "Log", path: (dir: string) => runPaths(dir).log },
+  report: { mimeType: "text/html", title: "Report", path: (dir: string) => runPaths(dir).report },
+} as const;
+type RunPart = keyof typeof runParts;
+
+/** Offers runs of the workspace and reference pages as resources; all of them are read from disk at each request. */
+export function offerResources(server: Server, deps: Deps): void {
+  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await listAll(deps) }));
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
+    resourceTemplates: [
+      ...Object.entries(runParts).map(([part, { mimeType, title }]) => ({
+        uriTemplate: `deft://run/{id}/${part}`,
+        name: `run-${part}`,
+        description: `${title} of a run of the workspace`,
+        mimeType,
+      })),
+      {
+        uriTemplate: "deft://reference/{topic}",
+        name: "reference",
+        description: "How this server works, by topic",
+        mimeType: "text/markdown",
+      },
+    ],
+  }));
+  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
+    const content = await read(uri, deps);
+    if (content === undefined) throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found`);
+    return { contents: [{ uri, ...content }] };
+  });
+}
+
+/** The run directory and file that a resource URI names, without a look at the disk. */
+export async function runFileOf(uri: string, deps: Deps): Promise<{ path: string; mimeType: string } | undefined> {
+  const [, id, part] = /^deft:\/\/run\/(run_\d{8}_\d{6})\/(state|log|report)$/.exec(uri) ?? [];
+  const workspace = await workspaceOf(deps);
+  if (id === undefined || part === undefined || workspace === undefined) return undefined;
+  const { path, mimeType } = runParts[part as RunPart];
+  return { path: path(join(workspacePaths(workspace).results, id)), mimeType };
+}
+
+async function listAll(deps: Deps): Promise<Resource[]> {
+  const runs: Resource = {
+    uri: "deft://runs",
+    name: "runs",
+    description: "Runs of the workspace",
+    mimeType: "application/json",
+  };
+  const workspace = await workspaceOf(deps);
+  const found = workspace === undefined ? [] : await findRuns(workspace);
+  const files = found.flatMap(({ run_id }) =>
+    Object.entries(runParts).map(([part, { mimeType, title }]) => ({
+      uri: `deft://run/${run_id}/${part}`,
+      name: `${run_id} ${part}`,
+      description: `${title} of ${run_id}`,
+      mimeType,
+    })),
+  );
+  const pages = (await listTopics()).map(({ topic, title }) => ({
+    uri: `deft://reference/${topic}`,
+    name: topic,
+    description: title,
+    mimeType: "text/markdown",
+  }));
+  return [runs, ...files, ...pages];
+}
+
+async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {
+  if (uri === "deft://runs") {
+    const workspace = await workspaceOf(deps);
+    const runs = workspace === undefined ? [] : await findRuns(workspace);
+    return { mimeType: "application/json", text: JSON.stringify({ workspace, runs }) };
+  }
+  if (uri.startsWith("deft://reference/")) {
+    const text = await readTopic(uri.slice("deft://reference/".length));
+    return text === undefined ? undefined : { mimeType: "text/markdown", text };
+  }
+  const file = await runFileOf(uri, deps);
+  if (file === undefined) return undefined;
+  try {
+    return { mimeType: file.mimeType, text: await readText(file.path) };
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+async function workspaceOf(deps: Deps): Promise<string | undefined> {
+  try {
+    return (await resolveWorkspace(undefined, deps)).workspace;
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { SubscribeRequestSchema, UnsubscribeRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { fileFacts } from "../fs/read.ts";
+import type { Deps } from "../loop/call.ts";
+import { runFileOf } from "./resources.ts";
+
+const lookEveryMs = 500;
+
+/**
+ * Tells a client when a resource of a run that it subscribed to changed, whoever committed: this server, another one,
+ * or a command. The disk is looked at, because a commit may come from any process.
+ */
+export function offerSubscriptions(server: Server, deps: Deps): void {
+  const seen = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  const look = async () => {
+    for (const [uri, before] of seen) {
+      const now = await stampOf(uri, deps);
+      if (now === before || !seen.has(uri)) continue;
+      seen.set(uri, now);
+      await server.sendResourceUpdated({ uri });
+    }
+  };
+  const watch = () => {
+    timer ??= setInterval(() => look().catch(() => undefined), lookEveryMs).unref();
+  };
+  const rest = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params: { uri } }) => {
+    seen.set(uri, await stampOf(uri, deps));
+    watch();
+    return {};
+  });
+  server.setRequestHandler(UnsubscribeRequestSchema, ({ params: { uri } }) => {
+    seen.delete(uri);
+    if (seen.size === 0) rest();
+    return {};
+  });
+  const closed = server.onclose;
+  server.onclose = () => {
+    rest();
+    closed?.();
+  };
+}
+
+async function stampOf(uri: string, deps: Deps): Promise<string> {
+  const file = await runFileOf(uri, deps);
+  const facts = file === undefined ? undefined : await fileFacts(file.path);
+  return facts === undefined ? "absent" : `${facts.mtime_ms}:${facts.size_bytes}:${facts.ino}`;
+}

@@ -1,0 +1,92 @@
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { runPaths } from "../../../server/run/paths.ts";
+import { aRun, testDeps } from "../../support/a-run.ts";
+import { temporaryFolders } from "../../support/folder.ts";
+import { memoryClient } from "../../support/memory-client.ts";
+
+const temporaryFolder = temporaryFolders();
+
+async function aWorkspaceWithRun() {
+  const workspace = await temporaryFolder();
+  const runDir = await aRun(workspace);
+  const client = await memoryClient(testDeps({ env: { DEFT_WORKSPACE: workspace } }));
+  return { runDir, client };
+}
+
+describe("resources", () => {
+  it("list the runs of the workspace and the reference pages, each with a description", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const { resources } = await client.listResources();
+    const uris = resources.map(({ uri }) => uri);
+    expect(uris).toContain("deft://runs");
+    expect(uris).toContain("deft://run/run_20261121_100000/state");
+    expect(uris).toContain("deft://reference/preflight");
+    for (const resource of resources) expect(resource.description).not.toBe("");
+  });
+
+  it("read a run's state and a reference page", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const state = await client.readResource({ uri: "deft://run/run_20261121_100000/state" });
+    expect(state.contents[0]).toMatchObject({ mimeType: "application/json" });
+    const page = await client.readResource({ uri: "deft://reference/preflight" });
+    expect(page.contents[0]).toMatchObject({ mimeType: "text/markdown" });
+  });
+
+  it.each([
+    "deft://run/run_20261121_100000/report",
+    "deft://run/../../etc/passwd/state",
+    "deft://run/run_20261121_100000/jobs",
+    "deft://reference/../package",
+    "deft://nothing",
+  ])("answer %s with not found", async (uri) => {
+    const { client } = await aWorkspaceWithRun();
+    await expect(client.readResource({ uri })).rejects.toThrow("not found");
+  });
+
+  it("are there without a workspace too", async () => {
+    const client = await memoryClient(testDeps({ cwd: await temporaryFolder() }));
+    const { resources } = await client.listResources();
+    expect(resources.map(({ uri }) => uri)).not.toContain("deft://run/run_20261121_100000/state");
+    const runs = await client.readResource({ uri: "deft://runs" });
+    expect(runs.contents[0]).toMatchObject({ text: JSON.stringify({ runs: [] }) });
+  });
+
+  it("tell a subscriber when a run's log grows", async () => {
+    const { client, runDir } = await aWorkspaceWithRun();
+    const uri = "deft://run/run_20261121_100000/log";
+    const told = new Promise<string>((resolve) => {
+      client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => resolve(params.uri));
+    });
+    await client.subscribeResource({ uri });
+    await appendFile(join(runPaths(runDir).log), "{}\n");
+    expect(await told).toBe(uri);
+    await client.unsubscribeResource({ uri });
+    await client.close();
+  });
+});
+
+describe("prompts", () => {
+  it("complete their arguments", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const ask = (ref: Parameters<typeof client.complete>[0]["ref"], name: string, value: string) =>
+      client.complete({ ref, argument: { name, value } });
+    const platform = await ask({ type: "ref/prompt", name: "run-deft-loop" }, "platform", "emb");
+    expect(platform.completion.values).toEqual(["embedded"]);
+    const run = await ask({ type: "ref/resource", uri: "deft://run/{id}/state" }, "id", "");
+    expect(run.completion.values).toEqual(["run_20261121_100000"]);
+  });
+
+  it("say what was given and nothing else", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const { messages } = await client.getPrompt({
+      name: "run-deft-loop",
+      arguments: { kpi_target: "FAR < 1% at recall=99%" },
+    });
+    const text = messages[0]?.content.type === "text" ? messages[0].content.text : "";
+    expect(text).toContain("until FAR < 1% at recall=99%. Call preflight");
+    await expect(client.getPrompt({ name: "nope" })).rejects.toThrow("Unknown prompt");
+  });
+});

@@ -1,0 +1,33 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { type CallToolResult, ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import type { Deps } from "../../server/loop/call.ts";
+import { buildServer } from "../../server/mcp/server.ts";
+import type { Toolset } from "../../tools/define.ts";
+
+export type Elicited = { action: "accept" | "decline" | "cancel"; content?: Record<string, string | number | boolean> };
+
+/** A real client beside a real server in this process. `answer` makes it a client that can ask its human. */
+export async function memoryClient(
+  deps: Deps,
+  options: { answer?: (message: string) => Elicited; toolsets?: Toolset[]; log?: string[] } = {},
+): Promise<Client> {
+  const { answer, toolsets = ["deft", "osmo"], log = [] } = options;
+  const server = buildServer(deps, { version: "0", toolsets, log: (line) => log.push(line) });
+  const client = new Client(
+    { name: "test", version: "1" },
+    { capabilities: answer ? { elicitation: { form: {} } } : {} },
+  );
+  if (answer) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => answer(params.message));
+  const [here, there] = InMemoryTransport.createLinkedPair();
+  await Promise.all([server.connect(there), client.connect(here)]);
+  // Listing first makes the client hold every structured result against the tool's output schema.
+  await client.listTools();
+  return client;
+}
+
+/** The text of a tool result's first block. */
+export function textOf(result: Awaited<ReturnType<Client["callTool"]>>): string {
+  const [first] = (result as CallToolResult).content;
+  return first?.type === "text" ? first.text : "";
+}
