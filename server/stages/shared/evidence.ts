@@ -1,11 +1,15 @@
-import { errnoOf, excerpt, Refusal } from "../../errors.ts";
+import { errnoOf, excerpt, Refusal, type RefusalCode } from "../../errors.ts";
 import { fileFacts, readTail, readText } from "../../fs/read.ts";
+import type { JobSpec } from "../../run/job.ts";
 import type { JobOutcome, StageContext } from "../stage.ts";
+import { lastMeaningful, recogniseFailure } from "./known-failures.ts";
 import { executionVerdict, logLines } from "./log-marker.ts";
 import { parseStatus, type TaskMode, type TaskStatus } from "./status-json.ts";
 
 /** File systems with whole-second times round a new file's time down. */
 const clockSlackMs = 1000;
+
+const logEndBytes = 64_000;
 
 /**
  * Proves that every planned job ended well: exit code 0, and for TAO entry points the marker in the log.
@@ -27,19 +31,33 @@ export async function requireJobs(
 
 async function requireExit({ spec, exit }: JobOutcome): Promise<void> {
   if (exit.outcome === "exited" && exit.exit_code === 0) return;
-  const facts = { job: spec.id, ...exit, log_path: spec.log_path, log_end: await logEnd(spec.log_path) };
-  if (exit.outcome === "cancelled") throw new Refusal("executor.cancelled", `Job ${spec.id} was cancelled.`, facts);
-  if (exit.outcome === "timeout") throw new Refusal("executor.timeout", `Job ${spec.id} passed its limit.`, facts);
-  if (exit.outcome === "lost") throw new Refusal("executor.lost-job", `Job ${spec.id} vanished.`, facts);
-  const how = exit.outcome === "exited" ? `with exit code ${exit.exit_code ?? "unknown"}` : `(${exit.outcome})`;
-  throw new Refusal("stage.failed", `Job ${spec.id} ended ${how}.`, facts);
+  const ends = { cancelled: "executor.cancelled", timeout: "executor.timeout", lost: "executor.lost-job" } as const;
+  const how = exit.outcome === "exited" ? `with exit code ${exit.exit_code ?? "unknown"}` : `as ${exit.outcome}`;
+  const code = exit.outcome in ends ? ends[exit.outcome as keyof typeof ends] : undefined;
+  throw await failure(spec, `Job ${spec.id} ended ${how}.`, code, { ...exit });
+}
+
+/** The refusal of a failed job: under the code of the known failure that its log shows, when it shows one. */
+async function failure(
+  spec: JobSpec,
+  message: string,
+  code: RefusalCode | undefined,
+  exit: Record<string, unknown>,
+): Promise<Refusal> {
+  const lines = logLines(await readTail(spec.log_path, logEndBytes));
+  const known = recogniseFailure(lines);
+  return new Refusal(code ?? known?.code ?? "stage.failed", known ? `${message} Probably ${known.cause}.` : message, {
+    job: spec.id,
+    ...exit,
+    log_path: spec.log_path,
+    log_end: lastMeaningful(lines, 8).map((line) => excerpt(line)),
+  });
 }
 
 async function requireVerdict({ spec }: JobOutcome, needed: boolean): Promise<void> {
   const verdict = executionVerdict(await asEvidence(spec.log_path, () => readText(spec.log_path)));
   if (verdict === "FAIL") {
-    const facts = { job: spec.id, log_path: spec.log_path, log_end: await logEnd(spec.log_path) };
-    throw new Refusal("stage.failed", `The log of job ${spec.id} says FAIL although it exited 0.`, facts);
+    throw await failure(spec, `The log of job ${spec.id} says FAIL although it exited 0.`, undefined, {});
   }
   if (needed && verdict === "absent") {
     const facts = { job: spec.id, log_path: spec.log_path };
@@ -97,10 +115,4 @@ export async function asEvidence<T>(path: string, read: () => Promise<T>): Promi
       { cause: error },
     );
   }
-}
-
-async function logEnd(path: string): Promise<string[]> {
-  return logLines(await readTail(path, 8000))
-    .slice(-8)
-    .map((line) => excerpt(line));
 }

@@ -1,0 +1,297 @@
+import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { encode } from "jpeg-js";
+import { PNG } from "pngjs";
+import { changenetColumns } from "../../server/data/changenet.ts";
+import { csvPieces } from "../../server/data/csv.ts";
+import type { JobSpec } from "../../server/run/job.ts";
+import type { IterationLabel } from "../../server/run/labels.ts";
+import type { IterationState, RunConfig, RunState } from "../../server/run/state.ts";
+import type { Evidence, JobOutcome, Stage, StageContext } from "../../server/stages/stage.ts";
+
+/** A part: label and object name; its images lie in `boards` and `golden` below the images root. */
+export type Part = readonly [label: string, object: string];
+
+export const seedParts: readonly Part[] = [
+  ...["t1", "t2", "t3", "t4"].map((name) => ["PASS", name] as const),
+  ["bridge", "t5"],
+  ["missing", "t6"],
+];
+export const validationParts: readonly Part[] = [
+  ["PASS", "v1"],
+  ["bridge", "v2"],
+];
+export const kpiParts: readonly Part[] = [
+  ...["k1", "k2", "k3", "k4", "k5"].map((name) => ["PASS", name] as const),
+  ["missing", "k6"],
+  ["missing", "k7"],
+  ["shift", "k8"],
+];
+export const poolParts: readonly Part[] = [
+  ["PASS", "p1"],
+  ["PASS", "p2"],
+  ["missing", "p3"],
+  ["missing", "p4"],
+];
+
+export type StageWorkspace = {
+  readonly workspace: string;
+  readonly runDir: string;
+  readonly config: RunConfig;
+  readonly lightings: readonly string[];
+  state(iterations?: Record<string, IterationState>): RunState;
+  context(iteration: IterationLabel, iterations?: Record<string, IterationState>): StageContext;
+  at(...parts: string[]): string;
+};
+
+/** Writes a small complete workspace: every row has its own image content under every lighting. */
+export async function stageWorkspace(
+  folder: string,
+  wish: { lightings?: readonly string[]; change?: (config: RunConfig) => void; spec?: (text: string) => string } = {},
+): Promise<StageWorkspace> {
+  const lightings = wish.lightings ?? ["SolderLight"];
+  const at = (...parts: string[]) => join(folder, ...parts);
+  const runDir = at("results", "run_20260101_000000");
+  const config = configOf(folder);
+  wish.change?.(config);
+  await put(config.specs_file, (wish.spec ?? ((text) => text))(specText(lightings)));
+  const sets = [
+    [config.training_csv, seedParts],
+    [config.validation_csv, validationParts],
+    [config.kpi_test_csv, kpiParts],
+  ] as const;
+  const pool = at("augmentation", "mining_pool");
+  await Promise.all([
+    ...sets.map(([csv, parts]) => writeParts(csv, parts, "boards", "golden")),
+    ...sets.flatMap(([, parts]) => parts.map(([, name]) => writePair(at("images"), name, lightings))),
+    writeParts(join(pool, "mining_pool.csv"), poolParts, "images/boards", "images/golden"),
+    ...poolParts.map(([, name]) => writePair(join(pool, "images"), name, lightings)),
+  ]);
+  await writeGeneratorDataset(config.anomalygen.dataset_dir_source);
+  await mkdir(runDir, { recursive: true });
+  const state = (iterations: Record<string, IterationState> = {}) => stateOf(config, runDir, iterations);
+  const context = (iteration: IterationLabel, iterations: Record<string, IterationState> = {}): StageContext => ({
+    runDir,
+    state: state(iterations),
+    iteration,
+    attempt: 1,
+    stamp: "2026-01-01_000000",
+    startedAt: new Date().toISOString(),
+    accepted: [],
+  });
+  return { workspace: folder, runDir, config, lightings, state, context, at };
+}
+
+/** Runs a stage as the loop does; `leave` writes what its jobs would leave. */
+export async function runStage(
+  stage: Stage,
+  context: StageContext,
+  leave: (jobs: readonly JobSpec[]) => Promise<void> = async () => undefined,
+): Promise<Evidence> {
+  const plan = await stage.plan(context);
+  for (const { path } of plan.directories) await mkdir(path, { recursive: true });
+  await stage.prepare?.(context, plan);
+  await leave(plan.jobs);
+  return stage.collect(context, plan.jobs.map(passed));
+}
+
+export function passed(spec: JobSpec): JobOutcome {
+  return { spec, exit: { outcome: "exited", exit_code: 0 } };
+}
+
+const plainJpeg = encode({ width: 4, height: 4, data: pixelsOf("plain") }, 90).data;
+
+/** The log of a TAO task: carriage returns, colours and the marker. */
+export async function leaveLog(path: string, verdict = "PASS"): Promise<void> {
+  const colour = String.fromCharCode(27);
+  const marker = `${colour}[38;20m - [TAO Toolkit] - INFO - Execution status: ${verdict} (entrypoint.py:1)${colour}[0m`;
+  await put(path, `\rEpoch 0: 100%|\r${marker}\r\n`);
+}
+
+export async function put(path: string, data: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, data);
+}
+
+/** Makes a file look written an hour ago. */
+export async function age(path: string): Promise<void> {
+  const then = new Date(Date.now() - 3_600_000);
+  await utimes(path, then, then);
+}
+
+/** A 4x4 JPEG whose bytes depend on its name: decoders stop at the end marker that the name follows. */
+export function jpegOf(name: string): Uint8Array {
+  return Buffer.concat([plainJpeg, Buffer.from(name)]);
+}
+
+export function pngOf(name: string, pixels: Buffer = pixelsOf(name)): Uint8Array {
+  const png = new PNG({ width: 4, height: 4 });
+  png.data = pixels;
+  return PNG.sync.write(png);
+}
+
+/** A part's images, tested and golden, under every lighting. */
+export async function writePair(root: string, name: string, lightings: readonly string[]): Promise<void> {
+  for (const lighting of lightings) {
+    for (const side of ["boards", "golden"]) {
+      await put(join(root, side, `${name}_${lighting}.jpg`), jpegOf(`${name} ${side} ${lighting}`));
+    }
+  }
+}
+
+export async function writeParts(csv: string, parts: readonly Part[], input: string, golden: string): Promise<void> {
+  const rows = parts.map(([label, object]) => [input, golden, label, object, ...Array<string>(10).fill("")]);
+  await put(csv, [...csvPieces(changenetColumns, rows)].join(""));
+}
+
+const labels = { "(0, 0, 0, 255)": { class: "BACKGROUND" }, "(214, 120, 40, 255)": { class: "pad" } };
+
+/** A dataset with a type placed by cad mask and a free one. */
+export async function writeGeneratorDataset(dir: string): Promise<void> {
+  const types = [
+    { defect_type: "pcb+bridge", spatial_dependency: "cad", roi_prompt_defect_location: "" },
+    { defect_type: "pcb+missing", spatial_dependency: "free", roi_prompt_defect_location: "" },
+  ];
+  await put(join(dir, "defect_spec.jsonl"), types.map((type) => `${JSON.stringify(type)}\n`).join(""));
+  await put(join(dir, "semantic_segmentation_labels.json"), JSON.stringify(labels));
+  await put(join(dir, "pcb", "clean_image", "c1.png"), pngOf("clean"));
+  await put(join(dir, "pcb", "cad_mask", "c1.png"), maskOf([0, 0, 0], [214, 120, 40]));
+}
+
+/** A 4x4 mask, one half in each colour. */
+export function maskOf(left: readonly number[], right: readonly number[]): Uint8Array {
+  const pixels = Array.from({ length: 16 }, (_, at) => [...(at % 4 < 2 ? left : right), 255]).flat();
+  return pngOf("", Buffer.from(pixels));
+}
+
+function pixelsOf(name: string): Buffer {
+  let seed = 7;
+  for (const character of name) seed = (seed * 31 + character.charCodeAt(0)) % 65_521;
+  const pixels = Array.from({ length: 16 }, (_, at) => [
+    (seed + 40 * at) % 256,
+    (seed >> 3) % 256,
+    (seed * at) % 256,
+    255,
+  ]);
+  return Buffer.from(pixels.flat());
+}
+
+function configOf(workspace: string): RunConfig {
+  const dataset = join(workspace, "augmentation", "anomalygen", "datasets", "board");
+  return {
+    specs_file: join(workspace, "specs", "baseline_spec.yaml"),
+    training_csv: join(workspace, "train", "base", "training_set.csv"),
+    validation_csv: join(workspace, "train", "base", "validation_set.csv"),
+    kpi_test_csv: join(workspace, "kpi", "testing_set.csv"),
+    images_dir: join(workspace, "images"),
+    backbone_weight_dir: join(workspace, "augmentation", "backbone"),
+    mining_pool_csv: join(workspace, "augmentation", "mining_pool", "mining_pool.csv"),
+    mining_images_root: join(workspace, "augmentation", "mining_pool"),
+    train_container: "tao",
+    num_gpus: 1,
+    batch_size: 4,
+    num_epochs: 10,
+    workspace,
+    platform: "embedded",
+    engine: "test engine",
+    seed: 1,
+    synthetic_only: false,
+    anomalygen: {
+      mode: "inference_only",
+      project: "board",
+      defect_spec: join(dataset, "defect_spec.jsonl"),
+      checkpoint_dir: join(workspace, "augmentation", "anomalygen", "checkpoints", "board"),
+      dataset_dir_source: dataset,
+      step: 14_000,
+      num_SDG: 4,
+      container: "anomalygen",
+      supported_labels: ["PASS", "BRIDGE", "MISSING"],
+    },
+    mining_filter: { top_k_per_target: 2, metric: "cosine", min_similarity: 0.9 },
+    rca: { top_k_per_label: 2, min_recall: 1 },
+  };
+}
+
+function stateOf(config: RunConfig, runDir: string, iterations: Record<string, IterationState>): RunState {
+  const metric_contract: RunState["metric_contract"] = {
+    name: "far_pct",
+    display_name: "FAR",
+    operator: "<",
+    target: 1,
+    unit: "%",
+    evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct: 100 } },
+    constraints: [{ name: "recall_pct", operator: ">=", target: 100, unit: "%" }],
+  };
+  return {
+    version: 2,
+    started_at: "2026-01-01T00:00:00+00:00",
+    status: "in_progress",
+    kpi_target: "FAR < 1% at recall=100%",
+    results_dir: runDir,
+    max_iterations: 3,
+    current_iteration: 0,
+    config,
+    iterations,
+    metric_contract,
+    plan: {
+      plan_id: "plan",
+      platform: "embedded",
+      workspace: config.workspace,
+      parameters: {},
+      inputs: {},
+      metric_contract,
+    },
+    approvals: [],
+    acknowledgements: [],
+    pins: {},
+  };
+}
+
+function specText(lightings: readonly string[]): string {
+  const inputMap = lightings.map((name, at) => `      ${name}: ${at}`).join("\n");
+  return `# A small board
+encryption_key: tlt_encode
+task: classify
+results_dir: /results  # replaced at launch
+train:
+  num_epochs: 10
+  validation_interval: 10
+  checkpoint_interval: 5
+  resume_training_checkpoint_path: null
+  pretrained_model_path: null
+  results_dir: \${results_dir}/train
+  classify:
+    loss: ce
+    cls_weight: [1.0, 10.0]
+  optim:
+    lr: 1.0e-5  # small
+model:
+  backbone:
+    type: c_radio_v2_vit_base_patch16_224
+    pretrained_backbone_path: /data/pretrained_models/C-RADIOv2_B.pth
+    freeze_backbone: false
+  classify:
+    eval_margin: 0.3
+    difference_module: learnable
+dataset:
+  classify:
+    train_dataset:
+      csv_path: /data/datasets/NV_PCB_Siamese/csv/training_set.csv
+      images_dir: /data/datasets/NV_PCB_Siamese/images
+    validation_dataset:
+      csv_path: /data/datasets/NV_PCB_Siamese/csv/validation_set.csv
+      images_dir: /data/datasets/NV_PCB_Siamese/images
+    infer_dataset:
+      csv_path: /data/datasets/NV_PCB_Siamese/kpi/testing_set.csv
+      images_dir: /data/datasets/NV_PCB_Siamese/images
+    image_ext: .jpg
+    batch_size: 16
+    num_input: ${lightings.length}
+    input_map:
+${inputMap}
+    augmentation_config:
+      augment: true
+inference:
+  checkpoint: \${results_dir}/train/changenet_model_classify_latest.pth
+`;
+}
