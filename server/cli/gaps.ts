@@ -9,6 +9,17 @@ import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const defaultTopK = 50;
 
+const options = {
+  "inference-dir": { type: "string" },
+  "train-config": { type: "string" },
+  "media-root": { type: "string" },
+  "output-dir": { type: "string" },
+  "min-recall": { type: "string" },
+  "top-k": { type: "string" },
+  threshold: { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
 const usage = `usage: deft-mcp gaps --inference-dir DIR --train-config YAML --media-root DIR --output-dir DIR
                      [--min-recall 1.0] [--top-k 50] [--threshold T] [--json]
 
@@ -23,20 +34,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     return exitOk;
   }
   return await reportRefusal(io, argv.includes("--json"), async () => {
-    const given = parseArguments(
-      argv,
-      {
-        "inference-dir": { type: "string" },
-        "train-config": { type: "string" },
-        "media-root": { type: "string" },
-        "output-dir": { type: "string" },
-        "min-recall": { type: "string" },
-        "top-k": { type: "string" },
-        threshold: { type: "string" },
-        json: { type: "boolean" },
-      },
-      [],
-    );
+    const given = parseArguments(argv, options, []);
     const path = (name: string) => resolve(io.cwd, requiredOption(given, name));
     const [inferenceDir, config, mediaRoot, directory] = [
       path("inference-dir"),
@@ -44,14 +42,14 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       path("media-root"),
       path("output-dir"),
     ];
-    const options = {
+    const chosen = {
       minRecall: numberOption(given, "min-recall", { min: 0, max: 1 }) ?? 1,
       topK: numberOption(given, "top-k", { min: 1, whole: true }) ?? defaultTopK,
       threshold: numberOption(given, "threshold", { min: -1 }),
     };
     const spec = await readSpec(config);
     const rows = await readInferenceRows(join(inferenceDir, "inference.csv"));
-    const { analysis, gaps, gaps_path } = await writeGaps(directory, rows, layoutOf(spec, mediaRoot), options);
+    const { analysis, gaps, gaps_path } = await writeGaps(directory, rows, layoutOf(spec, mediaRoot), chosen);
     if (given.flag("json")) {
       const { threshold, point } = analysis;
       printJson(io, {
@@ -63,7 +61,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
         point,
       });
     } else {
-      io.stdout.write(`${breakdownText(analysis, rows.length, options.topK)}${gaps_path}\n`);
+      io.stdout.write(`${breakdownText(analysis, rows.length, chosen.topK)}${gaps_path}\n`);
     }
     return exitOk;
   });

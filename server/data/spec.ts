@@ -46,23 +46,13 @@ export function parseSpec(text: string, path: string): TrainSpec {
   if (!isMapping(classify)) throw badSpec(path, "dataset.classify", "is missing; only task classify is supported");
   const task = lookup("task");
   if (task !== undefined && task !== "classify") throw badSpec(path, "task", "must be classify");
-  const lightings = lightingsOf(ordered, path);
-  const num_input = optional(path, "dataset.classify.num_input", classify.num_input, "number");
-  if (lightings.length > 0 && num_input !== undefined && num_input !== lightings.length) {
-    throw badSpec(
-      path,
-      "dataset.classify.num_input",
-      `is ${num_input}, but input_map has ${lightings.length} lightings`,
-    );
-  }
   return {
     raw: plain,
-    lightings,
+    ...inputsOf(path, classify, ordered),
     image_ext: imageExtension(path, classify.image_ext),
     num_epochs: positive(path, "train.num_epochs", lookup("train", "num_epochs"), 10),
     batch_size: positive(path, "dataset.classify.batch_size", classify.batch_size, 8),
     num_gpus: positive(path, "train.num_gpus", lookup("train", "num_gpus"), 1),
-    num_input,
     concat_type: optional(path, "dataset.classify.concat_type", classify.concat_type, "string"),
     backbone_type: optional(path, "model.backbone.type", lookup("model", "backbone", "type"), "string"),
     pretrained_backbone_path: optional(
@@ -102,6 +92,19 @@ function parseYaml(text: string, path: string): { plain: unknown; ordered: unkno
     if (error instanceof ReferenceError) throw badYaml(path, 1, "resolves too many aliases or an unknown one");
     throw error;
   }
+}
+
+function inputsOf(path: string, classify: Mapping, ordered: unknown): Pick<TrainSpec, "lightings" | "num_input"> {
+  const lightings = lightingsOf(ordered, path);
+  const num_input = optional(path, "dataset.classify.num_input", classify.num_input, "number");
+  if (lightings.length > 0 && num_input !== undefined && num_input !== lightings.length) {
+    throw badSpec(
+      path,
+      "dataset.classify.num_input",
+      `is ${num_input}, but input_map has ${lightings.length} lightings`,
+    );
+  }
+  return { lightings, num_input };
 }
 
 /** A JavaScript object would move number-like keys to the front, so the order is read from maps. */
