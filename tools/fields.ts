@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Parameters and results that several tools share, spelled once. */
-export const runField = z.string().max(4096).optional().describe("id or directory; default: the only unfinished one");
+export const runField = z.string().max(4096).optional().describe("id or path");
 export const workspaceField = z.string().max(4096).optional();
 export const wordsField = z
   .string()
