@@ -11,6 +11,7 @@ import { osmoOutputs } from "./osmo-outputs.ts";
 import { osmoStatus } from "./osmo-status.ts";
 import { preferences } from "./preferences.ts";
 import { preflight } from "./preflight.ts";
+import { renderReport } from "./render-report.ts";
 import { runStage } from "./run-stage.ts";
 import { submitOsmo } from "./submit-osmo.ts";
 import { validateCsv } from "./validate-csv.ts";
@@ -24,6 +25,7 @@ export const tools: readonly Tool[] = [
   cancelStage,
   nextSeq,
   logStage,
+  renderReport,
   finishLoop,
   acknowledgeStop,
   validateCsv,
