@@ -20,6 +20,7 @@ const commands: Record<string, () => Promise<Command>> = {
   kpi: () => import("./cli/kpi.ts"),
   gaps: () => import("./cli/gaps.ts"),
   call: () => import("./cli/call.ts"),
+  osmo: () => import("./cli/osmo.ts"),
   help: () => import("./cli/help.ts"),
 };
 

@@ -12,12 +12,7 @@ export const osmoCancel = defineTool({
     reason: z.string().min(3).max(500).describe("the suspected failure"),
     words: z.string().max(2000).optional(),
   }),
-  output: z.object({
-    status_line: z.string(),
-    workflow_id: z.string(),
-    running: z.array(z.string()),
-    next_look_sec: z.number(),
-  }),
+  output: z.looseObject({ status_line: z.string(), workflow_id: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   handle: (args, call) => cancelWorkflow(call, args as CancelArgs),
 });

@@ -14,26 +14,12 @@ export const osmoStatus = defineTool({
     lines: z.int().min(1).max(5000).optional(),
     events: z.boolean().default(false),
   }),
-  output: z.object({
+  // Loose: the report types hold the rest, and every listed key is paid for in every session.
+  output: z.looseObject({
     status_line: z.string(),
     workflow_id: z.string(),
-    name: z.string().optional(),
     status: z.string(),
     terminal: z.boolean(),
-    tasks: z.array(z.object({ task: z.string(), status: z.string(), exit_code: z.number().optional() })),
-    failure: z
-      .object({
-        task: z.string(),
-        kind: z.string(),
-        cause: z.string(),
-        remedy: z.string(),
-        evidence: z.string().optional(),
-      })
-      .optional(),
-    quiet: z.array(z.string()).optional(),
-    log: z.string().optional(),
-    events: z.string().optional(),
-    outputs: z.array(z.string()).optional(),
     next_look_sec: z.number().optional(),
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },

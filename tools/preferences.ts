@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { editPreferences, type PreferenceArgs } from "../server/osmo/edit-preferences.ts";
-import { preferenceKeys, preferencesSchema } from "../server/osmo/preferences.ts";
+import { preferenceKeys } from "../server/osmo/preferences.ts";
 import { defineTool } from "./define.ts";
 
 export const preferences = defineTool({
@@ -13,7 +13,7 @@ export const preferences = defineTool({
     value: z.string().max(500).optional().describe("sets; empty forgets"),
     words: z.string().max(2000).optional(),
   }),
-  output: z.object({ status_line: z.string(), preferences: preferencesSchema.omit({ version: true }) }),
+  output: z.looseObject({ status_line: z.string(), preferences: z.looseObject({}) }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   handle: (args, call) => editPreferences(call, args as PreferenceArgs),
 });

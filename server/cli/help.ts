@@ -18,6 +18,7 @@ const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, w
 
   deft-mcp kpi CSV              operating points of an inference CSV
   deft-mcp gaps                 weak KPI samples, as the vendor's gap analysis writes them
+  deft-mcp osmo COMMAND         plan, submit, watch and fetch defect-image flows on OSMO
   deft-mcp call [TOOL] [JSON]   list the tools, or call one
 
 Most commands take --json; exit 0 is fine, 1 a defect or a hard stop, 2 refused. COMMAND --help says more.

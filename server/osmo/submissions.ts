@@ -36,7 +36,8 @@ export const submissionSchema = z.object({
 });
 export type Submission = z.output<typeof submissionSchema>;
 
-function recordsDir(env: Env): string {
+/** Where submit records and watches lie. */
+export function recordsDir(env: Env): string {
   return join(env.XDG_STATE_HOME || join(env.HOME ?? homedir(), ".local", "state"), "deft-mcp", "osmo");
 }
 
