@@ -20,18 +20,25 @@ export function listed(tool: Tool): ListedTool {
 }
 
 function objectSchema(schema: z.ZodObject, io: "input" | "output"): ListedTool["inputSchema"] {
-  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, { io }) as Record<string, unknown>;
-  return lean(json) as ListedTool["inputSchema"];
+  const { $schema: _dialect, required, ...json } = z.toJSONSchema(schema, { io }) as Record<string, unknown>;
+  const listed = lean(json, io === "output") as ListedTool["inputSchema"];
+  return { ...listed, ...(required === undefined ? {} : { required: required as string[] }) };
 }
 
 /** Limits that the call handler checks anyway and answers with a named refusal; a model needs none of them to call. */
-const unlisted = new Set(["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "propertyNames"]);
+const limits = new Set(["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength"]);
 
-function lean(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(lean);
+/**
+ * Results are parsed before they leave, so an `open` schema need not say again, at every level, what is always and what
+ * is never in them.
+ */
+function lean(value: unknown, open: boolean): unknown {
+  if (Array.isArray(value)) return value.map((item) => lean(item, open));
   if (value === null || typeof value !== "object") return value;
-  const isLimit = (key: string, member: unknown) =>
-    unlisted.has(key) && (typeof member !== "object" || key === "propertyNames");
-  const kept = Object.entries(value).filter(([key, member]) => !isLimit(key, member));
-  return Object.fromEntries(kept.map(([key, member]) => [key, lean(member)]));
+  const isIdle = (key: string, member: unknown) =>
+    (limits.has(key) && typeof member !== "object") ||
+    key === "propertyNames" ||
+    (open && ((key === "additionalProperties" && member === false) || (key === "required" && Array.isArray(member))));
+  const kept = Object.entries(value).filter(([key, member]) => !isIdle(key, member));
+  return Object.fromEntries(kept.map(([key, member]) => [key, lean(member, open)]));
 }
