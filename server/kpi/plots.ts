@@ -3,7 +3,7 @@ import { type OperatingPoint, pointAt, type ScoredParts, type Sweep } from "./sw
 
 const width = 640;
 const height = 400;
-const frame = { left: 64, right: 20, top: 44, bottom: 52 };
+const frame = { left: 76, right: 40, top: 44, bottom: 52 };
 const plot = { width: width - frame.left - frame.right, height: height - frame.top - frame.bottom };
 const binCount = 40;
 /** More points than this cannot be told apart at the size of the plot. */

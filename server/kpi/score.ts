@@ -1,6 +1,3 @@
-/** A part with its decision score; higher means more defective. */
-export type ScoredPart = { readonly score: number; readonly defective: boolean };
-
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** The exact double of a decimal text with blanks around it allowed, or undefined: no `nan`, `inf`, hex or `1,5`. */
