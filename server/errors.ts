@@ -101,6 +101,7 @@ export const refusals = {
 
   "executor.name-taken": refuse("Remove or rename the container that the facts name; it is not ours."),
   "executor.bad-path": refuse("Move the workspace to a path without blanks, quotes, commas, $ or backslashes."),
+  "executor.image-changed": refuse("Restore the approved image under its tag, or plan a new run with preflight."),
   "executor.mount-missing": refuse("Create or stage the named directory or file, then repeat the call."),
   "executor.architecture": refuse("Use a host of the image's architecture, or an image that is built for this one."),
   "executor.bad-image": refuse("Check the image reference: the image lacks the program that the facts name."),

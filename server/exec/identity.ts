@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import type { ProcessIdentity } from "../run/job.ts";
+import { type ProcessIdentity, processIdentitySchema } from "../run/job.ts";
 
 const run = promisify(execFile);
 
@@ -19,6 +19,12 @@ export async function identityOf(pid: number): Promise<ProcessIdentity | undefin
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   const now = await identityOf(identity.pid);
   return now !== undefined && now.start === identity.start && now.boot === identity.boot;
+}
+
+/** Whether what a claim names as its owner, read back as JSON, is a process that still runs on this host. */
+export async function isOwnerAlive(owner: unknown): Promise<boolean> {
+  const identity = processIdentitySchema.safeParse(owner);
+  return identity.success && (await isAlive(identity.data));
 }
 
 async function startTicks(pid: number): Promise<string | undefined> {

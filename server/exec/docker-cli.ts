@@ -1,0 +1,85 @@
+import { excerpt, Refusal } from "../errors.ts";
+
+export type DockerAnswer = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** The Docker command line as this server uses it: argv arrays, no shell, no terminal. */
+export type Docker = {
+  /**
+   * Runs one docker command and returns how it ended.
+   *
+   * @throws Refusal `executor.unavailable` when the command is missing, the daemon does not answer, or its socket is
+   * denied; every other failure is in the answer.
+   */
+  run(args: readonly string[], options?: DockerOptions): Promise<DockerAnswer>;
+};
+
+export type DockerOptions = {
+  readonly timeoutSec?: number;
+  /** Variables that `--env NAME` passes on; they are in no argv. */
+  readonly secrets?: Readonly<Record<string, string | undefined>>;
+};
+
+const defaultTimeoutSec = 60;
+
+/** What the command itself needs; nothing else of the server's environment reaches it. */
+const ownVariables =
+  /^(?:PATH|HOME|TMPDIR|DOCKER_.*|XDG_.*|SSH_AUTH_SOCK|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy)$/;
+
+/** The environment of a docker command: its own variables and the secrets that it passes on by name. */
+export function dockerEnv(env: NodeJS.ProcessEnv, secrets: DockerOptions["secrets"] = {}): NodeJS.ProcessEnv {
+  const own = Object.entries(env).filter(([name]) => ownVariables.test(name));
+  // Answers are told apart by their English text.
+  return { ...Object.fromEntries(own), ...secrets, LC_ALL: "C" };
+}
+
+/** The docker command that `env` finds, speaking to the daemon that `env` names. */
+export function dockerCli(env: NodeJS.ProcessEnv): Docker {
+  return {
+    async run(args, options = {}) {
+      const { execa } = await import("execa");
+      const ended = await execa("docker", args, {
+        reject: false,
+        stdin: "ignore",
+        env: dockerEnv(env, options.secrets),
+        extendEnv: false,
+        timeout: (options.timeoutSec ?? defaultTimeoutSec) * 1000,
+        maxBuffer: 16 << 20,
+      });
+      const what = `docker ${args[0] ?? ""}`;
+      if (ended.timedOut) {
+        throw new Refusal("executor.unavailable", `${what} did not answer in time.`, { cause: "daemon-slow" });
+      }
+      const stderr = String(ended.stderr ?? "");
+      if (ended.exitCode === undefined) throw noCommand(ended.code, ended.originalMessage ?? "");
+      refuseWithoutDaemon(stderr);
+      return { code: ended.exitCode, stdout: String(ended.stdout ?? ""), stderr };
+    },
+  };
+}
+
+function noCommand(code: string | undefined, message: string): Refusal {
+  const cause = code === "ENOENT" ? "docker-missing" : "docker-failed";
+  const text = code === "ENOENT" ? "The docker command is not installed." : "The docker command cannot be run.";
+  return new Refusal("executor.unavailable", text, { cause, reason: excerpt(message) });
+}
+
+const noDaemon: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /permission denied while trying to connect/i,
+    "socket-denied",
+    "This user may not use the Docker socket: join the docker group, or use rootless Docker.",
+  ],
+  [
+    /cannot connect to the docker daemon|error during connect|is the docker daemon running|connection refused|failed to connect to the docker api/i,
+    "daemon-down",
+    "The Docker daemon does not answer: start it, or correct DOCKER_HOST.",
+  ],
+];
+
+function refuseWithoutDaemon(stderr: string): void {
+  for (const [symptom, cause, text] of noDaemon) {
+    if (symptom.test(stderr)) {
+      throw new Refusal("executor.unavailable", text, { cause, docker: excerpt(stderr.trim(), 300) });
+    }
+  }
+}
