@@ -1,7 +1,46 @@
-import type { JobExit, JobProgress, JobRecord, JobSpec } from "../run/job.ts";
+import type { ImageKey, JobExit, JobProgress, JobRecord, JobSpec } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 
 export type JobState = { readonly state: "running" } | { readonly state: "ended"; readonly exit: JobExit };
+
+/** One container image: what was chosen, and what of it is on this host. */
+export type ImageFacts = {
+  readonly uri: string;
+  /** The variable or file that named it. */
+  readonly source: string;
+  /** Content id on this host; absent while the image is not here. */
+  readonly id?: string;
+  /** Digest in its registry; absent for an image that was never pulled. */
+  readonly digest?: string;
+  readonly architecture?: string;
+  readonly size_bytes?: number;
+  /** Name of the engine when the programs inside are not the vendor's. */
+  readonly engine?: string;
+};
+
+/** What a container platform has, found out without any side effect. */
+export type PlatformFacts = {
+  readonly daemon: {
+    readonly version: string;
+    readonly architecture: string;
+    readonly storage_driver: string;
+    readonly root_dir: string;
+    readonly live_restore: boolean;
+    /** How far the daemon's clock is ahead of ours. */
+    readonly clock_skew_sec: number;
+    /** Whether the daemon knows an NVIDIA runtime or CDI devices, or the host has the hook of `--gpus`. */
+    readonly nvidia: boolean;
+    readonly endpoint: string;
+  };
+  readonly images: Readonly<Record<ImageKey, ImageFacts>>;
+  /** GPUs as nvidia-smi lists them; undefined when it cannot be run. */
+  readonly gpus?: readonly { readonly name: string; readonly memory_mib: number; readonly used_mib: number }[];
+};
+
+/** Whether a run can begin: what was put right for it, or how far that is. */
+export type Readiness =
+  | { readonly state: "ready"; readonly cleared: readonly string[] }
+  | { readonly state: "working"; readonly message: string; readonly cleared: readonly string[] };
 
 /**
  * Runs durable jobs on one platform. A job outlives the server; its record is on disk before `start` is called.
@@ -14,6 +53,15 @@ export interface Executor {
   readonly engine: string;
   /** Whether jobs could run here now; no side effect. */
   availability(): Promise<{ available: boolean; detail: string }>;
+  /** What the platform has and lacks, for preflight; no side effect. Absent where nothing lies outside this program. */
+  survey?(): Promise<PlatformFacts>;
+  /**
+   * Puts right what the approved plan named as fixable and probes what only a container can tell, once a run and before
+   * its first attempt. Durable like a job: the same call later goes on with it.
+   *
+   * @throws Refusal of the step that failed; the next call tries that step again.
+   */
+  makeReady?(runDir: string): Promise<Readiness>;
   /** Starts the job or finds it started; returns the handle to keep in the record. */
   start(runDir: string, spec: JobSpec): Promise<Record<string, unknown>>;
   /** Where the job stands. A job that vanished without an exit record is `ended` with outcome `lost`. */

@@ -1,0 +1,16 @@
+import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
+import { readJson } from "../fs/read.ts";
+import { jobRecordSchema } from "../run/job.ts";
+import type { CliIo } from "./io.ts";
+
+/** `deft-mcp docker-keeper RUN JOB CONTAINER`: follows and bounds one container; started by the server alone. */
+export async function run(argv: string[], io: CliIo): Promise<number> {
+  const [runDir, jobId, containerId] = argv;
+  if (runDir === undefined || jobId === undefined || containerId === undefined) {
+    io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER\n");
+    return 2;
+  }
+  const { spec } = jobRecordSchema.parse(await readJson(jobFiles(runDir, jobId).record));
+  await keepJob({ runDir, spec, containerId, env: io.env });
+  return 0;
+}
