@@ -9,6 +9,8 @@ const commands: Record<string, () => Promise<Command>> = {
   serve: () => import("./cli/serve.ts"),
   engine: () => import("./cli/engine.ts"),
   "engine-job": () => import("./cli/engine-job.ts"),
+  "docker-keeper": () => import("./cli/docker-keeper.ts"),
+  "docker-ready": () => import("./cli/docker-ready.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),
   demo: () => import("./cli/demo.ts"),

@@ -18,6 +18,8 @@ const output = z.object({
   progress: z.string().optional(),
   fraction: z.number().optional(),
   log_path: z.string().optional(),
+  /** What was put right before the first stage, one line each. */
+  cleared: z.array(z.string()).optional(),
 });
 
 export const runStage = defineTool({
@@ -37,7 +39,8 @@ export const runStage = defineTool({
     const runDir = await resolveRun(args, call.deps);
     const waitSec = args.wait_seconds ?? waitFor(call.client);
     const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);
-    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call) };
+    const cleared = done.cleared.length === 0 ? {} : { cleared: [...done.cleared] };
+    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call), ...cleared };
     const { iteration, stage, progress, job } = done;
     return {
       status_line: `[${iteration} · ${stage}] ${progress.message} · ${shortDuration(done.elapsedSec)} · call run_stage again`,
@@ -49,7 +52,8 @@ export const runStage = defineTool({
       run_dir: runDir,
       progress: progress.message,
       ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
-      log_path: job.spec.log_path,
+      ...(job === undefined ? {} : { log_path: job.spec.log_path }),
+      ...cleared,
     };
   },
 });

@@ -22,6 +22,13 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
     env: io.env,
     cwd: io.cwd,
     executors: {
+      docker: async () => {
+        const [{ dockerExecutor }, { hostUser }] = await Promise.all([
+          import("../executors/docker.ts"),
+          import("../executors/docker-argv.ts"),
+        ]);
+        return dockerExecutor({ main: mainPath(), env: io.env, user: hostUser() });
+      },
       embedded: async () => {
         const { embeddedExecutor } = await import("../executors/embedded.ts");
         return embeddedExecutor({ main: mainPath(), version, env: io.env });

@@ -7,6 +7,7 @@ import { assertApproved } from "./approval-state.ts";
 import type { Call } from "./call.ts";
 import type { CommittedStage } from "./commit-stage.ts";
 import { type OpenRun, readRun, withRun } from "./journal.ts";
+import { makeReady } from "./make-ready.ts";
 import { readProgress } from "./progress.ts";
 import { renderAfter } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
@@ -18,12 +19,15 @@ export type StageRequest = {
 };
 
 export type StageOutcome =
-  | ({ readonly outcome: "committed" | "hard_stop" } & StageRef & CommittedStage)
+  | ({ readonly outcome: "committed" | "hard_stop"; readonly cleared: readonly string[] } & StageRef & CommittedStage)
   | ({
       readonly outcome: "running";
-      readonly job: JobRecord;
+      /** Absent while the platform is still made ready for the run. */
+      readonly job?: JobRecord;
       readonly progress: JobProgress;
       readonly elapsedSec: number;
+      /** What was put right during this call, one line each. */
+      readonly cleared: readonly string[];
     } & StageRef);
 
 /** How long a call may wait by default: most clients give up after 60 s, Claude Code does not. */
@@ -43,7 +47,14 @@ const progressEveryMs = 2000;
  * @throws Refusal `stage.out-of-order`, `state.hard-stopped`, `state.finished`, `approval.required`.
  */
 export async function runStage(runDir: string, request: StageRequest, call: Call): Promise<StageOutcome> {
-  const deadline = Date.now() + request.waitSec * 1000;
+  const began = Date.now();
+  const deadline = began + request.waitSec * 1000;
+  const ready = await makeReady(runDir, () => withRun(runDir, (run) => nextStage(run, request, call)), deadline, call);
+  const { cleared } = ready;
+  if (ready.state === "working") {
+    const progress = { message: `preparing: ${ready.message}` };
+    return { outcome: "running", ...ready.at, progress, elapsedSec: (Date.now() - began) / 1000, cleared };
+  }
   const first = await withRun(runDir, async (run) => {
     const at = await nextStage(run, request, call);
     return { at, step: await advance(run, at, call.deps) };
@@ -55,14 +66,14 @@ export async function runStage(runDir: string, request: StageRequest, call: Call
     const progress = await waitForEnd(runDir, at, running, deadline, call);
     if (progress !== undefined) {
       const elapsedSec = (call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at)) / 1000;
-      return { outcome: "running", ...at, job: running, progress, elapsedSec };
+      return { outcome: "running", ...at, job: running, progress, elapsedSec, cleared };
     }
     step = await withRun(runDir, (run) => advanceOrFollow(run, at, call));
   }
   const { committed } = step;
   const warning = await renderAfter(runDir, committed.state, at, call.deps);
   const warnings = warning === undefined ? committed.warnings : [...committed.warnings, warning];
-  return { outcome: committed.stop ? "hard_stop" : "committed", ...at, ...committed, warnings };
+  return { outcome: committed.stop ? "hard_stop" : "committed", ...at, ...committed, warnings, cleared };
 }
 
 async function nextStage(run: OpenRun, request: StageRequest, call: Call): Promise<StageRef> {
