@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { type Desk, daemonHost, docker, openDesk, until } from "./support/desk.ts";
+import { type Desk, docker, openDesk } from "./support/desk.ts";
 
 let desk: Desk;
 beforeAll(async () => {
