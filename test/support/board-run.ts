@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { generateWorkspace } from "../../engine/workspace/generate.ts";
+import { type Connection, connect } from "./built-server.ts";
+
+/** What `preflight` needs to plan the shortest whole loop on a generated workspace. */
+export const shortLoop = { platform: "embedded", max_iterations: 1, kpi_target: "FAR < 0.1% at recall=100%", seed: 1 };
+
+/** The smallest generated workspace, below a folder of the test. */
+export async function boardsIn(folder: string, name = "boards"): Promise<string> {
+  const { workspace } = await generateWorkspace(join(folder, name), { seed: 5, size: "tiny" });
+  return workspace;
+}
+
+/** Plans with one server and has a second one, started with the plan id, approve it: the run's directory. */
+export async function approvedRun(
+  home: string,
+  workspace: string,
+  change: Record<string, unknown> = {},
+): Promise<string> {
+  const planner = await connect({ home });
+  const planned = await planner.call("preflight", { ...shortLoop, workspace, resume: "fresh", ...change });
+  await planner.close();
+  const approver = await connect({ home, env: { DEFT_APPROVE_PLAN: String(planned.plan_id) } });
+  const { run_dir } = await approver.call("approve_plan", { plan_id: planned.plan_id });
+  await approver.close();
+  return String(run_dir);
+}
+
+/** Calls `run_stage` until `until` holds for a result, or the loop is at its end. */
+export async function drive(
+  server: Connection,
+  run: string,
+  until: (step: Record<string, unknown>) => boolean = () => false,
+): Promise<Record<string, unknown>> {
+  for (;;) {
+    const step = await server.call("run_stage", { run, wait_seconds: 20 });
+    if (until(step) || step.outcome === "hard_stop" || String(step.next_action).startsWith("finish_loop")) return step;
+  }
+}
+
+/** The log of a run, one object an entry. */
+export async function logOf(runDir: string): Promise<Record<string, unknown>[]> {
+  const text = await readFile(join(runDir, "loop_log.jsonl"), "utf8");
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+export async function stateOf(runDir: string) {
+  return JSON.parse(await readFile(join(runDir, "deft_state.json"), "utf8"));
+}

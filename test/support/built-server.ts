@@ -1,0 +1,100 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { afterAll } from "@jest/globals";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { type CallToolResult, CallToolResultSchema, ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+
+/** The bin as users get it; `npm run build` makes it, and `npm test` does so first. */
+export const builtBin = resolve(import.meta.dirname, "../../dist/deft-mcp.js");
+
+type HumanAnswer = { action: "accept" | "decline" | "cancel"; content?: Record<string, boolean> };
+
+export type Connection = {
+  /** The structured result of a tool that is expected to succeed. */
+  call(name: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** The text of a tool call that is expected to be refused. */
+  refused(name: string, args?: Record<string, unknown>): Promise<string>;
+  /** What the server asked the human, in order. */
+  readonly asked: readonly string[];
+  /** SIGKILL, as a crash or the out-of-memory killer would. */
+  kill(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** A test that failed half-way leaves its server running, and a running child keeps the test process alive. */
+const opened: Client[] = [];
+afterAll(async () => {
+  for (const client of opened) await client.close();
+});
+
+/**
+ * Starts the built server in a process of its own and connects over stdio. With `answer` the client can ask a human,
+ * who always answers so. `home` keeps pending plans of the test apart.
+ */
+export async function connect(options: {
+  home: string;
+  env?: Record<string, string>;
+  answer?: HumanAnswer;
+}): Promise<Connection> {
+  if (!existsSync(builtBin)) throw new Error("dist/deft-mcp.js is missing: run `npm run build` first");
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [builtBin, "serve"],
+    env: isolated(options.home, options.env),
+    cwd: options.home,
+    stderr: "pipe",
+  });
+  const capabilities = options.answer === undefined ? {} : { elicitation: {} };
+  const client = new Client({ name: "journey", version: "1" }, { capabilities });
+  const asked: string[] = [];
+  if (options.answer !== undefined) {
+    const { answer } = options;
+    client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+      asked.push(params.message);
+      return answer;
+    });
+  }
+  await client.connect(transport);
+  opened.push(client);
+  const ask = async (name: string, args: Record<string, unknown> = {}) =>
+    (await client.callTool({ name, arguments: args }, CallToolResultSchema, { timeout: 120_000 })) as CallToolResult;
+  return {
+    asked,
+    call: async (name, args) => {
+      const result = await ask(name, args);
+      if (result.isError) throw new Error(`${name} was refused: ${textOf(result)}`);
+      return result.structuredContent ?? {};
+    },
+    refused: async (name, args) => {
+      const result = await ask(name, args);
+      if (!result.isError) throw new Error(`${name} was not refused: ${textOf(result)}`);
+      return textOf(result);
+    },
+    kill: async () => {
+      const gone = new Promise<void>((done) => {
+        client.onclose = done;
+      });
+      if (transport.pid !== null) process.kill(transport.pid, "SIGKILL");
+      await gone;
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Runs a subcommand of the built bin to its end. */
+export function runBuilt(argv: string[], options: { home: string; env?: Record<string, string> }) {
+  const env = isolated(options.home, options.env);
+  const done = spawnSync(process.execPath, [builtBin, ...argv], { cwd: options.home, env, encoding: "utf8" });
+  return { exit: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+function isolated(home: string, env: Record<string, string> = {}): Record<string, string> {
+  return { PATH: process.env.PATH ?? "", HOME: home, XDG_STATE_HOME: `${home}/state`, ...env };
+}
+
+function textOf(result: CallToolResult): string {
+  const [first] = result.content;
+  return first?.type === "text" ? first.text : "";
+}
