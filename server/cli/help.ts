@@ -12,7 +12,7 @@ const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, w
   deft-mcp validate CSV         check one ChangeNet CSV: rows, images, labels, leakage
 
   deft-mcp approve PLAN_ID      approve a plan at this terminal
-  deft-mcp status [RUN]         where a run stands (--watch: until it is closed)
+  deft-mcp status [RUN]         where a run stands (--watch: until it is closed; --serve: as a live page)
   deft-mcp report [RUN]         render its report anew
   deft-mcp acknowledge [RUN]    accept a repaired hard stop at this terminal
 

@@ -9,10 +9,11 @@ import { barText } from "./display.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
-const usage = `usage: deft-mcp status [RUN] [--workspace DIR] [--watch] [--json]
+const usage = `usage: deft-mcp status [RUN] [--workspace DIR] [--watch | --serve] [--json]
 
 Where a run stands, from its files alone. RUN is a run id or directory; without it the only unfinished run is meant,
-else the newest. --watch goes on until the run is closed; stopping it stops nothing else.
+else the newest. --watch goes on until the run is closed; --serve shows the live report on a page of this machine. Stopping either
+stops nothing else.
 `;
 
 const EVENTS_SHOWN = 5;
@@ -27,12 +28,16 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   const json = argv.includes("--json");
   return await reportRefusal(io, json, async () => {
     const flag = { type: "boolean" } as const;
-    const options = { workspace: { type: "string" }, watch: flag, json: flag } as const;
+    const options = { workspace: { type: "string" }, watch: flag, serve: flag, json: flag } as const;
     const given = parseArguments(argv, options, ["[RUN]"]);
     const deps = systemDeps(io);
     const choice = { run: given.positionals[0], workspace: given.text("workspace") };
     const runDir = await resolveRun(choice, deps, { orLatest: true });
     const look = () => loopStatus(runDir, deps);
+    if (given.flag("serve")) {
+      const { serveStatus } = await import("./status-serve.ts");
+      return await serveStatus(runDir, io, { clock: deps.clock, running: async () => (await look()).running });
+    }
     if (given.flag("watch")) return await watch(look, io, json);
     const status = await look();
     if (json) printJson(io, statusJson(status));
