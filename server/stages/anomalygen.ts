@@ -149,11 +149,15 @@ async function evidenceOf(
       anomalygen_sdg_csv: result,
       anomalygen_allocation_json: copy,
       anomalygen_amp_allocated: counts.planned,
-      ledger: Object.fromEntries(Object.entries(counts).map(([name, count]) => [`sdg_${name}`, count])),
+      ledger: ledgerOf(counts),
     },
     pins: [result, copy, contributionPaths(context).sdg_rows],
     warnings,
   };
+}
+
+function ledgerOf({ requested, planned, testcases, generated, blocked, paired }: GenerationCounts) {
+  return { requested, allocated: planned, placed: testcases, generated, guardrail_blocked: blocked, paired };
 }
 
 async function skipped(context: StageContext): Promise<Evidence> {
@@ -162,7 +166,7 @@ async function skipped(context: StageContext): Promise<Evidence> {
   await writeContribution(context, []);
   return {
     summary: "SDG: skipped, routing sent zero rows to AnomalyGen",
-    patch: { anomalygen_skipped: true, ledger: { sdg_requested: 0, sdg_paired: 0 } },
+    patch: { anomalygen_skipped: true, ledger: { requested: 0, paired: 0 } },
     pins: [sdg_rows],
     warnings: [],
   };

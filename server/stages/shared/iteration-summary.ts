@@ -38,10 +38,10 @@ function rowLines(iteration: IterationState): string[] {
   const count = (name: string) => ledger[name] ?? 0;
   const generation = iteration.anomalygen_skipped
     ? "skipped, nothing was routed to it"
-    : `${count("sdg_requested")} requested, ${count("sdg_testcases")} placed, ${count("sdg_generated")} generated, ${count("sdg_blocked")} blocked, ${count("sdg_paired")} used`;
+    : `${count("requested")} requested, ${count("placed")} placed, ${count("generated")} generated, ${count("guardrail_blocked")} blocked, ${count("paired")} used`;
   const mining = iteration.data_mining_skipped
     ? "skipped, nothing was routed to it"
-    : `${count("mining_targets")} targets, ${count("mining_candidates")} candidates, ${count("mining_below_floor")} below the cosine floor, ${count("mining_taken_before")} taken before, ${count("mined_rows")} used`;
+    : `${count("mining_targets")} targets, ${count("mining_candidates")} candidates, ${count("mining_below_floor")} below the cosine floor, ${count("mining_taken_before")} taken before, ${count("mined")} used`;
   return [
     `- Weak samples: ${count("gap_rows")} images; ${count("routed_mining")} to mining, ${count("routed_anomalygen")} to generation, ${count("routed_dropped")} to neither`,
     `- Generation: ${generation}`,

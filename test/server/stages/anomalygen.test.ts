@@ -69,7 +69,7 @@ describe("anomalygen", () => {
     expect(evidence.patch).toMatchObject({
       anomalygen_sdg_csv: join(home.runDir, "iter1", "anomalygen", "sdg", "SDG_result.csv"),
       anomalygen_amp_allocated: 4,
-      ledger: { sdg_requested: 4, sdg_planned: 4, sdg_testcases: 4, sdg_generated: 4, sdg_blocked: 0, sdg_paired: 4 },
+      ledger: { requested: 4, allocated: 4, placed: 4, generated: 4, guardrail_blocked: 0, paired: 4 },
     });
     const filter = join(home.runDir, "iter1", "mining_filter");
     const prefix = "results/run_20260101_000000/iter1/dataset/images/";
@@ -134,7 +134,7 @@ describe("anomalygen", () => {
 
   it("goes on with the lower yield that a human accepted, and says so", async () => {
     const evidence = await generate({ names: made.slice(1), testcases: 3 }, { accepted: ["gate.allocation-mismatch"] });
-    expect(evidence.patch.ledger).toMatchObject({ sdg_requested: 4, sdg_testcases: 3, sdg_paired: 3 });
+    expect(evidence.patch.ledger).toMatchObject({ requested: 4, placed: 3, paired: 3 });
     expect(evidence.warnings[0]).toContain("Lower yield accepted");
   });
 
@@ -142,7 +142,7 @@ describe("anomalygen", () => {
     const rows = made.map((name, at) => `${at},clean.png,${name === "pcb+missing_00001" ? 0 : 1}`);
     const byName = made.map((name) => `0,out/${name}.png,${name === "pcb+missing_00001" ? 0 : 1}`);
     const evidence = await generate({ result: `index,image_filename,guardrail_pass\n${byName.join("\n")}\n` });
-    expect(evidence.patch.ledger).toMatchObject({ sdg_generated: 4, sdg_blocked: 1, sdg_paired: 3 });
+    expect(evidence.patch.ledger).toMatchObject({ generated: 4, guardrail_blocked: 1, paired: 3 });
     const ambiguous = () => generate({ result: `index,image_filename,guardrail_pass\n${rows.join("\n")}\n` });
     expect((await refusalOf(ambiguous)).code).toBe("stage.evidence-missing");
   });

@@ -13,6 +13,7 @@ import {
   runStage,
   type StageWorkspace,
   stageWorkspace,
+  writePair,
   writeParts,
 } from "../../support/stage-workspace.ts";
 
@@ -137,6 +138,13 @@ describe("data_merge", () => {
   it("is refused when an added row names a file instead of its directory", async () => {
     const flat = { ...poolRow("p3"), input_path: `${pool}/boards/p3_SolderLight.jpg` };
     expect((await refusalOf(() => merge("iter1", [flat]))).code).toBe("gate.missing-image");
+  });
+
+  it("is refused when all rows are relative to the images root instead of the workspace", async () => {
+    const seed = { iter1: { combined_training_csv: home.config.training_csv } };
+    await writePair(home.at("images"), "x1", home.lightings);
+    const added = { ...poolRow("x1"), input_path: "boards", golden_path: "golden" };
+    expect((await refusalOf(() => merge("iter2", [added], seed))).code).toBe("gate.missing-image");
   });
 
   it("is refused when one class is left", async () => {

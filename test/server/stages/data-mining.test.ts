@@ -46,7 +46,7 @@ describe("data_mining", () => {
     expect(evidence.patch).toMatchObject({
       mining_mined_count: 2,
       mining_mined_parquet: join(resultDir(home, "iter1"), "mined.parquet"),
-      ledger: { mining_targets: 2, mining_pool_rows: 4, mining_candidates: 2, mining_below_floor: 0, mined_rows: 2 },
+      ledger: { mining_targets: 2, mining_pool_rows: 4, mining_candidates: 2, mining_below_floor: 0, mined: 2 },
     });
   });
 
@@ -94,7 +94,7 @@ describe("data_mining", () => {
       await readFile(join(home.runDir, "iter1", "mining_filter", "mining_pool.csv")),
     );
     const evidence = await runStage(dataMining, context, () => leaveMining(home, "iter2"));
-    expect(evidence.patch).toMatchObject({ mining_mined_count: 0, ledger: { mining_taken_before: 2, mined_rows: 0 } });
+    expect(evidence.patch).toMatchObject({ mining_mined_count: 0, ledger: { mining_taken_before: 2, mined: 0 } });
     expect(evidence.warnings).toContain(
       "Mining yield dropped 100% (iter1: 2 → iter2: 0) — pool near exhaustion for the current weak-sample targets.",
     );
@@ -138,7 +138,7 @@ describe("data_mining", () => {
     await snapshotPool(home);
     const mined = [poolImage(home, "p3", "WhiteLight"), poolImage(home, "p3"), poolImage(home, "p4", "WhiteLight")];
     const evidence = await mine({ mined });
-    expect(evidence.patch.ledger).toMatchObject({ mining_candidates: 3, mining_repeated: 1, mined_rows: 2 });
+    expect(evidence.patch.ledger).toMatchObject({ mining_candidates: 3, mining_repeated: 1, mined: 2 });
     const history = JSON.parse(await readFile(join(home.runDir, "mining_history.json"), "utf8"));
     expect(history.iterations[0].selected_filepaths).toEqual([poolImage(home, "p3"), poolImage(home, "p4")]);
   });

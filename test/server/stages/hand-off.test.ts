@@ -117,7 +117,7 @@ describe("the summary of an iteration", () => {
       iter2: {
         ...(await complete("iter2", 3.25)),
         anomalygen_skipped: true,
-        ledger: { earlier_rows: 439, train_rows: 479, new_unique_rows: 40, mined_rows: 20 },
+        ledger: { earlier_rows: 439, train_rows: 479, new_unique_rows: 40, mined: 20 },
         warnings: [...Array<string>(50).fill("one of very many warnings that nobody reads"), drop],
       },
     });
