@@ -32,7 +32,10 @@ export async function growthRows(
       continue;
     }
     const { ledger } = iteration;
-    const facts = { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.generated }) };
+    const facts = {
+      label,
+      ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.sdg_generated }),
+    };
     const added =
       iteration.provenance_csv && (await additions(join(runDir, label, "mining_filter", "mining_pool.csv")));
     const now = await rowCount(iteration.provenance_csv);
@@ -66,7 +69,7 @@ export async function miningRows(iterations: readonly Labelled[]): Promise<Minin
       label,
       skipped,
       ...defined({
-        targets: iteration.ledger?.routed_mining,
+        targets: iteration.ledger?.mining_targets,
         candidates: floor.candidate_count,
         below_similarity: floor.rejected_count,
         similarity_threshold: floor.similarity_threshold,

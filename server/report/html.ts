@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
 import { distributionChart } from "./charts/distribution.ts";
@@ -17,7 +18,8 @@ export type PageKind = "file" | "live";
 
 /** The page of a model: one self-contained HTML text. Pure: the same model gives the same bytes. */
 export function renderPage(model: ReportModel, templates: Templates, kind: PageKind = "file"): string {
-  const shared = { ...helpers, model, ...prepared(model) };
+  const near = (value: unknown) => fromWorkspace(value, model.run_dir);
+  const shared = { ...helpers, near, model, ...prepared(model) };
   const include = (name: string, local: object = {}): string =>
     ejs.render(text(templates, `${name}.ejs`), { ...shared, ...local, include }, options);
   const script = text(templates, "behaviour.js") + (kind === "live" ? text(templates, "live.js") : "");
@@ -58,6 +60,17 @@ function text(templates: Templates, name: string): string {
   return found;
 }
 
+/** Paths below the run's workspace without their long beginning, wherever they stand in a text. */
+function fromWorkspace(value: unknown, runDir: string): unknown {
+  if (typeof value !== "string") return value;
+  return value.replaceAll(`${runDir}/`, "").replaceAll(`${dirname(dirname(runDir))}/`, "");
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  metric_met: "the target was met",
+  max_iterations: "the iteration limit was reached",
+};
+
 const ways: Readonly<Record<string, string>> = {
   elicited: "asked by the server and accepted in the client",
   console: "given by a person at the terminal",
@@ -78,6 +91,7 @@ const helpers = {
   valueText,
   data: dataText,
   attribute: attributeText,
+  stopped: (reason: string) => reasons[reason] ?? reason,
   how: (way: unknown) => ways[String(way)] ?? String(way),
   integritySentence: (status: ReportModel["integrity"]["status"]) => integritySentences[status],
   /** JSON inside a script element: no sign that could end it. */

@@ -37,6 +37,7 @@ export function configurationRows(state: Partial<RunState>, config: Partial<RunC
 
 /** A value as one line of text. */
 export function plain(value: unknown): string {
+  if (value === null) return "none";
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
 }
 

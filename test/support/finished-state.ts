@@ -92,7 +92,14 @@ function iterationOf(runDir: string, shape: RunShape, at: number): IterationStat
 
 function addedBy(dir: string, label: string): Partial<IterationState> {
   return {
-    ledger: { gap_rows: 60, routed_mining: 60, requested: 20, allocated: 20, generated: 20, paired: 20, mined: 25 },
+    ledger: {
+      gap_rows: 60,
+      mining_targets: 60,
+      mining_candidates: 40,
+      mining_pass_pct: 87.5,
+      sdg_generated: 20,
+      mined_rows: 25,
+    },
     anomalygen_sdg_csv: join(dir, "anomalygen", "sdg", "SDG_result.csv"),
     anomalygen_amp_allocated: 20,
     mining_mined_count: 25,

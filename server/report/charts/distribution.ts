@@ -16,10 +16,16 @@ export function distributionChart(view: KpiView, at: number): string {
   const place = round(x(clamp(point.threshold, histogram.from, histogram.to)));
   const ticks = x.ticks(5).map((value) => ({ at: x(value), text: score(value) }));
   const body = [
-    panel("pass", "PASS parts", histogram.pass, view, x, upper, high),
-    panel("defective", "NO_PASS parts", histogram.defective, view, x, lower, high),
+    panel("pass", histogram.pass, view, x, upper, high),
+    panel("defective", histogram.defective, view, x, lower, high),
     axisBelow(frame, ticks, "siamese_score (higher means more defective)"),
     `<path class="threshold" data-from="${histogram.from}" data-to="${histogram.to}" data-left="${frame.left}" data-right="${frame.width - frame.right}" data-threshold="${point.threshold}" d="M0 ${frame.top - 6}V${lower}" transform="translate(${place})"/>`,
+    ...[
+      { name: "PASS", base: upper },
+      { name: "NO_PASS", base: lower },
+    ].map(({ name, base }) =>
+      text(frame.left, base - high - 8, `${name} parts (count, square-root scale)`, 'class="axis-name"'),
+    ),
   ];
   const description = `Scores of ${count(view.pass_rows)} PASS and ${count(view.defective_rows)} NO_PASS parts between ${score(histogram.from)} and ${score(histogram.to)}. A part is flagged when its score is above the threshold ${score(point.threshold)}: ${count(point.fp)} PASS parts are flagged, ${count(point.fn)} NO_PASS parts are missed.`;
   return chart(
@@ -32,7 +38,6 @@ export function distributionChart(view: KpiView, at: number): string {
 
 function panel(
   name: "pass" | "defective",
-  title: string,
   bins: readonly number[],
   view: KpiView,
   x: (value: number) => number,
@@ -54,8 +59,7 @@ function panel(
     const at = round(base - y(value));
     return `<path class="grid" d="M${frame.left} ${at}H${frame.width - frame.right}"/>${text(frame.left - 8, at + 4, count(value), 'text-anchor="end"')}`;
   });
-  const named = text(frame.left, base - high - 8, `${title} (count, square-root scale)`, 'class="axis-name"');
-  return `<g class="${name}" data-panel="${name}"><g class="axis">${grid.join("")}<path d="M${frame.left} ${base}H${frame.width - frame.right}"/></g>${named}${bars.join("")}</g>`;
+  return `<g class="${name}" data-panel="${name}"><g class="axis">${grid.join("")}<path d="M${frame.left} ${base}H${frame.width - frame.right}"/></g>${bars.join("")}</g>`;
 }
 
 function clamp(value: number, from: number, to: number): number {
