@@ -8,6 +8,7 @@ import { readText } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { iterationNumber } from "../run/labels.ts";
 import { countLabels, type GenerationCounts, splitByLabels } from "./shared/allocation.ts";
+import { buildView, type GeneratorCheckpoint, generatorCheckpoint } from "./shared/checkpoint-view.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, writeContribution } from "./shared/contribution.ts";
 import { asEvidence, requireFresh, requireJobs } from "./shared/evidence.ts";
@@ -31,7 +32,7 @@ export const anomalygen: Stage = {
     return {
       directories: [dir, contributionDir, ...staging].map((path) => ({ path })),
       fresh: [dir, ...staging],
-      jobs: [await placementJob(context, routed), synthesisJob(context)],
+      jobs: [await placementJob(context, routed), await synthesisJob(context)],
     };
   },
 
@@ -39,6 +40,7 @@ export const anomalygen: Stage = {
     if (plan.jobs.length === 0) return;
     const { dataset_dir_source, defect_spec } = context.state.config.anomalygen;
     await checkGeneratorDataset(dataset_dir_source, await readDefectTypes(defect_spec));
+    await buildView(await checkpointOf(context));
   },
 
   async collect(context, outcomes) {
@@ -84,10 +86,10 @@ async function placementJob(context: StageContext, routed: readonly { label: str
   });
 }
 
-function synthesisJob(context: StageContext): JobSpec {
+async function synthesisJob(context: StageContext): Promise<JobSpec> {
   const { checkpoint_dir, step, num_SDG, model_size } = context.state.config.anomalygen;
   const files = generationPlaces(context);
-  const argv = ["run_sdg.sh", "--checkpoint_dir", checkpoint_dir, "--step", String(step)];
+  const argv = ["run_sdg.sh", "--checkpoint_dir", (await checkpointOf(context)).directory, "--step", String(step)];
   argv.push("--input_jsonl", files.testcases, "--output_dir", files.sdg);
   argv.push("--model_size", model_size ?? "2b", "--num_gpus", "1");
   argv.push("--seed", String(iterationNumber(context.iteration) - 1));
@@ -100,6 +102,11 @@ function synthesisJob(context: StageContext): JobSpec {
     progress: { path: files.ng, expected: num_SDG },
     reads: [checkpoint_dir],
   });
+}
+
+function checkpointOf(context: StageContext): Promise<GeneratorCheckpoint> {
+  const viewDir = join(generationPlaces(context).dir, "checkpoint_view");
+  return generatorCheckpoint(context.state.config.anomalygen.checkpoint_dir, viewDir);
 }
 
 /** @throws Refusal `gate.generator-lighting`: one generated image cannot stand for several lightings. */

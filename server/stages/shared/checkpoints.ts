@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileFacts, listNames } from "../../fs/read.ts";
 
 /** A periodic checkpoint; `epoch` is the 0-based epoch just finished (tao-stages 3.2). */
@@ -50,9 +50,4 @@ export function candidatesOf(
     if (loss !== undefined && (best === undefined || loss <= best.loss)) best = { checkpoint, loss };
   }
   return { latest, best_val: best?.checkpoint, val_loss: best?.loss };
-}
-
-/** `model_epoch_004_step_00065.pth`, for logs and summaries. */
-export function checkpointName(path: string): string {
-  return basename(path);
 }

@@ -163,6 +163,22 @@ describe("anomalygen", () => {
   });
 });
 
+describe("the generator checkpoint", () => {
+  it("is shown in the layout that the generator wants when the download is flat", async () => {
+    const staged = home.config.anomalygen.checkpoint_dir;
+    await put(join(staged, "iter_000014000.pt"), "weights");
+    await put(join(staged, "iter_000014000_reg_model.pt"), "ema");
+    await put(join(staged, "ag_config.yaml"), "job: {}");
+    await generate();
+    const view = join(home.runDir, "iter1", "anomalygen", "checkpoint_view");
+    expect(await readFile(join(view, "checkpoints", "model", "iter_000014000.pt"), "utf8")).toBe("weights");
+    expect(await readFile(join(view, "checkpoints", "latest_checkpoint.txt"), "utf8")).toBe("iter_000014000.pt\n");
+    expect(await readFile(join(view, "ag_config.yaml"), "utf8")).toBe("job: {}");
+    const { jobs } = await anomalygen.plan(await routed(["missing"]));
+    expect(jobs[1]?.argv).toEqual(expect.arrayContaining(["--checkpoint_dir", view]));
+  });
+});
+
 describe("the generator dataset", () => {
   const at = (...parts: string[]) => join(home.config.anomalygen.dataset_dir_source, ...parts);
   const type = (dependency: string, prompt = "") =>
