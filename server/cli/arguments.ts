@@ -22,7 +22,7 @@ export function parseArguments(argv: readonly string[], options: Options, positi
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {
     if (!isParseError(error)) throw error;
-    throw new Refusal("input.invalid", excerpt(error.message), {}, { cause: error });
+    throw new Refusal("input.invalid", excerpt(error.message.split(". ", 1)[0] ?? ""), {}, { cause: error });
   }
   const required = positionals.filter((name) => !name.startsWith("["));
   const count = parsed.positionals.length;

@@ -18,13 +18,17 @@ export type DemoResult = {
   readonly seconds: number;
 };
 
-/** Reads the result back from the run directory alone. */
-export async function readDemoResult(end: LoopEnd, io: CliIo, seconds: number): Promise<DemoResult> {
+/** Reads the result, and one sentence on it, back from the run directory alone. */
+export async function readDemoResult(
+  end: LoopEnd,
+  io: CliIo,
+  seconds: number,
+): Promise<{ result: DemoResult; outcome: string }> {
   const { state } = await readRun(end.run_dir);
   const iterations = await readFigures(state);
-  const { best } = await load(end.run_dir, systemDeps(io));
+  const { best, outcome } = await load(end.run_dir, systemDeps(io));
   const winner = iterations.find(({ label }) => label === best);
-  return {
+  const result = {
     run_dir: end.run_dir,
     status: state.status,
     stop_reason: state.stop_reason ?? null,
@@ -34,10 +38,11 @@ export async function readDemoResult(end: LoopEnd, io: CliIo, seconds: number): 
     report: end.report,
     seconds: Math.round(seconds * 10) / 10,
   };
+  return { result, outcome: outcome.sentence };
 }
 
 /** The result for people; the report comes last, where it is found. */
-export function demoResultText(result: DemoResult): string {
+export function demoResultText(result: DemoResult, outcome: string): string {
   const pct = (value: number | null) => (value === null ? "-" : `${value.toFixed(2)}%`);
   const rows = result.iterations.map((one) => [
     one.label,
@@ -49,12 +54,11 @@ export function demoResultText(result: DemoResult): string {
     String(one.synthetic_rows),
   ]);
   const header = ["iteration", "FAR", "FAR at recall 99%", "recall", "training rows", "mined", "synthetic"];
-  const best = result.best === null ? "none" : `${result.best.label}, FAR ${pct(result.best.far_pct)}`;
   return `
 ${textTable(header, rows)}
 
 Stopped    ${result.stop_reason ?? "-"} (run ${result.status}) after ${Math.round(result.seconds)} s
-Best       ${best}
+Best       ${outcome}
 Run        ${result.run_dir}
 Report     ${result.report}
 `;

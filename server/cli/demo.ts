@@ -1,3 +1,4 @@
+import { Refusal } from "../errors.ts";
 import type { ToolClient } from "../mcp/client/open.ts";
 import { numberOption, parseArguments, platformOption } from "./arguments.ts";
 import { driveLoop, type LoopEnd } from "./demo-loop.ts";
@@ -5,7 +6,7 @@ import { demoResultText, readDemoResult } from "./demo-result.ts";
 import { type DemoWorkspace, demoWorkspace } from "./demo-workspace.ts";
 import { barDisplay, type Display, plainDisplay } from "./display.ts";
 import type { CliIo } from "./io.ts";
-import { exitDefect, exitOk, exitRefused, printJson, reportRefusal } from "./outcome.ts";
+import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { openOwnServer, reportToolRefusal } from "./own-server.ts";
 
 type Wish = {
@@ -43,12 +44,11 @@ async function demo(argv: string[], io: CliIo, json: boolean): Promise<number> {
   try {
     const wish = await wishOf(argv, io, display);
     const planId = await plan(wish, io, display);
-    if (planId === undefined) return exitRefused;
     const end = await runPlan(planId, wish, io, display);
-    const result = await readDemoResult(end, io, (Date.now() - started) / 1000);
+    const { result, outcome } = await readDemoResult(end, io, (Date.now() - started) / 1000);
     display.close();
     if (json) printJson(io, result);
-    else io.stdout.write(demoResultText(result));
+    else io.stdout.write(demoResultText(result, outcome));
     return end.hard_stop ? exitDefect : exitOk;
   } finally {
     display.close();
@@ -82,7 +82,7 @@ async function wishOf(argv: string[], io: CliIo, display: Display): Promise<Wish
 }
 
 /** Plans with one server process; the plan id is a hash over the inputs, so the next process finds the same. */
-async function plan(wish: Wish, io: CliIo, display: Display): Promise<string | undefined> {
+async function plan(wish: Wish, io: CliIo, display: Display): Promise<string> {
   return await withServer(io, {}, async (client) => {
     const planned = await client.call("preflight", {
       workspace: wish.workspace.workspace,
@@ -95,7 +95,8 @@ async function plan(wish: Wish, io: CliIo, display: Display): Promise<string | u
     display.say(`Preflight  ${planned.status_line}`);
     if (planned.ok === true) return String(planned.plan_id);
     display.say(String(planned.summary));
-    return undefined;
+    const { checks, question } = planned;
+    throw new Refusal("approval.plan-incomplete", String(planned.status_line), { checks, question });
   });
 }
 
@@ -106,8 +107,19 @@ async function runPlan(planId: string, wish: Wish, io: CliIo, display: Display):
     const runDir = String(approved.run_dir);
     display.say(`Approved   ${approved.approved}, by starting the server with DEFT_APPROVE_PLAN`);
     display.say(`Run        ${runDir}\n`);
-    return await driveLoop(client, runDir, wish.maxIterations, display, io.isTty ? 1 : 20);
+    const leave = () => leaveRun(runDir, io, display);
+    process.once("SIGINT", leave);
+    const end = await driveLoop(client, runDir, wish.maxIterations, display, io.isTty ? 1 : 20);
+    process.off("SIGINT", leave);
+    return end;
   });
+}
+
+/** Ctrl-C ends the demo and its server; the run is on disk, and a job that was started goes on. */
+function leaveRun(runDir: string, io: CliIo, display: Display): void {
+  display.close();
+  io.stderr.write(`\nLeft the run where it is: deft-mcp status ${runDir}\n`);
+  process.exit(130);
 }
 
 async function withServer<T>(

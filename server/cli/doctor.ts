@@ -46,7 +46,9 @@ function checksText(
 ): string {
   const lines = checks.flatMap(({ outcome, title, detail, fix }) => [
     `${marks[outcome].padEnd(8)} ${title}: ${detail}`,
-    ...(fix === undefined ? [] : [`         fix after approval: ${fix}`]),
+    ...(fix === undefined
+      ? []
+      : [`         ${outcome === "fixable" ? "the server will, after approval" : "do"}: ${fix}`]),
   ]);
   const halts = checks.filter(({ outcome }) => outcome === "halt").length;
   const verdict = halts === 0 ? "Nothing here would stop a run." : `${halts} finding(s) would stop a run.`;

@@ -1,0 +1,79 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { approvedRun, boardsIn } from "../support/board-run.ts";
+import { runBuilt } from "../support/built-server.ts";
+import { folderOfFile } from "../support/folder.ts";
+
+const folder = folderOfFile();
+
+describe("commands for people on an approved run", () => {
+  let workspace: string;
+  let run: string;
+  const deft = (...argv: string[]) => runBuilt(argv, { home: folder.path });
+
+  beforeAll(async () => {
+    workspace = await boardsIn(folder.path);
+    run = await approvedRun(folder.path, workspace);
+  }, 60_000);
+
+  it("status finds the only run of a workspace and names its next stage", () => {
+    const { exit, stdout } = deft("status", "--workspace", workspace, "--json");
+    expect([exit, JSON.parse(stdout)]).toMatchObject([
+      0,
+      { run_dir: run, status: "in_progress", integrity: "intact", report: null, next: { stage: "train" } },
+    ]);
+    expect(deft("status", run).stdout).toContain("Next       run_stage baseline train");
+  });
+
+  it("report renders a run that has not begun, and prints the path last", async () => {
+    const { exit, stdout } = deft("report", run);
+    expect([exit, stdout.trim().split("\n").at(-1)]).toEqual([0, join(run, "DEFT_Loop_Report.html")]);
+    expect(await readFile(join(run, "DEFT_Loop_Report.html"), "utf8")).toContain("<html");
+  });
+
+  it("doctor passes the generated boards and stops at a fresh scaffold", () => {
+    expect(deft("doctor", "--workspace", workspace).exit).toBe(0);
+    deft("init", "empty");
+    const { exit, stdout } = deft("doctor", "--workspace", "empty", "--json");
+    const halted = JSON.parse(stdout).checks.filter((check: { outcome: string }) => check.outcome === "halt");
+    expect([exit, halted.map((check: { id: string }) => check.id)]).toEqual([
+      2,
+      ["training_csv", "validation_csv", "kpi_csv", "mining_pool", "generator_assets"],
+    ]);
+  });
+
+  it("call lists the tools, calls one, and exits 2 with the tool's own words when it refuses", () => {
+    const listed = JSON.parse(deft("call", "--json").stdout).tools.map((tool: { name: string }) => tool.name);
+    expect(listed).toEqual(expect.arrayContaining(["preflight", "run_stage", "acknowledge_stop"]));
+    const status = deft("call", "loop_status", JSON.stringify({ run }), "--json");
+    expect([status.exit, JSON.parse(status.stdout).run_dir]).toEqual([0, run]);
+    const refused = deft("call", "run_stage", JSON.stringify({ run, stage: "evaluate" }));
+    expect([refused.exit, refused.stderr]).toEqual([2, expect.stringMatching(/^stage\.out-of-order: .*\nNext: /s)]);
+    expect(deft("call", "run_stage", JSON.stringify({ run, stage: "evaluate" }), "--json").stdout).toContain(
+      '"code":"stage.out-of-order"',
+    );
+    for (const argv of [
+      ["call", "no_such_tool"],
+      ["call", "loop_status", "[1]"],
+      ["call", "loop_status", "{"],
+    ]) {
+      expect([argv, deft(...argv).exit]).toEqual([argv, 2]);
+    }
+  });
+
+  it("demo refuses a workspace that cannot run, for people and as JSON", () => {
+    deft("init", "unfilled");
+    const { exit, stdout } = deft("demo", "--workspace", "unfilled", "--json");
+    expect([exit, JSON.parse(stdout).error.code]).toEqual([2, "approval.plan-incomplete"]);
+    expect(deft("demo", "--workspace", "unfilled").stdout).toContain("has a header and no rows");
+    expect(deft("demo", "--workspace", "nowhere").stderr).toMatch(/^input\.no-workspace: /);
+    expect(deft("demo", "--max-iterations", "none").exit).toBe(2);
+  });
+
+  it("help names every command, and an unknown one is refused", () => {
+    expect(deft("--help").stdout).toBe(deft("help").stdout);
+    const { exit, stderr } = deft("reprot");
+    expect([exit, stderr]).toEqual([2, expect.stringContaining("deft-mcp help")]);
+  });
+});
