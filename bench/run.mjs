@@ -1,12 +1,12 @@
-// Runs one measurement: node bench/run.mjs kpi|validate. It prints figures and asserts nothing.
-import { mkdtemp, rm } from "node:fs/promises";
+// Runs one measurement: node bench/run.mjs kpi|validate|report. It prints figures and asserts nothing.
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const name = process.argv[2];
-if (!["kpi", "validate"].includes(name)) throw new Error("usage: node bench/run.mjs kpi|validate");
+if (!["kpi", "validate", "report"].includes(name)) throw new Error("usage: node bench/run.mjs kpi|validate|report");
 const out = await mkdtemp(join(tmpdir(), "deft-bench-"));
 const banner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
@@ -24,6 +24,7 @@ try {
     banner: { js: banner },
     logLevel: "warning",
   });
+  await cp("server/report/templates", join(out, "templates"), { recursive: true });
   const { measure } = await import(pathToFileURL(join(out, "bench.mjs")).href);
   await measure(resolve(out));
 } finally {

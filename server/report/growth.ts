@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { scanTable } from "../data/csv.ts";
 import { Refusal } from "../errors.ts";
 import { readChunks } from "../fs/chunks.ts";
-import { kindOf, readTextIfPresent } from "../fs/read.ts";
+import { kindOf } from "../fs/read.ts";
 import type { IterationState } from "../run/state.ts";
+import { readObject } from "./lenient.ts";
 import type { GrowthRow, MiningRow } from "./model.ts";
 
 type Labelled = { readonly label: string; readonly iteration: Partial<IterationState> };
@@ -130,17 +131,6 @@ async function firstRow(path: string | undefined): Promise<Record<string, number
     if (!(error instanceof Refusal)) throw error;
   }
   return row;
-}
-
-async function readObject(path: string | undefined): Promise<Record<string, unknown>> {
-  try {
-    const text = path === undefined ? undefined : await readTextIfPresent(path);
-    const value: unknown = text === undefined ? undefined : JSON.parse(text);
-    return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
-  } catch (error) {
-    if (error instanceof Refusal || error instanceof SyntaxError) return {};
-    throw error;
-  }
 }
 
 /** The members that are finite numbers. */

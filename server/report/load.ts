@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { growthRows, miningRows } from "./growth.ts";
+import { imagesUsed } from "./images-used.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
 import type { KpiView, PairView, ReportModel } from "./model.ts";
@@ -53,7 +54,7 @@ export async function load(runDir: string, deps: { clock: Clock }): Promise<Repo
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
     spec_changes: await specHistory(config.specs_file, read.iterations),
-    images: imagesUsed(read),
+    images: await imagesUsed(dir, config),
     configuration: configurationRows(state, config),
     inputs: Object.entries(state.plan?.inputs ?? {}).map(([name, facts]) => ({ name, value: plain(facts) })),
     approvals: state.approvals ?? [],
@@ -122,12 +123,4 @@ async function specHistory(baseSpec: string | undefined, iterations: readonly La
     before = after ?? before;
   }
   return history;
-}
-
-function imagesUsed({ config }: ReadState): ReportModel["images"] {
-  const named = [
-    { name: "train, inference, evaluate", reference: config.train_container },
-    { name: "anomalygen", reference: config.anomalygen?.container },
-  ];
-  return named.flatMap(({ name, reference }) => (reference === undefined ? [] : [{ name, reference }]));
 }

@@ -14,6 +14,7 @@ import {
   runConfigSchema,
   runStateSchema,
 } from "../run/state.ts";
+import { asObject } from "./lenient.ts";
 
 /** A state as far as it can be trusted to have the shape it should: what is malformed is absent and named. */
 export type ReadState = {
@@ -31,7 +32,7 @@ type Note = (sentence: string) => void;
 
 /** Reads `deft_state.json` without ever failing for its content. @throws nothing but defects. */
 export async function readRunState(runDir: string, note: Note): Promise<ReadState> {
-  const found = asRecord(await readJsonLeniently(runPaths(runDir).state, "deft_state.json", note));
+  const found = asObject(await readJsonLeniently(runPaths(runDir).state, "deft_state.json", note));
   const raw = relocated(found, runDir);
   const { config: rawConfig, iterations: rawIterations, ...rest } = raw;
   if (typeof rest.version === "number" && rest.version !== 2) {
@@ -39,8 +40,8 @@ export async function readRunState(runDir: string, note: Note): Promise<ReadStat
     delete rest.version;
   }
   const state = pick(runStateSchema.omit({ config: true, iterations: true }), rest, "deft_state.json", note);
-  const config = pick(runConfigSchema, asRecord(rawConfig), "deft_state.json: config", note);
-  const labelled = { ...(raw.baseline === undefined ? {} : { baseline: raw.baseline }), ...asRecord(rawIterations) };
+  const config = pick(runConfigSchema, asObject(rawConfig), "deft_state.json: config", note);
+  const labelled = { ...(raw.baseline === undefined ? {} : { baseline: raw.baseline }), ...asObject(rawIterations) };
   return {
     state,
     config,
@@ -84,7 +85,7 @@ function readIterations(raw: Readonly<Record<string, unknown>>, note: Note) {
       note(`deft_state.json: iterations holds "${excerpt(label, 40)}", which is no iteration of this loop.`);
       continue;
     }
-    const iteration = pick(iterationStateSchema, asRecord(value), `deft_state.json: ${label}`, note);
+    const iteration = pick(iterationStateSchema, asObject(value), `deft_state.json: ${label}`, note);
     found.push({ label, iteration, order: iterationNumber(label) });
   }
   return found.sort((a, b) => a.order - b.order);
@@ -146,10 +147,6 @@ async function readLeniently(path: string, name: string, note: Note): Promise<st
     note(`${name} cannot be read (${errnoOf(error.cause) ?? "read error"}).`);
     return undefined;
   }
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
 function asArray(value: unknown): readonly unknown[] {
