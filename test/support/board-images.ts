@@ -19,6 +19,15 @@ function pixels(blob?: { x: number; y: number }): Buffer {
   return data;
 }
 
+const made = new Map<string, Uint8Array>();
+
+/** Encoding is slow beside everything else, so each image is made once a process. */
+function once(name: string, make: () => Uint8Array): Uint8Array {
+  const image = made.get(name) ?? make();
+  made.set(name, image);
+  return image;
+}
+
 const asJpeg = (data: Buffer) => jpeg.encode({ width: side, height: side, data }, 85).data;
 
 function asPng(data: Buffer): Buffer {
@@ -29,15 +38,18 @@ function asPng(data: Buffer): Buffer {
 
 /** The part number `at` as a JPEG, with a spot at a place of its own. */
 export function partImage(at: number): Uint8Array {
-  return asJpeg(pixels({ x: 30 + ((at * 7) % 40), y: 40 + ((at * 5) % 16) }));
+  return once(`part ${at}`, () => asJpeg(pixels({ x: 30 + ((at * 7) % 40), y: 40 + ((at * 5) % 16) })));
 }
 
 /** The golden image of every part as a JPEG. */
 export function goldenImage(): Uint8Array {
-  return asJpeg(pixels());
+  return once("golden", () => asJpeg(pixels()));
 }
 
 /** A generated defect and the clean image it was made from, as PNG. */
 export function generatedPair(): { ng: Uint8Array; ok: Uint8Array } {
-  return { ng: asPng(pixels({ x: 48, y: 48 })), ok: asPng(pixels()) };
+  return {
+    ng: once("generated", () => asPng(pixels({ x: 48, y: 48 }))),
+    ok: once("clean", () => asPng(pixels())),
+  };
 }
