@@ -4,7 +4,7 @@ import { Refusal } from "../errors.ts";
 import { type Docker, dockerCli } from "../exec/docker-cli.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { takeTurn, turnTaken } from "../fs/turn.ts";
+import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import type { JobRecord, JobSpec } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import { daemonNow, findContainer, hasEnded } from "./docker-containers.ts";
@@ -33,10 +33,16 @@ export type KeptJob = {
 /** Pause before the daemon or a full disk is tried again. */
 const patienceMs = 1000;
 const stopGraceSec = 20;
+const startLimitMs = 3000;
 
 /** Whether a process on this host keeps the job now. */
 export async function isKept(runDir: string, jobId: string): Promise<boolean> {
   return await turnTaken(jobFiles(runDir, jobId).keeper, isOwnerAlive);
+}
+
+/** Waits a moment for the keeper that was just started, so that no second one is started meanwhile. */
+export async function keeperBegins(runDir: string, jobId: string): Promise<void> {
+  await turnBegins(jobFiles(runDir, jobId).keeper, isOwnerAlive, startLimitMs);
 }
 
 /**

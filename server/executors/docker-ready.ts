@@ -5,12 +5,15 @@ import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { setAside } from "../fs/aside.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { readJson } from "../fs/read.ts";
-import { takeTurn, turnTaken } from "../fs/turn.ts";
+import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import { runPaths } from "../run/paths.ts";
 import { runStateSchema } from "../run/state.ts";
 import { fixes } from "./docker-fixes.ts";
 import { type FixContext, type Ready, readinessPlaces, readReadiness } from "./docker-readiness.ts";
 import type { Readiness } from "./executor.ts";
+
+/** A process that has not begun by then is not waited for; the next call looks again. */
+const startLimitMs = 3000;
 
 /**
  * Where the preparation of a run stands; starts its process when none works on it.
@@ -30,6 +33,7 @@ export async function makeReady(runDir: string, options: { main: string; env: No
     await makeDirectory(files.jobs);
     const argv = [process.execPath, options.main, "docker-ready", runDir];
     spawnDetached(argv, { cwd: dirname(options.main), env: options.env, logPath: files.log });
+    await turnBegins(files.turn, isOwnerAlive, startLimitMs);
   }
   return { state: "working", message: now?.message ?? "preparing the run", cleared: now?.cleared ?? [] };
 }
@@ -39,6 +43,8 @@ export async function prepareRun(runDir: string, env: NodeJS.ProcessEnv): Promis
   const files = readinessPlaces(runDir);
   const turn = await takeTurn(files.turn, { ...(await identityOf(process.pid)) }, isOwnerAlive);
   if (turn === undefined) return;
+  // Another process may have come through while this one was starting.
+  if ((await readReadiness(files.state))?.state === "ready") return await turn.release();
   const state = runStateSchema.parse(await readJson(runPaths(runDir).state));
   const mode = state.plan.parameters.network_mode?.value === "airgap" ? "airgap" : "network-enabled";
   let ready: Ready = { state: "working", message: "", cleared: [], network_mode: mode, images: {}, fetched: {} };

@@ -10,7 +10,7 @@ import { type HostUser, labelNames } from "./docker-argv.ts";
 import { type Container, findContainer, hasEnded, labelledContainers } from "./docker-containers.ts";
 import { followOnce, readFollowed } from "./docker-follower.ts";
 import { giveBack } from "./docker-give-back.ts";
-import { containerIdOf, isKept, jobFiles, stopContainer } from "./docker-keeper.ts";
+import { containerIdOf, isKept, jobFiles, keeperBegins, stopContainer } from "./docker-keeper.ts";
 import { readReady } from "./docker-readiness.ts";
 import { makeReady } from "./docker-ready.ts";
 import { adopt, launch } from "./docker-start.ts";
@@ -49,7 +49,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       await sweep(docker, runDir);
       const container = (await adopt(docker, runDir, spec)) ?? (await launchApproved(docker, runDir, spec, options));
       const handle = { container_id: container.id, container_name: container.name };
-      spawnKeeper(runDir, spec.id, container, options);
+      await spawnKeeper(runDir, spec.id, container, options);
       return { ...handle, image: container.labels[labelNames.image] ?? "" };
     },
 
@@ -57,7 +57,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       const container = await findContainer(docker, containerIdOf(record));
       if (container === undefined) return { state: "ended", exit: await vanished(runDir, record) };
       if (!hasEnded(container)) {
-        if (!(await isKept(runDir, record.spec.id))) spawnKeeper(runDir, record.spec.id, container, options);
+        if (!(await isKept(runDir, record.spec.id))) await spawnKeeper(runDir, record.spec.id, container, options);
         return { state: "running" };
       }
       const { followed } = jobFiles(runDir, record.spec.id);
@@ -99,9 +99,10 @@ async function launchApproved(docker: Docker, runDir: string, spec: JobSpec, opt
 }
 
 /** Starts the process that follows and bounds the job; it outlives this one. */
-function spawnKeeper(runDir: string, jobId: string, { id }: Container, { main, env }: DockerOptions): void {
+async function spawnKeeper(runDir: string, jobId: string, { id }: Container, { main, env }: DockerOptions) {
   const argv = [process.execPath, main, "docker-keeper", runDir, jobId, id];
   spawnDetached(argv, { cwd: dirname(main), env, logPath: join(runPaths(runDir).jobs, "keeper.log") });
+  await keeperBegins(runDir, jobId);
 }
 
 async function exitOf(runDir: string, record: JobRecord, container: Container): Promise<JobExit> {

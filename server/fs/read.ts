@@ -1,4 +1,4 @@
-import { access, constants, open, readdir, readFile, stat } from "node:fs/promises";
+import { access, constants, open, readdir, readFile, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, Refusal } from "../errors.ts";
 
@@ -76,6 +76,16 @@ export async function writableDirectory(path: string): Promise<{ ok: true } | { 
     const errno = errnoOf(error) ?? "unknown";
     const parent = dirname(path);
     return errno === "ENOENT" && parent !== path ? writableDirectory(parent) : { ok: false, errno };
+  }
+}
+
+/** Bytes that this user may still write on the file system of a path; undefined when the path cannot be looked at. */
+export async function freeBytes(path: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
   }
 }
 

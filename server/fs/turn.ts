@@ -1,5 +1,6 @@
 import { open, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, Refusal } from "../errors.ts";
 import { listNames, readTextIfPresent } from "./read.ts";
 
@@ -43,6 +44,17 @@ export async function takeTurn(
 export async function turnTaken(stem: string, isAlive: (owner: Owner) => Promise<boolean>): Promise<boolean> {
   const last = await lastTurn(stem);
   return last > 0 && (await isTaken(`${stem}.${last}`, isAlive));
+}
+
+/** Waits until a process that was just started has taken its turn, or `limitMs` have passed. */
+export async function turnBegins(
+  stem: string,
+  isAlive: (owner: Owner) => Promise<boolean>,
+  limitMs: number,
+): Promise<void> {
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(20)) {
+    if ((await lastTurn(stem)) > 0 && (await turnTaken(stem, isAlive))) return;
+  }
 }
 
 async function lastTurn(stem: string): Promise<number> {

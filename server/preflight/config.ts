@@ -28,13 +28,13 @@ export function buildConfig(survey: Ready): RunConfig {
     images_dir: survey.images_dir,
     backbone_weight_dir: workspacePaths(survey.workspace).backboneDir,
     ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: survey.images_dir }),
-    train_container: executor.engine,
+    train_container: survey.containers?.tao_pyt?.uri ?? executor.engine,
     num_gpus: numberOf(parameters, "num_gpus"),
     batch_size: numberOf(parameters, "batch_size"),
     num_epochs: numberOf(parameters, "num_epochs"),
     workspace: survey.workspace,
     platform: survey.platform,
-    engine: executor.engine,
+    engine: engineOf(survey),
     seed: numberOf(parameters, "seed"),
     ...(typeof limit === "number" ? { stage_time_limit_sec: limit } : {}),
     synthetic_only: parameters.synthetic_only?.value === true,
@@ -45,12 +45,20 @@ export function buildConfig(survey: Ready): RunConfig {
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
       history_aware: true,
+      ...(survey.encoder === undefined ? {} : { model_path: survey.encoder }),
     },
     rca: {
       top_k_per_label: numberOf(parameters, "top_k_per_label"),
       min_recall: recallTargetPct(survey.contract) / 100,
     },
   };
+}
+
+/** What produces the figures: an image that does not hold the vendor's programs says so itself. */
+function engineOf({ containers, executor }: Ready): string {
+  const image = containers?.tao_pyt;
+  if (image === undefined) return executor.engine;
+  return image.engine ?? `NVIDIA TAO Visual ChangeNet (${image.uri})`;
 }
 
 function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
@@ -66,7 +74,7 @@ function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
     num_SDG: numberOf(parameters, "num_sdg"),
     seed: numberOf(parameters, "generator_seed"),
     model_size: parameters.generator_model_size?.value === "14b" ? "14b" : "2b",
-    container: executor.engine,
+    container: survey.containers?.anomalygen?.uri ?? executor.engine,
     supported_labels: [...(generator?.supported_labels ?? [])],
   };
 }

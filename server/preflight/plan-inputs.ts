@@ -22,7 +22,19 @@ export function planInputs(ready: Ready): Plan["inputs"] {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),
     },
+    ...(ready.containers === undefined ? {} : { containers: containerInputs(ready.containers) }),
+    ...(ready.backbone === undefined ? {} : { backbone: { ...ready.backbone } }),
   };
+}
+
+/** Images by content where they are here, and as intent where they will be pulled. */
+function containerInputs(containers: NonNullable<Ready["containers"]>): Plan["inputs"][string] {
+  const absent = Object.values(containers).filter((image) => image.id === undefined);
+  const images = Object.entries(containers).map(([key, { uri, id, digest }]) => [
+    key,
+    { uri, ...(id === undefined ? {} : { id }), ...(digest === undefined ? {} : { digest }) },
+  ]);
+  return { ...Object.fromEntries(images), ...(absent.length === 0 ? {} : { fetch: absent.map(({ uri }) => uri) }) };
 }
 
 /** Distinct image files that the base rows name. */

@@ -100,7 +100,23 @@ function dataRows(plan: Plan): Row[] {
   return [
     ["spec", "train spec", pathText(plan.inputs.spec)],
     ...csvs,
+    ...containerRows(plan),
     ["images", `${plan.inputs.images?.files} files of ${plan.inputs.images?.rows} rows`, pathText(plan.inputs.images)],
+  ];
+}
+
+/** The images that the containers are made of, as they resolve, never as a variable. */
+function containerRows(plan: Plan): Row[] {
+  const { fetch: _absent, ...images } = plan.inputs.containers ?? {};
+  const backbone = plan.inputs.backbone;
+  const rows = Object.entries(images).map(([key, image]): Row => {
+    const { uri, id, digest } = image as { uri: string; id?: string; digest?: string };
+    return [`image ${key}`, cell(`${uri}: ${digest ?? id?.slice(0, 19) ?? "MISSING, pulled after approval"}`), ""];
+  });
+  if (backbone === undefined) return rows;
+  return [
+    ...rows,
+    ["backbone", backbone.fetch === undefined ? "staged" : "fetched after approval", pathText(backbone)],
   ];
 }
 

@@ -1,7 +1,8 @@
 import type { ChangeNetTable } from "../data/changenet.ts";
 import type { TrainSpec } from "../data/spec.ts";
-import type { Executor } from "../executors/executor.ts";
+import type { Executor, ImageFacts, PlatformFacts } from "../executors/executor.ts";
 import type { Deps } from "../loop/call.ts";
+import type { ImageKey } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract, Plan } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
@@ -57,6 +58,16 @@ export type Survey = {
   readonly csvs: Readonly<Partial<Record<CsvRole, CsvFacts>>>;
   readonly pool?: PoolFacts | undefined;
   readonly generator?: GeneratorFacts | undefined;
+  /** What a container platform has; undefined on one that needs no container. */
+  readonly host?: PlatformFacts | undefined;
+  /** The images that this plan needs. */
+  readonly containers?: Readonly<Partial<Record<ImageKey, ImageFacts>>> | undefined;
+  /** The staged backbone, or where it will be and from what address. */
+  readonly backbone?:
+    | { readonly path: string; readonly sha256?: string; readonly fetch?: readonly string[] }
+    | undefined;
+  /** Local copy of the mining encoder. */
+  readonly encoder?: string | undefined;
   /** Assets that a fix will fetch after approval, by URI. */
   readonly fetches: readonly string[];
   readonly adopts?: Readonly<Record<string, unknown>> | undefined;

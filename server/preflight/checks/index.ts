@@ -2,6 +2,10 @@ import type { Step } from "../survey.ts";
 import { adoptionStep } from "./adoption.ts";
 import { baseCsvSteps } from "./base-csvs.ts";
 import { credentialsStep } from "./credentials.ts";
+import { dockerGpusStep } from "./docker-gpus.ts";
+import { dockerHostStep } from "./docker-host.ts";
+import { dockerImagesStep } from "./docker-images.ts";
+import { dockerBackboneStep, dockerModelsStep } from "./docker-models.ts";
 import { embeddedOnlyStep } from "./embedded-only.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
 import { imagesRootStep } from "./images-root.ts";
@@ -30,6 +34,11 @@ export const steps: readonly Step[] = [
   miningPoolStep,
   generatorAssetsStep,
   adoptionStep,
+  dockerHostStep,
+  dockerImagesStep,
+  dockerGpusStep,
+  dockerBackboneStep,
+  dockerModelsStep,
   credentialsStep,
   pathRuleStep,
   embeddedOnlyStep,

@@ -1,0 +1,64 @@
+import type { Check } from "../resolution.ts";
+import type { Findings, Step, Survey } from "../survey.ts";
+
+const head = { id: "gpus", title: "GPUs" };
+
+/** Largest batch that a GPU of this memory takes, C-RADIOv2-B at 224 x 224 (tao-stages 6.2). */
+const batchByMemory: readonly (readonly [number, number])[] = [
+  [48_000, 16],
+  [24_000, 8],
+];
+
+/**
+ * GPUs that the host lists, with advice on the batch size. Whether a container reaches them only the CUDA probe tells,
+ * which is the first thing after approval.
+ */
+export const dockerGpusStep: Step = {
+  ...head,
+  async look(survey): Promise<Findings> {
+    const { host, containers } = survey;
+    if (host === undefined || containers === undefined) return {};
+    const engines = Object.values(containers).map((image) => image.engine);
+    if (engines.every((engine) => engine !== undefined)) {
+      return { checks: [{ ...head, outcome: "not_applicable", detail: `${engines[0]} works on the CPU` }] };
+    }
+    const { gpus } = host;
+    if (gpus === undefined || gpus.length === 0) return { checks: [none(host.daemon.nvidia)] };
+    const detail = gpus.map(({ name, memory_mib }) => `${name} ${memory_mib} MiB`).join(", ");
+    const wanted = Number(survey.parameters.num_gpus?.value ?? 1);
+    if (gpus.length < wanted) {
+      const fix = `Plan with num_gpus=${gpus.length}.`;
+      const found: Check = { ...head, outcome: "halt", code: "executor.gpu-unavailable", detail, fix };
+      return { checks: [found] };
+    }
+    const runtime: Check = host.daemon.nvidia
+      ? { ...head, outcome: "ok", detail }
+      : {
+          ...{ ...head, outcome: "fixable", detail: `${detail}; Docker names no NVIDIA runtime` },
+          fix: "probe CUDA in the training image; if that fails, install the NVIDIA container toolkit",
+        };
+    return { checks: [runtime], warnings: advice(survey) };
+  },
+};
+
+function none(runtime: boolean): Check {
+  const detail = runtime
+    ? "nvidia-smi lists no GPU on this host"
+    : "nvidia-smi cannot be run and Docker has no NVIDIA runtime";
+  const fix =
+    "Install the NVIDIA driver (580 or later) and the container toolkit (1.19 or later), or use platform embedded.";
+  return { ...head, outcome: "halt", code: "executor.gpu-unavailable", detail, fix };
+}
+
+function advice({ host, parameters }: Survey): string[] {
+  const warnings: string[] = [];
+  const batch = Number(parameters.batch_size?.value ?? 0);
+  for (const { name, memory_mib, used_mib } of host?.gpus ?? []) {
+    const most = batchByMemory.find(([memory]) => memory_mib >= memory * 0.95)?.[1] ?? 4;
+    if (batch > most && memory_mib < 90_000) {
+      warnings.push(`batch_size ${batch} may not fit ${name} (${memory_mib} MiB); ${most} is known to.`);
+    }
+    if (used_mib > memory_mib / 2) warnings.push(`${name} is busy: ${used_mib} of ${memory_mib} MiB are in use.`);
+  }
+  return warnings;
+}

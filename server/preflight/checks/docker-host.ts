@@ -1,0 +1,55 @@
+import { freeBytes } from "../../fs/read.ts";
+import type { Check } from "../resolution.ts";
+import type { Findings, Step } from "../survey.ts";
+
+/** Published minimum (tao-stages 6.3). */
+const oldestDocker = [20, 10] as const;
+const skewLimitSec = 5;
+const roomyBytes = 140e9;
+
+/** The daemon that would run the containers: old enough, with a way to the GPU, and on our clock. Nothing is started. */
+export const dockerHostStep: Step = {
+  id: "docker",
+  title: "Docker",
+  async look({ executor }): Promise<Findings> {
+    if (executor?.survey === undefined) return {};
+    const host = await executor.survey();
+    const { version, architecture, storage_driver, root_dir, live_restore, clock_skew_sec, endpoint } = host.daemon;
+    const detail = `Docker ${version} on ${architecture}, ${storage_driver}, live-restore ${live_restore ? "on" : "off"}`;
+    const daemon: Check = isOlder(version)
+      ? {
+          ...{ id: "docker", title: "Docker", outcome: "halt", code: "executor.unavailable", detail },
+          fix: `Update Docker to ${oldestDocker.join(".")} or later.`,
+        }
+      : { id: "docker", title: "Docker", outcome: "ok", detail };
+    const warnings: string[] = [];
+    if (!live_restore) {
+      warnings.push("Docker runs without live-restore: a restart of the daemon ends the stage that runs then.");
+    }
+    if (Math.abs(clock_skew_sec) > skewLimitSec) {
+      warnings.push(`The Docker host's clock differs by ${clock_skew_sec} s; evidence is judged by file times.`);
+    }
+    if (/^(?:ssh|tcp|https?):/.test(endpoint)) {
+      warnings.push(`The daemon ${endpoint} must see the workspace at the same path as this server.`);
+    }
+    if (process.getuid?.() === 0) {
+      warnings.push("The server runs as root, so containers of the host user do as well.");
+    }
+    const free = await freeBytes(root_dir);
+    const missing = Object.values(host.images).filter((image) => image.id === undefined).length;
+    if (missing > 0 && free !== undefined && free < roomyBytes) {
+      warnings.push(`${gigabytes(free)} free in ${root_dir}; ${missing} image(s) and models take up to 140 GB.`);
+    }
+    return { found: { host }, checks: [daemon], warnings };
+  },
+};
+
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < oldestDocker[0] || (major === oldestDocker[0] && minor < oldestDocker[1]);
+}
+
+/** `12 GB`, in thousands of millions of bytes. */
+export function gigabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e8) / 10} GB`;
+}
