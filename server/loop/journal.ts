@@ -17,7 +17,7 @@ import {
   type IntegrityFinding,
   stateDigest,
 } from "./integrity.ts";
-import { readLog, setTornLineAside } from "./log-file.ts";
+import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
 
 /** A run as it lies on disk. */
 export type Run = {
@@ -176,10 +176,12 @@ async function recover(runDir: string): Promise<string[]> {
   return notes;
 }
 
+/** Fencing: a process that was stalled while another took its lock over sees the other's commit and writes nothing. */
 async function assertUnchanged(run: OpenRun): Promise<void> {
   run.proof.assertHeld();
-  const now = await readRun(run.runDir);
-  const same = now.entries.length === run.entries.length && stateDigest(now.state) === stateDigest(run.state);
+  const last = await lastSeq(runPaths(run.runDir).log);
+  const state = await readState(run.runDir);
+  const same = last === (run.entries.at(-1)?.seq ?? 0) && stateDigest(state) === stateDigest(run.state);
   if (!same) throw new Refusal("state.lock-lost", "The run changed while this call held it.", { run: run.runDir });
   run.proof.assertHeld();
 }
