@@ -4,7 +4,8 @@ import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { containedPath } from "../fs/contained.ts";
 import { copyNew } from "../fs/copy.ts";
 import { filesBelow, replaceFolder, withScratchFolder } from "../fs/folder.ts";
-import { kindOf } from "../fs/read.ts";
+import { kindOf, readBytes } from "../fs/read.ts";
+import { writeNew } from "../fs/tree.ts";
 import { writeZip } from "../fs/zip.ts";
 import type { Call } from "../loop/call.ts";
 import { type OsmoClient, openClient } from "./client.ts";
@@ -19,6 +20,7 @@ import { isFlowId } from "./questions.ts";
 import { previewColumns, type Selection, selectSamples } from "./samples.ts";
 import { defaultsOf } from "./settle.ts";
 import { hasStarted } from "./statuses.ts";
+import { thumbnailOf } from "./thumbnail.ts";
 
 export type OutputArgs = {
   readonly run?: string | undefined;
@@ -149,14 +151,21 @@ async function collectImages(client: OsmoClient, run: Run, base: string, fresh: 
       for (const [index, key] of sample.keys.entries()) {
         const stage = selection.columns[index]?.stage ?? "";
         const source = join(await sourceOf(client, run, base, scratch, stage, posix.dirname(key)), posix.basename(key));
-        const name = `col${index + 1}/${sample.id.replace(/[^\w.-]/g, "_")}${extname(key)}`;
-        await copyNew(source, join(fresh, name));
-        row.push(name);
+        row.push(await placeImage(source, fresh, `col${index + 1}/${sample.id.replace(/[^\w.-]/g, "_")}`));
       }
       rows.push(row);
     }
     return rows;
   });
+}
+
+/** Copies one image, a very large frame as a small JPEG, and returns its path below the page. */
+async function placeImage(source: string, fresh: string, stem: string): Promise<string> {
+  const small = thumbnailOf(await readBytes(source));
+  const name = `${stem}${small ? ".small.jpg" : extname(source)}`;
+  if (small) await writeNew(join(fresh, name), small);
+  else await copyNew(source, join(fresh, name));
+  return name;
 }
 
 /** The local folder that holds a stage's sub-folder, downloading it when no archive did. */

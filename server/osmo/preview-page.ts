@@ -42,10 +42,10 @@ export function previewPage(
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(run.name)}</title><style>${style}</style></head>
-<body><h1>${escapeHtml(run.name)}</h1>
+<body><main><h1>${escapeHtml(run.name)}</h1>
 <p>${escapeHtml(run.title)}. ${selection.samples.length} samples; every row shows one frame through the stages.${dropped}</p>
 <table><thead><tr><th>Sample</th>${head.join("")}</tr></thead><tbody>
 ${rows.join("\n")}
-</tbody></table></body></html>
+</tbody></table></main></body></html>
 `;
 }

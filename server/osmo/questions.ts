@@ -194,7 +194,7 @@ export function templateQuestion(): ChoiceQuestion {
     id: "pod_template",
     ask: "The pod template cannot be read (403). Has an administrator mounted /usr/share/nvidia/nvoptix.bin and set /dev/shm to at least 16 GiB?",
     options: [
-      { label: "yes, both", set: "pod template user-confirmed" },
+      { label: "yes, both", set: "preferences pod_template=user-confirmed" },
       { label: "no or unsure", set: "" },
     ],
   };
