@@ -134,10 +134,30 @@ export async function commitAccepted(run: OpenRun, next: RunState): Promise<void
   await writeAtomic(runPaths(run.runDir).state, stateText(sealed));
 }
 
+/**
+ * Writes what each entry's stage cost into the log: the one sanctioned rewrite of it. Nothing but `tokens` and
+ * `context_tokens` changes, which the digests leave out. Says whether anything differed.
+ */
+export async function backfillTokens(run: OpenRun, usage: ReadonlyMap<number, Tokens>): Promise<boolean> {
+  const line = (entry: LogEntry) => `${JSON.stringify(entry)}\n`;
+  const before = run.entries.map(line).join("");
+  const filled = run.entries.map((entry) => {
+    const tokens = usage.get(entry.seq);
+    return tokens === undefined ? entry : { ...entry, context_tokens: tokens.context_size_end, tokens };
+  });
+  const after = filled.map(line).join("");
+  if (after === before) return false;
+  await assertUnchanged(run);
+  await writeAtomic(runPaths(run.runDir).log, after);
+  return true;
+}
+
 /** Writes the first state of a run into its prepared directory; from then on the run exists. */
 export async function createState(runDir: string, state: RunState): Promise<void> {
   await writeAtomic(runPaths(runDir).state, stateText(seal(state, [], undefined)));
 }
+
+type Tokens = { readonly context_size_end: number } & Readonly<Record<string, unknown>>;
 
 type Base = NonNullable<RunState["integrity"]>["base"];
 
