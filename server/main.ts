@@ -23,6 +23,7 @@ const commands: Record<string, () => Promise<Command>> = {
   gaps: () => import("./cli/gaps.ts"),
   call: () => import("./cli/call.ts"),
   osmo: () => import("./cli/osmo.ts"),
+  tokens: () => import("./cli/tokens.ts"),
   help: () => import("./cli/help.ts"),
 };
 

@@ -8,6 +8,8 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 export type Arguments = {
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
+  /** Every value of an option that may be repeated. */
+  texts(name: string): readonly string[];
   flag(name: string): boolean;
 };
 
@@ -38,6 +40,10 @@ export function parseArguments(argv: readonly string[], options: Options, positi
     text(name) {
       const value = parsed.values[name];
       return typeof value === "string" ? value : undefined;
+    },
+    texts(name) {
+      const value = parsed.values[name];
+      return Array.isArray(value) ? value.map(String) : [];
     },
     flag: (name) => parsed.values[name] === true,
   };

@@ -16,6 +16,8 @@ const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, w
   deft-mcp report [RUN]         render its report anew
   deft-mcp acknowledge [RUN]    accept a repaired hard stop at this terminal
 
+  deft-mcp tokens [RUN]         write into its log what each stage cost the agent
+
   deft-mcp kpi CSV              operating points of an inference CSV
   deft-mcp gaps                 weak KPI samples, as the vendor's gap analysis writes them
   deft-mcp osmo COMMAND         plan, submit, watch and fetch defect-image flows on OSMO

@@ -4,6 +4,7 @@ import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
 import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
+import { tryAlignTokens } from "../tokens/align-run.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
 import { commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
@@ -46,6 +47,8 @@ export async function finishLoop(
   await withRun(runDir, async (run) => {
     if (run.entries.at(-1)?.stage !== "loop_stop") await closeLog(run, reason, call);
   });
+  const tokenWarning = await tryAlignTokens(runDir, call.deps);
+  if (tokenWarning !== undefined) warnings.push(tokenWarning);
   const { state, handOff } = await withRun(runDir, (run) => handOver(run, call));
   const reportWarning = await tryRender(runDir, call.deps);
   if (reportWarning !== undefined) warnings.push(reportWarning);
