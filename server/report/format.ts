@@ -5,6 +5,16 @@ export function count(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? "–" : grouped.format(value);
 }
 
+/** `1 remark`, `2 remarks`. */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** A loss with four digits; more say nothing about a training. */
+export function loss(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? "–" : String(Number(value.toPrecision(4)));
+}
+
 /** A percentage with its sign: two decimals, more where two would show a figure other than zero as zero. */
 export function pct(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? "–" : `${decimals(value)}%`;

@@ -79,7 +79,7 @@ function targetLine(contract: MetricContract | undefined, y: (value: number) => 
   const at = round(y(contract.target));
   const label = `target ${contract.operator} ${valueText(contract.target, contract.unit)}`;
   const right = frame.width - frame.right;
-  return `<path class="target" data-target="${contract.target}" d="M${frame.left} ${at}H${right}"/>${text(right, at - 6, label, 'text-anchor="end" class="target-name"')}`;
+  return `<path class="target" data-target="${contract.target}" d="M${frame.left} ${at}H${right}"/>${text(frame.left + 6, at - 6, label, 'class="target-name"')}`;
 }
 
 function describe(

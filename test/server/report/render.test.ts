@@ -1,7 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { renderReport } from "../../../server/report/render.ts";
+import { partImage } from "../../support/board-images.ts";
 import { type FinishedRun, finishedRun } from "../../support/finished-run.ts";
 
 const clock = { now: () => new Date("2026-11-21T11:00:00Z") };
@@ -133,5 +135,74 @@ describe("the report of a run that lacks something", () => {
     expect(html).not.toContain("<script>alert");
     expect(html).not.toContain("<img src=x");
     expect(html).toContain("<bdi>&lt;script&gt;alert(1)");
+  });
+
+  it("shows an iteration that failed half way with what it has", async () => {
+    const run = await aRun({
+      change(state, log) {
+        const { iter2 } = state.iterations as Record<string, Record<string, unknown>>;
+        for (const name of ["metric_result", "far_pct", "threshold", "inference_csv", "provenance_csv"])
+          delete iter2?.[name];
+        Object.assign(iter2 ?? {}, { status: "failed", stage_completed: "data_mining" });
+        state.status = "failed";
+        log.splice(-3);
+      },
+    });
+    const { html, warnings } = await rendered(run);
+    expect(warnings).toEqual([]);
+    expect(html).toContain("12.00 pp from target");
+    expect(html).toContain("failed, after <bdi>data_mining</bdi>");
+    expect(html).toContain("STOPPED");
+  });
+
+  it("reads a run where it lies now after it was moved", async () => {
+    const run = await aRun();
+    const moved = `${run.workspace}-moved`;
+    await rename(run.workspace, moved);
+    try {
+      const { warnings } = await renderReport(join(moved, "results", "run_20261121_090000"), { clock });
+      expect(warnings).toEqual([]);
+    } finally {
+      await rename(moved, run.workspace);
+    }
+  });
+
+  it("shows a run of the vendor's newer schema from its events and does not claim a digest chain", async () => {
+    const run = await aRun();
+    const { plan: _plan, approvals: _approvals, integrity: _integrity, ...state } = run.state;
+    await writeFile(join(run.runDir, "deft_state.json"), JSON.stringify({ ...state, version: 4, events: run.log }));
+    await rm(join(run.runDir, "loop_log.jsonl"));
+    const { html, warnings } = await rendered(run);
+    expect(warnings).toEqual([
+      "deft_state.json has version 4, written by another program; shown as far as it is understood.",
+    ]);
+    expect(html).toContain("train of baseline");
+    expect(html).toContain("Not known: the run carries no digest chain");
+  });
+
+  it("reads no image from outside the run, its workspace and its images root", async () => {
+    const run = await aRun();
+    const path = join(run.runDir, "iter2", "inference", "best_val", "inference.csv");
+    const outside = await mkdtemp(join(tmpdir(), "deft-outside-"));
+    try {
+      await writeFile(join(outside, "C0_SolderLight.jpg"), partImage(0));
+      await writeFile(
+        path,
+        `input_path,golden_path,label,object_name,siamese_score\n${outside},${outside},missing,C0,0.9\n`,
+      );
+      const { html } = await rendered(run);
+      expect(html).toContain("image not readable");
+      expect(html).not.toContain('data-pair="real"');
+    } finally {
+      await rm(outside, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the size of the report", () => {
+  it("stays below 2 MB with 30,000 KPI parts and 500 defect types in every iteration", async () => {
+    const defects = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`type_${at}`, 2]));
+    const { bytes } = await rendered(await aRun({ far_pct: [9, 1, 2], pass_rows: 30_000, defects }));
+    expect(bytes).toBeLessThan(2_000_000);
   });
 });
