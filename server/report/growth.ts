@@ -32,11 +32,7 @@ export async function growthRows(
       rows.push({ label, ...defined({ base, mined: 0, synthetic: 0, total: base }) });
       continue;
     }
-    const { ledger } = iteration;
-    const facts = {
-      label,
-      ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.sdg_generated }),
-    };
+    const facts = stageFacts(label, iteration);
     const added =
       iteration.provenance_csv && (await additions(join(runDir, label, "mining_filter", "mining_pool.csv")));
     const now = await rowCount(iteration.provenance_csv);
@@ -46,16 +42,20 @@ export async function growthRows(
         note(`${label}: the training rows cannot be counted from its CSV files.`);
       continue;
     }
-    if (total !== undefined && now !== total + added.mined + added.synthetic) {
-      note(`${label}: ${now} training rows, but ${total} before plus ${added.mined + added.synthetic} added.`);
+    const fresh = added.mined + added.synthetic;
+    if (total !== undefined && now !== total + fresh) {
+      note(`${label}: ${now} training rows, but ${total} before plus ${fresh} added.`);
     }
     total = now;
     mined += added.mined;
     generated += added.synthetic;
-    const fresh = added.mined + added.synthetic;
     rows.push({ ...facts, ...defined({ added: fresh, base, mined, synthetic: generated, total }) });
   }
   return rows;
+}
+
+function stageFacts(label: string, { ledger }: Partial<IterationState>) {
+  return { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.sdg_generated }) };
 }
 
 /** What mining found, step by step, for the iterations that came to it. */

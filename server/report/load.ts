@@ -34,14 +34,7 @@ export async function load(runDir: string, deps: { clock: Clock }): Promise<Repo
     generated_at: isoSeconds(deps.clock.now()),
     run_name: basename(dir),
     run_dir: dir,
-    status: state.status ?? "unknown",
-    ...optional("started_at", state.started_at),
-    ...optional("completed_at", state.completed_at),
-    ...optional("stop_reason", state.stop_reason),
-    ...optional("contract", state.metric_contract),
-    ...optional("max_iterations", state.max_iterations),
-    ...optional("hard_stop", state.hard_stop),
-    ...optional("plan_id", state.plan?.plan_id),
+    ...recorded(state),
     ...optional("best", best?.label),
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
@@ -62,6 +55,20 @@ export async function load(runDir: string, deps: { clock: Clock }): Promise<Repo
     events: log,
     pins: Object.entries(state.pins ?? {}).map(([path, sha256]) => ({ path, sha256 })),
     missing,
+  };
+}
+
+/** What the state says by itself, as far as it says it. */
+function recorded(state: ReadState["state"]) {
+  return {
+    status: state.status ?? ("unknown" as const),
+    ...optional("started_at", state.started_at),
+    ...optional("completed_at", state.completed_at),
+    ...optional("stop_reason", state.stop_reason),
+    ...optional("contract", state.metric_contract),
+    ...optional("max_iterations", state.max_iterations),
+    ...optional("hard_stop", state.hard_stop),
+    ...optional("plan_id", state.plan?.plan_id),
   };
 }
 

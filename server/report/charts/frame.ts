@@ -12,9 +12,6 @@ export type Frame = {
 
 export const standardFrame: Frame = { width: 620, height: 320, left: 64, right: 32, top: 24, bottom: 56 };
 
-/** What d3's continuous scales have in common, as far as an axis needs it. */
-export type Scale = (value: number) => number;
-
 /**
  * A chart as inline SVG with its text alternative. `id` is unique in the page; `body` is markup, the texts are not.
  */

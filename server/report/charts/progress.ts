@@ -2,7 +2,7 @@ import { scalePoint, scalePow } from "d3-scale";
 import { line } from "d3-shape";
 import type { MetricContract } from "../../run/state.ts";
 import { valueText } from "../outcome.ts";
-import { axisBelow, axisLeft, chart, standardFrame as frame, round, shownLabel, text } from "./frame.ts";
+import { axisBelow, axisLeft, chart, standardFrame as frame, round, shownLabel, type Tick, text } from "./frame.ts";
 
 export type ProgressPoint = { readonly label: string; readonly value?: number };
 
@@ -12,16 +12,11 @@ export function progressChart(
   goal: { readonly name: string; readonly unit: string; readonly contract?: MetricContract },
   best: string | undefined,
 ): string {
-  const target = goal.contract?.target;
-  const values = points.flatMap(({ value }) => (value === undefined ? [] : [value]));
-  const highest = Math.max(...values, target ?? 0, Number.MIN_VALUE);
-  const lowest = Math.min(0, ...values);
-  const wide = target !== undefined && target > 0 && lowest >= 0 && highest / target > 20;
+  const { y, wide } = valueScale(points, goal.contract?.target);
   const x = scalePoint(
     points.map(({ label }) => label),
     [frame.left, frame.width - frame.right],
   ).padding(0.5);
-  const y = scalePow([lowest, highest * 1.08], [frame.height - frame.bottom, frame.top + 12]).exponent(wide ? 0.5 : 1);
   const at = (point: ProgressPoint) => x(point.label) ?? 0;
   const path = line<ProgressPoint>(at, (point) => y(point.value ?? 0)).defined(({ value }) => value !== undefined);
   const unit = goal.unit === "" ? "" : ` (${goal.unit}${wide ? ", square-root scale" : ""})`;
@@ -32,22 +27,13 @@ export function progressChart(
       labelled: few || index === 0 || index === points.length - 1 || point.label === best,
     }),
   );
-  const ticks = points.map((point, index) => ({
-    at: at(point),
-    text: short(point.label),
-    show: shownLabel(index, points.length, 12),
-  }));
   const body = [
     axisLeft(
       frame,
       y.ticks(5).map((value) => ({ at: y(value), text: valueText(value, goal.unit).replace(/\.?0+%$/, "%") })),
       goal.name + unit,
     ),
-    axisBelow(
-      frame,
-      ticks.filter(({ show }) => show),
-      "iteration",
-    ),
+    axisBelow(frame, iterationTicks(points, at), "iteration"),
     targetLine(goal.contract, y),
     `<path class="series" d="${path(points) ?? ""}"/>`,
     ...marks,
@@ -58,6 +44,21 @@ export function progressChart(
     { title: `${goal.name} by iteration`, description: describe(points, goal) },
     body.join(""),
   );
+}
+
+/** A square-root scale where the target would otherwise lie on the axis beside the largest value. */
+function valueScale(points: readonly ProgressPoint[], target: number | undefined) {
+  const values = points.flatMap(({ value }) => (value === undefined ? [] : [value]));
+  const highest = Math.max(...values, target ?? 0, Number.MIN_VALUE);
+  const lowest = Math.min(0, ...values);
+  const wide = target !== undefined && target > 0 && lowest >= 0 && highest / target > 20;
+  const y = scalePow([lowest, highest * 1.08], [frame.height - frame.bottom, frame.top + 12]);
+  return { y: y.exponent(wide ? 0.5 : 1), wide };
+}
+
+function iterationTicks(points: readonly ProgressPoint[], at: (point: ProgressPoint) => number): Tick[] {
+  const ticks = points.map((point) => ({ at: at(point), text: short(point.label) }));
+  return ticks.filter((_, index) => shownLabel(index, points.length, 12));
 }
 
 function mark(
