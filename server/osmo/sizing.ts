@@ -46,6 +46,3 @@ export function sizedFor(pod: "train" | "infer", gpus: number): { cpu: string; m
   const cpu = pod === "train" ? 64 + 8 * beyond : 32 + 4 * beyond;
   return { cpu: String(cpu), memory: `${384 + 48 * beyond}Gi` };
 }
-
-/** GPUs that the groups of a submit ask for, and the most GPU hours before their time limits end them. */
-export type Cost = { gpus_at_once: number; gpu_hours_limit: number };

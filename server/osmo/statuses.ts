@@ -1,6 +1,5 @@
 /** Workflow statuses that are not the end; every other one is. There is no SUCCEEDED and no CANCELED. */
 const openWorkflow = ["PENDING", "RUNNING", "WAITING"];
-const openTask = ["SUBMITTING", "WAITING", "PROCESSING", "SCHEDULING", "INITIALIZING", "RUNNING"];
 /** Task statuses before its container runs: it has no log yet. */
 const beforeStart = ["SUBMITTING", "WAITING", "PROCESSING", "SCHEDULING", "INITIALIZING"];
 
@@ -10,10 +9,6 @@ export function isTerminal(workflowStatus: string): boolean {
 
 export function isFailed(status: string): boolean {
   return status.startsWith("FAILED");
-}
-
-export function isOpenTask(taskStatus: string): boolean {
-  return openTask.includes(taskStatus);
 }
 
 export function hasStarted(taskStatus: string): boolean {

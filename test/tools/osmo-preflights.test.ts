@@ -1,0 +1,207 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { agreeing, type Desk, osmoDesks, root } from "../support/osmo-desk.ts";
+import { goodTemplate } from "../support/osmo-service.ts";
+import { good, settled, submit } from "../support/osmo-submit.ts";
+import { refusalOf } from "../support/refusal.ts";
+
+const open = osmoDesks();
+const settledDesk = async () => settled(await open());
+
+describe("preflights", () => {
+  it("set a missing credential from .env by file, never by argument", async () => {
+    const desk = await settledDesk();
+    desk.service.credentials.clear();
+    await writeFile(join(desk.home, ".env"), "OTHER=1\nexport HF_TOKEN='hf_fromfile99'\n");
+    await submit(desk.connect(agreeing()), { ...good, workspace: desk.home });
+    expect(desk.service.credentials.get("hf-token")).toEqual({ token: "hf_fromfile99" });
+    const commands = JSON.stringify(await desk.commands());
+    expect(commands).toContain("--payload-file");
+    expect(commands).not.toContain("hf_fromfile99");
+    expect(desk.service.requests.filter((line) => line.startsWith("GET /api/models/"))).toHaveLength(2);
+  });
+
+  it.each<[string, (desk: Desk) => unknown, string]>([
+    ["no credential anywhere", (desk) => desk.service.credentials.clear(), "osmo.missing-credential"],
+    [
+      "licences not accepted",
+      (desk) => {
+        desk.env.HF_TOKEN = "hf_secretsecret";
+        desk.service.failures.set("GET /api/models/", { status: 403, body: "gated" });
+      },
+      "osmo.credential-refused",
+    ],
+    [
+      "a pod template without OptiX",
+      (desk) => {
+        desk.service.podTemplate = { default_user: { spec: { volumes: [] } } };
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a pod template with little shared memory",
+      (desk) => {
+        const volumes = goodTemplate.default_user.spec.volumes.map((v) =>
+          v.name === "dshm" ? { name: "dshm", emptyDir: { sizeLimit: "8Gi" } } : v,
+        );
+        desk.service.podTemplate = { default_user: { spec: { volumes } } };
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a malformed pod template",
+      (desk) => {
+        desk.service.podTemplate = [];
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "a template read that fails",
+      (desk) => {
+        desk.service.failures.set("GET /api/configs", { status: 500, body: "boom" });
+      },
+      "osmo.pod-template",
+    ],
+    [
+      "missing artifacts",
+      (desk) => rm(join(desk.home, "store", "lab", "dig", "datasets", "pcb", "assets"), { recursive: true }),
+      "osmo.missing-artifact",
+    ],
+    [
+      "a storage without credentials",
+      (desk) => {
+        desk.env.OSMO_STAND_IN_STORE = undefined;
+      },
+      "osmo.storage",
+    ],
+    [
+      "a pool with one GPU",
+      (desk) => {
+        desk.service.pools.default = { status: "ONLINE", total_capacity: "1" };
+      },
+      "osmo.no-capacity",
+    ],
+    [
+      "a pool in maintenance",
+      (desk) => {
+        desk.service.pools.default = { status: "MAINTENANCE", total_capacity: "8" };
+      },
+      "osmo.no-capacity",
+    ],
+    [
+      "an expired token",
+      (desk) => {
+        desk.service.failures.set("GET /api/profile", { status: 401, body: "token has expired" });
+      },
+      "osmo.not-logged-in",
+    ],
+    ["no login", (desk) => rm(join(desk.home, "osmo"), { recursive: true }), "osmo.not-logged-in"],
+    [
+      "no CLI",
+      (desk) => {
+        desk.env.DEFT_OSMO_BIN = "/nowhere/osmo";
+      },
+      "osmo.cli-missing",
+    ],
+    [
+      "a role without permission",
+      (desk) => {
+        desk.service.failures.set("GET /api/credentials", { status: 403, body: "access denied" });
+      },
+      "osmo.forbidden",
+    ],
+    [
+      "a service that is down",
+      (desk) => {
+        desk.service.failures.set("GET /api/profile", { status: 503, body: "gone" });
+      },
+      "osmo.unavailable",
+    ],
+    [
+      "a foreign answer",
+      (desk) => {
+        desk.service.profile = { hello: "world" };
+      },
+      "osmo.bad-answer",
+    ],
+  ])("%s", async (_title, spoil, code) => {
+    const desk = await settledDesk();
+    await spoil(desk);
+    expect((await refusalOf(() => submit(desk.connect(agreeing()), good))).code).toBe(code);
+    expect(desk.service.workflows.size).toBe(0);
+  });
+
+  it("missing artifacts name only setup flows", async () => {
+    const desk = await settledDesk();
+    for (const gone of ["models/pcb", "models/pretrained"])
+      await rm(join(desk.home, "store", "lab", "dig", gone), { recursive: true });
+    const refusal = await refusalOf(() => submit(desk.connect(agreeing()), { flow: "texture_defect_generation_day0" }));
+    expect(refusal.facts).toEqual({
+      missing: [`${root}/models/pretrained`, `${root}/models/pcb`],
+      submit: ["setup_pretrained", "setup_pcb"],
+    });
+  });
+
+  it("a forbidden template asks the human and remembers the yes", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/configs", { status: 403, body: "access denied" });
+    const connection = desk.connect(agreeing({ pod_template: "yes, both" }));
+    expect((await submit(connection, good)).outcome).toBe("submitted");
+    expect(await desk.preferences()).toMatchObject({ pod_template: "user-confirmed" });
+    await refusalOf(async () => {
+      const other = await settledDesk();
+      other.service.failures.set("GET /api/configs", { status: 403, body: "access denied" });
+      await submit(other.connect(agreeing({ pod_template: "no or unsure" })), good);
+    });
+  });
+
+  it("a template guarded by a ConfigMap is skipped with a warning", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/configs", {
+      status: 409,
+      body: JSON.stringify({ message: "Configs are managed by ConfigMap", error_code: "USER" }),
+    });
+    const done = await submit(desk.connect(agreeing()), good);
+    expect(done.preflights).toContainEqual(expect.stringMatching(/^pod template: warn/));
+    expect(await desk.preferences()).toMatchObject({ pod_template: "skipped-409" });
+  });
+
+  it("credentials and template are checked once a conversation, artifacts every time", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    await submit(connection, good);
+    const before = (await desk.commands()).length;
+    const second = await submit(connection, good);
+    const later = (await desk.commands()).slice(before).map((argv) => argv.slice(0, 2).join(" "));
+    expect(later).not.toContain("config show");
+    expect(later.filter((command) => command === "credential --format-type")).toHaveLength(0);
+    expect(later.filter((command) => command === "data list").length).toBeGreaterThan(1);
+    expect(second.reference).toBeUndefined();
+  });
+
+  it.each([
+    [["nvidia/Qwen-Image-Edit-NVPCB-OVSL2SL"], "submitted"],
+    [["qwen/qwen-image-edit-2511"], "osmo.endpoint"],
+    [[], "osmo.endpoint"],
+  ])("an endpoint that serves %j", async (models, expected) => {
+    const desk = await settledDesk();
+    desk.service.models = models;
+    const args = { ...good, knobs: { image_edit_endpoint: `${desk.env.HF_ENDPOINT}/v1` } };
+    const work = submit(desk.connect(agreeing()), args);
+    if (expected === "submitted") {
+      expect((await work).outcome).toBe(expected);
+      expect(await desk.preferences()).toMatchObject({ image_edit_endpoint: `${desk.env.HF_ENDPOINT}/v1` });
+    } else expect((await refusalOf(() => work)).code).toBe(expected);
+  });
+
+  it("glass setup wants its zip directly below the prefix", async () => {
+    const desk = await settledDesk();
+    const args = { flow: "setup_glass", knobs: { uc3_zip_url_root: `${root}/uploads/glass-zip` } };
+    await desk.put("uploads/glass-zip/mobile_screen.zip/mobile_screen.zip", Buffer.from("x"));
+    expect((await refusalOf(() => submit(desk.connect(agreeing()), args))).code).toBe("osmo.missing-artifact");
+    await rm(join(desk.home, "store", "lab", "dig", "uploads"), { recursive: true });
+    await desk.put("uploads/glass-zip/mobile_screen.zip", Buffer.from("x"));
+    expect((await submit(desk.connect(agreeing()), args)).workflow_id).toBe("setup_glass-1");
+  });
+});
