@@ -24,6 +24,8 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   };
   /** Schema in the agent's prompt from the start; for entry tools only. */
   readonly alwaysLoad?: boolean;
+  /** `ui://` resource that shows the result in hosts with MCP Apps; other hosts are not told. */
+  readonly view?: string;
   /** Extra words that a client's tool search matches. */
   readonly searchHint?: string;
   handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;

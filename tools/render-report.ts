@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import { resolveRun } from "../server/loop/which-run.ts";
+import { reportAppUri } from "../server/report/app.ts";
 import { defineTool } from "./define.ts";
 import { runField, workspaceField } from "./fields.ts";
 
@@ -22,6 +23,7 @@ export const renderReport = defineTool({
     warnings: z.array(z.string()),
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  view: reportAppUri,
   async handle(args, { deps }) {
     const { renderReport: render } = await import("../server/report/render.ts");
     const runDir = await resolveRun(args, deps, { orLatest: true });

@@ -3,9 +3,10 @@ import { z } from "zod";
 import type { Tool } from "../../tools/define.ts";
 
 /** A tool as `tools/list` shows it: lean JSON schemas, since every byte of them is paid for in every session. */
-export function listed(tool: Tool): ListedTool {
+export function listed(tool: Tool, showsViews = false): ListedTool {
   const hints = {
     ...(tool.alwaysLoad === true ? { "anthropic/alwaysLoad": true } : {}),
+    ...(showsViews && tool.view !== undefined ? { ui: { resourceUri: tool.view } } : {}),
     ...(tool.searchHint === undefined ? {} : { "anthropic/searchHint": tool.searchHint }),
   };
   return {

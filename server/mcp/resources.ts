@@ -13,6 +13,7 @@ import { readText } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
+import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
@@ -82,10 +83,12 @@ async function listAll(deps: Deps): Promise<Resource[]> {
     description: title,
     mimeType: "text/markdown",
   }));
-  return [runs, ...files, ...pages];
+  const view = { uri: reportAppUri, name: "report view", description: "A run's report inside a host with MCP Apps" };
+  return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
-async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {
+async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
+  if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
     const workspace = await workspaceOf(deps);
     const runs = workspace === undefined ? [] : await findRuns(workspace);

@@ -38,7 +38,10 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
     { capabilities, instructions: instructions(options.toolsets) },
   );
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: chosen.map(listed) }));
+  server.setRequestHandler(ListToolsRequestSchema, () => {
+    const showsViews = server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined;
+    return { tools: chosen.map((tool) => listed(tool, showsViews)) };
+  });
   server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
     const { name, arguments: given, _meta } = request.params;
     const tool = offered.get(name);

@@ -7,16 +7,20 @@ import type { Toolset } from "../../tools/define.ts";
 
 export type Elicited = { action: "accept" | "decline" | "cancel"; content?: Record<string, string | number | boolean> };
 
+type Options = {
+  answer?: (message: string) => Elicited;
+  toolsets?: Toolset[];
+  log?: string[];
+  extensions?: Record<string, object>;
+};
+
 /** A real client beside a real server in this process. `answer` makes it a client that can ask its human. */
-export async function memoryClient(
-  deps: Deps,
-  options: { answer?: (message: string) => Elicited; toolsets?: Toolset[]; log?: string[] } = {},
-): Promise<Client> {
-  const { answer, toolsets = ["deft", "osmo"], log = [] } = options;
+export async function memoryClient(deps: Deps, options: Options = {}): Promise<Client> {
+  const { answer, toolsets = ["deft", "osmo"], log = [], extensions } = options;
   const server = buildServer(deps, { version: "0", toolsets, log: (line) => log.push(line) });
   const client = new Client(
     { name: "test", version: "1" },
-    { capabilities: answer ? { elicitation: { form: {} } } : {} },
+    { capabilities: { ...(answer ? { elicitation: { form: {} } } : {}), ...(extensions ? { extensions } : {}) } },
   );
   if (answer) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => answer(params.message));
   const [here, there] = InMemoryTransport.createLinkedPair();

@@ -4,7 +4,7 @@ import { tools } from "../../tools/index.ts";
 
 describe("the osmo toolset as a model sees it", () => {
   it("names, descriptions and input schemas stay within 3 KB", () => {
-    const seen = tools.filter(({ toolset }) => toolset === "osmo").map(listed);
+    const seen = tools.filter(({ toolset }) => toolset === "osmo").map((tool) => listed(tool));
     expect(seen.map(({ name }) => name)).toEqual([
       "submit_osmo",
       "osmo_status",

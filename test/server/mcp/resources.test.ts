@@ -46,6 +46,18 @@ describe("resources", () => {
     await expect(client.readResource({ uri })).rejects.toThrow("not found");
   });
 
+  it("hold the report's view, which only hosts with MCP Apps are told of", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const uri = "ui://deft-mcp/report.html";
+    const view = await client.readResource({ uri });
+    expect(view.contents[0]).toMatchObject({ uri, mimeType: "text/html;profile=mcp-app" });
+    const plain = (await client.listTools()).tools.find(({ name }) => name === "render_report");
+    expect(plain?._meta).toBeUndefined();
+    const host = await memoryClient(testDeps(), { extensions: { "io.modelcontextprotocol/ui": {} } });
+    const shown = (await host.listTools()).tools.find(({ name }) => name === "render_report");
+    expect(shown?._meta).toEqual({ ui: { resourceUri: uri } });
+  });
+
   it("are there without a workspace too", async () => {
     const client = await memoryClient(testDeps({ cwd: await temporaryFolder() }));
     const { resources } = await client.listResources();
