@@ -58,24 +58,35 @@ export async function decide(
     const root = args.knobs?.dig_url_root ?? known;
     return { wanted, pool, root_confirmed: root !== undefined && root === known };
   }
+  return askAndMerge(call, withBoard(args, preferences), questions, { remembered, pool });
+}
+
+type Known = { readonly remembered: NonNullable<Wanted["remembered"]>; readonly pool: string | undefined };
+
+/** Shows the one form; what is still open after it goes back to the caller. */
+async function askAndMerge(
+  call: Call,
+  args: Args,
+  questions: readonly ChoiceQuestion[],
+  known: Known,
+): Promise<Decided> {
   const answers = await askChoices(call, questions, "Some choices are yours to make.");
   const chosen = chosenArgs(questions, answers);
   const typed = typedAnswers(answers);
   const merged: Args = {
-    ...withBoard(args, preferences),
+    ...args,
     ...dropUndefined({ ...chosen, knobs: undefined }),
     ...(typed.board ? { board: typed.board } : {}),
     knobs: { ...args.knobs, ...chosen.knobs, ...typed.knobs },
   };
   await saveConfirmed(call, typed);
   const again = readIntent(merged);
-  // The one form has been shown: what is still open goes back to the caller.
   if (again.kind === "ask") return decideAgain(again.questions);
-  const root = merged.knobs?.dig_url_root ?? known;
+  const root = merged.knobs?.dig_url_root ?? known.remembered.dig_url_root;
   return {
-    wanted: { ...again.wanted, remembered },
-    pool: chosen.pool ?? pool,
-    root_confirmed: root !== undefined && (root === known || root === typed.knobs.dig_url_root),
+    wanted: { ...again.wanted, remembered: known.remembered },
+    pool: chosen.pool ?? known.pool,
+    root_confirmed: root !== undefined && (root === known.remembered.dig_url_root || root === typed.knobs.dig_url_root),
     template_answer: answers.get(templateQuestion().id),
   };
 }

@@ -33,19 +33,7 @@ export function openClient(context: ClientContext) {
         succeed(await run(argv), "set a credential");
       }),
     podTemplate: () => run(["config", "show", "POD_TEMPLATE"]),
-    listData: async (url: string, recursive = false): Promise<string[]> =>
-      dataKeys(await run(["data", "list", "--no-pager", ...(recursive ? ["-r"] : []), `${url}/`]), url),
-    download: async (url: string, dir: string): Promise<void> => {
-      const done = await run(["data", "download", `${url}/`, dir], transferLimit);
-      succeed(done, `download ${url}`);
-      // A missing prefix and failed files leave the exit code at 0.
-      if (/No entries found for prefix|Failed on files/.test(done.stderr)) {
-        throw new Refusal("osmo.download", `Nothing complete came from ${url}.`, {
-          url,
-          detail: excerpt(redact(done.stderr)),
-        });
-      }
-    },
+    ...dataCommands(run),
     submit: (argv: readonly string[]): Promise<OsmoRun> => run(argv, submitLimit),
     query: (id: string) => read(queryAnswer, ["workflow", "query", id, "-t", "json"], `query ${id}`),
     list: (name: string, after: string) =>
@@ -67,6 +55,27 @@ export function openClient(context: ClientContext) {
   };
 }
 export type OsmoClient = ReturnType<typeof openClient>;
+
+type Run = (argv: readonly string[], timeout_ms?: number) => Promise<OsmoRun>;
+
+/** Commands on the object store; they need the CLI's storage credentials, not its login. */
+function dataCommands(run: Run) {
+  return {
+    listData: async (url: string, recursive = false): Promise<string[]> =>
+      dataKeys(await run(["data", "list", "--no-pager", ...(recursive ? ["-r"] : []), `${url}/`]), url),
+    download: async (url: string, dir: string): Promise<void> => {
+      const done = await run(["data", "download", `${url}/`, dir], transferLimit);
+      succeed(done, `download ${url}`);
+      // A missing prefix and failed files leave the exit code at 0.
+      if (/No entries found for prefix|Failed on files/.test(done.stderr)) {
+        throw new Refusal("osmo.download", `Nothing complete came from ${url}.`, {
+          url,
+          detail: excerpt(redact(done.stderr)),
+        });
+      }
+    },
+  };
+}
 
 function succeed(run: OsmoRun, what: string): OsmoRun {
   if (run.outcome === "exited" && run.exit_code === 0) return run;

@@ -57,6 +57,8 @@ export function defaultsOf(flow: Flow): Record<string, string> {
 
 function settleUsecase(wanted: Wanted, set: Record<string, string>): string | undefined {
   const { flow } = wanted;
+  // The pretrained tree serves every use case, so one that was mentioned is no contradiction.
+  if (flow.usecases.length === 0) return undefined;
   const named = wanted.usecase ?? set.usecase;
   const usecase = named ?? (flow.usecases.length === 1 ? flow.usecases[0] : undefined);
   if (usecase === undefined) return undefined;

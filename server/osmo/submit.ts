@@ -172,17 +172,10 @@ async function rememberSubmit(call: Call, plan: SubmitPlan, preferences: Prefere
   });
 }
 
-/** Writes the record, submits once, and looks a lost answer up instead of sending again. */
-async function send(
-  call: Call,
-  client: OsmoClient,
-  plan: SubmitPlan,
-  consent: Consent,
-  pairWith: string | undefined,
-): Promise<Submission> {
-  const { env, clock, ids } = call.deps;
+function recordOf(call: Call, plan: SubmitPlan, consent: Consent, pairWith: string | undefined): Submission {
+  const { clock, ids } = call.deps;
   const { settled } = plan;
-  const record: Submission = {
+  return {
     key: plan.name ?? `${settled.flow.workflow_name}-${ids.hex(8)}`,
     flow: settled.flow.id,
     ...(settled.usecase ? { usecase: settled.usecase } : {}),
@@ -197,6 +190,18 @@ async function send(
     consent,
     ...(pairWith ? { pair_of: pairWith } : {}),
   };
+}
+
+/** Writes the record, submits once, and looks a lost answer up instead of sending again. */
+async function send(
+  call: Call,
+  client: OsmoClient,
+  plan: SubmitPlan,
+  consent: Consent,
+  pairWith: string | undefined,
+): Promise<Submission> {
+  const { env } = call.deps;
+  const record = recordOf(call, plan, consent, pairWith);
   await saveSubmission(env, record);
   const outcome = submitOutcome(await client.submit(plan.argv));
   if (outcome.kind === "refused") {

@@ -101,6 +101,7 @@ describe("requests that are clear are not asked", () => {
     ["just finetune the pcb model", { flow: "finetune", usecase: "pcb", set: { usecase: "pcb" } }],
     ["set up glass", { error: "osmo.bad-knob" }],
     ["download the pretrained models", { flow: "setup_pretrained", usecase: undefined, set: {} }],
+    ["set up the pretrained models for the pcb", { flow: "setup_pretrained", usecase: undefined, set: {} }],
   ])("%s", async (request, expected) => {
     if ("error" in expected) expect((await refusalOf(() => decided({ request }))).code).toBe(expected.error);
     else expect(decided({ request })).toEqual(expected);
