@@ -107,6 +107,7 @@ export const refusals = {
   "executor.bad-image": refuse("Check the image reference: the image lacks the program that the facts name."),
   "executor.disk-full": refuse("Free space on the named file system or Docker root, then repeat the call."),
   "executor.registry": refuse("Log in with `docker login nvcr.io -u '$oauthtoken'`, or check the image reference."),
+  "executor.fetch": refuse("Check the network, HF_ENDPOINT and HF_TOKEN, or stage the file at the path in the facts."),
   "executor.not-ready": refuse("Put right what the facts name; the next run_stage call tries this step again."),
 
   "job.user-unknown": stop("Use the image of versions.yaml, or name one in which this user id can work."),

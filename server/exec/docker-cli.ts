@@ -70,7 +70,7 @@ const noDaemon: readonly (readonly [RegExp, string, string])[] = [
     "This user may not use the Docker socket: join the docker group, or use rootless Docker.",
   ],
   [
-    /cannot connect to the docker daemon|error during connect|is the docker daemon running|connection refused|failed to connect to the docker api/i,
+    /cannot connect to the docker daemon|error during connect|is the docker daemon running|failed to connect to the docker api/i,
     "daemon-down",
     "The Docker daemon does not answer: start it, or correct DOCKER_HOST.",
   ],

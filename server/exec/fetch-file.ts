@@ -8,14 +8,14 @@ import { errnoOf, excerpt, Refusal } from "../errors.ts";
  * Fetches a file over HTTP into `path`: beside it first, under its name only when it is whole. The token goes into a
  * header and nowhere else.
  *
- * @throws Refusal `executor.registry` when the host does not answer or refuses; `input.write-failed` for the disk.
+ * @throws Refusal `executor.fetch` when the host does not answer or refuses; `input.write-failed` for the disk.
  */
 export async function fetchFile(url: string, path: string, token: string | undefined): Promise<void> {
   const part = `${path}.part`;
   try {
     const answer = await fetch(url, token ? { headers: { authorization: `Bearer ${token}` } } : {});
     if (!answer.ok || answer.body === null) {
-      throw new Refusal("executor.registry", `${url} answered ${answer.status}.`, { url, status: answer.status });
+      throw new Refusal("executor.fetch", `${url} answered ${answer.status}.`, { url, path, status: answer.status });
     }
     await pipeline(Readable.fromWeb(answer.body), createWriteStream(part));
     const file = await open(part, "r+");
@@ -24,7 +24,7 @@ export async function fetchFile(url: string, path: string, token: string | undef
     await file.close();
     const expected = Number(answer.headers.get("content-length") ?? size);
     if (size === 0 || size !== expected) {
-      throw new Refusal("executor.registry", `${url} ended early.`, { url, size, expected });
+      throw new Refusal("executor.fetch", `${url} ended early.`, { url, path, size, expected });
     }
     await rename(part, path);
   } catch (error) {
@@ -35,6 +35,6 @@ export async function fetchFile(url: string, path: string, token: string | undef
       throw new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
     }
     const reason = excerpt(error instanceof Error ? String(error.cause ?? error.message) : String(error));
-    throw new Refusal("executor.registry", `${url} cannot be reached.`, { url, reason }, { cause: error });
+    throw new Refusal("executor.fetch", `${url} cannot be reached.`, { url, path, reason }, { cause: error });
   }
 }

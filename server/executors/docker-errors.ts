@@ -40,7 +40,7 @@ const table: readonly (readonly [RegExp, RefusalCode, string])[] = [
     "the registry refused the credentials",
   ],
   [
-    /lookup .*: no such host|i\/o timeout|TLS handshake|server misbehaving|network is unreachable|toomanyrequests|dial tcp/i,
+    /lookup .*: no such host|i\/o timeout|TLS handshake|server misbehaving|connection refused|network is unreachable|toomanyrequests|dial tcp/i,
     "executor.registry",
     "the registry cannot be reached",
   ],

@@ -1,26 +1,134 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { type Desk, docker, openDesk } from "./support/desk.ts";
+import { dockerExecutor } from "../../server/executors/docker.ts";
+import { type Desk, docker, main, openDesk, until } from "./support/desk.ts";
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await openDesk();
+  desk = await openDesk(undefined, { HF_TOKEN: "hf_NotForAnybody", NGC_KEY: "nvapi-NotForAnybody" });
 }, 120_000);
-afterAll(() => desk.close());
+afterAll(() => desk?.close());
 
+/** A program that counts on stdout, one line every `ms`. */
 const counter = (lines: number, ms: number) => [
   `let n = 0; const t = setInterval(() => { console.log("line " + ++n); if (n === ${lines}) clearInterval(t); }, ${ms});`,
 ];
+const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
+
+const keeperPid = async (jobId: string, turn = 1): Promise<number> =>
+  JSON.parse(await readFile(join(desk.runDir, "jobs", `${jobId}.keeper.${turn}`), "utf8")).pid;
 
 describe("a job in a container", () => {
-  it("runs to its end, its output is in the log, its times are the daemon's, and it is removed after collection", async () => {
-    const program = await desk.program("count.mjs", counter(5, 10));
-    const spec = desk.job("baseline-train-1-train", ["node", program]);
+  it("runs to its end; its output is in the log, its times are the daemon's, and it is removed after collection", async () => {
+    const spec = desk.job("baseline-train-1-train", ["node", await desk.program("count.mjs", counter(5, 10))]);
     const record = await desk.start(spec);
     const exit = await desk.end(record);
     expect(exit).toMatchObject({ outcome: "exited", exit_code: 0 });
     expect(Date.parse(exit.ended_at ?? "")).toBeGreaterThanOrEqual(Date.parse(exit.started_at ?? ""));
-    expect(await desk.log(spec)).toBe("line 1\nline 2\nline 3\nline 4\nline 5\n");
+    expect(await desk.log(spec)).toBe(counted(5));
+    expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=baseline-train-1-train")).not.toBe("");
     await desk.executor.discard(desk.runDir, record);
     expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=baseline-train-1-train")).toBe("");
+  });
+
+  it("is found again by a server that died before it could record the container, and is not started twice", async () => {
+    const spec = desk.job("baseline-train-2-train", ["node", await desk.program("twice.mjs", counter(20, 50))]);
+    const first = await desk.start(spec);
+    const again = await desk.executor.start(desk.runDir, spec);
+    expect(again.container_id).toBe(first.handle?.container_id);
+    expect((await desk.end(first)).exit_code).toBe(0);
+    expect(await desk.log(spec)).toBe(counted(20));
+  });
+
+  it("goes on logging while no server runs, and a killed keeper's successor neither doubles nor loses a line", async () => {
+    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("long.mjs", counter(200, 15))]);
+    const record = await desk.start(spec);
+    await until("the first lines", async () => (await desk.log(spec).catch(() => "")).includes("line 30\n"));
+    process.kill(await keeperPid(spec.id), "SIGKILL");
+    await sleep(300);
+    // Whatever a crash leaves after the last noted line is not trusted.
+    await writeFile(spec.log_path, "line 3", { flag: "a" });
+    expect((await desk.end(record)).exit_code).toBe(0);
+    expect(await desk.log(spec)).toBe(counted(200));
+  });
+
+  it("keeps an hour of CR progress and words on stderr byte for byte", async () => {
+    const bar = 'const bar = "Epoch 1: 50%|#####     | 5/10 [00:01<00:01]\\r".repeat(2000);';
+    const program = await desk.program("bars.mjs", [
+      `${bar} process.stdout.write(bar); process.stderr.write("done"); `,
+    ]);
+    const spec = desk.job("iter1-train-2-train", ["node", program]);
+    await desk.end(await desk.start(spec));
+    const log = await desk.log(spec);
+    expect(log.replace("done", "")).toBe("Epoch 1: 50%|#####     | 5/10 [00:01<00:01]\r".repeat(2000));
+    expect(log).toContain("done");
+  });
+
+  it("writes no more than two bounded files however much a program says, and keeps the end of it", async () => {
+    const line = "x".repeat(999);
+    const text = `const b = ("${line}\\n").repeat(1000); let n = 0;
+function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.stdout.once("drain", more); console.log("Execution status: PASS"); } more();`;
+    const spec = desk.job("iter1-train-3-train", ["node", await desk.program("flood.mjs", [text])]);
+    const exit = await desk.end(await desk.start(spec), 120);
+    expect(exit.exit_code).toBe(0);
+    expect((await stat(spec.log_path)).size).toBeLessThan(34 << 20);
+    expect((await stat(`${spec.log_path}.1`)).size).toBeLessThan(34 << 20);
+    expect((await desk.log(spec)).endsWith("Execution status: PASS\n")).toBe(true);
+  }, 150_000);
+
+  it("gets a token by its name, and no argv that docker inspect shows holds a secret", async () => {
+    const program = await desk.program("token.mjs", [
+      "console.log(process.env.HF_TOKEN.length); setTimeout(() => {}, 1500);",
+    ]);
+    const spec = desk.job("iter1-train-4-train", ["node", program], { env_names: ["HF_TOKEN"] });
+    const record = await desk.start(spec);
+    const id = String(record.handle?.container_id);
+    const shown = JSON.parse(await docker(desk.env, "inspect", id))[0];
+    const { Env: _environment, ...config } = shown.Config;
+    const argv = JSON.stringify({ ...shown, Config: config });
+    expect(argv).not.toContain("NotForAnybody");
+    expect(shown.Config.Env.filter((one: string) => one.includes("nvapi-"))).toEqual([]);
+    const seen = await readFile(join(desk.runDir, "jobs", `${spec.id}.json`), "utf8");
+    expect(seen).not.toContain("NotForAnybody");
+    await desk.end(record);
+    expect(await desk.log(spec)).toBe("16\n");
+  });
+
+  it("runs confined: no capability, no new privileges, no network", async () => {
+    const program = await desk.program("status.mjs", [
+      'import { readFileSync } from "node:fs"; const s = readFileSync("/proc/self/status", "utf8");',
+      'console.log(/CapBnd:\\s*(\\w+)/.exec(s)[1], /NoNewPrivs:\\s*(\\d)/.exec(s)[1], readFileSync("/proc/net/dev", "utf8").split("\\n").length);',
+    ]);
+    const spec = desk.job("iter1-train-5-train", ["node", program]);
+    await desk.end(await desk.start(spec));
+    // Two lines of header, the loopback device, and the end of the file.
+    expect(await desk.log(spec)).toBe("0000000000000000 1 4\n");
+  });
+
+  it("of the data-services image writes as root, and its files are given back to the host user", async () => {
+    const user = { uid: 1234, gid: 4321, groups: [] };
+    const executor = dockerExecutor({ main, env: desk.env, user });
+    const program = await desk.program("own.mjs", [
+      'import { writeFileSync } from "node:fs"; writeFileSync("mined", "x");',
+    ]);
+    const workdir = join(desk.workspace, "mining");
+    await mkdir(workdir);
+    const spec = desk.job("iter1-data_mining-1-mine", ["node", program], { image: "tao_ds", user: "root", workdir });
+    const record = await desk.start(spec);
+    await until("the end", async () => (await executor.poll(desk.runDir, record)).state === "ended");
+    const owned = await stat(join(workdir, "mined"));
+    expect([owned.uid, owned.gid]).toEqual([1234, 4321]);
+  });
+
+  it("is removed later when the server died between recording its exit and removing it", async () => {
+    const spec = desk.job("iter2-train-1-train", ["node", await desk.program("short.mjs", counter(1, 1))]);
+    const record = await desk.start(spec);
+    const exit = await desk.end(record);
+    await writeFile(join(desk.runDir, "jobs", `${spec.id}.json`), JSON.stringify({ ...record, exit }));
+    const next = desk.job("iter2-train-2-train", ["node", await desk.program("short.mjs", counter(1, 1))]);
+    await desk.end(await desk.start(next));
+    expect(await docker(desk.env, "ps", "-aq", "--filter", `label=deft-mcp.job=${spec.id}`)).toBe("");
   });
 });

@@ -31,7 +31,12 @@ export async function requireJobs(
 
 async function requireExit({ spec, exit }: JobOutcome): Promise<void> {
   if (exit.outcome === "exited" && exit.exit_code === 0) return;
-  const ends = { cancelled: "executor.cancelled", timeout: "executor.timeout", lost: "executor.lost-job" } as const;
+  const ends = {
+    cancelled: "executor.cancelled",
+    timeout: "executor.timeout",
+    lost: "executor.lost-job",
+    oom: "job.host-memory",
+  } as const;
   const how = exit.outcome === "exited" ? `with exit code ${exit.exit_code ?? "unknown"}` : `as ${exit.outcome}`;
   const code = exit.outcome in ends ? ends[exit.outcome as keyof typeof ends] : undefined;
   throw await failure(spec, `Job ${spec.id} ended ${how}.`, code, { ...exit });

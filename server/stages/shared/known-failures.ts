@@ -37,7 +37,7 @@ export const knownFailures: readonly KnownFailure[] = [
   },
   {
     code: "job.disk-full",
-    symptom: /No space left on device|Disk quota exceeded/,
+    symptom: /[Nn]o space left on device|Disk quota exceeded/,
     cause: "the file system that the job writes to is full",
   },
   {
@@ -181,7 +181,7 @@ export const knownFailures: readonly KnownFailure[] = [
   },
   {
     code: "job.permission",
-    symptom: /PermissionError|Permission denied|Read-only file system/,
+    symptom: /PermissionError|[Pp]ermission denied|[Rr]ead-only file system/,
     cause: "the user of the job may not write where it has to",
   },
   {

@@ -1,0 +1,415 @@
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { execa } from "execa";
+import { Refusal } from "../../server/errors.ts";
+import { dockerExecutor } from "../../server/executors/docker.ts";
+import { hostUser } from "../../server/executors/docker-argv.ts";
+import type { JobSpec } from "../../server/run/job.ts";
+import type { RunState } from "../../server/run/state.ts";
+import { requireJobs } from "../../server/stages/shared/evidence.ts";
+import { aRun, aState } from "../support/a-run.ts";
+import { refusalOf } from "../support/refusal.ts";
+import { ciDaemon, type Desk, daemonHost, docker, dockerEnvironment, main, openDesk, until } from "./support/desk.ts";
+
+let desk: Desk;
+let folder: string;
+beforeAll(async () => {
+  desk = await openDesk();
+  folder = await mkdtemp(join(tmpdir(), "deft-failures-"));
+}, 120_000);
+afterAll(async () => {
+  await desk?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What a person sees of a refusal, without what differs from run to run. */
+function seen(refusal: Refusal): string {
+  const plain = `${refusal.code}: ${refusal.message}\nNext: ${refusal.remedy}`;
+  return plain
+    .replaceAll(desk.workspace, "WS")
+    .replaceAll(folder, "TMP")
+    .replace(/sha256:[0-9a-f]+/g, "sha256:ID")
+    .replace(/deft-contract-[0-9a-f]+/g, "deft-contract")
+    .replace(/\b[0-9a-f]{12}\b/g, "ID");
+}
+
+let jobs = 0;
+/** Runs a program of these lines to its end and says what the stage would tell of it. */
+async function told(
+  lines: readonly string[],
+  change: Partial<JobSpec> = {},
+  meanwhile?: (id: string) => Promise<unknown>,
+) {
+  const id = `iter1-train-${++jobs}-train`;
+  const spec = desk.job(id, ["node", await desk.program(`${id}.mjs`, lines)], change);
+  const record = await desk.start(spec);
+  await meanwhile?.(String(record.handle?.container_id));
+  const exit = await desk.end(record);
+  return refusalOf(() => requireJobs([spec], [{ spec, exit }], { marker: true }));
+}
+
+const forever = ["setInterval(() => {}, 1000);"];
+const executorIn = (env: NodeJS.ProcessEnv) => dockerExecutor({ main, env, user: hostUser() });
+
+/** An empty image that says it was built for another processor. */
+async function loadForeignImage(tag: string): Promise<void> {
+  const dir = await mkdtemp(join(folder, "image-"));
+  const layer = Buffer.alloc(1024);
+  const diff = createHash("sha256").update(layer).digest("hex");
+  const config = {
+    architecture: "arm64",
+    os: "linux",
+    config: {},
+    rootfs: { type: "layers", diff_ids: [`sha256:${diff}`] },
+  };
+  await writeFile(join(dir, "layer.tar"), layer);
+  await writeFile(join(dir, "config.json"), JSON.stringify(config));
+  await writeFile(
+    join(dir, "manifest.json"),
+    JSON.stringify([{ Config: "config.json", RepoTags: [tag], Layers: ["layer.tar"] }]),
+  );
+  await execa("tar", ["-C", dir, "-cf", join(dir, "image.tar"), "manifest.json", "config.json", "layer.tar"]);
+  await docker(desk.env, "load", "--quiet", "--input", join(dir, "image.tar"));
+}
+
+describe("what a person sees when starting fails", () => {
+  it("docker is not installed", async () => {
+    const availability = await executorIn({ PATH: folder }).availability();
+    expect(availability).toEqual({ available: false, detail: "The docker command is not installed." });
+  });
+
+  it("the daemon is down", async () => {
+    const executor = executorIn(dockerEnvironment(`unix://${folder}/no.sock`));
+    expect(await executor.availability()).toEqual({
+      available: false,
+      detail: "The Docker daemon does not answer: start it, or correct DOCKER_HOST.",
+    });
+  });
+
+  it("the socket is denied to this user", async () => {
+    const bin = join(folder, "denied");
+    await mkdir(bin);
+    const real = (await execa("sh", ["-c", "command -v docker"])).stdout;
+    await writeFile(join(bin, "docker"), `#!/bin/sh\nexec setpriv --reuid 65534 --clear-groups ${real} "$@"\n`);
+    await chmod(join(bin, "docker"), 0o755);
+    const executor = executorIn({ ...desk.env, PATH: `${bin}:${process.env.PATH}` });
+    expect((await executor.availability()).detail).toMatch(/^This user may not use the Docker socket/);
+  });
+
+  it("a mount source is missing", async () => {
+    const gone = join(desk.workspace, "gone");
+    const spec = desk.job("iter1-train-90-train", ["node"], {
+      mounts: [{ source: gone, target: gone, readonly: true }],
+    });
+    expect(seen(await refusalOf(() => desk.start(spec)))).toMatchInlineSnapshot(`
+"executor.mount-missing: WS/gone does not exist.
+Next: Create or stage the named directory or file, then repeat the call."
+`);
+  });
+
+  it.each(["/data/my boards", "/data/$boards"])("the path %s would break the entry point", async (path) => {
+    const spec = desk.job("iter1-train-91-train", ["node"], {
+      mounts: [{ source: path, target: path, readonly: true }],
+    });
+    expect((await refusalOf(() => desk.start(spec))).code).toBe("executor.bad-path");
+    expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=iter1-train-91-train")).toBe("");
+  });
+
+  it("a stranger's container has the name, or carries the labels", async () => {
+    const spec = desk.job("iter1-train-92-train", ["node"]);
+    const { containerName } = await import("../../server/executors/docker-argv.ts");
+    const name = containerName(desk.runDir, spec.id);
+    await docker(desk.env, "create", "--name", name, desk.image, "node");
+    expect(seen(await refusalOf(() => desk.start(spec)))).toMatchInlineSnapshot(`
+"executor.name-taken: Another container has the name of this job.
+Next: Remove or rename the container that the facts name; it is not ours."
+`);
+    await docker(desk.env, "rm", name);
+    const labels = ["--label", `deft-mcp.run=${desk.runDir}`, "--label", `deft-mcp.job=${spec.id}`];
+    const other = await docker(desk.env, "create", ...labels, desk.image, "node");
+    expect((await refusalOf(() => desk.start(spec))).message).toBe("Another container carries the labels of this job.");
+    await docker(desk.env, "rm", other);
+  });
+
+  it("the image lacks the program, and nothing of the attempt is left behind", async () => {
+    const spec = desk.job("iter1-train-93-train", ["visual_changenot", "train"]);
+    expect(seen(await refusalOf(() => desk.start(spec)))).toMatchInlineSnapshot(`
+"executor.bad-image: Starting iter1-train-93-train failed: the image lacks the program.
+Next: Check the image reference: the image lacks the program that the facts name."
+`);
+    expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=iter1-train-93-train")).toBe("");
+  });
+
+  it("the host has no NVIDIA runtime", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "deft-daemon-"));
+    try {
+      const { stdout: host } = await execa(ciDaemon, ["start", dir], { env: { DEFT_TEST_NO_GPU_HOOK: "1" } });
+      const without = await openDesk(host);
+      const spec = without.job("iter1-train-94-train", ["node"]);
+      expect(seen(await refusalOf(() => without.start(spec)))).toMatchInlineSnapshot(`
+"executor.gpu-unavailable: Starting iter1-train-94-train failed: Docker has no NVIDIA runtime: install the NVIDIA container toolkit and restart Docker.
+Next: Free or repair the GPU, or choose another platform."
+`);
+      await without.close();
+    } finally {
+      await execa(ciDaemon, ["stop", dir]);
+    }
+  }, 60_000);
+});
+
+describe("what a person sees when a job fails", () => {
+  it("it ends with a failure that is known", async () => {
+    const refusal = await told(['console.error("torch.OutOfMemoryError: CUDA out of memory."); process.exit(1);']);
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"job.gpu-memory: Job iter1-train-1-train ended with exit code 1. Probably the batch does not fit the GPU's memory.
+Next: Lower batch_size (16 fits 48 GB, 8 fits 24 GB) or free the GPU."
+`);
+  });
+
+  it("it ends with a failure that nobody knows: the last lines that say something", async () => {
+    const refusal = await told([
+      'console.log("=".repeat(40)); console.error("AttributeError: no attribute shape"); console.log("Sending telemetry data.\\nExecution status: FAIL"); process.exit(1);',
+    ]);
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"stage.failed: Job iter1-train-2-train ended with exit code 1.
+Next: Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."
+`);
+    expect(refusal.facts.log_end).toEqual(["AttributeError: no attribute shape"]);
+  });
+
+  it("it says FAIL and exits 0", async () => {
+    expect(seen(await told(['console.log("Execution status: FAIL");']))).toMatchInlineSnapshot(`
+"stage.failed: The log of job iter1-train-3-train says FAIL although it exited 0.
+Next: Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."
+`);
+  });
+
+  it("it exits 0 and says nothing", async () => {
+    expect(seen(await told(['console.log("hello");']))).toMatchInlineSnapshot(`
+"stage.evidence-missing: The log of job iter1-train-4-train holds no PASS marker.
+Next: Look at the named artifact; a stage counts only with its evidence on disk."
+`);
+  });
+
+  it("it writes where it may only read", async () => {
+    const inputs = await mkdtemp(join(tmpdir(), "deft-inputs-"));
+    const mounts = [
+      { source: desk.workspace, target: desk.workspace, readonly: false },
+      { source: inputs, target: inputs, readonly: true },
+    ];
+    const lines = [`import { writeFileSync } from "node:fs"; writeFileSync("${inputs}/x", "");`];
+    expect((await told(lines, { mounts })).code).toBe("job.permission");
+    await rm(inputs, { recursive: true });
+  });
+
+  it("it is killed for memory", async () => {
+    const lines = ["setTimeout(() => { const held = []; for (;;) held.push(Buffer.alloc(1 << 24, 1)); }, 1500);"];
+    const refusal = await told(lines, {}, (id) =>
+      docker(desk.env, "update", "--memory", "96m", "--memory-swap", "96m", id),
+    );
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"job.host-memory: Job iter1-train-6-train ended as oom.
+Next: Free host memory, or lower dataset.classify.workers and batch_size."
+`);
+    expect(refusal.facts.outcome).toBe("oom");
+  });
+
+  it("somebody removes its container", async () => {
+    expect(seen(await told(forever, {}, (id) => docker(desk.env, "rm", "-f", id)))).toMatchInlineSnapshot(`
+"executor.lost-job: Job iter1-train-7-train ended as lost.
+Next: The job left no exit record; check the host, then acknowledge_stop to run the stage again."
+`);
+  });
+
+  it("somebody kills its container", async () => {
+    const refusal = await told(forever, {}, (id) => docker(desk.env, "kill", id));
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"stage.failed: Job iter1-train-8-train ended as killed.
+Next: Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."
+`);
+    expect(refusal.facts.detail).toMatch(/stopped from outside/);
+  });
+
+  it("it passes its time limit while no server asks for it", async () => {
+    const refusal = await told(
+      ['process.on("SIGTERM", () => process.exit(3)); setInterval(() => {}, 1000);'],
+      { time_limit_sec: 1 },
+      () => sleep(4000),
+    );
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.timeout: Job iter1-train-9-train ended as timeout.
+Next: The stage passed its time limit; raise it in a revised plan, then acknowledge_stop."
+`);
+    const ended = Date.parse(String(refusal.facts.ended_at)) - Date.parse(String(refusal.facts.started_at));
+    expect(ended).toBeLessThan(3500);
+  });
+
+  it("a human cancels it, and it does not listen", async () => {
+    const id = `iter1-train-${++jobs}-train`;
+    const spec = desk.job(id, [
+      "node",
+      await desk.program("deaf.mjs", ['process.on("SIGTERM", () => {});', ...forever]),
+    ]);
+    const record = await desk.start(spec);
+    await desk.executor.cancel(desk.runDir, record, 1);
+    const exit = await desk.end(record);
+    expect(exit).toMatchObject({ outcome: "cancelled", exit_code: 137 });
+    expect(seen(await refusalOf(() => requireJobs([spec], [{ spec, exit }], { marker: true })))).toMatchInlineSnapshot(`
+"executor.cancelled: Job iter1-train-10-train ended as cancelled.
+Next: The job was cancelled; acknowledge_stop to run the stage again, or finish_loop."
+`);
+  });
+
+  it("the disk of its log is full: nothing is collected and nothing is lost until there is space again", async () => {
+    const tiny = join(desk.workspace, "tiny");
+    await mkdir(tiny);
+    await execa("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", tiny]);
+    try {
+      const program = await desk.program("wide.mjs", [
+        'for (let n = 1; n <= 500; n++) console.log("line " + n + " ".repeat(400));',
+      ]);
+      const spec = desk.job("iter1-train-95-train", ["node", program], { log_path: join(tiny, "train.log") });
+      const record = await desk.start(spec);
+      const refusal = await refusalOf(() => desk.end(record));
+      expect(seen(refusal)).toMatchInlineSnapshot(`
+"input.write-failed: Cannot write WS/tiny/train.log: ENOSPC.
+Next: Free disk space or repair the permissions of the named directory, then repeat the call."
+`);
+      await execa("mount", ["-o", "remount,size=4m", tiny]);
+      expect((await desk.end(record)).exit_code).toBe(0);
+      const lines = (await readFile(spec.log_path, "utf8")).trimEnd().split("\n");
+      expect(lines.map((line) => line.trim())).toEqual(Array.from({ length: 500 }, (_, at) => `line ${at + 1}`));
+    } finally {
+      await execa("umount", [tiny]);
+    }
+  });
+
+  it("the disk of the workspace is full: the job says so", async () => {
+    const tiny = join(desk.workspace, "tiny-out");
+    await mkdir(tiny);
+    await execa("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", tiny]);
+    try {
+      const mounts = [desk.workspace, tiny].map((path) => ({ source: path, target: path, readonly: false }));
+      const text = `import { writeFileSync } from "node:fs";
+writeFileSync("${tiny}/model.pth", Buffer.alloc(1 << 20));`;
+      expect(seen(await told([text], { mounts }))).toMatchInlineSnapshot(`
+"job.disk-full: Job iter1-train-11-train ended with exit code 1. Probably the file system that the job writes to is full.
+Next: Free space on the file system of the workspace, then acknowledge_stop."
+`);
+    } finally {
+      await execa("umount", [tiny]);
+    }
+  });
+});
+
+describe("what a person sees when a run cannot be made ready", () => {
+  /** A run whose approved plan has these inputs, and the refusal that its preparation ends with. */
+  async function readinessRefusal(
+    inputs: RunState["plan"]["inputs"],
+    mode: "airgap" | "network-enabled",
+    env = desk.env,
+  ) {
+    const place = await mkdtemp(join(folder, "run-"));
+    const { plan } = aState(join(place, "results", "run_20261121_100000"));
+    const parameters = { network_mode: { value: mode, source: "user" as const } };
+    const runDir = await aRun(place, { plan: { ...plan, platform: "docker", parameters, inputs } });
+    const executor = executorIn(env);
+    for (;;) {
+      const now = await executor.makeReady?.(runDir).catch((error: unknown) => error);
+      if (now instanceof Refusal) return { refusal: now, runDir, executor };
+      if (now instanceof Error) throw now;
+      if ((now as { state: string }).state === "ready") throw new Error("the run was made ready");
+      await sleep(100);
+    }
+  }
+  const here = () => ({ uri: desk.image });
+
+  it("an image is missing and the run is air-gapped", async () => {
+    const { refusal } = await readinessRefusal({ containers: { tao_pyt: { uri: "nvcr.io/nvidia/none:1" } } }, "airgap");
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.image-missing: nvcr.io/nvidia/none:1 is not on this host, and an air-gapped run pulls nothing.
+Next: Pull or load the image, then call preflight again."
+`);
+  });
+
+  it("an image is missing and the registry cannot be reached", async () => {
+    const containers = { tao_pyt: { uri: "localhost:1/nvidia/none:1" } };
+    const { refusal } = await readinessRefusal({ containers }, "network-enabled");
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.registry: Pulling localhost:1/nvidia/none:1 failed: the registry cannot be reached.
+Next: Log in with \`docker login nvcr.io -u '$oauthtoken'\`, or check the image reference."
+`);
+  });
+
+  it("another image stands under the tag than the one that was approved", async () => {
+    const containers = { tao_pyt: { ...here(), id: "sha256:0000" } };
+    expect(seen((await readinessRefusal({ containers }, "airgap")).refusal)).toMatchInlineSnapshot(`
+"executor.image-changed: deft-contract/tao-pyt:0.1.0 is another image than the one that was approved.
+Next: Restore the approved image under its tag, or plan a new run with preflight."
+`);
+  });
+
+  it("the image is built for another architecture", async () => {
+    const tag = "deft-test/arm:1";
+    await loadForeignImage(tag);
+    const { refusal } = await readinessRefusal({ containers: { tao_pyt: { uri: tag } } }, "airgap");
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.architecture: deft-test/arm:1 is built for arm64, this host is amd64.
+Next: Use a host of the image's architecture, or an image that is built for this one."
+`);
+  });
+
+  it("CUDA cannot be used inside the training image", async () => {
+    const tag = "deft-test/no-cuda:1";
+    const container = await docker(desk.env, "create", desk.image, "true");
+    const program = join(folder, "python3");
+    await writeFile(program, '#!/bin/bash\necho "RuntimeError: Found no NVIDIA driver on your system." >&2\nexit 1\n');
+    await chmod(program, 0o755);
+    await docker(desk.env, "cp", program, `${container}:/usr/bin/python3`);
+    await execa(
+      "sh",
+      ["-c", 'docker export "$1" | docker import -c "ENV PATH=/usr/bin" - "$2"', "sh", container, tag],
+      {
+        env: desk.env,
+      },
+    );
+    await docker(desk.env, "rm", container);
+    const { refusal } = await readinessRefusal({ containers: { tao_pyt: { uri: tag } } }, "airgap");
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.gpu-unavailable: The CUDA probe failed inside the training image.
+Next: Free or repair the GPU, or choose another platform."
+`);
+    expect(refusal.facts.end).toContain("Found no NVIDIA driver");
+  });
+
+  it("the backbone is not staged and the run is air-gapped", async () => {
+    const backbone = {
+      path: join(folder, "c_radio_v2_b.safetensors"),
+      fetch: ["hf://nvidia/C-RADIOv2-B/model.safetensors"],
+    };
+    const { refusal } = await readinessRefusal({ containers: { tao_pyt: here() }, backbone }, "airgap");
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"network.forbidden: The backbone TMP/c_radio_v2_b.safetensors is not staged.
+Next: The run is air-gapped: provide the asset locally, or plan a network-enabled run."
+`);
+  });
+
+  it("the model hub cannot be reached; once it can, the next call clears the step and says so", async () => {
+    const path = join(folder, "later", "c_radio_v2_b.safetensors");
+    const backbone = { path, fetch: ["hf://nvidia/C-RADIOv2-B/model.safetensors"] };
+    const inputs = { containers: { tao_pyt: here() }, backbone };
+    const env = { ...desk.env, HF_ENDPOINT: "http://127.0.0.1:9" };
+    const { refusal, runDir, executor } = await readinessRefusal(inputs, "network-enabled", env);
+    expect(seen(refusal)).toMatchInlineSnapshot(`
+"executor.fetch: http://127.0.0.1:9/nvidia/C-RADIOv2-B/resolve/main/model.safetensors cannot be reached.
+Next: Check the network, HF_ENDPOINT and HF_TOKEN, or stage the file at the path in the facts."
+`);
+    await mkdir(join(folder, "later"), { recursive: true });
+    await writeFile(path, "weights");
+    await until("readiness", async () => (await executor.makeReady?.(runDir))?.state === "ready");
+  });
+});
