@@ -13,7 +13,7 @@ import type { RunState } from "../../server/run/state.ts";
 import { requireJobs } from "../../server/stages/shared/evidence.ts";
 import { aRun, aState } from "../support/a-run.ts";
 import { refusalOf } from "../support/refusal.ts";
-import { ciDaemon, type Desk, daemonHost, docker, dockerEnvironment, main, openDesk, until } from "./support/desk.ts";
+import { ciDaemon, type Desk, docker, dockerEnvironment, main, openDesk, until } from "./support/desk.ts";
 
 let desk: Desk;
 let folder: string;

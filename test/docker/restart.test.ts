@@ -1,0 +1,64 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { execa } from "execa";
+import { refusalOf } from "../support/refusal.ts";
+import { ciDaemon, type Desk, daemonHost, openDesk, until } from "./support/desk.ts";
+
+let dir: string | undefined;
+let desk: Desk | undefined;
+
+/** A daemon of this test's own, with these flags. */
+async function ownDaemon(...flags: string[]): Promise<string> {
+  daemonHost();
+  dir = await mkdtemp(join(tmpdir(), "deft-daemon-"));
+  return (await execa(ciDaemon, ["start", dir, ...flags])).stdout;
+}
+
+afterEach(async () => {
+  await desk?.close();
+  if (dir !== undefined) await execa(ciDaemon, ["stop", dir]);
+  dir = undefined;
+  desk = undefined;
+});
+
+const counter = (lines: number, ms: number) => [
+  `let n = 0; const t = setInterval(() => { console.log("line " + ++n); if (n === ${lines}) clearInterval(t); }, ${ms});`,
+];
+const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
+
+describe("a restart of the daemon in the middle of a job", () => {
+  it("with live-restore loses nothing: the job runs on, meanwhile its state is told as unknown, its log stays whole", async () => {
+    const host = await ownDaemon("--live-restore");
+    desk = await openDesk(host);
+    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("count.mjs", counter(160, 50))]);
+    const record = await desk.start(spec);
+    await until("the first lines", async () => (await desk?.log(spec).catch(() => ""))?.includes("line 20\n") === true);
+    await execa(ciDaemon, ["kill", dir ?? ""]);
+    await sleep(500);
+    const { runDir, executor } = desk;
+    const refusal = await refusalOf(() => executor.poll(runDir, record));
+    expect([refusal.code, refusal.hardStop]).toEqual(["executor.unavailable", false]);
+    await execa(ciDaemon, ["start", dir ?? "", "--live-restore"]);
+    expect(await desk.end(record)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    expect(await desk.log(spec)).toBe(counted(160));
+  }, 120_000);
+
+  it("without live-restore ends the job, which is told as ended from outside and never started again", async () => {
+    const host = await ownDaemon();
+    desk = await openDesk(host);
+    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("count.mjs", counter(2000, 50))]);
+    const record = await desk.start(spec);
+    await until("the first lines", async () => (await desk?.log(spec).catch(() => ""))?.includes("line 20\n") === true);
+    await execa(ciDaemon, ["kill", dir ?? ""]);
+    await execa(ciDaemon, ["start", dir ?? ""]);
+    const exit = await desk.end(record);
+    expect(exit.outcome).toBe("killed");
+    expect(exit.detail).toMatch(/a daemon that restarted without live-restore/);
+    const again = await desk.executor.start(desk.runDir, spec);
+    expect(again.container_id).toBe(record.handle?.container_id);
+    expect(await desk.executor.poll(desk.runDir, record)).toMatchObject({ state: "ended" });
+  }, 120_000);
+});
