@@ -12,5 +12,6 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   }
   const { spec } = jobRecordSchema.parse(await readJson(jobFiles(runDir, jobId).record));
   await keepJob({ runDir, spec, containerId, env: io.env });
-  return 0;
+  // A follow that is still open must not hold the process once its run is gone.
+  process.exit(0);
 }

@@ -4,6 +4,7 @@ import { Refusal } from "../errors.ts";
 import { type Docker, dockerCli } from "../exec/docker-cli.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import { fileFacts } from "../fs/read.ts";
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import type { JobRecord, JobSpec } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
@@ -34,6 +35,7 @@ export type KeptJob = {
 const patienceMs = 1000;
 const stopGraceSec = 20;
 const startLimitMs = 3000;
+const recordLookMs = 10_000;
 
 /** Whether a process on this host keeps the job now. */
 export async function isKept(runDir: string, jobId: string): Promise<boolean> {
@@ -60,10 +62,17 @@ export async function keepJob(kept: KeptJob): Promise<void> {
   try {
     const docker = dockerCli(kept.env);
     void holdToLimit(docker, kept, over.signal).catch(() => undefined);
-    await followToEnd(docker, kept, over.signal);
+    await Promise.race([followToEnd(docker, kept, over.signal), recordGone(files.record, over.signal)]);
   } finally {
     over.abort();
     await turn.release();
+  }
+}
+
+/** Resolves once the job's record is gone: somebody removed the run, and nobody will ask for this job any more. */
+async function recordGone(record: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await fileFacts(record)) !== undefined) {
+    await sleep(recordLookMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
