@@ -196,6 +196,11 @@ export const refusals = {
   ),
   "osmo.bad-preference": refuse("Use a key and value that may be remembered; the facts list them."),
 
+  "http.host": refuse("Connect through 127.0.0.1 or localhost."),
+  "http.origin": refuse("Connect from a program or from a page on this machine; other origins are not served."),
+  "http.token": refuse("Give the server --token-file and send its token as `Authorization: Bearer TOKEN`."),
+  "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
+
   "network.forbidden": refuse("The run is air-gapped: provide the asset locally, or plan a network-enabled run."),
 } as const satisfies Record<string, RefusalKind>;
 

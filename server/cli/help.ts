@@ -5,6 +5,7 @@ import { exitOk } from "./outcome.ts";
 const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, with the rules kept by the server
 
   deft-mcp                      serve MCP on stdin and stdout (what an MCP client starts)
+  deft-mcp serve --http PORT    serve it over HTTP, for several clients
   deft-mcp demo                 run a whole loop on generated boards; needs nothing but Node
 
   deft-mcp init DIR             make a workspace for your own boards (--example: one with generated boards)

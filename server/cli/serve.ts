@@ -1,24 +1,43 @@
-import { parseArgs } from "node:util";
 import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { version } from "../run/version.ts";
+import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 
+const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]]
+
+Speaks MCP on stdin and stdout, or with --http over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1
+unless given; any other needs a token. Ending the server ends no job.
+`;
+
 const known: readonly Toolset[] = ["deft", "osmo"];
 
-/** `deft-mcp serve [--toolsets deft,osmo]`: speaks MCP on stdin and stdout until the client goes away. */
+/** `deft-mcp serve`: speaks MCP until the client goes away, or over HTTP until a signal arrives. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({ args: argv, options: { toolsets: { type: "string" } } });
-  const toolsets = chosenToolsets(values.toolsets ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
+  if (argv.includes("--help")) {
+    io.stdout.write(usage);
+    return 0;
+  }
+  const text = { type: "string" } as const;
+  const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text }, []);
+  const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
+  const options = { version, toolsets, log: (line: string) => void io.stderr.write(`${line}\n`) };
+  const address = given.text("http");
+  const tokenFile = given.text("token-file");
+  if (address !== undefined) {
+    const { serveHttp } = await import("./serve-http.ts");
+    await serveHttp({ address, tokenFile }, systemDeps(io), options, io);
+    return 0;
+  }
+  if (tokenFile !== undefined) throw new Refusal("input.invalid", "--token-file goes with --http.", {});
   if (process.stdin.isTTY) {
     io.stderr.write(
       "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n",
     );
   }
-  const log = (line: string) => io.stderr.write(`${line}\n`);
-  await serveStdio(systemDeps(io), { version, toolsets, log });
+  await serveStdio(systemDeps(io), options);
   return 0;
 }
 

@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { errnoOf, Refusal } from "../errors.ts";
+import type { Deps } from "../loop/call.ts";
+import { failureText } from "./answer.ts";
+import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
+import { keepSessions, type Sessions } from "./http-sessions.ts";
+import { buildServer, type ServerOptions } from "./server.ts";
+
+export type HttpOptions = ServerOptions & {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Every request then carries it as `Authorization: Bearer`. */
+  readonly token?: string | undefined;
+  /** Sessions at one time, 64 unless told. */
+  readonly mostSessions?: number;
+  /** Time between keep-alive comments on an open stream, 15 s unless told. */
+  readonly keepAliveMs?: number;
+  /** Adds to each session's server before it is connected. */
+  readonly dress?: (server: Server) => void;
+};
+
+/** A running HTTP server; closing it ends every session and no job. */
+export type HttpService = { readonly url: string; close(): Promise<void> };
+
+const path = "/mcp";
+/** What is still to be written gets this long; calls in flight have been told to stop by then. */
+const graceMs = 100;
+
+/**
+ * Serves any number of clients over Streamable HTTP, one session each; all of them see the same runs, because those
+ * are on disk.
+ *
+ * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken.
+ */
+export async function openHttp(deps: Deps, options: HttpOptions): Promise<HttpService> {
+  const { host, port, token, keepAliveMs, log } = options;
+  const door: Door = { loopback: isLoopback(host), token };
+  if (!door.loopback && token === undefined) {
+    throw new Refusal("http.token", "Without a token this is served on loopback only.", { host });
+  }
+  const build = () => {
+    const server = buildServer(deps, options);
+    options.dress?.(server);
+    return server;
+  };
+  const sessions = keepSessions(build, { keepAliveMs, most: options.mostSessions ?? 64 });
+  const http = createServer((request, response) => {
+    route(request, response, door, sessions).catch((error: unknown) => {
+      const incident = deps.ids.hex(8);
+      log(`incident ${incident} over HTTP: ${error instanceof Error ? error.stack : String(error)}`);
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, failureText(error, incident));
+    });
+  });
+  await listen(http, host, port);
+  const { port: taken } = http.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+      await sessions.closeAll();
+      const force = setTimeout(() => http.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+async function route(request: IncomingMessage, response: ServerResponse, door: Door, sessions: Sessions) {
+  const no = turnedAway(request.headers, door);
+  if (no !== undefined) {
+    if (no.status === 401) response.setHeader("www-authenticate", 'Bearer realm="deft-mcp"');
+    return answer(response, no.status, failureText(no.refusal, ""));
+  }
+  if (request.url?.split("?")[0] !== path) return answer(response, 404, `There is only ${path} here.`);
+  const id = request.headers["mcp-session-id"];
+  if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
+  const session = id === undefined ? await sessions.open() : sessions.find(String(id));
+  // A client that hears 404 starts anew.
+  if (session === undefined && id !== undefined) return answer(response, 404, "There is no such session.", -32001);
+  if (session === undefined) return answer(response, 503, "All sessions are taken.");
+  const resumed = request.headers["last-event-id"];
+  if (request.method === "GET" && resumed !== undefined && !session.events.knows(String(resumed))) {
+    return answer(response, 400, "Last-Event-ID was not given out here.");
+  }
+  await session.handle(request, response);
+}
+
+/** An answer without a session: the body is a JSON-RPC error, as the protocol has it, and the request is not read. */
+function answer(response: ServerResponse, status: number, message: string, code = -32000): void {
+  response.writeHead(status, { "content-type": "application/json", connection: "close" });
+  response.end(JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null }));
+}
+
+async function listen(http: NodeServer, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", (error) => {
+      const facts = { host, port, errno: errnoOf(error) ?? "unknown" };
+      reject(new Refusal("http.address", "The address cannot be taken.", facts, { cause: error }));
+    });
+    http.listen(port, host, resolve);
+  });
+}
