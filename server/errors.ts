@@ -239,6 +239,14 @@ export function excerpt(text: string, limit = 160): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
 }
 
+/**
+ * Text from data inside a sentence: cut and, unless it is one plain word, in quotes on one line, so that a label or a
+ * file name reads as the data it is and never as a sentence of ours.
+ */
+export function quoted(text: string, limit = 60): string {
+  return /^[\w.+@/-]{1,60}$/.test(text) ? text : JSON.stringify(excerpt(text, limit));
+}
+
 /** The errno code of a system error (`ENOENT`), or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   const isSystemError = typeof error === "object" && error !== null && "code" in error && "syscall" in error;

@@ -1,8 +1,10 @@
 import { excerpt } from "../errors.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
+import type { Contents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { normalPath } from "./images.ts";
 import { canonicalLabel } from "./labels.ts";
+import { nearIndex } from "./near-images.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
 
@@ -16,13 +18,15 @@ export type Leak = {
   readonly object_name: string;
 };
 
-export type Leakage = { readonly count: number; readonly examples: readonly Leak[] };
+export type Leakage = {
+  readonly count: number;
+  readonly examples: readonly Leak[];
+  /** Rows that show nearly the same image, as a re-compressed copy does: a warning, since twins look alike too. */
+  readonly near: { readonly count: number; readonly examples: readonly Omit<Leak, "by">[] };
+};
 
 /** A CSV and the directories its relative paths may start from, the likeliest first. */
 export type CsvSide = { readonly csv: string; readonly roots: readonly string[] };
-
-/** The content identity of an image file, e.g. a hash of its pixels. */
-export type ContentOf = (path: string) => Promise<string>;
 
 const exampleLimit = 5;
 
@@ -31,7 +35,7 @@ const exampleLimit = 5;
  *
  * The published key (input_path, golden_path, label, object_name, boardname where both have it) is compared with
  * normal spelling and canonical labels; images are compared as files, whatever directory each CSV is relative to; with
- * `contentOf` also by content. A training row leaks through its golden image as well.
+ * `contents` also by bytes and pixels. A training row leaks through its golden image as well.
  *
  * @throws Refusal what reading a CSV throws.
  */
@@ -39,12 +43,12 @@ export async function findLeakage(
   training: CsvSide,
   held: CsvSide,
   lightings: Lightings,
-  options: { readonly contentOf?: ContentOf; readonly signal?: AbortSignal } = {},
+  options: { readonly contents?: Contents; readonly signal?: AbortSignal } = {},
 ): Promise<Leakage> {
   const index = createImageIndex();
   const [left, right] = [await placeCsv(training, lightings, index), await placeCsv(held, lightings, index)];
   await index.probe(options.signal);
-  return leakageBetween(left, right, index, options.contentOf);
+  return leakageBetween(left, right, index, options.contents);
 }
 
 /** Reads a CSV and numbers its images under the root that fits it. */
@@ -59,23 +63,38 @@ export async function leakageBetween(
   training: RowImages,
   held: RowImages,
   index: ImageIndex,
-  contentOf?: ContentOf,
+  contents?: Contents,
 ): Promise<Leakage> {
   const heldKeys = keyTable(training.columns, held.columns);
   const heldFiles = fileTable(held, index);
-  const heldContents = contentOf === undefined ? undefined : await contentTable(held, index, contentOf);
+  const heldContents = contents === undefined ? undefined : await contentTable(held, index, contents);
+  const leaks = leakList(training.columns, held.columns);
+  const near = leakList(training.columns, held.columns);
+  for (let row = 0; row < training.columns.rows; row++) {
+    const found = tagged("key", heldKeys(row)) ?? tagged("path", heldFiles(training, row));
+    if (found !== undefined) {
+      leaks.add(row, found);
+      continue;
+    }
+    const alike = await heldContents?.(training, row);
+    if (alike === undefined) continue;
+    if (alike.likeness === "near") near.add(row, { by: "content", heldRow: alike.heldRow });
+    else leaks.add(row, { by: "content", heldRow: alike.heldRow });
+  }
+  const { count, examples } = near.all();
+  return { ...leaks.all(), near: { count, examples: examples.map(({ by: _by, ...place }) => place) } };
+}
+
+function leakList(training: RowColumns, held: RowColumns) {
   const examples: Leak[] = [];
   let count = 0;
-  for (let row = 0; row < training.columns.rows; row++) {
-    const found =
-      tagged("key", heldKeys(row)) ??
-      tagged("path", heldFiles(training, row)) ??
-      tagged("content", await heldContents?.(training, row));
-    if (found === undefined) continue;
-    count++;
-    if (examples.length < exampleLimit) examples.push(leakOf(training.columns, row, held.columns, found));
-  }
-  return { count, examples };
+  return {
+    add(row: number, found: Found): void {
+      count++;
+      if (examples.length < exampleLimit) examples.push(leakOf(training, row, held, found));
+    },
+    all: () => ({ count, examples }),
+  };
 }
 
 type Found = { readonly by: Leak["by"]; readonly heldRow: number };
@@ -133,27 +152,36 @@ function fileTable(held: RowImages, index: ImageIndex): FindRow {
   };
 }
 
-async function contentTable(held: RowImages, index: ImageIndex, contentOf: ContentOf) {
-  const contents = new Map<number, string | undefined>();
+type Alike = { readonly heldRow: number; readonly likeness: "same" | "copy" | "near" };
+
+/** Finds the held row whose inspected image shows what an image of a training row shows: equal first, then alike. */
+async function contentTable(held: RowImages, index: ImageIndex, contents: Contents) {
   const contentAt = async (image: number) => {
     const identity = index.identityOf(image);
-    if (!contents.has(identity)) {
-      contents.set(identity, index.stateOf(identity) === "ok" ? await contentOf(index.pathOf(identity)) : undefined);
-    }
-    return contents.get(identity);
+    return index.stateOf(identity) === "ok" ? await contents.of(index.pathOf(identity)) : undefined;
   };
   const rows = new Map<string, number>();
+  const near = nearIndex();
   for (const [at, image] of held.input.entries()) {
     const content = await contentAt(image);
-    if (content !== undefined && !rows.has(content)) rows.set(content, Math.floor(at / held.count));
+    if (content === undefined) continue;
+    const row = Math.floor(at / held.count);
+    for (const key of [content.bytes, content.pixels]) if (key !== undefined && !rows.has(key)) rows.set(key, row);
+    near.add(index.pathOf(index.identityOf(image)), row, content);
   }
-  return async (training: RowImages, row: number): Promise<number | undefined> => {
+  return async (training: RowImages, row: number): Promise<Alike | undefined> => {
+    let nearly: Alike | undefined;
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
       for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
-        const found = rows.get((await contentAt(image)) ?? "");
-        if (found !== undefined) return found;
+        const content = await contentAt(image);
+        if (content === undefined) continue;
+        const heldRow = rows.get(content.bytes) ?? rows.get(content.pixels ?? "");
+        if (heldRow !== undefined) return { heldRow, likeness: "same" };
+        const found = await near.find(index.pathOf(index.identityOf(image)), content);
+        if (found?.likeness === "copy") return { heldRow: found.row, likeness: "copy" };
+        if (found !== undefined) nearly ??= { heldRow: found.row, likeness: "near" };
       }
     }
-    return undefined;
+    return nearly;
   };
 }

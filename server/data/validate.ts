@@ -1,9 +1,10 @@
 import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
+import type { Contents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "./labels.ts";
-import { type ContentOf, leakageBetween, placeCsv } from "./leakage.ts";
+import { leakageBetween, placeCsv } from "./leakage.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
@@ -18,7 +19,7 @@ export type CsvCheck = {
   /** Held-out rows that the CSV must not share; left out when it is the CSV itself. */
   readonly validation_csv?: string | undefined;
   readonly kpi_csv?: string | undefined;
-  readonly contentOf?: ContentOf;
+  readonly contents?: Contents;
   readonly signal?: AbortSignal;
 };
 
@@ -55,7 +56,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
   checkDuplicates(images, index, problems);
   for (const { code, side } of held) {
-    const { count, examples } = await leakageBetween(images, side, index, check.contentOf);
+    const { count, examples } = await leakageBetween(images, side, index, check.contents);
     problems.addCounted(code, count, examples);
   }
   return done();

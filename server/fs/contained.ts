@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { errnoOf, Refusal } from "../errors.ts";
+import { errnoOf, excerpt, Refusal } from "../errors.ts";
 
 /** Whether `path` is `root` or below it, by spelling alone; both must be absolute. */
 export function isInside(root: string, path: string): boolean {
@@ -10,6 +10,8 @@ export function isInside(root: string, path: string): boolean {
 
 /**
  * The real path of a file that may not exist yet: links of the longest existing part are resolved, the rest is kept.
+ *
+ * @throws Refusal `gate.path-outside-workspace` for a loop of links or a name that is too long.
  */
 export async function realPathOf(path: string): Promise<string> {
   const absolute = resolve(path);
@@ -17,11 +19,19 @@ export async function realPathOf(path: string): Promise<string> {
     return await realpath(absolute);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno !== "ENOENT" && errno !== "ENOTDIR") throw error;
+    if (errno !== "ENOENT" && errno !== "ENOTDIR") throw unresolvable(absolute, error);
     const parent = dirname(absolute);
     if (parent === absolute) return absolute;
     return resolve(await realPathOf(parent), relative(parent, absolute));
   }
+}
+
+/** A loop of links, a name that is too long or no permission: the path leads nowhere that could be proved. */
+function unresolvable(path: string, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  const facts = { path: excerpt(path, 300), errno };
+  return new Refusal("gate.path-outside-workspace", `A path cannot be resolved: ${errno}.`, facts, { cause: error });
 }
 
 /**
@@ -29,17 +39,22 @@ export async function realPathOf(path: string): Promise<string> {
  *
  * @throws Refusal `gate.path-outside-workspace` naming the value as given.
  */
-export async function containedPath(roots: readonly string[], path: string, what: string): Promise<string> {
+export async function containedPath(
+  roots: readonly string[],
+  path: string,
+  what: string,
+  options: { readonly rootsAreReal?: boolean } = {},
+): Promise<string> {
   if (path.includes("\0")) {
     throw new Refusal("gate.path-outside-workspace", `${what} holds a NUL byte.`, { what });
   }
   const real = await realPathOf(path);
   for (const root of roots) {
-    if (isInside(await realPathOf(root), real)) return real;
+    if (isInside(options.rootsAreReal ? root : await realPathOf(root), real)) return real;
   }
   throw new Refusal("gate.path-outside-workspace", `${what} lies outside the workspace.`, {
     what,
-    path,
-    resolved: real,
+    path: excerpt(path, 300),
+    resolved: excerpt(real, 300),
   });
 }

@@ -53,10 +53,10 @@ export async function kindOf(path: string): Promise<"file" | "directory" | "othe
 /** Size in bytes and modification time in epoch milliseconds, or undefined when the path does not exist. */
 export async function fileFacts(
   path: string,
-): Promise<{ size_bytes: number; mtime_ms: number; ino: number } | undefined> {
+): Promise<{ size_bytes: number; mtime_ms: number; ctime_ms: number; ino: number } | undefined> {
   try {
     const found = await stat(path);
-    return { size_bytes: found.size, mtime_ms: found.mtimeMs, ino: found.ino };
+    return { size_bytes: found.size, mtime_ms: found.mtimeMs, ctime_ms: found.ctimeMs, ino: found.ino };
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw unreadable(path, error);

@@ -12,9 +12,6 @@ import { type NextAction, nextAction } from "./transitions.ts";
 /** `repaired`: the cause is gone, the stage runs again. `accept`: the finding stands, the evidence is taken as it is. */
 export type Resolve = "repaired" | "accept";
 
-/** Hard stops that a human may accept as they are; every other one needs its cause removed. */
-export const acceptable = ["gate.allocation-mismatch", "gate.silent-drop", "gate.no-new-rows"] as const;
-
 export type Acknowledged = {
   readonly state: RunState;
   readonly code: string;
@@ -22,8 +19,10 @@ export type Acknowledged = {
   readonly next: NextAction;
 };
 
+type Stop = { code: string; message: string; facts: unknown };
+
 /** What stands between the run and its next stage. @throws Refusal `stage.not-running` when nothing does. */
-export async function pendingStop(runDir: string): Promise<{ code: string; message: string; facts: unknown }> {
+export async function pendingStop(runDir: string): Promise<Stop> {
   const run = await readRun(runDir);
   if (!run.integrity.ok) return { code: "state.tampered", message: run.integrity.what, facts: run.integrity.facts };
   const stop = run.state.hard_stop;
@@ -45,7 +44,7 @@ export async function acknowledgeStop(
   call: Call,
 ): Promise<Acknowledged> {
   const stop = await pendingStop(runDir);
-  refuseUnacceptable(stop.code, request.resolve);
+  refuseUnacceptable(stop, request.resolve);
   const consent = await obtainConsent(consentRequest(runDir, stop, request, call), call);
   return await acknowledgeWith(runDir, request.resolve, consent, call);
 }
@@ -58,7 +57,7 @@ export async function acknowledgeWith(
   call: Call,
 ): Promise<Acknowledged> {
   const stop = await pendingStop(runDir);
-  refuseUnacceptable(stop.code, resolve);
+  refuseUnacceptable(stop, resolve);
   return await withRun(
     runDir,
     async (run) => {
@@ -97,28 +96,33 @@ async function reopen(run: OpenRun, note: Note): Promise<RunState> {
     iterations: { ...run.state.iterations, [iteration]: { ...label, status: "in_progress" } },
     acknowledgements: [...run.state.acknowledgements, { ...note, iteration, stage }],
   };
-  if (note.accept === true) await reopenAttempt(run.runDir, iteration, stage);
+  await settleAttempt(run.runDir, iteration, stage, note.accept === true);
   await commitState(run, next);
   return next;
 }
 
-/** Accepted evidence is collected again from the same attempt: its jobs have run and are not repeated. */
-async function reopenAttempt(runDir: string, iteration: string, stage: string): Promise<void> {
+/**
+ * Accepted evidence is collected again from the same attempt: its jobs have run and are not repeated. After a repair
+ * the attempt is over, also where a crash came between the stop's commit and this note.
+ */
+async function settleAttempt(runDir: string, iteration: string, stage: string, accept: boolean): Promise<void> {
   if (!isIterationLabel(iteration)) return;
   const attempt = await latestAttempt(runDir, iteration, stage as StageName);
   if (attempt === undefined) return;
   const { finished: _finished, ...open } = attempt;
-  await saveAttempt(runDir, open);
+  await saveAttempt(runDir, accept ? open : { ...open, finished: "error" });
 }
 
-function refuseUnacceptable(code: string, resolve: Resolve): void {
-  if (resolve === "repaired" || code === "state.tampered" || (acceptable as readonly string[]).includes(code)) return;
-  throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code, acceptable });
+/** A gate says in the stop's facts whether its verdict may be accepted as it is; every other cause must be removed. */
+function refuseUnacceptable({ code, facts }: Stop, resolve: Resolve): void {
+  const may = typeof facts === "object" && facts !== null && "may_be_accepted" in facts && facts.may_be_accepted;
+  if (resolve === "repaired" || code === "state.tampered" || may === true) return;
+  throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code });
 }
 
 function consentRequest(
   runDir: string,
-  stop: { code: string; message: string; facts: unknown },
+  stop: Stop,
   request: { resolve: Resolve; words?: string | undefined },
   call: Call,
 ): ConsentRequest {

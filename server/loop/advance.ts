@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { Refusal } from "../errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import { setAside } from "../fs/aside.ts";
 import { makeDirectory } from "../fs/atomic.ts";
+import { containedPath, realPathOf } from "../fs/contained.ts";
 import { isoSeconds, stageStamp } from "../run/clock.ts";
 import type { Attempt, JobRecord } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
@@ -11,6 +13,7 @@ import type { StageContext } from "../stages/stage.ts";
 import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
+import { passGates } from "./gates/index.ts";
 import type { OpenRun } from "./journal.ts";
 import { assertPinsHold } from "./pins.ts";
 
@@ -39,7 +42,7 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps): Promise<A
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  return { committed: await commitStage(run, at, prepared, contextOf(run, at, prepared), outcomes, deps) };
+  return { committed: await commitStage(run, at, prepared, contextOf(run, at, prepared, deps), outcomes, deps) };
 }
 
 /** Preparing may find what ends the run, an empty pool say: that is journaled like any other hard stop. */
@@ -60,7 +63,7 @@ export async function executorOf(run: Pick<OpenRun, "state">, deps: Deps): Promi
   return await make();
 }
 
-export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt): StageContext {
+export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt, deps: Pick<Deps, "clock">): StageContext {
   const accepted = run.state.acknowledgements
     .filter((one) => one.accept === true && one.iteration === at.iteration && one.stage === at.stage)
     .map((one) => one.code);
@@ -70,9 +73,19 @@ export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt): StageCo
     iteration: at.iteration,
     attempt: attempt.attempt,
     stamp: attempt.stamp,
-    startedAt: attempt.started_at,
+    startedAt: evidenceSince(run, attempt, deps.clock.now()),
     accepted,
   };
+}
+
+/**
+ * The time that evidence must be newer than: the attempt's beginning, and never before the last commit, whatever the
+ * attempt's record says. A time ahead of the clock shows that the clock was put back, and is no bound.
+ */
+function evidenceSince(run: OpenRun, attempt: Attempt, now: Date): string {
+  const bounds = [attempt.started_at, run.entries.at(-1)?.ts ?? run.state.started_at].map((text) => Date.parse(text));
+  const past = bounds.filter((time) => time <= now.getTime());
+  return new Date(Math.max(0, ...past)).toISOString();
 }
 
 async function openAttempt(run: OpenRun, at: StageRef, deps: Deps): Promise<Attempt> {
@@ -98,11 +111,16 @@ async function newAttempt(run: OpenRun, at: StageRef, latest: Attempt | undefine
 /** Writes what the jobs read, then their records, then the list of them: from the list on, nothing is planned again. */
 async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps, executor: Executor): Promise<Attempt> {
   const stage = stages[at.stage];
-  const context = contextOf(run, at, attempt);
+  const context = contextOf(run, at, attempt, deps);
   const plan = await stage.plan(context);
+  const root = join(await realPathOf(run.runDir), at.iteration);
+  for (const path of [...(plan.fresh ?? []), ...plan.directories.map((directory) => directory.path)]) {
+    await containedPath([root], path, "an output directory", { rootsAreReal: true });
+  }
   for (const path of plan.fresh ?? []) await setAside(path);
   for (const directory of plan.directories) await makeDirectory(directory.path, directory.mode);
-  await stage.prepare?.(context, plan);
+  const facts = await stage.prepare?.(context, plan);
+  if (facts !== undefined) passGates(facts, context, at.stage);
   const limit = run.state.config.stage_time_limit_sec;
   for (const spec of plan.jobs) {
     const limited = limit === undefined ? spec : { ...spec, time_limit_sec: limit };

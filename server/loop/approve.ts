@@ -2,12 +2,14 @@ import { Refusal } from "../errors.ts";
 import { dropPending, loadPending } from "../preflight/pending.ts";
 import type { Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
+import { findRuns } from "../preflight/unfinished.ts";
 import { isoSeconds } from "../run/clock.ts";
 import type { Approval, RunState } from "../run/state.ts";
+import { hasAttempts } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
 import { type Approvable, createRun } from "./create-run.ts";
-import { commitState, withRun } from "./journal.ts";
+import { commitState, readRun, withRun } from "./journal.ts";
 
 export type ApprovedPlan = { readonly runDir: string; readonly how: Approval["how"]; readonly created: boolean };
 
@@ -57,13 +59,25 @@ export async function resolveAgain(planId: string, call: Call): Promise<Approvab
 async function settleApproval(resolution: Approvable, approval: Approval, call: Call): Promise<ApprovedPlan> {
   const { live } = resolution;
   if (live === undefined) {
-    const runDir = await createRun(resolution, approval, call.deps);
+    const begun = await untouchedRun(resolution);
+    const runDir = begun ?? (await createRun(resolution, approval, call.deps));
     await dropPending(approval.plan_id, call.deps);
     return { runDir, how: approval.how, created: true };
   }
   await withRun(live.run_dir, (run) => commitState(run, revised(run.state, resolution, approval)));
   await dropPending(approval.plan_id, call.deps);
   return { runDir: live.run_dir, how: approval.how, created: false };
+}
+
+/** A run of this very plan in which nothing happened yet: a crash right after its creation left it. */
+async function untouchedRun({ workspace, plan }: Approvable): Promise<string | undefined> {
+  for (const { kind, run_dir, unfinished } of await findRuns(workspace)) {
+    if (kind !== "ours" || !unfinished) continue;
+    const { state, entries, integrity } = await readRun(run_dir);
+    const adopted = entries.every((entry) => entry.duration_sec === 0);
+    if (integrity.ok && adopted && state.plan.plan_id === plan.plan_id && !(await hasAttempts(run_dir))) return run_dir;
+  }
+  return undefined;
 }
 
 /** The live run under its revised plan: settings change, inputs and what was done stay (design.md, Decisions). */

@@ -22,6 +22,11 @@ export async function latestAttempt(
   return attemptSchema.parse(await readJson(attemptPath(runDir, { iteration, stage, attempt: Math.max(...numbers) })));
 }
 
+/** Whether any stage of the run was ever begun. */
+export async function hasAttempts(runDir: string): Promise<boolean> {
+  return (await listNames(runPaths(runDir).jobs)).some((name) => name.endsWith(".attempt"));
+}
+
 export async function saveAttempt(runDir: string, attempt: Attempt): Promise<void> {
   await writeAtomic(attemptPath(runDir, attempt), `${JSON.stringify(attempt, null, 2)}\n`);
 }

@@ -7,8 +7,10 @@ import { stages } from "../stages/index.ts";
 import type { Evidence, JobOutcome, StageContext } from "../stages/stage.ts";
 import { saveAttempt } from "./attempts.ts";
 import type { Deps } from "./call.ts";
+import { passGates } from "./gates/index.ts";
 import { commit, type OpenRun } from "./journal.ts";
-import { takePins } from "./pins.ts";
+import { outputsOf } from "./outputs.ts";
+import { assertPinsHold, takePins } from "./pins.ts";
 
 export type CommittedStage = {
   readonly state: RunState;
@@ -19,7 +21,7 @@ export type CommittedStage = {
 };
 
 /**
- * Collects a stage's evidence and commits it, or commits the refusal as a hard stop.
+ * Collects a stage's evidence, holds it against the gates and commits it, or commits the refusal as a hard stop.
  *
  * A refusal that only says that the disk or the lock failed leaves the attempt open, so that the call can be repeated.
  */
@@ -34,7 +36,11 @@ export async function commitStage(
   try {
     assertJobsEnded(outcomes);
     const evidence = await stages[at.stage].collect(context, outcomes);
-    return await commitEvidence(run, at, attempt, evidence, deps);
+    await assertPinsHold(run.state);
+    const outputs = await outputsOf(run.runDir, at.iteration, evidence);
+    const noted = passGates({ ...evidence.facts, outputs }, context, at.stage);
+    const warnings = [...evidence.warnings, ...noted];
+    return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
   } catch (error) {
     if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;
     return await commitStop(run, at, attempt, error, deps);

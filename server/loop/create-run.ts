@@ -1,6 +1,8 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { layoutOf, readSpec } from "../data/spec.ts";
+import { quoted } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
+import { containedPath, realPathOf } from "../fs/contained.ts";
 import { makeNewDirectory } from "../fs/copy.ts";
 import type { Resolution } from "../preflight/resolution.ts";
 import { isoSeconds, runStamp } from "../run/clock.ts";
@@ -11,7 +13,8 @@ import { poolSource, writeResolvedPool } from "../stages/shared/mining-pool.ts";
 import { resolvePool } from "../stages/shared/pool-resolver.ts";
 import { type AdoptedBaseline, adoptBaseline } from "./adopt.ts";
 import type { Deps } from "./call.ts";
-import { commit, createState, withRun } from "./journal.ts";
+import { createState, withRun } from "./journal.ts";
+import { takePins } from "./pins.ts";
 
 /** A resolution that a human can approve: nothing required is missing. */
 export type Approvable = Resolution & { readonly plan: Plan; readonly config: RunConfig };
@@ -32,23 +35,42 @@ export async function createRun(resolution: Approvable, approval: Approval, deps
     config.resolved_mining_pool_csv = paths.resolvedPool;
   }
   const state = firstState(runDir, { ...resolution, config }, approval, deps);
-  const baseline = await adoptBaseline(state, resolution.plan);
-  await createState(runDir, state);
-  if (baseline !== undefined) await recordAdoption(runDir, baseline, deps);
+  state.pins = await takePins(inputsOf(config));
+  await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
   return runDir;
 }
 
-/** The adopted training is a log entry like any other, so that every program finds the baseline's train there. */
-async function recordAdoption(runDir: string, baseline: AdoptedBaseline, deps: Deps): Promise<void> {
-  const summary = `baseline train skipped - adopted checkpoint ${baseline.from}`;
-  await withRun(runDir, async (run) => {
-    const next = { ...run.state, iterations: { baseline: baseline.iteration }, pins: baseline.pins };
-    await commit(run, next, { iter: "baseline", stage: "train", status: "ok", summary, duration_sec: 0 }, deps);
-  });
+/** Files that decide what is trained on and measured by: a change after the approval is seen at the next stage. */
+function inputsOf(config: RunConfig): string[] {
+  const { specs_file, training_csv, validation_csv, kpi_test_csv, resolved_mining_pool_csv, anomalygen } = config;
+  const generator = anomalygen.num_SDG > 0 && anomalygen.defect_spec !== "" ? [anomalygen.defect_spec] : [];
+  const pool = resolved_mining_pool_csv === undefined ? [] : [resolved_mining_pool_csv];
+  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...pool, ...generator];
+}
+
+/**
+ * An adopted training is a log entry like any other, so that every program finds the baseline's train there; it comes
+ * with the first write, so that no crash leaves a run that would train it again.
+ */
+async function createWithBaseline(
+  runDir: string,
+  state: RunState,
+  baseline: AdoptedBaseline | undefined,
+  deps: Deps,
+): Promise<void> {
+  if (baseline === undefined) return await createState(runDir, state);
+  const summary = `baseline train skipped - adopted checkpoint ${quoted(baseline.from, 300)}`;
+  const next = { ...state, iterations: { baseline: baseline.iteration }, pins: { ...state.pins, ...baseline.pins } };
+  const entry = { iter: "baseline", stage: "train", status: "ok", summary, duration_sec: 0 } as const;
+  await createState(runDir, next, entry, deps);
+  await withRun(runDir, async () => undefined);
 }
 
 async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
   await makeDirectory(results);
+  // A link would lead every output of the run elsewhere.
+  const real = join(await realPathOf(dirname(results)), basename(results));
+  await containedPath([real], results, "results", { rootsAreReal: true });
   for (let at = deps.clock.now(); ; at = new Date(at.getTime() + 1000)) {
     const runDir = join(results, `run_${runStamp(at)}`);
     if (await makeNewDirectory(runDir)) return runDir;

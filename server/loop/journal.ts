@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { appendDurable, writeAtomic } from "../fs/atomic.ts";
+import { realPathOf } from "../fs/contained.ts";
 import { type LockProof, withLock } from "../fs/lock.ts";
 import { kindOf, readTextIfPresent } from "../fs/read.ts";
 import { isoMicros } from "../run/clock.ts";
@@ -80,6 +81,7 @@ export async function withRun<T>(
   return withLock({ lockPath: paths.lock, ownerPath: paths.lockOwner }, { owner, isAlive: alive }, async (proof) => {
     const notes = await recover(runDir);
     const run = await readRun(runDir);
+    await refuseMoved(run);
     if (!run.integrity.ok && options.allowTampered !== true) {
       throw new Refusal("state.tampered", `${run.integrity.what}.`, { run: runDir, ...run.integrity.facts });
     }
@@ -104,13 +106,7 @@ export async function commit(
   await assertUnchanged(run);
   const paths = runPaths(run.runDir);
   const base = run.state.integrity?.base;
-  const numbered: LogEntry = {
-    seq: (run.entries.at(-1)?.seq ?? 0) + 1,
-    ts: isoMicros(deps.clock.now()),
-    ...entry,
-    context_tokens: 0,
-  };
-  const line = { ...numbered, entry_digest: entryDigest(numbered, headDigest(run.entries, base)) };
+  const line = numberedLine(entry, run.entries, base, deps);
   const sealed = seal(next, [...run.entries, line], base);
   hook("state-with-pending");
   await writeAtomic(paths.state, stateText({ ...sealed, pending: line }));
@@ -152,9 +148,28 @@ export async function backfillTokens(run: OpenRun, usage: ReadonlyMap<number, To
   return true;
 }
 
-/** Writes the first state of a run into its prepared directory; from then on the run exists. */
-export async function createState(runDir: string, state: RunState): Promise<void> {
-  await writeAtomic(runPaths(runDir).state, stateText(seal(state, [], undefined)));
+/**
+ * Writes the first state of a run into its prepared directory; from then on the run exists. With an entry the run
+ * begins with a committed stage: the line is pending in the very first write, and opening the run finishes it.
+ */
+export async function createState(runDir: string, state: RunState, entry?: NewEntry, deps?: Pick<Deps, "clock">) {
+  const line = entry && deps ? numberedLine(entry, [], undefined, deps) : undefined;
+  const sealed = seal(state, line ? [line] : [], undefined);
+  await writeAtomic(runPaths(runDir).state, stateText(line ? { ...sealed, pending: line } : sealed));
+}
+
+function numberedLine(entry: NewEntry, before: readonly LogEntry[], base: Base, deps: Pick<Deps, "clock">): LogEntry {
+  const seq = (before.at(-1)?.seq ?? 0) + 1;
+  const numbered: LogEntry = { seq, ts: isoMicros(deps.clock.now()), ...entry, context_tokens: 0 };
+  return { ...numbered, entry_digest: entryDigest(numbered, headDigest(before, base)) };
+}
+
+/** A copied or moved run directory: its state speaks of files elsewhere. */
+async function refuseMoved({ runDir, state }: Run): Promise<void> {
+  const [here, recorded] = [await realPathOf(runDir), await realPathOf(state.results_dir)];
+  if (here === recorded) return;
+  const facts = { run: runDir, results_dir: state.results_dir };
+  throw new Refusal("state.tampered", "deft_state.json belongs to another run directory.", facts);
 }
 
 type Tokens = { readonly context_size_end: number } & Readonly<Record<string, unknown>>;

@@ -24,6 +24,8 @@ export type StageReport = {
   readonly stamp?: string | undefined;
 };
 
+const stampPattern = /^\d{4}-\d{2}-\d{2}_\d{6}$/;
+
 /**
  * Commits a stage that was run outside the server, on the same evidence as one run by it, or records its error.
  *
@@ -44,8 +46,8 @@ export async function logStage(runDir: string, report: StageReport, call: Call):
             run,
             at,
             attempt,
-            contextOf(run, at, attempt),
-            await outcomesOf(run, at, attempt),
+            contextOf(run, at, attempt, call.deps),
+            await outcomesOf(run, at, attempt, call),
             call.deps,
           );
     const warning = await renderAfter(runDir, committed.state, at, call.deps);
@@ -70,6 +72,9 @@ function expected(run: OpenRun, report: StageReport): StageRef {
 }
 
 async function externalAttempt(run: OpenRun, at: StageRef, report: StageReport, call: Call): Promise<Attempt> {
+  if (report.stamp !== undefined && !stampPattern.test(report.stamp)) {
+    throw new Refusal("input.invalid", "The stamp is not YYYY-MM-DD_HHMMSS.", { stamp: report.stamp });
+  }
   const latest = await latestAttempt(run.runDir, at.iteration, at.stage);
   if (latest !== undefined && latest.finished === undefined) {
     throw new Refusal("stage.already-running", "The server has an attempt at this stage under way.", { ...at });
@@ -89,8 +94,8 @@ async function externalAttempt(run: OpenRun, at: StageRef, report: StageReport, 
 }
 
 /** The jobs that the stage would have had; their logs, not their exit codes, must prove how they ended. */
-async function outcomesOf(run: OpenRun, at: StageRef, attempt: Attempt): Promise<JobOutcome[]> {
-  const plan = await stages[at.stage].plan(contextOf(run, at, attempt));
+async function outcomesOf(run: OpenRun, at: StageRef, attempt: Attempt, call: Call): Promise<JobOutcome[]> {
+  const plan = await stages[at.stage].plan(contextOf(run, at, attempt, call.deps));
   return plan.jobs.map((spec) => ({ spec, exit: { outcome: "exited", exit_code: 0 } }));
 }
 

@@ -2,17 +2,17 @@ import { join } from "node:path";
 import { writeChangeNet } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
 import { inWorkspaceSpace } from "../data/images.ts";
-import { Refusal } from "../errors.ts";
+import { quoted, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readText } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { iterationNumber } from "../run/labels.ts";
-import { countLabels, type GenerationCounts, splitByLabels } from "./shared/allocation.ts";
+import { countLabels, type GenerationCounts, generationSteps, splitByLabels } from "./shared/allocation.ts";
 import { buildView, type GeneratorCheckpoint, generatorCheckpoint } from "./shared/checkpoint-view.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, writeContribution } from "./shared/contribution.ts";
 import { asEvidence, requireFresh, requireJobs } from "./shared/evidence.ts";
-import { blockedImages, countImages, generationPlaces, judgeYield } from "./shared/generation-evidence.ts";
+import { blockedImages, countImages, generationPlaces, placementNotes } from "./shared/generation-evidence.ts";
 import { checkGeneratorDataset, readDefectTypes } from "./shared/generator-dataset.ts";
 import { stageJob } from "./shared/job.ts";
 import { type PairRequest, type StagedPairs, stagePairs, stagingDir } from "./shared/pair-staging.ts";
@@ -37,10 +37,11 @@ export const anomalygen: Stage = {
   },
 
   async prepare(context, plan) {
-    if (plan.jobs.length === 0) return;
+    if (plan.jobs.length === 0) return {};
     const { dataset_dir_source, defect_spec } = context.state.config.anomalygen;
     await checkGeneratorDataset(dataset_dir_source, await readDefectTypes(defect_spec));
     await buildView(await checkpointOf(context));
+    return {};
   },
 
   async collect(context, outcomes) {
@@ -52,9 +53,8 @@ export const anomalygen: Stage = {
     const blocked = await blockedImages(context);
     const staged = await stagePairs(await pairRequest(context, blocked));
     const counts = await countImages(context, blocked.size, staged);
-    const warnings = await judgeYield(context, counts);
     await writeRows(context, staged);
-    return await evidenceOf(context, counts, staged, warnings);
+    return await evidenceOf(context, counts, staged);
   },
 };
 
@@ -140,16 +140,11 @@ async function writeRows(context: StageContext, staged: StagedPairs): Promise<vo
   await writeContribution(context, []);
 }
 
-async function evidenceOf(
-  context: StageContext,
-  counts: GenerationCounts,
-  staged: StagedPairs,
-  warnings: readonly string[],
-): Promise<Evidence> {
+async function evidenceOf(context: StageContext, counts: GenerationCounts, staged: StagedPairs): Promise<Evidence> {
   const { allocation, result, sdg } = generationPlaces(context);
   const copy = join(sdg, "allocation.json");
   await writeAtomic(copy, await readText(allocation));
-  const byType = Object.entries(staged.summary.labels).map(([label, count]) => `${label} ${count}`);
+  const byType = Object.entries(staged.summary.labels).map(([label, count]) => `${quoted(label)} ${count}`);
   return {
     summary: `SDG: requested=${counts.requested}, AMP-allocated=${counts.testcases}, generated=${counts.generated} by type (${byType.join(", ")})`,
     patch: {
@@ -159,7 +154,8 @@ async function evidenceOf(
       ledger: ledgerOf(counts),
     },
     pins: [result, copy, contributionPaths(context).sdg_rows],
-    warnings,
+    warnings: counts.blocked > 0 ? [`The guardrail blocked ${counts.blocked} generated images.`] : [],
+    facts: generationSteps(counts, await placementNotes(context)),
   };
 }
 
@@ -176,5 +172,6 @@ async function skipped(context: StageContext): Promise<Evidence> {
     patch: { anomalygen_skipped: true, ledger: { requested: 0, paired: 0 } },
     pins: [sdg_rows],
     warnings: [],
+    facts: {},
   };
 }

@@ -1,16 +1,18 @@
 import { join } from "node:path";
 import { type ChangeNetRow, columnsOf, readChangeNet, writeChangeNet } from "../data/changenet.ts";
-import { writeTable } from "../data/csv.ts";
+import { readTable, writeTable } from "../data/csv.ts";
 import { canonicalLabel } from "../data/labels.ts";
-import { Refusal } from "../errors.ts";
+import type { Problem } from "../data/problems.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
+import { present } from "./shared/committed.ts";
 import { contributionPaths } from "./shared/contribution.ts";
 import { asEvidence, missing } from "./shared/evidence.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
-import { requireTrainable, rowKey, type SourcedRow, seedRows } from "./shared/training-rows.ts";
-import type { Stage, StageContext } from "./stage.ts";
+import { leakageOf } from "./shared/training-leakage.ts";
+import { rowKey, type SourcedRow, seedRows, trainingProblems } from "./shared/training-rows.ts";
+import type { LeakageFacts, LedgerStep, Stage, StageContext } from "./stage.ts";
 
 /** Assembles the rows to train on: everything from before, and what this iteration adds (tao-stages 2.9 and 4.9). */
 export const dataMerge: Stage = {
@@ -24,18 +26,14 @@ export const dataMerge: Stage = {
     const { combined, provenance, report } = places(context);
     const before = await earlierRows(context);
     const added = await addedRows(context);
-    const fresh = newRows(before, added);
-    if (fresh === 0) {
-      const facts = { earlier_rows: before.length, added_rows: added.length };
-      throw new Refusal("gate.no-new-rows", "The iteration adds no row that training has not seen.", facts);
-    }
     const all = [...before, ...added];
     await writeAssembly(combined, provenance, all);
     const written = await readChangeNet(combined);
-    requireAllRows(all, written.rows.length, combined);
     const layout = await layoutFrom(inheritedSpec(context), config.workspace);
-    const warnings = await requireTrainable(combined, written.rows, layout, config);
-    await writeAtomic(report, `${JSON.stringify(validation(context, combined, all.length), null, 2)}\n`);
+    const problems = await trainingProblems(combined, written.rows, layout, config);
+    const leakage = await leakageOf(context, combined);
+    await writeAtomic(report, `${JSON.stringify(validation(all.length, problems, leakage), null, 2)}\n`);
+    const counts = { before: before.length, added: added.length, written: written.rows.length };
     return {
       summary: "validated combined training CSV",
       patch: {
@@ -45,15 +43,39 @@ export const dataMerge: Stage = {
         ledger: {
           earlier_rows: before.length,
           added_rows: added.length,
-          new_unique_rows: fresh,
+          new_unique_rows: newRows(before, added),
           train_rows: all.length,
         },
       },
       pins: [combined, provenance, report],
-      warnings,
+      warnings: [],
+      facts: {
+        ledger: assemblySteps(context, counts, (await readTable(provenance)).rows.length),
+        additions: { earlier_rows: before.length, added_rows: added.length, new_rows: newRows(before, added) },
+        rows: { csv: combined, problems },
+        leakage,
+      },
     };
   },
 };
+
+/** Every row of before and every row of this iteration's contribution, once, in the CSV and in its provenance. */
+function assemblySteps(
+  context: StageContext,
+  { before, added, written }: { before: number; added: number; written: number },
+  sourced: number,
+): LedgerStep[] {
+  const previous = previousLabel(context.iteration);
+  const earlier = previous && context.state.iterations[previous]?.ledger?.train_rows;
+  const { paired, mined } = present(context).ledger ?? {};
+  const contributed = paired === undefined || mined === undefined ? added : paired + mined;
+  return [
+    { step: "earlier rows", rows_in: earlier ?? before, rows_out: before },
+    { step: "contributed rows", rows_in: contributed, rows_out: added },
+    { step: "assembly", rows_in: before + added, rows_out: written },
+    { step: "provenance", rows_in: written, rows_out: sourced },
+  ];
+}
 
 function places(context: StageContext) {
   const dir = join(runPaths(context.runDir).iteration(context.iteration), "dataset");
@@ -100,23 +122,20 @@ async function writeAssembly(combined: string, provenance: string, all: readonly
   await writeTable(provenance, [...columns, "source"], sourced);
 }
 
-function requireAllRows(all: readonly SourcedRow[], written: number, path: string): void {
-  if (all.length === written) return;
-  const facts = { path, assembled: all.length, written };
-  throw new Refusal("gate.silent-drop", "The combined CSV does not hold every assembled row.", facts);
-}
-
-/** `merge_validation.json`; it is written only when every check passed. */
-function validation(context: StageContext, combined: string, rows: number) {
-  const { validation_csv, kpi_test_csv } = context.state.config;
+/** `merge_validation.json` as it was found; a gate, not this file, decides. */
+function validation(rows: number, problems: readonly Problem[], leakage: readonly LeakageFacts[]) {
+  const overlap = (held: LeakageFacts["held"]) =>
+    leakage.reduce((sum, one) => sum + (one.held === held ? one.leakage.count : 0), 0);
+  const refused = problems.filter(({ code }) => code !== "gate.duplicate-row");
+  const bad = refused.length > 0 || overlap("validation") + overlap("kpi") > 0;
   return {
-    status: "ok",
-    training_csv: combined,
-    validation_csv,
-    kpi_test_csv,
+    status: bad ? "failed" : "ok",
+    training_csv: leakage[0]?.training_csv,
+    validation_csv: leakage.find(({ held }) => held === "validation")?.held_csv,
+    kpi_test_csv: leakage.find(({ held }) => held === "kpi")?.held_csv,
     rows_checked: rows,
-    missing_file_count: 0,
-    train_val_leakage_overlap_count: 0,
-    train_kpi_leakage_overlap_count: 0,
+    missing_file_count: problems.find(({ code }) => code === "gate.missing-image")?.count ?? 0,
+    train_val_leakage_overlap_count: overlap("validation"),
+    train_kpi_leakage_overlap_count: overlap("kpi"),
   };
 }

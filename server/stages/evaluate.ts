@@ -13,7 +13,7 @@ import type { IterationState, MetricContract, MetricResult } from "../run/state.
 import { stagedBackbone } from "./shared/backbone.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
-import { requireSameRows } from "./shared/inference-rows.ts";
+import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts";
 import { stageJob } from "./shared/job.ts";
 import { trainedSpec } from "./shared/specs.ts";
 import { deriveInferenceSpec } from "./shared/train-spec.ts";
@@ -26,6 +26,7 @@ type Measured = {
   readonly csv: string;
   readonly far_pct: number;
   readonly measurement: Measurement;
+  readonly coverage: InferenceFacts;
 };
 
 /** FAR at these recalls goes into the diagnostics, whatever recall the contract asks for. */
@@ -55,6 +56,7 @@ export const evaluate: Stage = {
       kpi_rows: kpi.rows.length,
     });
     await writeAtomic(specPath(context), text);
+    return {};
   },
 
   async collect(context, outcomes) {
@@ -78,6 +80,10 @@ export const evaluate: Stage = {
         ...new Set([best.csv, best.candidate.checkpoint, ...(result.evidence_path ? [result.evidence_path] : [])]),
       ],
       warnings: [],
+      facts: {
+        inferences: measured.map(({ coverage }) => coverage),
+        metric: { inference_csv: best.csv, result, swept_far_pct: best.far_pct },
+      },
     };
   },
 };
@@ -129,7 +135,7 @@ async function measure(
   await requireStatus(context, join(candidate.dir, "status.json"), "inference");
   const csv = join(candidate.dir, "inference.csv");
   await requireFresh(context, csv);
-  await requireSameRows(kpi, csv);
+  const coverage = await inferenceFacts(context, kpi, csv);
   const recall_pct = recallTargetPct(contract);
   const analysis = await analyseKpi(csv, recall_pct / 100);
   const far = measureFar(analysis.sweep, recall_pct);
@@ -137,7 +143,8 @@ async function measure(
   const measurement: Measurement = { ...far, diagnostics, name: contract.name, unit: contract.unit };
   const builtin = contract.evaluator.type === "builtin" ? { measurement } : {};
   await writeKpiFiles(candidate.dir, csv, analysis, { minRecall: recall_pct / 100, ...builtin });
-  return { candidate, csv, far_pct: far.value, measurement: await judgedBy(context, candidate, csv, measurement) };
+  const verdict = await judgedBy(context, candidate, csv, measurement);
+  return { candidate, csv, far_pct: far.value, measurement: verdict, coverage };
 }
 
 /** FAR as swept here, or what the contract's own evaluator says. */

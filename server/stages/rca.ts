@@ -44,6 +44,7 @@ export const rca: Stage = {
       },
       pins: [gaps_path],
       warnings: [],
+      facts: {},
     };
   },
 };

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { readGapTable, writeGapTable } from "../data/gap-files.ts";
-import { Refusal } from "../errors.ts";
+import { excerpt, quoted, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { type Routing, routeGaps, routingSummary } from "../kpi/routing.ts";
+import { routeGaps, routingSummary } from "../kpi/routing.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunConfig } from "../run/state.ts";
@@ -23,12 +23,8 @@ export const routing: Stage = {
     const from = gapsPath(context);
     const gaps = await asEvidence(from, () => readGapTable(from));
     const routed = routeGaps(gaps, await minableLabels(config), generatableLabels(config));
-    refuseLostRows(gaps.length, routed);
+    const served = new Set([...routed.mining, ...routed.anomalygen]).size;
     const dropped = routed.labels.filter((label) => !label.mining && !label.anomalygen);
-    if (routed.mining.length === 0 && routed.anomalygen.length === 0) {
-      const facts = { gaps: gaps.length, dropped_labels: dropped.map(({ label, count }) => ({ label, count })) };
-      throw new Refusal("gate.empty-routing", "No weak sample can be served by mining or generation.", facts);
-    }
     await writeGapTable(mining, routed.mining);
     await writeGapTable(anomalygen, routed.anomalygen);
     const absentPool = config.synthetic_only ? (config.mining_pool_csv ?? "") : undefined;
@@ -49,7 +45,27 @@ export const routing: Stage = {
       warnings:
         dropped.length === 0
           ? []
-          : [`No module serves ${dropped.map(({ label, count }) => `${label} (${count} rows)`).join(", ")}.`],
+          : [`No module serves ${dropped.map(({ label, count }) => `${quoted(label)} (${count} rows)`).join(", ")}.`],
+      facts: {
+        routing: {
+          gaps: gaps.length,
+          served,
+          dropped_labels: dropped.map(({ label, count }) => ({ label: excerpt(label, 60), count })),
+        },
+        ledger: [
+          {
+            step: "routing",
+            rows_in: gaps.length,
+            rows_out: served,
+            explained: { no_module: routed.dropped.length },
+          },
+          {
+            step: "counting of labels",
+            rows_in: gaps.length,
+            rows_out: routed.labels.reduce((sum, { count }) => sum + count, 0),
+          },
+        ],
+      },
     };
   },
 };
@@ -78,12 +94,4 @@ async function minableLabels(config: RunConfig): Promise<string[]> {
 /** A run that asks for no synthetic image has no generator, whatever the generator could make. */
 function generatableLabels(config: RunConfig): readonly string[] {
   return config.anomalygen.num_SDG > 0 ? config.anomalygen.supported_labels : [];
-}
-
-function refuseLostRows(gaps: number, routed: Routing<{ label: string }>): void {
-  const counted = routed.labels.reduce((sum, { count }) => sum + count, 0);
-  const served = new Set([...routed.mining, ...routed.anomalygen]).size;
-  if (counted === gaps && served + routed.dropped.length === gaps) return;
-  const facts = { gaps, served, dropped: routed.dropped.length };
-  throw new Refusal("gate.silent-drop", "Routing lost weak samples.", facts);
 }

@@ -1,6 +1,9 @@
+import type { Leakage } from "../data/leakage.ts";
+import type { Problem } from "../data/problems.ts";
+import type { Facts } from "../errors.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
-import type { IterationState, RunState } from "../run/state.ts";
+import type { IterationState, MetricResult, RunState } from "../run/state.ts";
 
 /** Everything a stage may look at: the committed state and its own attempt. Paths are absolute. */
 export type StageContext = {
@@ -12,7 +15,7 @@ export type StageContext = {
   readonly stamp: string;
   /** ISO time at which the attempt began; evidence must be newer. */
   readonly startedAt: string;
-  /** Codes that a human accepted for this very attempt: `collect` reports them as warnings instead of refusing. */
+  /** Codes that a human accepted for this very attempt: a gate then warns instead of refusing. */
   readonly accepted: readonly string[];
 };
 
@@ -25,6 +28,62 @@ export type StagePlan = {
   readonly jobs: readonly JobSpec[];
 };
 
+/** One step of the row ledger: what went in, what came out, and what a rule of the method took on the way. */
+export type LedgerStep = {
+  readonly step: string;
+  readonly rows_in: number;
+  readonly rows_out: number;
+  /** Rows by the rule that took them, e.g. `below_floor`. */
+  readonly explained?: Readonly<Record<string, number>>;
+  /** More for a person who looks for the cause. */
+  readonly facts?: Facts;
+};
+
+/** Training rows that show what held-out rows show, or nearly so. */
+export type LeakageFacts = {
+  readonly held: "validation" | "kpi";
+  readonly training_csv: string;
+  readonly held_csv: string;
+  readonly leakage: Leakage;
+};
+
+/**
+ * What the gates of the loop judge (server/loop/gates). A stage counts and compares; whether the result will do is not
+ * its to say.
+ */
+export type GateFacts = {
+  readonly ledger?: readonly LedgerStep[];
+  /** Steps of the generator's allocation, which only a human may accept short. */
+  readonly allocation?: readonly LedgerStep[];
+  readonly routing?: { readonly gaps: number; readonly served: number; readonly dropped_labels: readonly Facts[] };
+  readonly additions?: { readonly earlier_rows: number; readonly added_rows: number; readonly new_rows: number };
+  readonly leakage?: readonly LeakageFacts[];
+  /** Problems of the rows to train on, from the CSV validator. */
+  readonly rows?: { readonly csv: string; readonly problems: readonly Problem[] };
+  readonly checkpoints?: {
+    readonly train_dir: string;
+    /** Checkpoints of this attempt that equal one of before: path to path. */
+    readonly copies: Readonly<Record<string, string>>;
+    readonly epochs_trained: number;
+  };
+  readonly inferences?: readonly {
+    readonly csv: string;
+    readonly kpi_rows: number;
+    readonly inference_rows: number;
+    /** The first row that is not the KPI set's, if any. */
+    readonly difference?: Facts | undefined;
+    /** An earlier inference with the very same bytes, if any. */
+    readonly same_as?: string | undefined;
+  }[];
+  /** Where the files handed over really lie; added by the loop. */
+  readonly outputs?: {
+    readonly allowed: readonly string[];
+    readonly files: readonly { readonly path: string; readonly real: string }[];
+  };
+  /** FAR as swept here from the committed inference.csv. */
+  readonly metric?: { readonly inference_csv: string; readonly result: MetricResult; readonly swept_far_pct: number };
+};
+
 /** What a finished stage hands to its commit. */
 export type Evidence = {
   /** One line for the log, in the published form (tao-stages 2.*, Summary). */
@@ -34,6 +93,7 @@ export type Evidence = {
   /** Files that later stages use: hashed and pinned at commit. */
   readonly pins: readonly string[];
   readonly warnings: readonly string[];
+  readonly facts: GateFacts;
 };
 
 export type JobOutcome = { readonly spec: JobSpec; readonly exit: JobExit };
@@ -41,13 +101,15 @@ export type JobOutcome = { readonly spec: JobSpec; readonly exit: JobExit };
 /**
  * One stage of the loop.
  *
- * `plan` is pure. `prepare` writes the files that the jobs read. `collect` checks every artifact and returns the
- * evidence, or throws a `Refusal`; it runs again after a crash, so what it writes must come out the same.
+ * `plan` is pure. `prepare` writes the files that the jobs read. `collect` reads every artifact and returns the
+ * evidence, or throws a `Refusal` when there is none; it runs again after a crash, so what it writes must come out the
+ * same. The loop holds the evidence against its gates before anything is committed.
  */
 export type Stage = {
   readonly name: StageName;
   /** Reads what planning needs from disk (a spec, the rows of a routed parquet); changes nothing. */
   plan(context: StageContext): Promise<StagePlan>;
-  prepare?(context: StageContext, plan: StagePlan): Promise<void>;
+  /** Returns what the gates judge before any job starts. */
+  prepare?(context: StageContext, plan: StagePlan): Promise<GateFacts>;
   collect(context: StageContext, jobs: readonly JobOutcome[]): Promise<Evidence>;
 };

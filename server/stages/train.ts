@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { Refusal } from "../errors.ts";
+import { excerpt, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256OfFile } from "../fs/hash.ts";
-import { fileFacts, readText, readTextIfPresent } from "../fs/read.ts";
+import { fileFacts, readText } from "../fs/read.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
@@ -14,11 +14,12 @@ import {
   listCheckpoints,
   listResumable,
 } from "./shared/checkpoints.ts";
-import { isFresh, missing, requireJobs, requireStatus } from "./shared/evidence.ts";
+import { asEvidence, isFresh, missing, requireJobs, requireStatus } from "./shared/evidence.ts";
 import { stageJob } from "./shared/job.ts";
 import { parseSpecDocument } from "./shared/spec-document.ts";
 import { inheritedSpec } from "./shared/specs.ts";
 import { deriveTrainingSpec, type TrainingPlan } from "./shared/train-spec.ts";
+import { leakageOf } from "./shared/training-leakage.ts";
 import type { Evidence, Stage, StageContext } from "./stage.ts";
 
 /** Fits the model: the baseline on the seed rows, an iteration on its combined rows from the previous best weights. */
@@ -41,11 +42,10 @@ export const train: Stage = {
   async prepare(context) {
     const { dir, spec_path } = places(context);
     await refuseLeftovers(context, dir);
-    const { config } = context.state;
-    const source = inheritedSpec(context);
-    const backbone = await stagedBackbone(config.backbone_weight_dir);
-    const text = deriveTrainingSpec(await readText(source), source, config, backbone, trainingPlan(context));
-    await writeAtomic(spec_path, text);
+    await writeAtomic(spec_path, await derivedSpec(context));
+    const { training_csv, images_dir } = context.state.config;
+    // The seed rows were compared before approval; their images may have been exchanged since.
+    return context.iteration === "baseline" ? { leakage: await leakageOf(context, training_csv, images_dir) } : {};
   },
 
   async collect(context, outcomes) {
@@ -57,13 +57,23 @@ export const train: Stage = {
       const facts = { resumed_from: status.resumed_from, train_dir: dir };
       throw new Refusal("stage.failed", "Training resumed an older checkpoint instead of starting fresh.", facts);
     }
+    await requirePlannedSpec(context, spec_path);
     await requireSameRun(spec_path, join(dir, "experiment.yaml"));
     const fresh = await newCheckpoints(context, dir);
     const candidates = candidatesOf(fresh, status.val_loss);
     if (!candidates) throw noNewCheckpoint(dir, { checkpoints: 0 });
-    return evidenceOf(context, candidates, fresh.length);
+    const copies = await copiesOf(context, fresh);
+    const facts = { checkpoints: { train_dir: dir, copies, epochs_trained: status.epochs.length } };
+    return { ...evidenceOf(context, candidates, fresh.length), facts };
   },
 };
+
+async function derivedSpec(context: StageContext): Promise<string> {
+  const { config } = context.state;
+  const source = inheritedSpec(context);
+  const backbone = await stagedBackbone(config.backbone_weight_dir);
+  return deriveTrainingSpec(await readText(source), source, config, backbone, trainingPlan(context));
+}
 
 function places(context: StageContext): { dir: string; spec_path: string } {
   const iterationDir = runPaths(context.runDir).iteration(context.iteration);
@@ -112,21 +122,61 @@ async function newCheckpoints(context: StageContext, dir: string): Promise<Check
   if (empty[0]) throw noNewCheckpoint(dir, { empty: empty.map(({ path }) => path) });
   const fresh = all.filter((checkpoint) => isFresh(context, checkpoint.mtime_ms));
   if (fresh.length === 0) throw noNewCheckpoint(dir, { checkpoints: all.length, older_than: context.startedAt });
-  const start = trainingPlan(context).pretrained_model_path;
-  if (start === null) return fresh;
-  const before = await fileFacts(start);
-  const last = fresh.at(-1);
-  if (before && last && last.size_bytes === before.size_bytes) {
-    const same = last.ino === before.ino || (await sha256OfFile(last.path)) === (await sha256OfFile(start));
-    if (same) throw noNewCheckpoint(dir, { copy_of: start, checkpoint: last.path });
-  }
   return fresh;
+}
+
+/** Which of the new checkpoints are a copy or a link of weights that were there before, by path. */
+async function copiesOf(context: StageContext, fresh: readonly Checkpoint[]): Promise<Record<string, string>> {
+  const copies: Record<string, string> = {};
+  for (const earlier of await earlierWeights(context)) {
+    const before = await fileFacts(earlier);
+    for (const { path, size_bytes, ino } of fresh) {
+      if (before === undefined || before.size_bytes !== size_bytes) continue;
+      if (before.ino === ino || (await sha256OfFile(earlier)) === (await sha256OfFile(path))) copies[path] = earlier;
+    }
+  }
+  return copies;
+}
+
+/** Weights of every earlier iteration, and what this training started from. */
+async function earlierWeights(context: StageContext): Promise<string[]> {
+  const start = trainingPlan(context).pretrained_model_path;
+  const found = start === null ? [] : [start];
+  for (let label = previousLabel(context.iteration); label !== undefined; label = previousLabel(label)) {
+    const dir = join(runPaths(context.runDir).iteration(label), "train");
+    found.push(...(await listCheckpoints(dir)).map(({ path }) => path));
+  }
+  return [...new Set(found)];
+}
+
+/** The spec that the job read must still be the one that this training's plan derives. */
+async function requirePlannedSpec(context: StageContext, specPath: string): Promise<void> {
+  const planned = parseSpecDocument(await derivedSpec(context), specPath).toJS() as unknown;
+  const found = await asEvidence(specPath, async () => parseSpecDocument(await readText(specPath), specPath));
+  const key = firstDifference(planned, found.toJS() as unknown);
+  if (key === undefined) return;
+  const expected = excerpt(
+    JSON.stringify(parseSpecDocument(await derivedSpec(context), specPath).getIn(key)) ?? "none",
+  );
+  throw missing(specPath, "is not the spec that this training was planned with", { key: key.join("."), expected });
+}
+
+/** The first key at which two plain values differ, or undefined. */
+function firstDifference(a: unknown, b: unknown, at: readonly string[] = []): readonly string[] | undefined {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) {
+    return Object.is(a, b) ? undefined : at;
+  }
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    const found = firstDifference(left[key], right[key], [...at, key]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Compares the composed spec that the task saved with the one it was given: proof of what really ran. */
 async function requireSameRun(specPath: string, experimentPath: string): Promise<void> {
-  const text = await readTextIfPresent(experimentPath);
-  if (text === undefined) return;
+  const text = await asEvidence(experimentPath, () => readText(experimentPath));
   const asked = parseSpecDocument(await readText(specPath), specPath);
   const ran = parseSpecDocument(text, experimentPath);
   for (const key of ["dataset.classify.train_dataset.csv_path", "train.pretrained_model_path", "train.num_epochs"]) {
@@ -137,7 +187,7 @@ async function requireSameRun(specPath: string, experimentPath: string): Promise
   }
 }
 
-function evidenceOf(context: StageContext, candidates: Candidates, saved: number): Evidence {
+function evidenceOf(context: StageContext, candidates: Candidates, saved: number): Omit<Evidence, "facts"> {
   const { spec_path } = places(context);
   const { latest, best_val, val_loss } = candidates;
   const kind = best_val ? "best_val" : "latest";

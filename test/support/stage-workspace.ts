@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { encode } from "jpeg-js";
 import { PNG } from "pngjs";
 import { changenetColumns } from "../../server/data/changenet.ts";
 import { csvPieces } from "../../server/data/csv.ts";
+import { passGates } from "../../server/loop/gates/index.ts";
 import type { JobSpec } from "../../server/run/job.ts";
 import type { IterationLabel } from "../../server/run/labels.ts";
 import type { IterationState, RunConfig, RunState } from "../../server/run/state.ts";
@@ -93,14 +95,23 @@ export async function runStage(
   for (const { path } of plan.directories) await mkdir(path, { recursive: true });
   await stage.prepare?.(context, plan);
   await leave(plan.jobs);
-  return stage.collect(context, plan.jobs.map(passed));
+  return collected(stage, context, plan.jobs.map(passed));
+}
+
+/** A stage's evidence after the loop's gates; verdicts that a human accepted come as warnings. */
+export async function collected(
+  stage: Stage,
+  context: StageContext,
+  outcomes: readonly JobOutcome[],
+): Promise<Evidence> {
+  const evidence = await stage.collect(context, outcomes);
+  const warnings = passGates(evidence.facts, context, stage.name);
+  return { ...evidence, warnings: [...evidence.warnings, ...warnings] };
 }
 
 export function passed(spec: JobSpec): JobOutcome {
   return { spec, exit: { outcome: "exited", exit_code: 0 } };
 }
-
-const plainJpeg = encode({ width: 4, height: 4, data: pixelsOf("plain") }, 90).data;
 
 /** The log of a TAO task: carriage returns, colours and the marker. */
 export async function leaveLog(path: string, verdict = "PASS"): Promise<void> {
@@ -122,7 +133,7 @@ export async function age(path: string): Promise<void> {
 
 /** A 4x4 JPEG whose bytes depend on its name: decoders stop at the end marker that the name follows. */
 export function jpegOf(name: string): Uint8Array {
-  return Buffer.concat([plainJpeg, Buffer.from(name)]);
+  return encode({ width: 4, height: 4, data: pixelsOf(name) }, 90).data;
 }
 
 export function pngOf(name: string, pixels: Buffer = pixelsOf(name)): Uint8Array {
@@ -166,13 +177,6 @@ export function maskOf(left: readonly number[], right: readonly number[]): Uint8
 }
 
 function pixelsOf(name: string): Buffer {
-  let seed = 7;
-  for (const character of name) seed = (seed * 31 + character.charCodeAt(0)) % 65_521;
-  const pixels = Array.from({ length: 16 }, (_, at) => [
-    (seed + 40 * at) % 256,
-    (seed >> 3) % 256,
-    (seed * at) % 256,
-    255,
-  ]);
-  return Buffer.from(pixels.flat());
+  const noise = createHash("sha512").update(name).digest();
+  return Buffer.from(Array.from({ length: 16 }, (_, at) => [...noise.subarray(3 * at, 3 * at + 3), 255]).flat());
 }

@@ -1,3 +1,4 @@
+import { openContents } from "../../data/content-cache.ts";
 import { createImageIndex } from "../../data/image-index.ts";
 import { leakageBetween, placeCsv } from "../../data/leakage.ts";
 import type { RowImages } from "../../data/row-images.ts";
@@ -7,6 +8,7 @@ import { remedyBeforeRun } from "../remedy.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 
+const contentLimit = 20_000;
 const head = { id: "leakage", title: "Leakage" };
 
 type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
@@ -19,26 +21,41 @@ const pairs: readonly Pair[] = [
 ];
 
 /**
- * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show: by key
- * and by image file, whatever directory each CSV is relative to.
+ * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show: by key,
+ * by image file, whatever directory each CSV is relative to, and by what the images show.
  */
 export const leakageStep: Step = {
   ...head,
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
+    // Beyond this many images only names and files are compared here; the first training compares all contents.
+    const contents = sides.index.size() > contentLimit ? undefined : await openContents();
     const checks: Check[] = [];
+    const warnings: string[] = [];
     for (const [training, held, code] of pairs) {
       const [left, right] = [sides[training], sides[held]];
       if (left === undefined || right === undefined) continue;
-      const { count, examples } = await leakageBetween(left, right, sides.index);
+      const { count, examples, near } = await leakageBetween(left, right, sides.index, contents);
+      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
       if (count === 0) continue;
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
       checks.push({ ...head, outcome: "halt", code, detail, fix: remedyBeforeRun(code), facts: { count, examples } });
     }
-    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail: "no shared row or image file" }] };
+    const compared = contents === undefined ? "no shared row or image file" : "no shared row, image file or content";
+    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail: compared }], warnings };
   },
 };
+
+function nearText(
+  left: RowImages,
+  right: RowImages,
+  count: number,
+  first: { line: number; held_line: number } | undefined,
+) {
+  const where = first === undefined ? "" : `, line ${first.line} like line ${first.held_line}`;
+  return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows${where}.`;
+}
 
 /** All CSVs placed in one index and looked at once. */
 async function placeSides(survey: Survey) {

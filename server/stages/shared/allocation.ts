@@ -1,3 +1,5 @@
+import type { GateFacts } from "../stage.ts";
+
 /** Kind of a generator type `<TEXTURE>+<TYPE>`, as a label: `PCB+excess_solder` makes `excess_solder`. */
 export function labelOfType(type: string): string {
   return type
@@ -70,15 +72,22 @@ export type GenerationCounts = {
   readonly paired: number;
 };
 
-/** Where images went missing between two steps, or undefined when every step accounts for all of them. */
-export function generationFault(
+/** The images of a generation as steps of the ledger: what was allocated, and what came of it (tao-stages 4.8). */
+export function generationSteps(
   counts: GenerationCounts,
-): { code: "gate.allocation-mismatch" | "gate.silent-drop"; message: string } | undefined {
+  placement_log: readonly string[],
+): Pick<GateFacts, "allocation" | "ledger"> {
   const { requested, planned, testcases, generated, result_rows, blocked, paired } = counts;
-  if (planned !== requested) return { code: "gate.allocation-mismatch", message: "AMP planned another number." };
-  if (testcases !== planned) return { code: "gate.allocation-mismatch", message: "AMP placed another number." };
-  if (generated !== testcases) return { code: "gate.silent-drop", message: "Generated images are missing." };
-  if (result_rows !== generated) return { code: "gate.silent-drop", message: "SDG_result.csv misses images." };
-  if (paired + blocked !== generated) return { code: "gate.silent-drop", message: "Images lack their golden twin." };
-  return undefined;
+  const facts = { ...counts, placement_log };
+  return {
+    allocation: [
+      { step: "allocation", rows_in: requested, rows_out: planned, facts },
+      { step: "mask placement", rows_in: planned, rows_out: testcases, facts },
+    ],
+    ledger: [
+      { step: "synthesis", rows_in: testcases, rows_out: generated, facts },
+      { step: "SDG_result.csv", rows_in: generated, rows_out: result_rows, facts },
+      { step: "pairing with golden images", rows_in: generated, rows_out: paired, explained: { blocked }, facts },
+    ],
+  };
 }

@@ -1,4 +1,5 @@
 import { errnoOf, excerpt, Refusal, type RefusalCode } from "../../errors.ts";
+import { canonicalJson } from "../../fs/hash.ts";
 import { fileFacts, readTail, readText } from "../../fs/read.ts";
 import type { JobSpec } from "../../run/job.ts";
 import type { JobOutcome, StageContext } from "../stage.ts";
@@ -17,13 +18,17 @@ const logEndBytes = 64_000;
  * @throws Refusal `stage.failed`, `stage.evidence-missing`, `executor.*` naming the job and the end of its log.
  */
 export async function requireJobs(
-  planned: readonly { id: string }[],
+  planned: readonly JobSpec[],
   outcomes: readonly JobOutcome[],
   needs: { marker: boolean },
 ): Promise<void> {
-  for (const { id } of planned) {
-    const outcome = outcomes.find(({ spec }) => spec.id === id);
-    if (!outcome) throw new Refusal("stage.evidence-missing", `Job ${id} left no outcome.`, { job: id });
+  for (const job of planned) {
+    const outcome = outcomes.find(({ spec }) => spec.id === job.id);
+    if (!outcome) throw new Refusal("stage.evidence-missing", `Job ${job.id} left no outcome.`, { job: job.id });
+    if (canonicalJson(outcome.spec) !== canonicalJson(job)) {
+      const facts = { job: job.id, planned: job.argv, recorded: outcome.spec.argv.map((part) => excerpt(part)) };
+      throw new Refusal("stage.evidence-missing", `Job ${job.id} is not recorded as it was planned.`, facts);
+    }
     await requireExit(outcome);
     await requireVerdict(outcome, needs.marker);
   }

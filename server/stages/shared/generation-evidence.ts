@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { readTable } from "../../data/csv.ts";
-import { excerpt, Refusal } from "../../errors.ts";
+import { excerpt } from "../../errors.ts";
 import { readJson, readText } from "../../fs/read.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { StageContext } from "../stage.ts";
-import { type GenerationCounts, generationFault } from "./allocation.ts";
+import type { GenerationCounts } from "./allocation.ts";
 import { asEvidence, missing } from "./evidence.ts";
 import { logLines } from "./log-marker.ts";
 import { listImages, type StagedPairs } from "./pair-staging.ts";
@@ -86,17 +86,11 @@ async function readAllocation(context: StageContext): Promise<Record<string, num
   return Object.fromEntries(counts);
 }
 
-/** Refuses a loss between two steps, unless a human accepted the lower yield: then it is a warning. */
-export async function judgeYield(context: StageContext, counts: GenerationCounts): Promise<string[]> {
-  const fault = generationFault(counts);
-  const warnings = counts.blocked > 0 ? [`The guardrail blocked ${counts.blocked} generated images.`] : [];
-  if (!fault) return warnings;
-  if (context.accepted.includes(fault.code) && counts.paired > 0) {
-    return [...warnings, `Lower yield accepted: ${fault.message} ${JSON.stringify(counts)}`];
-  }
-  const skips = logLines(await readText(generationPlaces(context).placement_log)).filter((line) =>
-    /no ROI|with ROI/i.test(line),
-  );
-  const facts = { ...counts, placement_log: skips.slice(-6).map((line) => excerpt(line)) };
-  throw new Refusal(fault.code, fault.message, facts);
+/** What mask placement said about places that it did not find. */
+export async function placementNotes(context: StageContext): Promise<string[]> {
+  const lines = logLines(await readText(generationPlaces(context).placement_log));
+  return lines
+    .filter((line) => /no ROI|with ROI/i.test(line))
+    .slice(-6)
+    .map((line) => excerpt(line));
 }

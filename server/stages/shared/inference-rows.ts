@@ -1,27 +1,41 @@
 import { type ChangeNetTable, mandatoryColumns, readChangeNet } from "../../data/changenet.ts";
-import { excerpt, Refusal } from "../../errors.ts";
-import { asEvidence, missing } from "./evidence.ts";
+import { excerpt, type Facts } from "../../errors.ts";
+import { sha256OfFile } from "../../fs/hash.ts";
+import { kindOf } from "../../fs/read.ts";
+import { previousLabel } from "../../run/labels.ts";
+import type { GateFacts, StageContext } from "../stage.ts";
+import { asEvidence } from "./evidence.ts";
+
+export type InferenceFacts = NonNullable<GateFacts["inferences"]>[number];
 
 /**
- * Proves that an inference covers the KPI CSV row for row. Compared by position, because equal keys may occur twice.
- *
- * @throws Refusal `gate.silent-drop` when rows are missing or too many, `stage.evidence-missing` when others came.
+ * How an inference stands to the KPI CSV, row by row and by position, because equal keys may occur twice; and whether
+ * an earlier iteration's inference has the very same bytes.
  */
-export async function requireSameRows(kpi: ChangeNetTable, path: string): Promise<void> {
-  const inference = await asEvidence(path, () => readChangeNet(path));
-  if (kpi.rows.length !== inference.rows.length) {
-    const facts = { path, expected: kpi.rows.length, actual: inference.rows.length };
-    throw new Refusal("gate.silent-drop", "The inference does not have as many rows as the KPI set.", facts);
-  }
+export async function inferenceFacts(context: StageContext, kpi: ChangeNetTable, csv: string): Promise<InferenceFacts> {
+  const inference = await asEvidence(csv, () => readChangeNet(csv));
+  const difference = firstOtherRow(kpi, inference);
+  const same_as = await sameEarlier(context, csv);
+  return { csv, kpi_rows: kpi.rows.length, inference_rows: inference.rows.length, difference, same_as };
+}
+
+function firstOtherRow(kpi: ChangeNetTable, inference: ChangeNetTable): Facts | undefined {
   for (const [at, row] of kpi.rows.entries()) {
     const other = inference.rows[at];
-    const column = mandatoryColumns.find((name) => row[name] !== other?.[name]);
+    const column = other && mandatoryColumns.find((name) => row[name] !== other[name]);
     if (column === undefined) continue;
-    throw missing(path, "has other rows than the KPI set", {
-      line: inference.lines[at],
-      column,
-      expected: excerpt(row[column], 80),
-      actual: excerpt(other?.[column] ?? "", 80),
-    });
+    const [expected, actual] = [excerpt(row[column], 80), excerpt(other?.[column] ?? "", 80)];
+    return { line: inference.lines[at], column, expected, actual };
   }
+  return undefined;
+}
+
+async function sameEarlier(context: StageContext, csv: string): Promise<string | undefined> {
+  const digest = await sha256OfFile(csv);
+  for (let label = previousLabel(context.iteration); label !== undefined; label = previousLabel(label)) {
+    const earlier = context.state.iterations[label]?.inference_csv;
+    if (earlier === undefined || (await kindOf(earlier)) !== "file") continue;
+    if ((await sha256OfFile(earlier)) === digest) return earlier;
+  }
+  return undefined;
 }

@@ -2,10 +2,10 @@ import { relative } from "node:path";
 import type { ChangeNetRow } from "../../data/changenet.ts";
 import { type ImageLayout, imagesOf, inWorkspaceSpace, normalPath } from "../../data/images.ts";
 import { canonicalLabel, isPass } from "../../data/labels.ts";
+import { type Problem, type ProblemList, problemList } from "../../data/problems.ts";
 import { validateCsv } from "../../data/validate.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
-import { sha256OfFile } from "../../fs/hash.ts";
 import type { RunConfig } from "../../run/state.ts";
 import { heldListings } from "./listings.ts";
 
@@ -41,60 +41,49 @@ export function rowKey(row: ChangeNetRow): string {
 }
 
 /**
- * Checks a combined training CSV as TAO will read it: both classes, at least one full batch, every lighting of both
- * images where the workspace coordinates say, cells that the loader would change, label case, and leakage into the
- * validation or the KPI set.
- *
- * @returns warnings: rows that show the same image.
- * @throws Refusal with the code of the first problem, naming lines of `path`.
+ * What is wrong with a combined training CSV as TAO will read it: both classes, at least one full batch, every lighting
+ * of both images where the workspace coordinates say, cells that the loader would change, label case, rows that show
+ * the same image. Leakage is looked for elsewhere.
  */
-export async function requireTrainable(
+export async function trainingProblems(
   path: string,
   rows: readonly ChangeNetRow[],
   layout: ImageLayout,
   config: RunConfig,
-): Promise<string[]> {
-  requireClassesAndBatch(path, rows, config.batch_size * Math.max(1, config.num_gpus));
-  const { problems } = await validateCsv({
+): Promise<Problem[]> {
+  const problems = problemList();
+  const pass_rows = rows.filter((row) => isPass(row.label)).length;
+  const needed = config.batch_size * Math.max(1, config.num_gpus);
+  if (pass_rows === 0 || pass_rows === rows.length) {
+    problems.add("gate.schema", () => ({ what: "one class only", pass_rows, defect_rows: rows.length - pass_rows }));
+  }
+  if (rows.length < needed) {
+    problems.add("gate.schema", () => ({ what: "smaller than one batch", rows: rows.length, needed }));
+  }
+  const found = await validateCsv({
     csv: path,
     workspace: config.workspace,
     images_root: config.images_dir,
     lightings: layout,
-    validation_csv: config.validation_csv,
-    kpi_csv: config.kpi_test_csv,
-    contentOf: sha256OfFile,
   });
-  const [first] = problems.filter(({ code }) => code !== "gate.duplicate-row");
-  if (first) {
-    const facts = { path, rows: first.count, examples: first.examples, codes: problems.map(({ code }) => code) };
-    throw new Refusal(first.code, "The combined training set is not usable.", facts);
-  }
-  await requireImages(path, rows, layout);
-  return problems.map(({ count }) => `${count} training rows show an image that another row shows.`);
-}
-
-function requireClassesAndBatch(path: string, rows: readonly ChangeNetRow[], needed: number): void {
-  const pass_rows = rows.filter((row) => isPass(row.label)).length;
-  if (pass_rows === 0 || pass_rows === rows.length) {
-    const facts = { path, pass_rows, defect_rows: rows.length - pass_rows };
-    throw new Refusal("gate.schema", "The training set has one class only.", facts);
-  }
-  if (rows.length < needed) {
-    const facts = { path, rows: rows.length, needed };
-    throw new Refusal("gate.schema", "The training set is smaller than one batch.", facts);
-  }
+  for (const { code, count, examples } of found.problems) problems.addCounted(code, count, examples);
+  const seen = found.problems.some(({ code }) => code === "gate.missing-image");
+  if (!seen) await addAbsentImages(problems, rows, layout);
+  return problems.all();
 }
 
 /** The validator takes the root that fits most rows; a training set must fit the workspace alone, in the directory form. */
-async function requireImages(path: string, rows: readonly ChangeNetRow[], layout: ImageLayout): Promise<void> {
+async function addAbsentImages(
+  problems: ProblemList,
+  rows: readonly ChangeNetRow[],
+  layout: ImageLayout,
+): Promise<void> {
   const holds = heldListings();
-  const absent: { row: number; image: string }[] = [];
   for (const [at, row] of rows.entries()) {
     for (const { input, golden } of imagesOf(row, layout)) {
-      for (const image of [input, golden]) if (!(await holds(normalPath(image)))) absent.push({ row: at + 1, image });
+      for (const image of [input, golden]) {
+        if (!(await holds(normalPath(image)))) problems.add("gate.missing-image", () => ({ row: at + 1, image }));
+      }
     }
   }
-  if (absent.length === 0) return;
-  const facts = { path, images: absent.length, examples: absent.slice(0, 5) };
-  throw new Refusal("gate.missing-image", "Training rows name images that do not exist.", facts);
 }

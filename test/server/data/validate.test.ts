@@ -1,10 +1,10 @@
 import { mkdir, readFile, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { openContents } from "../../../server/data/content-cache.ts";
 import { findLeakage } from "../../../server/data/leakage.ts";
 import { type CsvCheck, validateCsv } from "../../../server/data/validate.ts";
 import { imagesRootOf, lightingsOf } from "../../../server/data/workspace-images.ts";
-import { sha256OfFile } from "../../../server/fs/hash.ts";
 import { boardRow, putImages, tinyJpeg, writeRows } from "../../support/boards.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -247,7 +247,7 @@ describe("leakage", () => {
     const held = await writeRows(join(workspace, "held.csv"), [boardRow("C2@1"), boardRow("C1@1")]);
     const root = [join(workspace, "images")];
     const found = await findLeakage({ csv, roots: root }, { csv: held, roots: root }, await lightingsOf(workspace));
-    expect(found).toEqual({
+    expect(found).toMatchObject({
       count: 2,
       examples: [
         { line: 2, held_line: 3, by: "path", object_name: "C1@1" },
@@ -269,7 +269,7 @@ describe("leakage", () => {
     if (left === undefined || right === undefined) throw new Error("two sides");
     const lightings = await lightingsOf(workspace);
     expect((await findLeakage(left, right, lightings)).count).toBe(0);
-    const byContent = await findLeakage(left, right, lightings, { contentOf: sha256OfFile });
+    const byContent = await findLeakage(left, right, lightings, { contents: await openContents() });
     expect(byContent).toMatchObject({ count: 1, examples: [{ by: "content" }] });
   });
 

@@ -135,7 +135,7 @@ describe("anomalygen", () => {
   it("goes on with the lower yield that a human accepted, and says so", async () => {
     const evidence = await generate({ names: made.slice(1), testcases: 3 }, { accepted: ["gate.allocation-mismatch"] });
     expect(evidence.patch.ledger).toMatchObject({ requested: 4, placed: 3, paired: 3 });
-    expect(evidence.warnings[0]).toContain("Lower yield accepted");
+    expect(evidence.warnings[0]).toContain("Accepted by a human: The step mask placement lost 1 of 4");
   });
 
   it("uses no image that the guardrail blanked, and counts it", async () => {

@@ -1,5 +1,5 @@
 import { link, readFile, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import type { JobSpec } from "../../../server/run/job.ts";
@@ -40,9 +40,12 @@ async function leaveTraining(dir: string, left: Left = {}): Promise<void> {
     ...(left.finished === false ? [] : [{ status: "RUNNING", message: "Train finished successfully." }]),
   ];
   await put(join(dir, "status.json"), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const label = basename(dirname(dir));
   const names =
     left.checkpoints ?? Object.keys(losses).map((epoch) => `model_epoch_${epoch.padStart(3, "0")}_step_00010.pth`);
-  for (const name of names) await put(join(dir, name), `weights ${name}`);
+  for (const name of names) await put(join(dir, name), `weights ${label} ${name}`);
+  const spec = await readFile(join(dirname(dir), `${label}_spec.yaml`), "utf8").catch(() => "");
+  await put(join(dir, "experiment.yaml"), spec);
   await leaveLog(join(dir, "train.log"), left.verdict);
 }
 

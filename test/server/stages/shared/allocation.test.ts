@@ -1,11 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import {
-  type GenerationCounts,
-  generationFault,
-  labelOfFile,
-  splitByLabels,
-} from "../../../../server/stages/shared/allocation.ts";
+import { labelOfFile, splitByLabels } from "../../../../server/stages/shared/allocation.ts";
 
 const rows = (counts: Record<string, number>) => new Map(Object.entries(counts));
 
@@ -73,32 +68,5 @@ describe("the label of a generated file", () => {
     ["IC+Pin-Hole_00001.png", "pin-hole"],
   ])("%s is %s", (name, label) => {
     expect(labelOfFile(name)).toBe(label);
-  });
-});
-
-describe("the account of a generation", () => {
-  const whole: GenerationCounts = {
-    requested: 4,
-    planned: 4,
-    testcases: 4,
-    generated: 4,
-    result_rows: 4,
-    blocked: 1,
-    paired: 3,
-  };
-
-  it("is whole when each step has what the one before had", () => {
-    expect(generationFault(whole)).toBeUndefined();
-  });
-
-  it.each([
-    [{ planned: 3 }, "gate.allocation-mismatch"],
-    [{ testcases: 3 }, "gate.allocation-mismatch"],
-    [{ testcases: 5 }, "gate.allocation-mismatch"],
-    [{ generated: 3 }, "gate.silent-drop"],
-    [{ result_rows: 3 }, "gate.silent-drop"],
-    [{ paired: 2 }, "gate.silent-drop"],
-  ] as const)("names the step at which %j went missing", (change, code) => {
-    expect(generationFault({ ...whole, ...change })?.code).toBe(code);
   });
 });

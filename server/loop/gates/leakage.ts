@@ -1,0 +1,25 @@
+import type { RefusalCode } from "../../errors.ts";
+import type { GateFacts, LeakageFacts } from "../../stages/stage.ts";
+import type { Verdict } from "./gate.ts";
+
+/** Verdicts on training rows that show what rows of one held-out set show. Nobody may accept a leak as it stands. */
+export function leaks(facts: GateFacts, held: LeakageFacts["held"], code: RefusalCode): Verdict[] {
+  return (facts.leakage ?? []).flatMap((one) => {
+    const { training_csv, held_csv, leakage } = one;
+    if (one.held !== held || leakage.count === 0) return [];
+    const message = `${leakage.count} training rows show images of the ${held} set.`;
+    const details = { path: training_csv, against: held_csv, rows: leakage.count, examples: leakage.examples };
+    return [{ code, message, facts: details, acceptable: false }];
+  });
+}
+
+/** What a person should look at: rows that are nearly the same image, a re-compressed copy or a mere twin. */
+export function nearMisses(facts: GateFacts, held: LeakageFacts["held"]): string[] {
+  return (facts.leakage ?? []).flatMap((one) => {
+    const { count, examples } = one.leakage.near;
+    if (one.held !== held || count === 0) return [];
+    const [first] = examples;
+    const where = first === undefined ? "" : `, e.g. line ${first.line} like line ${first.held_line}`;
+    return [`${count} training rows show nearly what ${held} rows show${where}.`];
+  });
+}

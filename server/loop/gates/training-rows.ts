@@ -1,0 +1,36 @@
+import type { Gate } from "./gate.ts";
+
+/** A part seen twice trains a little unevenly; every other problem ends or falsifies the training. */
+const tolerated = "gate.duplicate-row";
+
+/**
+ * Protects the training from rows that its loader would change, refuse or not find: columns, values that read as
+ * missing, label case, images that are absent, broken or outside the workspace, one class alone, less than one batch.
+ */
+export const trainingRows: Gate = {
+  name: "training rows",
+  codes: [
+    "gate.schema",
+    "gate.no-rows",
+    "gate.missing-value",
+    "gate.numeric-column",
+    "gate.label-case",
+    "gate.missing-image",
+    "gate.bad-image",
+    "gate.path-outside-workspace",
+  ],
+  judge({ rows }) {
+    const refused = (rows?.problems ?? []).filter(({ code }) => code !== tolerated);
+    const codes = refused.map(({ code }) => code);
+    return refused.map(({ code, count, examples }) => ({
+      code,
+      message: "The combined training set is not usable.",
+      facts: { path: rows?.csv, rows: count, examples, codes },
+      acceptable: false,
+    }));
+  },
+  warnings: ({ rows }) =>
+    (rows?.problems ?? [])
+      .filter(({ code }) => code === tolerated)
+      .map(({ count }) => `${count} training rows show an image that another row shows.`),
+};
