@@ -69,7 +69,14 @@ function fill(root) {
   writeFileSync(place("opt/deft/package.json"), JSON.stringify({ type: "module", version }));
   for (const name of programs) writeEntry(place(`usr/bin/${name}`), name);
   for (const name of scripts) writeEntry(place(join(scriptsDir, name)), name);
+  writeFileSync(place(join(scriptsDir, "download_checkpoints.sh")), download, { mode: 0o755 });
 }
+
+/** Stands for the generator's own downloads: leaves a file where the real one leaves its base models. */
+const download = `#!/bin/bash
+echo "base models $*"
+echo contract > /workspace/paidf-anomalygen/checkpoints/base_model.txt
+`;
 
 function which(tool) {
   return execFileSync("sh", ["-c", 'command -v -- "$1"', "sh", tool], { encoding: "utf8" }).trim();

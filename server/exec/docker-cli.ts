@@ -15,6 +15,8 @@ export type Docker = {
 
 export type DockerOptions = {
   readonly timeoutSec?: number;
+  /** What the command reads on stdin, e.g. a password; it is in no argv. */
+  readonly input?: string;
   /** Variables that `--env NAME` passes on; they are in no argv. */
   readonly secrets?: Readonly<Record<string, string | undefined>>;
 };
@@ -39,7 +41,7 @@ export function dockerCli(env: NodeJS.ProcessEnv): Docker {
       const { execa } = await import("execa");
       const ended = await execa("docker", args, {
         reject: false,
-        stdin: "ignore",
+        ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
         env: dockerEnv(env, options.secrets),
         extendEnv: false,
         timeout: (options.timeoutSec ?? defaultTimeoutSec) * 1000,

@@ -62,9 +62,22 @@ async function pull(docker: Docker, context: FixContext, uri: string): Promise<I
     });
   }
   await context.say(`pulling ${uri}`);
-  const answer = await docker.run(["pull", "--quiet", uri], { timeoutSec: pullTimeoutSec });
+  const attempt = () => docker.run(["pull", "--quiet", uri], { timeoutSec: pullTimeoutSec });
+  let answer = await attempt();
+  if (answer.code !== 0 && (await logIn(docker, context.env, uri, answer.stderr))) answer = await attempt();
   if (answer.code !== 0) throw dockerFailure(`Pulling ${uri}`, answer.stderr, { image: uri });
   return await lookAtImage(docker, { uri, source: "plan" });
+}
+
+/** Logs in to the vendor's registry with NGC_KEY, when it asks for a login; the key goes through stdin. */
+async function logIn(docker: Docker, env: NodeJS.ProcessEnv, uri: string, stderr: string): Promise<boolean> {
+  const registry = uri.split("/")[0] ?? "";
+  const asked = /unauthorized|denied|authentication required|no basic auth/i.test(stderr);
+  if (!asked || registry !== "nvcr.io" || !env.NGC_KEY) return false;
+  const args = ["login", registry, "--username", "$oauthtoken", "--password-stdin"];
+  const answer = await docker.run(args, { input: env.NGC_KEY });
+  if (answer.code !== 0) throw dockerFailure(`Logging in to ${registry}`, answer.stderr, { registry });
+  return true;
 }
 
 function usable(facts: ImageFacts, approvedId: string | undefined): NonNullable<Ready["images"]["tao_pyt"]> {

@@ -8,6 +8,7 @@ import { execa } from "execa";
 import { Refusal } from "../../server/errors.ts";
 import { dockerExecutor } from "../../server/executors/docker.ts";
 import { hostUser } from "../../server/executors/docker-argv.ts";
+import { generatorAssets } from "../../server/executors/docker-bootstrap.ts";
 import type { JobSpec } from "../../server/run/job.ts";
 import type { RunState } from "../../server/run/state.ts";
 import { requireJobs } from "../../server/stages/shared/evidence.ts";
@@ -36,6 +37,8 @@ function seen(refusal: Refusal): string {
     .replace(/deft-contract-[0-9a-f]+/g, "deft-contract")
     .replace(/\b[0-9a-f]{12}\b/g, "ID");
 }
+
+const baseModels = generatorAssets.base_models;
 
 let jobs = 0;
 /** Runs a program of these lines to its end and says what the stage would tell of it. */
@@ -307,6 +310,31 @@ Next: Free space on the file system of the workspace, then acknowledge_stop."
 });
 
 describe("what a person sees when a run cannot be made ready", () => {
+  it("what was put right, one line each, and nothing of it again in the next call", async () => {
+    const place = await mkdtemp(join(folder, "run-"));
+    const { plan } = aState(join(place, "results", "run_20261121_100000"));
+    const parameters = { network_mode: { value: "network-enabled", source: "default" as const } };
+    const image = { uri: desk.image };
+    const inputs = {
+      containers: { tao_pyt: image, anomalygen: image },
+      generator: { project: "boards", fetch: [baseModels] },
+    };
+    const runDir = await aRun(place, { plan: { ...plan, platform: "docker", parameters, inputs } });
+    await until("readiness", async () => (await desk.executor.makeReady?.(runDir))?.state === "ready");
+    const cache = join(place, "augmentation", "anomalygen", "base_checkpoints");
+    expect(await desk.executor.makeReady?.(runDir)).toEqual({
+      state: "ready",
+      cleared: [
+        `directory ${cache} missing cleared -> resuming step 4`,
+        "generator base_models missing cleared -> resuming the first stage",
+      ],
+    });
+    expect(await readFile(join(cache, "base_model.txt"), "utf8")).toBe("contract\n");
+    expect(await readFile(join(runDir, "jobs", "bootstrap-base_models.log"), "utf8")).toBe(
+      "base models --model-sizes 2B\n",
+    );
+  });
+
   /** A run whose approved plan has these inputs, and the refusal that its preparation ends with. */
   async function readinessRefusal(
     inputs: RunState["plan"]["inputs"],
