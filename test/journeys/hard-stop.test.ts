@@ -1,22 +1,12 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { approvedRun, boardsIn, drive, logOf, stateOf } from "../support/board-run.ts";
+import { approvedRun, boardsIn, drive, killRunningJob, logOf, stateOf } from "../support/board-run.ts";
 import { type Connection, connect } from "../support/built-server.ts";
 import { folderOfFile } from "../support/folder.ts";
 
 const folder = folderOfFile();
-
-/** Kills the process group of the job that now runs, as the out-of-memory killer would. */
-async function killRunningJob(run: string): Promise<void> {
-  for (;;) {
-    const claim = (await readdir(join(run, "jobs"))).find((name) => name.endsWith(".claim"));
-    const text = claim === undefined ? "" : await readFile(join(run, "jobs", claim), "utf8");
-    if (text !== "") return void process.kill(-JSON.parse(text).pid, "SIGKILL");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 describe("a training whose process is killed", () => {
   let run: string;

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { type Connection, connect } from "./built-server.ts";
@@ -50,4 +50,14 @@ export async function logOf(runDir: string): Promise<Record<string, unknown>[]> 
 
 export async function stateOf(runDir: string) {
   return JSON.parse(await readFile(join(runDir, "deft_state.json"), "utf8"));
+}
+
+/** Kills the process group of the job that now runs, as the out-of-memory killer would. */
+export async function killRunningJob(run: string): Promise<void> {
+  for (;;) {
+    const claim = (await readdir(join(run, "jobs"))).find((name) => name.endsWith(".claim"));
+    const text = claim === undefined ? "" : await readFile(join(run, "jobs", claim), "utf8");
+    if (text !== "") return void process.kill(-JSON.parse(text).pid, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

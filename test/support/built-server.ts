@@ -9,9 +9,11 @@ import { type CallToolResult, CallToolResultSchema, ElicitRequestSchema } from "
 /** The bin as users get it; `npm run build` makes it, and `npm test` does so first. */
 export const builtBin = resolve(import.meta.dirname, "../../dist/deft-mcp.js");
 
-type HumanAnswer = { action: "accept" | "decline" | "cancel"; content?: Record<string, boolean> };
+export type HumanAnswer = { action: "accept" | "decline" | "cancel"; content?: Record<string, boolean> };
 
 export type Connection = {
+  /** What a tool answers, a refusal too. Rejects when the server is gone. */
+  result(name: string, args?: Record<string, unknown>): Promise<CallToolResult>;
   /** The structured result of a tool that is expected to succeed. */
   call(name: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** The text of a tool call that is expected to be refused. */
@@ -36,7 +38,7 @@ afterAll(async () => {
 export async function connect(options: {
   home: string;
   env?: Record<string, string>;
-  answer?: HumanAnswer;
+  answer?: HumanAnswer | ((message: string) => HumanAnswer);
 }): Promise<Connection> {
   if (!existsSync(builtBin)) throw new Error("dist/deft-mcp.js is missing: run `npm run build` first");
   const transport = new StdioClientTransport({
@@ -53,7 +55,7 @@ export async function connect(options: {
     const { answer } = options;
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
       asked.push(params.message);
-      return answer;
+      return typeof answer === "function" ? answer(params.message) : answer;
     });
   }
   await client.connect(transport);
@@ -62,6 +64,7 @@ export async function connect(options: {
     (await client.callTool({ name, arguments: args }, CallToolResultSchema, { timeout: 120_000 })) as CallToolResult;
   return {
     asked,
+    result: ask,
     call: async (name, args) => {
       const result = await ask(name, args);
       if (result.isError) throw new Error(`${name} was refused: ${textOf(result)}`);
