@@ -1,7 +1,9 @@
 import { basename } from "node:path";
 import { Refusal } from "../errors.ts";
+import { isInside } from "../fs/contained.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import type { JobSpec } from "../run/job.ts";
+import { workspacePaths } from "../run/paths.ts";
 
 /** Ids of the person that the server runs as; what a job writes belongs to them. */
 export type HostUser = { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
@@ -91,7 +93,7 @@ export function runArguments(wish: ContainerWish): string[] {
     ...userArguments(wish),
     ...networkArguments(wish),
     ...resourceArguments(spec),
-    ...spec.mounts.flatMap(mountArguments),
+    ...mountsOf(wish).flatMap(mountArguments),
     ...Object.entries(environment(wish)).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...spec.env_names.flatMap((name) => ["--env", name]),
     "--workdir",
@@ -129,6 +131,19 @@ function resourceArguments(spec: JobSpec): string[] {
     // With the host's IPC the size of /dev/shm is the host's, and Docker ignores ours without a word.
     ...(spec.shm_size === undefined || spec.ipc_host ? [] : ["--shm-size", spec.shm_size]),
   ];
+}
+
+/**
+ * The mounts of a job with its inputs read-only: of the workspace only the run can be written, and by the generator's
+ * programs also their own assets, where they keep what they prepare.
+ */
+function mountsOf({ spec, runDir }: ContainerWish): JobSpec["mounts"] {
+  return spec.mounts.flatMap((mount) => {
+    const { source, target } = mount;
+    if (mount.readonly || source !== target || !isInside(source, runDir) || source === runDir) return [mount];
+    const parts = spec.image === "anomalygen" ? [runDir, workspacePaths(source).anomalygen] : [runDir];
+    return [{ ...mount, readonly: true }, ...parts.map((path) => ({ source: path, target: path, readonly: false }))];
+  });
 }
 
 /** `--mount` refuses a source that does not exist; `--volume` would create it, as root. */

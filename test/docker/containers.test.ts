@@ -107,13 +107,24 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
     expect(await desk.log(spec)).toBe("0000000000000000 1 4\n");
   });
 
+  it("can write into its run and nowhere else in the workspace", async () => {
+    const program = await desk.program("write.mjs", [
+      `import { writeFileSync } from "node:fs"; writeFileSync("${desk.runDir}/made", "");`,
+      `try { writeFileSync("${desk.workspace}/made", ""); } catch (error) { console.log(error.code); }`,
+    ]);
+    const spec = desk.job("iter1-train-6-train", ["node", program]);
+    await desk.end(await desk.start(spec));
+    expect(await desk.log(spec)).toBe("EROFS\n");
+    expect((await stat(join(desk.runDir, "made"))).size).toBe(0);
+  });
+
   it("of the data-services image writes as root, and its files are given back to the host user", async () => {
     const user = { uid: 1234, gid: 4321, groups: [] };
     const executor = dockerExecutor({ main, env: desk.env, user });
     const program = await desk.program("own.mjs", [
       'import { writeFileSync } from "node:fs"; writeFileSync("mined", "x");',
     ]);
-    const workdir = join(desk.workspace, "mining");
+    const workdir = join(desk.runDir, "mining");
     await mkdir(workdir);
     const spec = desk.job("iter1-data_mining-1-mine", ["node", program], { image: "tao_ds", user: "root", workdir });
     const record = await desk.start(spec);

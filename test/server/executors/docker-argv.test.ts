@@ -87,7 +87,8 @@ describe("the arguments of a container", () => {
 --pids-limit 8192
 --gpus all
 --shm-size 8g
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
 --mount type=bind,source=/models/backbone,target=/models/backbone,readonly
 --env USER=deft
 --env HOME=/tmp
@@ -122,7 +123,8 @@ sha256:abc visual_changenet train -e /data/aoi/results/run_20261121_090000/iter1
 --pids-limit 8192
 --gpus all
 --ipc host
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
 --workdir /data/aoi/results/run_20261121_090000/iter1/train
 sha256:abc embedding image_embeddings -e /data/aoi/s.yaml input_parquet=/data/aoi/a.parquet"
 `);
@@ -155,7 +157,9 @@ sha256:abc embedding image_embeddings -e /data/aoi/s.yaml input_parquet=/data/ao
 --pids-limit 8192
 --gpus all
 --shm-size 16g
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
+--mount type=bind,source=/data/aoi/augmentation/anomalygen,target=/data/aoi/augmentation/anomalygen
 --mount type=bind,source=/etc/passwd,target=/etc/passwd,readonly
 --mount type=bind,source=/etc/group,target=/etc/group,readonly
 --env USER=deft
@@ -172,13 +176,13 @@ sha256:abc bash -lc exec "$ANOMALYGEN_SCRIPTS/prep_testcase.sh" "$@" prep_testca
     const fetch = Object.values(generatorAssets);
     const jobs = bootstrapJobs({ runDir, workspace, project: "nvpcb", fetch });
     expect(
-      jobs.map((job) =>
-        lines(runArguments(wish(job)))
-          .split("\n")
-          .slice(11)
-          .join("\n"),
-      ),
-    ).toMatchInlineSnapshot(`
+  jobs.map((job) =>
+  lines(runArguments(wish(job))).
+  split("\n").
+  slice(11).
+  join("\n")
+  )
+).toMatchInlineSnapshot(`
 [
   "--log-driver json-file
 --log-opt max-size=20m
@@ -191,7 +195,9 @@ sha256:abc bash -lc exec "$ANOMALYGEN_SCRIPTS/prep_testcase.sh" "$@" prep_testca
 --pids-limit 8192
 --gpus all
 --shm-size 16g
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
+--mount type=bind,source=/data/aoi/augmentation/anomalygen,target=/data/aoi/augmentation/anomalygen
 --mount type=bind,source=/etc/passwd,target=/etc/passwd,readonly
 --mount type=bind,source=/etc/group,target=/etc/group,readonly
 --mount type=bind,source=/data/aoi/augmentation/anomalygen/base_checkpoints,target=/workspace/paidf-anomalygen/checkpoints
@@ -215,7 +221,9 @@ sha256:abc bash -lc exec "$ANOMALYGEN_SCRIPTS/download_checkpoints.sh" "$@" down
 --pids-limit 8192
 --gpus all
 --shm-size 16g
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
+--mount type=bind,source=/data/aoi/augmentation/anomalygen,target=/data/aoi/augmentation/anomalygen
 --mount type=bind,source=/etc/passwd,target=/etc/passwd,readonly
 --mount type=bind,source=/etc/group,target=/etc/group,readonly
 --mount type=bind,source=/data/aoi/augmentation/anomalygen/base_checkpoints,target=/workspace/paidf-anomalygen/checkpoints
@@ -238,7 +246,9 @@ sha256:abc python3 -m scripts.utilities.prepare_dataset_uc1 /data/aoi/augmentati
 --pids-limit 8192
 --gpus all
 --shm-size 16g
---mount type=bind,source=/data/aoi,target=/data/aoi
+--mount type=bind,source=/data/aoi,target=/data/aoi,readonly
+--mount type=bind,source=/data/aoi/results/run_20261121_090000,target=/data/aoi/results/run_20261121_090000
+--mount type=bind,source=/data/aoi/augmentation/anomalygen,target=/data/aoi/augmentation/anomalygen
 --mount type=bind,source=/etc/passwd,target=/etc/passwd,readonly
 --mount type=bind,source=/etc/group,target=/etc/group,readonly
 --mount type=bind,source=/data/aoi/augmentation/anomalygen/base_checkpoints,target=/workspace/paidf-anomalygen/checkpoints
