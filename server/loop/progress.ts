@@ -1,4 +1,4 @@
-import { listNames, readTail } from "../fs/read.ts";
+import { kindOf, listNames, readTail } from "../fs/read.ts";
 import type { JobProgress, JobSpec } from "../run/job.ts";
 
 const tailBytes = 32_768;
@@ -43,6 +43,7 @@ function numberIn(line: string, key: string): number | undefined {
 }
 
 async function countAt(path: string): Promise<number> {
-  const names = await listNames(path);
-  return names.length > 0 ? names.length : (await readTail(path, 1 << 20)).split("\n").length - 1;
+  // A directory without an entry yet is a directory all the same.
+  if ((await kindOf(path)) === "directory") return (await listNames(path)).length;
+  return (await readTail(path, 1 << 20)).split("\n").length - 1;
 }
