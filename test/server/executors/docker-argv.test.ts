@@ -176,13 +176,13 @@ sha256:abc bash -lc exec "$ANOMALYGEN_SCRIPTS/prep_testcase.sh" "$@" prep_testca
     const fetch = Object.values(generatorAssets);
     const jobs = bootstrapJobs({ runDir, workspace, project: "nvpcb", fetch });
     expect(
-  jobs.map((job) =>
-  lines(runArguments(wish(job))).
-  split("\n").
-  slice(11).
-  join("\n")
-  )
-).toMatchInlineSnapshot(`
+      jobs.map((job) =>
+        lines(runArguments(wish(job)))
+          .split("\n")
+          .slice(11)
+          .join("\n"),
+      ),
+    ).toMatchInlineSnapshot(`
 [
   "--log-driver json-file
 --log-opt max-size=20m
