@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { builtBin } from "../support/built-server.ts";
+
+/**
+ * The programs of others that this suite runs, all below the folder of DEFT_TEST_CLIENTS: the npm packages `node@22`
+ * (both others need it), `@modelcontextprotocol/inspector@2.12.0` and `@modelcontextprotocol/conformance@0.1.16`.
+ */
+function program(path: string): string {
+  const folder = process.env.DEFT_TEST_CLIENTS;
+  if (!folder) throw new Error("DEFT_TEST_CLIENTS is not set: `.ci/run` installs the clients and sets it");
+  const found = join(folder, "node_modules", path);
+  if (!existsSync(found)) throw new Error(`${found} is missing: install it into DEFT_TEST_CLIENTS`);
+  return found;
+}
+
+export type Ended = { readonly exit: number | null; readonly stdout: string; readonly stderr: string };
+
+/** Runs a program to its end. */
+export function runToEnd(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const text = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].setEncoding("utf8").on("data", (chunk: string) => {
+        text[name] += chunk;
+      });
+    }
+    child.on("error", reject).on("close", (exit) => resolve({ exit, ...text }));
+  });
+}
+
+/** Asks the built server one thing through the MCP Inspector's command line. */
+export async function inspect(
+  method: string,
+  flags: readonly string[],
+  home: string,
+  workspace: string,
+): Promise<Ended> {
+  const state = ["-e", `XDG_STATE_HOME=${home}/state`, "-e", `XDG_CONFIG_HOME=${home}/config`];
+  const target = ["--cli", process.execPath, builtBin, "-e", `DEFT_WORKSPACE=${workspace}`, ...state];
+  const args = [program(".bin/mcp-inspector"), ...target, "--method", method, "--format", "json", ...flags];
+  return await runToEnd(program("node/bin/node"), args, home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** Runs the protocol's conformance suite against a URL. */
+export function conform(url: string, home: string): Promise<Ended> {
+  const args = ["server", "--url", url, "--suite", "active", "-o", join(home, "conformance")];
+  const suite = program("@modelcontextprotocol/conformance/dist/index.js");
+  return runToEnd(program("node/bin/node"), [suite, ...args], home, { PATH: process.env.PATH, HOME: home });
+}
