@@ -32,7 +32,7 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
     (entry: Entry): Entry =>
     (args, io) =>
       entry(args.slice(1), io);
-  switch (`${program} ${program === "prep_testcase" || program === "run_sdg" ? "" : task}`.trim()) {
+  switch (`${program} ${["prep_testcase", "run_sdg", "pair_features"].includes(program) ? "" : task}`.trim()) {
     case "visual_changenet train":
       return tail((await import("./entries/train.ts")).train);
     case "visual_changenet inference":
@@ -45,6 +45,8 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
       return tail((await import("./entries/image-embeddings.ts")).imageEmbeddings);
     case "tmm nearest_neighbors":
       return tail((await import("./entries/nearest-neighbors.ts")).nearestNeighbors);
+    case "pair_features":
+      return (await import("./pair/warm-cache.ts")).pairFeatures;
     case "prep_testcase":
       return (await import("./entries/prep-testcase.ts")).prepTestcase;
     case "run_sdg":

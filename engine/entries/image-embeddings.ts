@@ -9,6 +9,7 @@ import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.
 import { cacheDirectory } from "../model/dataset.ts";
 import { contentKey, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
+import { warmCache } from "../pair/warm-cache.ts";
 import { type KnownKeys, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { requiredText } from "../spec/values.ts";
 import { runDataTask } from "../task.ts";
@@ -44,6 +45,10 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
     const path = textCell(row, "filepath");
     unique.set(path, findGolden(realPath(io, path), textCell(row, GOLDEN_COLUMN), io));
   }
+  const pairs = [...unique].flatMap(([path, golden]) =>
+    golden === undefined ? [] : [[realPath(io, path), golden] as const],
+  );
+  await warmCache(pairs, cacheDirectory(io));
   const vectors = embedFiles(unique, io);
   const found = [...unique.values()].filter((golden) => golden !== undefined).length;
   logLine(io, "INFO", `Embedded ${unique.size} images, ${found} of them with their golden image.`);

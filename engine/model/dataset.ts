@@ -4,6 +4,7 @@ import { Refusal } from "../../server/errors.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
 import { openPairReader } from "../pair/pair-reader.ts";
+import { warmCache } from "../pair/warm-cache.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
 
@@ -45,7 +46,10 @@ export async function loadDataset(
     );
   }
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
-  const reader = openPairReader(cacheDirectory(io));
+  const cache = cacheDirectory(io);
+  const paths = rows.flatMap((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
+  await warmCache(paths, cache);
+  const reader = openPairReader(cache);
   try {
     const features = rows.map((row) => {
       const pairs = imagesOf(row, layout).map(({ input, golden }) => reader.read(input, golden));

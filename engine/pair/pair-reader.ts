@@ -9,6 +9,8 @@ import { describePair, PAIR_FEATURES, PAIR_KIND } from "./features.ts";
 export type PairReader = {
   /** The features of one pair, `PAIR_FEATURES` values. @throws EngineFailure for a missing or unreadable image. */
   read(testPath: string, goldenPath: string): Float32Array;
+  /** Whether the cache holds a pair; false when an image cannot be read. */
+  knows(testPath: string, goldenPath: string): boolean;
   close(): void;
 };
 
@@ -25,6 +27,13 @@ export function openPairReader(cacheDir: string | undefined): PairReader {
       const features = describePair(compareImages(decodeGray(test, testPath), decodeGray(golden, goldenPath)));
       cache.put(key, features);
       return features;
+    },
+    knows(testPath, goldenPath) {
+      try {
+        return cache.get(contentKey(PAIR_KIND, [readFileSync(testPath), readFileSync(goldenPath)])) !== undefined;
+      } catch {
+        return false;
+      }
     },
     close: () => cache.close(),
   };

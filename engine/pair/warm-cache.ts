@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { openPairReader } from "./pair-reader.ts";
+
+/** Paths of a tested image and its golden image. */
+export type PairPaths = readonly [test: string, golden: string];
+
+/** Fewer new pairs than this are done before a second process has started. */
+const WORTH_SHARING = 150;
+
+/**
+ * Computes the features of pairs that the cache lacks, half of them in a second process, so that what follows finds them
+ * all there. Pure saving of time: without a cache, a second core or the bin nothing happens, and a pair that cannot be
+ * read is left to whoever needs it, with the error that belongs there.
+ */
+export async function warmCache(pairs: readonly PairPaths[], cacheDir: string | undefined): Promise<void> {
+  const bin = process.argv[1] ?? "";
+  if (cacheDir === undefined || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin)) return;
+  const reader = openPairReader(cacheDir);
+  const missing = pairs.filter(([test, golden]) => !reader.knows(test, golden));
+  reader.close();
+  if (missing.length < WORTH_SHARING) return;
+  const folder = mkdtempSync(join(tmpdir(), "deft-pairs-"));
+  const list = join(folder, "pairs.json");
+  try {
+    writeFileSync(list, JSON.stringify(missing.filter((_, at) => at % 2 === 1)));
+    const ended = new Promise((resolve) => {
+      const other = spawn(process.execPath, [bin, "engine", "pair_features", list, cacheDir], { stdio: "ignore" });
+      other.on("exit", resolve);
+      other.on("error", resolve);
+    });
+    computePairs(
+      missing.filter((_, at) => at % 2 === 0),
+      cacheDir,
+    );
+    await ended;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** `pair_features LIST CACHE`: the other half of `warmCache`; LIST is a JSON file of pairs of paths. */
+export async function pairFeatures([list = "", cacheDir = ""]: string[]): Promise<number> {
+  computePairs(JSON.parse(readFileSync(list, "utf8")) as PairPaths[], cacheDir);
+  return 0;
+}
+
+function computePairs(pairs: readonly PairPaths[], cacheDir: string): void {
+  const reader = openPairReader(cacheDir);
+  for (const [test, golden] of pairs) {
+    try {
+      reader.read(test, golden);
+    } catch {
+      // Told by the task that needs the pair.
+    }
+  }
+  reader.close();
+}
