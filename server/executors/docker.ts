@@ -11,6 +11,7 @@ import { type Container, findContainer, hasEnded, labelledContainers } from "./d
 import { followOnce, readFollowed } from "./docker-follower.ts";
 import { giveBack } from "./docker-give-back.ts";
 import { containerIdOf, isKept, jobFiles, keeperBegins, stopContainer } from "./docker-keeper.ts";
+import { barProgress } from "./docker-progress.ts";
 import { readReady } from "./docker-readiness.ts";
 import { makeReady } from "./docker-ready.ts";
 import { adopt, launch } from "./docker-start.ts";
@@ -74,6 +75,8 @@ export function dockerExecutor(options: DockerOptions): Executor {
       await writeAtomic(jobFiles(runDir, record.spec.id).cancel, "");
       await stopContainer(docker, containerIdOf(record), graceSec);
     },
+
+    progress: (_runDir, record) => barProgress(record.spec),
 
     async discard(_runDir, record) {
       // What cannot be removed now is swept before the next job starts.
