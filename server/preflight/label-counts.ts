@@ -1,3 +1,5 @@
+import { quoted } from "../errors.ts";
+
 /** Rows by label as written: `PASS` first, then the most frequent, equal counts by name. */
 export function labelCounts(rows: readonly { readonly label: string }[]): Record<string, number> {
   const counts = new Map<string, number>();
@@ -9,7 +11,7 @@ export function labelCounts(rows: readonly { readonly label: string }[]): Record
 /** `PASS 150, open 18, ...`; beyond eight labels the rest is summed up. */
 export function labelText(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts);
-  const shown = entries.slice(0, 8).map(([label, count]) => `${label} ${count}`);
+  const shown = entries.slice(0, 8).map(([label, count]) => `${quoted(label)} ${count}`);
   const rest = entries.slice(8).reduce((sum, [, count]) => sum + count, 0);
   return [...shown, ...(rest === 0 ? [] : [`${entries.length - 8} more labels ${rest}`])].join(", ");
 }

@@ -17,6 +17,7 @@ import { platformStep } from "./platform.ts";
 import { requiredStep } from "./required.ts";
 import { settingsStep } from "./settings.ts";
 import { specStep } from "./spec.ts";
+import { specPathsStep } from "./spec-paths.ts";
 import { unfinishedRunsStep } from "./unfinished-runs.ts";
 
 /**
@@ -41,6 +42,7 @@ export const steps: readonly Step[] = [
   dockerModelsStep,
   credentialsStep,
   pathRuleStep,
+  specPathsStep,
   embeddedOnlyStep,
   leakageStep,
   requiredStep,

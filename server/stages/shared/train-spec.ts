@@ -3,6 +3,7 @@ import type { Document } from "yaml";
 import { excerpt, Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
 import type { RunConfig } from "../../run/state.ts";
+import { stagedBackbone } from "./backbone.ts";
 import { editSpec, mapTexts, parseSpecDocument, type SpecEdit, specText } from "./spec-document.ts";
 
 /** Where a derived spec trains, on what, and from which weights. */
@@ -122,7 +123,7 @@ function gpuEdits(gpus: number): SpecEdit[] {
 }
 
 /** Container directories of the published recipes and what they stand for here (tao-stages 2.2). */
-function containerPlaces(config: RunConfig): readonly (readonly [string, string])[] {
+function containerPlaces(config: SpecPlaces): readonly (readonly [string, string])[] {
   return [
     ["/data/datasets/NV_PCB_Siamese/images", config.images_dir],
     ["/data/datasets/NV_PCB_Siamese/csv", dirname(config.training_csv)],
@@ -131,7 +132,23 @@ function containerPlaces(config: RunConfig): readonly (readonly [string, string]
   ];
 }
 
-function placePaths(document: Document, path: string, config: RunConfig, backboneFile: (name: string) => string): void {
+/** What the path rule of a spec needs to know of a run. */
+export type SpecPlaces = Pick<
+  RunConfig,
+  "workspace" | "images_dir" | "backbone_weight_dir" | "training_csv" | "kpi_test_csv"
+>;
+
+/** Holds every text value of a spec against the path rule. @throws Refusal `gate.path-outside-workspace`. */
+export async function requireSpecPaths(text: string, path: string, places: SpecPlaces): Promise<void> {
+  placePaths(parseSpecDocument(text, path), path, places, await stagedBackbone(places.backbone_weight_dir));
+}
+
+function placePaths(
+  document: Document,
+  path: string,
+  config: SpecPlaces,
+  backboneFile: (name: string) => string,
+): void {
   const places = containerPlaces(config);
   const roots = [config.workspace, config.images_dir, config.backbone_weight_dir];
   mapTexts(document, (value, key) => {
@@ -158,6 +175,8 @@ function placedPath(
 }
 
 function unsafe(value: string, roots: readonly string[]): string | undefined {
+  if (value.includes("\0")) return "holds a NUL byte";
+  if (value.startsWith("~/") || value === "~") return "begins with ~, which nothing expands";
   if (/\$\{[^}]*:/.test(value)) return "is computed by a resolver, which may lead anywhere";
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return "is a URL; the file must be staged";
   if (value.startsWith("/")) {

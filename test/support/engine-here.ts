@@ -1,0 +1,39 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { runEngine } from "../../engine/main.ts";
+import type { Executor } from "../../server/executors/executor.ts";
+import type { JobExit, JobSpec } from "../../server/run/job.ts";
+
+/** Takes a job's place: what it does instead of the engine, and how it says it ended. */
+export type Stand = (spec: JobSpec, run: () => Promise<JobExit>) => Promise<JobExit>;
+
+/** Runs the embedded engine inside the test process: real work and real files, without a process for each job. */
+export function engineHere(stand: Stand = (_spec, run) => run()): Executor {
+  const exits = new Map<string, JobExit>();
+  return {
+    platform: "embedded",
+    engine: "deft-mcp embedded engine test",
+    availability: async () => ({ available: true, detail: "CPU" }),
+    async start(runDir, spec) {
+      const key = `${runDir}/${spec.id}`;
+      if (!exits.has(key)) exits.set(key, await stand(spec, () => runHere(spec)));
+      return { started: spec.id };
+    },
+    async poll(runDir, record) {
+      const exit = exits.get(`${runDir}/${record.spec.id}`);
+      return { state: "ended", exit: exit ?? { outcome: "lost" } };
+    },
+    async cancel() {},
+    async discard() {},
+  };
+}
+
+async function runHere(spec: JobSpec): Promise<JobExit> {
+  const pieces: string[] = [];
+  const stream = { write: (text: string | Uint8Array) => pieces.push(String(text)) > 0 };
+  await mkdir(dirname(spec.log_path), { recursive: true });
+  const io = { stdout: stream, stderr: stream, env: { ...spec.env }, cwd: spec.workdir };
+  const exit_code = await runEngine(spec.argv, io as Parameters<typeof runEngine>[1]);
+  await writeFile(spec.log_path, pieces.join(""));
+  return { outcome: "exited", exit_code };
+}
