@@ -1,0 +1,59 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { folderOfFile } from "../support/folder.ts";
+import { type Ended, runToEnd } from "./official.ts";
+
+const folder = folderOfFile();
+const root = resolve(import.meta.dirname, "../..");
+let packed: { name: string; files: { path: string }[] };
+let installed: string;
+
+const env = () => ({ ...process.env, XDG_STATE_HOME: join(folder.path, "state") });
+const npm = (args: string[], cwd: string) => runToEnd("npm", [...args, "--json", "--ignore-scripts"], cwd, env());
+const bin = (...argv: string[]): Promise<Ended> =>
+  runToEnd(join(folder.path, "node_modules/.bin/deft-mcp"), argv, folder.path, env());
+
+beforeAll(async () => {
+  const { stdout } = await npm(["pack", "--pack-destination", folder.path], root);
+  [packed] = JSON.parse(stdout);
+  await writeFile(join(folder.path, "package.json"), "{}");
+  // Offline: the tarball needs nothing from a registry.
+  const tarball = `./${JSON.parse(stdout)[0].filename}`;
+  const { exit, stderr } = await npm(["install", tarball, "--offline", "--no-audit", "--no-fund"], folder.path);
+  if (exit !== 0) throw new Error(stderr);
+  installed = join(folder.path, "node_modules", "deft-mcp");
+}, 120_000);
+
+describe("the package", () => {
+  it("holds the program and what an agent reads, and no source, map or test", () => {
+    const paths = packed.files.map(({ path }) => path);
+    for (const needed of ["dist/deft-mcp.js", "dist/versions.yaml", "dist/shipped.json", "mcp.json", "LICENSE"]) {
+      expect(paths).toContain(needed);
+    }
+    const homes =
+      /^(dist|skills|agents|references|\.claude-plugin)\/|^(mcp|server|package)\.json$|^(README\.md|LICENSE)$/;
+    expect(paths.filter((path) => !homes.test(path) || /\.(map|ts)$/.test(path))).toEqual([]);
+  });
+
+  it("brings nothing else with it", async () => {
+    const { packages } = JSON.parse(await readFile(join(folder.path, "package-lock.json"), "utf8"));
+    expect(Object.keys(packages)).toEqual(["", "node_modules/deft-mcp"]);
+  });
+
+  it("runs a whole loop where it was installed", async () => {
+    const { exit, stdout } = await bin("demo", "--max-iterations", "1", "--json");
+    expect([exit, JSON.parse(stdout)]).toEqual([
+      0,
+      expect.objectContaining({ status: "complete", platform: "embedded" }),
+    ]);
+  }, 180_000);
+
+  it.each([["serve"], ["doctor", "--workspace", "."]])("refuses to %s when a file of it is gone", async (...argv) => {
+    const page = join(installed, "references", "gates.md");
+    await rename(page, `${page}.away`);
+    const { exit, stderr } = await bin(...argv);
+    await rename(`${page}.away`, page);
+    expect([exit, stderr]).toEqual([2, expect.stringMatching(/install\.incomplete: [\s\S]*gates\.md[\s\S]*Reinstall/)]);
+  });
+});
