@@ -1,5 +1,6 @@
 // Bundles the one bin. Code splitting keeps every subcommand, executor and the engine out of the server's start path.
-import { chmod, cp, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 const out = "dist";
@@ -46,3 +47,12 @@ for (const [from, to] of [
     await cp(from, `${out}/${to}`, { recursive: true });
   }
 }
+
+// What is read at run time and is no code; the server looks for all of it when it starts.
+const shipped = [];
+for (const folder of [`${out}/templates`, `${out}/flows`, "references", "skills", "agents"]) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) shipped.push(join(entry.parentPath, entry.name));
+  }
+}
+await writeFile(`${out}/shipped.json`, JSON.stringify([...shipped, `${out}/versions.yaml`].sort()));

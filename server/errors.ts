@@ -201,6 +201,8 @@ export const refusals = {
   "http.token": refuse("Give the server --token-file and send its token as `Authorization: Bearer TOKEN`."),
   "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
 
+  "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),
+
   "network.forbidden": refuse("The run is air-gapped: provide the asset locally, or plan a network-enabled run."),
 } as const satisfies Record<string, RefusalKind>;
 

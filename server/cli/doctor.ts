@@ -5,6 +5,7 @@ import { parseArguments, platformOption } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, exitRefused, printJson, reportRefusal } from "./outcome.ts";
+import { assertComplete } from "./shipped.ts";
 
 const usage = `usage: deft-mcp doctor [--workspace DIR] [--platform embedded|docker] [--json]
 
@@ -23,6 +24,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   return await reportRefusal(io, json, async () => {
     const text = { type: "string" } as const;
     const given = parseArguments(argv, { workspace: text, platform: text, json: { type: "boolean" } }, []);
+    await assertComplete();
     const workspace = given.text("workspace");
     const platform = platformOption(given);
     const request = { platform, ...(workspace === undefined ? {} : { workspace }) };

@@ -5,6 +5,7 @@ import { version } from "../run/version.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
+import { assertComplete } from "./shipped.ts";
 
 const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]]
 
@@ -24,6 +25,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text }, []);
   const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
   const options = { version, toolsets, log: (line: string) => void io.stderr.write(`${line}\n`) };
+  await assertComplete();
   const address = given.text("http");
   const tokenFile = given.text("token-file");
   if (address !== undefined) {
