@@ -195,7 +195,7 @@ describe("train", () => {
 
   it.each([
     [{ outcome: "exited", exit_code: 1 }, "stage.failed"],
-    [{ outcome: "oom", exit_code: 137 }, "stage.failed"],
+    [{ outcome: "oom", exit_code: 137 }, "job.host-memory"],
     [{ outcome: "cancelled" }, "executor.cancelled"],
     [{ outcome: "timeout" }, "executor.timeout"],
     [{ outcome: "lost" }, "executor.lost-job"],
