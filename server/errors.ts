@@ -203,6 +203,9 @@ export const refusals = {
 
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),
 
+  "trace.unusable": refuse("Record the trace again with `deft-mcp serve --record DIR`, or restore it as it was."),
+  "trace.difference": refuse("Mend what changed, or accept it with `deft-mcp replay TRACE --update`."),
+
   "network.forbidden": refuse("The run is air-gapped: provide the asset locally, or plan a network-enabled run."),
 } as const satisfies Record<string, RefusalKind>;
 

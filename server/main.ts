@@ -23,6 +23,8 @@ const commands: Record<string, () => Promise<Command>> = {
   gaps: () => import("./cli/gaps.ts"),
   call: () => import("./cli/call.ts"),
   osmo: () => import("./cli/osmo.ts"),
+  replay: () => import("./cli/replay.ts"),
+  trace: () => import("./cli/trace.ts"),
   tokens: () => import("./cli/tokens.ts"),
   help: () => import("./cli/help.ts"),
 };

@@ -17,6 +17,8 @@ const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, w
   deft-mcp report [RUN]         render its report anew
   deft-mcp acknowledge [RUN]    accept a repaired hard stop at this terminal
 
+  deft-mcp replay TRACE         does a recorded run still go the same way? (DEFT_RECORD records one)
+  deft-mcp trace show TRACE     what was recorded
   deft-mcp tokens [RUN]         write into its log what each stage cost the agent
 
   deft-mcp kpi CSV              operating points of an inference CSV

@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
+import type { ServerOptions } from "../mcp/server.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { version } from "../run/version.ts";
 import { parseArguments } from "./arguments.ts";
@@ -7,10 +9,11 @@ import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 import { assertComplete } from "./shipped.ts";
 
-const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]]
+const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE] | --record DIR]
 
 Speaks MCP on stdin and stdout, or with --http over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1
-unless given; any other needs a token. Ending the server ends no job.
+unless given; any other needs a token. Ending the server ends no job. --record (or DEFT_RECORD) writes a trace of the
+connection, which \`deft-mcp replay\` plays again.
 `;
 
 const known: readonly Toolset[] = ["deft", "osmo"];
@@ -22,13 +25,15 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     return 0;
   }
   const text = { type: "string" } as const;
-  const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text }, []);
+  const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text, record: text }, []);
   const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
   const options = { version, toolsets, log: (line: string) => void io.stderr.write(`${line}\n`) };
   await assertComplete();
   const address = given.text("http");
   const tokenFile = given.text("token-file");
+  const record = given.text("record") ?? io.env.DEFT_RECORD;
   if (address !== undefined) {
+    if (record) throw new Refusal("input.invalid", "Only a connection over stdin and stdout is recorded.", { record });
     const { serveHttp } = await import("./serve-http.ts");
     await serveHttp({ address, tokenFile }, systemDeps(io), options, io);
     return 0;
@@ -39,8 +44,15 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n",
     );
   }
-  await serveStdio(systemDeps(io), options);
+  if (!record) await serveStdio(systemDeps(io), options);
+  else await serveRecorded(resolve(io.cwd, record), options, io);
   return 0;
+}
+
+async function serveRecorded(dir: string, options: ServerOptions, io: CliIo): Promise<void> {
+  const { startRecording } = await import("../trace/recorder.ts");
+  const { deps, tap } = await startRecording(dir, systemDeps(io), options);
+  await serveStdio(deps, options, tap);
 }
 
 function chosenToolsets(text: string): Toolset[] {

@@ -1,4 +1,4 @@
-import { unlink } from "node:fs/promises";
+import { rm, unlink } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 
 /** Removes a file; one that is already gone is fine. */
@@ -8,4 +8,9 @@ export async function removeIfPresent(path: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
   }
+}
+
+/** Removes a directory with all it holds; one that is already gone is fine. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
 }

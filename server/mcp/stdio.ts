@@ -1,13 +1,15 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import type { Deps } from "../loop/call.ts";
+import type { Tap } from "../trace/recorder.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
+import { tapped } from "./tap.ts";
 
 /**
  * Serves one client over stdin and stdout until the client goes away or a signal arrives. Jobs run on without us.
  *
  * The transport does not notice the end of stdin by itself, so a server with a live timer would stay for ever.
  */
-export async function serveStdio(deps: Deps, options: ServerOptions): Promise<void> {
+export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap): Promise<void> {
   const server = buildServer(deps, options);
   const ended = new Promise<void>((resolve) => {
     server.onclose = resolve;
@@ -15,7 +17,9 @@ export async function serveStdio(deps: Deps, options: ServerOptions): Promise<vo
     process.stdin.on("close", resolve);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
   });
-  await server.connect(new StdioServerTransport());
+  const transport = new StdioServerTransport();
+  await server.connect(tap === undefined ? transport : tapped(transport, tap));
   await ended;
   await server.close();
+  tap?.close();
 }

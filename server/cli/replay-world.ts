@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { generateWorkspace } from "../../engine/workspace/generate.ts";
+import { sizes, type WorkspaceSize } from "../../engine/workspace/rows.ts";
+import { tools } from "../../tools/index.ts";
+import { Refusal } from "../errors.ts";
+import { cassetteExecutor } from "../executors/cassette.ts";
+import { makeDirectory } from "../fs/atomic.ts";
+import { realPathOf } from "../fs/contained.ts";
+import { listPaths } from "../fs/read.ts";
+import { removeTree } from "../fs/remove.ts";
+import type { Deps } from "../loop/call.ts";
+import { connectHere } from "../mcp/loopback.ts";
+import { type Platform, platforms } from "../run/labels.ts";
+import { workspacePaths } from "../run/paths.ts";
+import { version } from "../run/version.ts";
+import type { TraceLine } from "../trace/format.ts";
+import type { Trace } from "../trace/load.ts";
+import type { Stage } from "../trace/play.ts";
+import { fingerprint } from "../trace/recorder.ts";
+import type { Symbols } from "../trace/symbols.ts";
+import { linesOf, type RunningTape } from "../trace/tape.ts";
+
+/** The servers that a trace is played to: in this process, with its own home, jobs from the tape. */
+export function replayStage(tape: RunningTape, symbols: Symbols, home: string, log: (line: string) => void): Stage {
+  const skipped = tools.filter(({ toolset }) => toolset === "osmo").map(({ name }) => name);
+  const known = platforms.filter((platform) => tape.knows(platform, "engine"));
+  const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
+  const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
+  return {
+    isSkipped: (tool) => skipped.includes(tool),
+    async connect(head, hear) {
+      const secrets = head.secrets.map((name) => [name, "recorded"]);
+      const told = Object.entries(head.env).map(([name, value]) => [name, symbols.expand(value)]);
+      const state = { HOME: home, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
+      const env = { ...Object.fromEntries([...told, ...secrets]), ...state, DEFT_TRANSCRIPTS: join(home, "none") };
+      const cwd = head.cwd.startsWith("{workspace}") ? symbols.expand(head.cwd) : home;
+      const deps: Deps = { clock: tape.clock, ids: tape.ids, env, cwd, executors };
+      const toolsets = (["deft", "osmo"] as const).filter((name) => head.toolsets.includes(name));
+      return await connectHere(deps, { version, toolsets, log }, hear);
+    },
+  };
+}
+
+/** Every tool that a trace may call. */
+export const knownTools: readonly string[] = tools.map(({ name }) => name);
+
+/**
+ * Lends the workspace of a trace: the given one, which gets its runs of this replay removed again, or the generated
+ * one made anew. A spec that differs is a note, because that is what replays are for; other tables are another board.
+ *
+ * @throws Refusal `trace.unusable` when it is another workspace, or one is needed.
+ */
+export async function withWorkspace<T>(
+  trace: Trace,
+  given: string | undefined,
+  scratch: string,
+  use: (workspace: string, notes: string[]) => Promise<T>,
+): Promise<T> {
+  const recorded = linesOf(trace).find((line) => line.kind === "workspace");
+  const workspace =
+    given === undefined ? await generated(recorded, join(scratch, "workspace")) : await realPathOf(given);
+  const notes = await differing(recorded, workspace);
+  const { results } = workspacePaths(workspace);
+  const before = await listPaths(results, /^run_/);
+  try {
+    return await use(workspace, notes);
+  } finally {
+    const made = (await listPaths(results, /^run_/)).filter((path) => !before.includes(path));
+    if (given !== undefined) for (const path of made) await removeTree(path);
+  }
+}
+
+type Recorded = Extract<TraceLine, { kind: "workspace" }> | undefined;
+
+async function generated(recorded: Recorded, dir: string): Promise<string> {
+  const { seed, size } = recorded?.generated ?? {};
+  if (seed === undefined || !isSize(size)) {
+    if (recorded === undefined) {
+      await makeDirectory(dir);
+      return await realPathOf(dir);
+    }
+    throw new Refusal("trace.unusable", "The trace was recorded on a workspace of its own: pass --workspace.", {});
+  }
+  await generateWorkspace(dir, { seed, size });
+  return await realPathOf(dir);
+}
+
+function isSize(size: string | undefined): size is WorkspaceSize {
+  return size !== undefined && size in sizes;
+}
+
+async function differing(recorded: Recorded, workspace: string): Promise<string[]> {
+  if (recorded === undefined) return [];
+  const { inputs, generated: made } = await fingerprint(workspace);
+  const names = [...new Set([...Object.keys(recorded.inputs), ...Object.keys(inputs)])];
+  const other = names.filter((name) => inputs[name] !== recorded.inputs[name]);
+  if (JSON.stringify(made) !== JSON.stringify(recorded.generated)) other.push("build_info.json");
+  const tables = other.filter((name) => !name.startsWith("specs/"));
+  if (tables.length > 0)
+    throw new Refusal("trace.unusable", "This is another workspace than the recorded one.", { differ: tables });
+  return other.map((name) => `${name} is not the recorded one`);
+}

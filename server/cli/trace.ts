@@ -1,0 +1,35 @@
+import { resolve } from "node:path";
+import { Refusal } from "../errors.ts";
+import { loadTrace } from "../trace/load.ts";
+import { describeLine } from "../trace/show.ts";
+import { linesOf } from "../trace/tape.ts";
+import { parseArguments } from "./arguments.ts";
+import type { CliIo } from "./io.ts";
+import { exitOk, printJson, reportRefusal } from "./outcome.ts";
+
+const usage = `usage: deft-mcp trace show TRACE [--json]
+
+Shows what a trace recorded: calls, questions, jobs, log entries and results in their order. TRACE is the folder that
+\`serve --record\` or DEFT_RECORD wrote.
+`;
+
+/** `deft-mcp trace show TRACE`: a recording for people. */
+export async function run(argv: string[], io: CliIo): Promise<number> {
+  if (argv.includes("--help")) {
+    io.stdout.write(usage);
+    return exitOk;
+  }
+  const json = argv.includes("--json");
+  return await reportRefusal(io, json, async () => {
+    const given = parseArguments(argv, { json: { type: "boolean" } }, ["show", "TRACE"]);
+    const [verb, path = ""] = given.positionals;
+    if (verb !== "show") throw new Refusal("input.invalid", "The only thing to do with a trace here is show.", {});
+    const trace = await loadTrace(resolve(io.cwd, path), { partial: true });
+    const lines = linesOf(trace);
+    const shown = lines.flatMap((line) => describeLine(line) ?? []);
+    if (json)
+      printJson(io, { connections: trace.connections.length, lines: lines.length, files: trace.files.size, shown });
+    else io.stdout.write(`${shown.join("\n")}\n`);
+    return exitOk;
+  });
+}

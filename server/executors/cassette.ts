@@ -1,0 +1,28 @@
+import type { Platform } from "../run/labels.ts";
+import type { Tape } from "../run/tape.ts";
+import type { Executor, PlatformFacts, Readiness } from "./executor.ts";
+
+/** Serves the jobs of one platform from a recording: nothing is started, and nothing of the platform is needed. */
+export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
+  const answer = async <T>(call: string) => tape.answer(platform, call) as T;
+  return {
+    platform,
+    engine: String(tape.answer(platform, "engine")),
+    availability: () => answer<{ available: boolean; detail: string }>("availability"),
+    ...(tape.knows(platform, "survey") ? { survey: () => answer<PlatformFacts>("survey") } : {}),
+    ...(tape.knows(platform, "makeReady") ? { makeReady: () => answer<Readiness>("makeReady") } : {}),
+    async start(runDir, spec) {
+      tape.started(runDir, spec);
+      return { cassette: spec.id };
+    },
+    async poll(runDir, record) {
+      const exit = await tape.ended(runDir, record);
+      return exit === undefined ? { state: "running" } : { state: "ended", exit };
+    },
+    async progress(runDir, record) {
+      return tape.progress(runDir, record);
+    },
+    async cancel() {},
+    async discard() {},
+  };
+}

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { excerpt, type Facts, Refusal } from "../errors.ts";
+import { kindOf, listNames, readText } from "../fs/read.ts";
+import { connectionPattern, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
+import { membersOf } from "./message.ts";
+import { hashOfStored, type StoredFile } from "./stored-file.ts";
+
+export type Connection = {
+  readonly file: string;
+  readonly head: Extract<TraceLine, { kind: "connection" }>;
+  readonly lines: readonly TraceLine[];
+  /** Whether the server got to say goodbye. */
+  readonly ended: boolean;
+};
+export type Trace = {
+  readonly path: string;
+  readonly connections: readonly Connection[];
+  readonly files: ReadonlyMap<string, StoredFile>;
+};
+
+/**
+ * Reads a trace, a folder of connections, and proves that it is whole: every line there, of a format that this code
+ * knows, every file with the content that its hash names.
+ *
+ * @throws Refusal `trace.unusable` naming file and line.
+ */
+export async function loadTrace(path: string, options: { partial?: boolean } = {}): Promise<Trace> {
+  const number = (name: string) => Number(connectionPattern.exec(name)?.[1]);
+  const names = (await listNames(path)).filter((name) => connectionPattern.test(name));
+  names.sort((a, b) => number(a) - number(b));
+  if (names.length === 0) throw unusable("There is no trace here.", { path, kind: await kindOf(path) });
+  const connections: Connection[] = [];
+  for (const [index, name] of names.entries()) {
+    if (number(name) !== index + 1) throw unusable("A connection of the trace is missing.", { path, found: name });
+    connections.push(await readConnection(join(path, name), name));
+  }
+  if (connections.at(-1)?.ended !== true && options.partial !== true) {
+    const message = "The trace stops in the middle: its last connection never ended. --partial replays what is there.";
+    throw unusable(message, { file: names.at(-1) });
+  }
+  return { path, connections, files: filesOf(connections) };
+}
+
+async function readConnection(path: string, file: string): Promise<Connection> {
+  const rows = (await readText(path)).split("\n");
+  if (rows.pop() !== "") throw unusable("The trace ends in a torn line.", { file, line: rows.length + 1 });
+  const lines = rows.map((row, index) => parseLine(row, file, index + 1));
+  const head = lines[0];
+  if (head?.kind !== "connection") throw unusable("The trace has no beginning.", { file });
+  return { file, head, lines, ended: lines.at(-1)?.kind === "end" };
+}
+
+function parseLine(row: string, file: string, number: number): TraceLine {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(row);
+  } catch (error) {
+    throw new Refusal("trace.unusable", "A line of the trace is not JSON.", { file, line: number }, { cause: error });
+  }
+  const { format, n } = membersOf(raw);
+  if (number === 1 && typeof format === "number" && format > traceFormat) {
+    throw unusable("The trace has a newer format.", { file, format, known: traceFormat });
+  }
+  if (n !== number) throw unusable("A line of the trace is missing or out of place.", { file, line: number, found: n });
+  const parsed = traceLineSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const problem = excerpt(`${issue?.path.join(".")}: ${issue?.message}`);
+  throw unusable("A line of the trace has another shape.", { file, line: number, problem });
+}
+
+function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
+  const files = new Map<string, StoredFile>();
+  for (const { file, lines } of connections) {
+    for (const line of lines) {
+      if (line.kind === "file") {
+        const { sha256, encoding, content } = line;
+        const actual = hashOfStored({ encoding, content });
+        if (actual !== sha256) throw unusable("A recorded file was changed.", { file, line: line.n, sha256, actual });
+        files.set(sha256, { encoding, content });
+      }
+      if (line.kind !== "job-end") continue;
+      const missing = line.outputs.find(({ stored }) => stored !== undefined && !files.has(stored));
+      if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, output: missing.path });
+    }
+  }
+  return files;
+}
+
+function unusable(message: string, facts: Facts): Refusal {
+  return new Refusal("trace.unusable", message, facts);
+}
+
+/** Refuses calls of tools that this server does not have. @throws Refusal `trace.unusable`. */
+export function assertKnownTools(trace: Trace, known: readonly string[]): void {
+  for (const { file, lines } of trace.connections) {
+    for (const line of lines) {
+      const tool = line.kind === "request" && line.method === "tools/call" ? String(line.params?.name) : undefined;
+      if (tool === undefined || known.includes(tool)) continue;
+      throw unusable("The trace calls a tool that this server does not have.", {
+        file,
+        line: line.n,
+        tool,
+        known,
+      });
+    }
+  }
+}

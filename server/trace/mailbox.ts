@@ -1,0 +1,38 @@
+import type { Message } from "./message.ts";
+
+/** What came from the server and waits to be looked at. A thing that never comes is undefined after the patience. */
+export type Mailbox = {
+  put(message: Message): void;
+  next(fits: (message: Message) => boolean): Promise<Message | undefined>;
+};
+
+const patienceMs = 60_000;
+
+export function mailbox(): Mailbox {
+  const kept: Message[] = [];
+  const waiting = new Set<() => void>();
+  return {
+    async next(fits) {
+      const deadline = Date.now() + patienceMs;
+      for (;;) {
+        const at = kept.findIndex(fits);
+        if (at >= 0) return kept.splice(at, 1)[0];
+        const left = deadline - Date.now();
+        if (left <= 0) return undefined;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(done, left);
+          function done() {
+            clearTimeout(timer);
+            waiting.delete(done);
+            resolve();
+          }
+          waiting.add(done);
+        });
+      }
+    },
+    put(message) {
+      kept.push(message);
+      for (const wake of [...waiting]) wake();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { dirname, join } from "node:path";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { filesBelow } from "../fs/folder.ts";
+import { sha256OfFile } from "../fs/hash.ts";
+import { setModified } from "../fs/modified.ts";
+import { fileFacts } from "../fs/read.ts";
+import type { Output } from "./format.ts";
+import { imageFacts, standIn } from "./stand-in.ts";
+import { hashOfStored, isKept, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
+
+/** Below a run directory, what the server itself keeps there: no job writes it. */
+const serversOwn = /^(?:\.[^/]+|jobs|inputs)(?:\/|$)|^[^/]+$/;
+
+/**
+ * Finds what a job left: every file of the run that is not the server's own and changed since the job began. Content
+ * goes to `keep` before the output that names it is returned.
+ */
+export async function collectOutputs(
+  runDir: string,
+  sinceMs: number,
+  change: (text: string) => string,
+  keep: (sha256: string, file: StoredFile) => void,
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  for (const relative of await filesBelow(runDir)) {
+    if (serversOwn.test(relative)) continue;
+    const path = join(runDir, relative);
+    const facts = await fileFacts(path);
+    if (facts === undefined || facts.mtime_ms < sinceMs) continue;
+    const { size_bytes, mtime_ms } = facts;
+    const base = {
+      path: change(relative),
+      sha256: await sha256OfFile(path),
+      size_bytes,
+      mtime_ms: Math.round(mtime_ms),
+    };
+    if (!isKept(relative, size_bytes)) {
+      const image = await imageFacts(path);
+      outputs.push(image === undefined ? base : { ...base, image });
+      continue;
+    }
+    const file = await storeFile(path, change);
+    const stored = hashOfStored(file);
+    keep(stored, file);
+    outputs.push({ ...base, stored });
+  }
+  return outputs;
+}
+
+/**
+ * Puts a recorded output on the disk. A file beyond the cap is stood in for (`standIn`).
+ */
+export async function restoreOutput(
+  runDir: string,
+  output: Output,
+  files: ReadonlyMap<string, StoredFile>,
+  change: (text: string) => string,
+): Promise<void> {
+  const path = join(runDir, change(output.path));
+  await makeDirectory(dirname(path));
+  const file = output.stored === undefined ? undefined : files.get(output.stored);
+  if (file !== undefined) await restoreFile(path, file, change);
+  else await writeAtomic(path, standIn(output.sha256, output.image));
+  await setModified(path, output.mtime_ms);
+}

@@ -1,0 +1,257 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { blur } from "./blur.ts";
+import { type Mismatch, mismatches } from "./compare.ts";
+import { eventReader } from "./events.ts";
+import type { TraceLine } from "./format.ts";
+import type { Trace } from "./load.ts";
+import { type Mailbox, mailbox } from "./mailbox.ts";
+import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { learn, mapTexts, type Symbols } from "./symbols.ts";
+import { linesOf, type RunningTape } from "./tape.ts";
+
+/** A connection to a server, message by message. */
+export type Line = { send(message: Message): Promise<void>; close(): Promise<void> };
+
+/** What a replay needs of the house: servers, and which tools are not its business. */
+export type Stage = {
+  /** Starts a server for the connection whose first line this is. */
+  connect(head: Extract<TraceLine, { kind: "connection" }>, hear: (message: Message) => void): Promise<Line>;
+  /** Tools that need an outside service which a trace does not hold. */
+  isSkipped(tool: string): boolean;
+};
+
+/** One place where the replay went another way. */
+export type Difference = Mismatch & { readonly file: string; readonly line: number; readonly what: string };
+
+export type Played = {
+  readonly differences: readonly Difference[];
+  readonly calls: number;
+  readonly skipped: readonly string[];
+  /** The lines as they would be recorded now, one list a connection. */
+  readonly lines: readonly (readonly TraceLine[])[];
+};
+
+type Options = { readonly newFields: boolean; readonly goOn: boolean };
+
+/**
+ * Plays a trace against the present code: sends what the client sent, answers what the human answered, and holds
+ * everything that comes back against the recording. Stops at the first difference unless `goOn`.
+ */
+export async function playTrace(
+  trace: Trace,
+  stage: Stage,
+  tape: RunningTape,
+  symbols: Symbols,
+  options: Options,
+): Promise<Played> {
+  const play: Play = {
+    tape,
+    symbols,
+    stage,
+    options,
+    all: linesOf(trace),
+    differences: [],
+    skipped: new Set(),
+    begun: new Set(),
+    calls: 0,
+  };
+  const lines: TraceLine[][] = [];
+  let first = 0;
+  for (const connection of trace.connections) {
+    lines.push(await playConnection(connection.lines, connection.file, first, connection.head, play));
+    first += connection.lines.length;
+    if (play.differences.length > 0 && !options.goOn) break;
+  }
+  return { differences: play.differences, calls: play.calls, skipped: [...play.skipped], lines };
+}
+
+type Play = {
+  readonly tape: RunningTape;
+  readonly symbols: Symbols;
+  readonly stage: Stage;
+  readonly options: Options;
+  readonly all: readonly TraceLine[];
+  readonly differences: Difference[];
+  readonly skipped: Set<string>;
+  /** Recorded jobs that were started. */
+  readonly begun: Set<TraceLine>;
+  calls: number;
+};
+
+/** One connection under way. */
+type Talk = {
+  readonly file: string;
+  readonly line: Line;
+  readonly mail: Mailbox;
+  readonly requests: Map<string | number, Message>;
+  readonly asks: Map<string | number, string | number>;
+  readonly eventsOf: ReturnType<typeof eventReader>;
+  /** Recorded lines that the next result answers for. */
+  events: TraceLine[];
+  written: TraceLine[];
+};
+
+async function playConnection(
+  lines: readonly TraceLine[],
+  file: string,
+  first: number,
+  head: Extract<TraceLine, { kind: "connection" }>,
+  play: Play,
+): Promise<TraceLine[]> {
+  const mail = mailbox();
+  const line = await play.stage.connect(head, mail.put);
+  const talk: Talk = {
+    file,
+    line,
+    mail,
+    requests: new Map(),
+    asks: new Map(),
+    eventsOf: eventReader(),
+    events: [],
+    written: [],
+  };
+  try {
+    for (const [index, one] of lines.entries()) {
+      play.tape.at = first + index;
+      await step(one, talk, play);
+      if (play.differences.length > 0 && !play.options.goOn) break;
+    }
+  } finally {
+    await line.close();
+    // A call that the recorded server did not live to answer is still on its way out.
+    if (talk.requests.size > 0) await sleep(100);
+  }
+  return talk.written;
+}
+
+async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
+  const { symbols } = play;
+  const given = (params: unknown) => mapTexts(params, symbols.expand) as Record<string, unknown>;
+  switch (line.kind) {
+    case "request":
+      talk.written.push(line);
+      return await sendRequest(line, talk, play);
+    case "notice": {
+      talk.written.push(line);
+      const isOurs = line.method !== "notifications/resources/updated";
+      if (isOurs) await talk.line.send({ method: line.method, ...(line.params ? { params: given(line.params) } : {}) });
+      return;
+    }
+    case "ask":
+      return await takeQuestion(line, talk, play);
+    case "answer": {
+      talk.written.push(line);
+      const id = talk.asks.get(line.id);
+      if (id !== undefined) await talk.line.send({ id, result: given(line.result) });
+      return;
+    }
+    case "event":
+      talk.events.push(line);
+      return;
+    case "result":
+      return await takeResult(line, talk, play);
+    default:
+      talk.written.push(line);
+  }
+}
+
+async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: Talk, play: Play): Promise<void> {
+  const { symbols, tape, stage } = play;
+  const params = mapTexts(line.params, symbols.expand) as Record<string, unknown> | undefined;
+  const args = membersOf(params?.arguments);
+  learn(symbols, args);
+  symbols.name(JSON.stringify(args));
+  const tool = line.method === "tools/call" ? String(params?.name) : "";
+  if (stage.isSkipped(tool)) {
+    play.skipped.add(tool);
+    return;
+  }
+  if (line.method === "tools/call") play.calls += 1;
+  const message: Message = { id: line.id, method: line.method, ...(params === undefined ? {} : { params }) };
+  talk.requests.set(line.id, message);
+  tape.wind(tape.at);
+  await talk.line.send(
+    endedRunning(line, play) ? { ...message, params: { ...params, arguments: { ...args, wait_seconds: 0 } } } : message,
+  );
+}
+
+/** Waiting is not replayed: a call whose recorded wait ended before its job did looks once. */
+function endedRunning(line: Extract<TraceLine, { kind: "request" }>, play: Play): boolean {
+  if (line.params?.name !== "run_stage") return false;
+  const result = play.all.find((one, index) => index > play.tape.at && one.kind === "result" && one.id === line.id);
+  return result?.kind === "result" && membersOf(membersOf(result.result).structured).outcome === "running";
+}
+
+async function takeQuestion(line: Extract<TraceLine, { kind: "ask" }>, talk: Talk, play: Play): Promise<void> {
+  const asked = await talk.mail.next((message) => message.id !== undefined);
+  const isQuestion = asked?.method !== undefined;
+  const params = isQuestion ? blur(mapTexts(asked.params, play.symbols.name)) : "no question";
+  note(line, "question to the human", { params: line.params }, { params }, talk, play);
+  if (asked !== undefined && !isQuestion) talk.mail.put(asked);
+  if (!isQuestion) return;
+  if (asked.id !== undefined) talk.asks.set(line.id, asked.id);
+  talk.written.push({ ...line, params: params as Record<string, unknown> });
+}
+
+/** The answer to a request. A question that the recording does not have is a difference and is closed unanswered. */
+async function answerTo(line: TraceLine, id: string | number, talk: Talk, play: Play): Promise<Message | undefined> {
+  const isAnswer = (message: Message) => message.method === undefined && message.id === id;
+  for (;;) {
+    const got = await talk.mail.next((one) => isAnswer(one) || (one.method !== undefined && one.id !== undefined));
+    if (got === undefined || isAnswer(got)) return got;
+    const params = blur(mapTexts(got.params, play.symbols.name));
+    note(line, "question to the human", { params: "no question" }, { params }, talk, play);
+    if (got.id !== undefined) await talk.line.send({ id: got.id, result: { action: "cancel" } });
+  }
+}
+
+async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Talk, play: Play): Promise<void> {
+  const { symbols } = play;
+  const request = talk.requests.get(line.id);
+  const recorded = talk.events;
+  talk.events = [];
+  if (request === undefined) {
+    talk.written.push(...recorded, line);
+    return;
+  }
+  const answer = await answerTo(line, line.id, talk, play);
+  talk.requests.delete(line.id);
+  const what = `${request.method === "tools/call" ? request.params?.name : request.method} (request ${line.id})`;
+  compareJobs(line, what, talk, play);
+  const result = answer === undefined ? "no answer" : resultOf(answer, request.method);
+  learn(symbols, result);
+  const runDir = runDirOf(request, result);
+  const events = runDir === undefined ? [] : await talk.eventsOf(runDir);
+  const now = events.map((event) => ({ run: runDir, ...event })).map((event) => blur(mapTexts(event, symbols.name)));
+  const before = recorded.flatMap((one) =>
+    one.kind === "event" ? [{ run: one.run, entry: one.entry, figures: one.figures }] : [],
+  );
+  note(recorded[0] ?? line, `${what}: log entries`, before, now, talk, play);
+  const named = blur(mapTexts(result, symbols.name));
+  note(line, `${what}: result`, line.result, named, talk, play);
+  talk.written.push(...now.map((event) => ({ n: 1, kind: "event", ...membersOf(event) }) as TraceLine));
+  talk.written.push({ ...line, result: named });
+}
+
+/** Every job that was started by now must be the recorded one, and every recorded one must have been started. */
+function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): void {
+  const { tape, all } = play;
+  for (const { id, expected, actual } of tape.takeStarted()) {
+    const place = expected ?? line;
+    const wanted = expected === undefined ? "no such job" : blur(expected.spec);
+    note(place, `job ${id}`, { spec: wanted }, { spec: actual }, talk, play);
+    if (expected === undefined) continue;
+    play.begun.add(expected);
+    const at = talk.written.indexOf(expected);
+    if (at >= 0) talk.written[at] = { ...expected, spec: actual as typeof expected.spec };
+  }
+  const missing = all.slice(0, tape.at).find((one) => one.kind === "job-start" && !play.begun.has(one));
+  if (missing?.kind !== "job-start") return;
+  play.begun.add(missing);
+  note(missing, `${what}: jobs`, { job: missing.spec.id }, { job: "not started" }, talk, play);
+}
+
+function note(line: TraceLine, what: string, expected: unknown, actual: unknown, talk: Talk, play: Play): void {
+  const found = mismatches(blur(expected), actual, play.options.newFields);
+  play.differences.push(...found.map((one) => ({ ...one, file: talk.file, line: line.n, what })));
+}

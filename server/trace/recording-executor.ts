@@ -1,0 +1,74 @@
+import { Refusal } from "../errors.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Deps } from "../loop/call.ts";
+import { readProgress } from "../loop/progress.ts";
+import type { JobRecord } from "../run/job.ts";
+import type { NewLine } from "./format.ts";
+import { collectOutputs } from "./outputs.ts";
+import type { Pen } from "./pen.ts";
+
+/** The executors of a server, each writing down what it is asked and what its jobs leave. */
+export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
+  const made = Object.entries(deps.executors).map(([platform, make]) => {
+    let executor: Promise<Executor> | undefined;
+    return [platform, () => (executor ??= make().then((inner) => recording(inner, pen)))] as const;
+  });
+  return Object.fromEntries(made);
+}
+
+function recording(inner: Executor, pen: Pen): Executor {
+  const started = new Map<string, number>();
+  const ended = new Set<string>();
+  const { survey, makeReady } = inner;
+  const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
+  pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
+  return {
+    platform: inner.platform,
+    engine: inner.engine,
+    availability: () => port("availability", inner.availability()),
+    ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
+    ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
+    async start(runDir, spec) {
+      started.set(spec.id, Date.now());
+      pen.write(pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as NewLine);
+      return await inner.start(runDir, spec);
+    },
+    async poll(runDir, record) {
+      const state = await inner.poll(runDir, record);
+      const key = `${runDir} ${record.spec.id}`;
+      if (state.state === "running" || ended.has(key)) return state;
+      ended.add(key);
+      const { exit } = state;
+      const since = started.get(record.spec.id) ?? Date.parse(exit.started_at ?? record.created_at);
+      const outputs = await collectOutputs(runDir, since, pen.cleanFile, (sha256, file) =>
+        pen.write({ kind: "file", sha256, ...file } as NewLine),
+      );
+      pen.write({ kind: "job-end", run: pen.cleanText(runDir), id: record.spec.id, exit, outputs });
+      return state;
+    },
+    cancel: (runDir, record, graceSec) => inner.cancel(runDir, record, graceSec),
+    async progress(runDir, record) {
+      const progress = (await inner.progress?.(runDir, record)) ?? (await readProgress(record.spec));
+      writeProgress(pen, runDir, record, progress);
+      return progress;
+    },
+    discard: (runDir, record) => inner.discard(runDir, record),
+  };
+}
+
+function writeProgress(pen: Pen, runDir: string, record: JobRecord, progress: object): void {
+  pen.write(pen.clean({ kind: "job-progress", run: runDir, id: record.spec.id, progress }) as NewLine);
+}
+
+/** What a platform says of itself goes into the trace, a refusal too: a machine without it replays its words. */
+async function recordedPort<T>(platform: string, call: string, work: Promise<T>, pen: Pen): Promise<T> {
+  const write = (result: unknown) => pen.write(pen.clean({ kind: "port", platform, call, result }) as NewLine);
+  try {
+    const value = await work;
+    write({ value });
+    return value;
+  } catch (error) {
+    if (error instanceof Refusal) write({ refused: { code: error.code, message: error.message, facts: error.facts } });
+    throw error;
+  }
+}

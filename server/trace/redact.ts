@@ -1,0 +1,21 @@
+const shapes =
+  /\b(?:nvapi-[\w-]{8,}|hf_\w{6,}|gh[pousr]_\w{8,}|AKIA[0-9A-Z]{12,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{12,}|ey[\w-]{10,}\.[\w-]{10,}\.[\w-]+)/g;
+const assignments =
+  /\b((?:[A-Z_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY)|access_key)\s*[=:]\s*)["']?[^\s"',]{4,}/gi;
+const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/g;
+const secretName = /TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY|CREDENTIAL/;
+
+/** Names of the variables that hold secrets. Presence counts for the loop; values never leave the process. */
+export function secretNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env).filter((name) => secretName.test(name) && env[name]);
+}
+
+/** Returns what takes secrets out of a text: values of this environment, known shapes, `X_TOKEN=...`, bearer headers. */
+export function redactor(env: Readonly<Record<string, string | undefined>>): (text: string) => string {
+  const values = secretNames(env).flatMap((name) => env[name] ?? []);
+  const known = values.filter((value) => value.length > 5).sort((a, b) => b.length - a.length);
+  return (text) => {
+    const bare = known.reduce((rest, value) => rest.replaceAll(value, "[redacted]"), text);
+    return bare.replace(shapes, "[redacted]").replace(assignments, "$1[redacted]").replace(bearer, "$1 [redacted]");
+  };
+}

@@ -1,0 +1,77 @@
+import { gunzipSync, gzipSync } from "node:zlib";
+import { type ParquetColumn, readParquet, writeParquet } from "../data/parquet.ts";
+import { Refusal } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { readBytes } from "../fs/read.ts";
+import { mapTexts } from "./symbols.ts";
+
+/** A file's content as a trace keeps it: paths and stamps are names in texts and tables. */
+export type StoredFile = { readonly encoding: "text" | "table" | "gzip"; readonly content: unknown };
+
+/** Longer texts are compressed: nobody reads their difference line by line. */
+const longText = 65_536;
+type Change = (text: string) => string;
+
+/** What gates parse is kept whole up to this size; anything else, images and checkpoints, up to a few kilobytes. */
+const caps = { parsed: 4 * 1024 * 1024, opaque: 2048 };
+const parsedNames = /\.(csv|json|jsonl|yaml|yml|txt|log|parquet)$/i;
+
+/** Whether a file of this name and size is kept whole. */
+export function isKept(path: string, size_bytes: number): boolean {
+  return size_bytes <= (parsedNames.test(path) ? caps.parsed : caps.opaque);
+}
+
+/** Reads a file for a trace. Parquet becomes its rows, so that paths in it can get names. */
+export async function storeFile(path: string, change: Change): Promise<StoredFile> {
+  if (isParquet(path)) {
+    const content = mapTexts(await tableOf(path), change);
+    const json = JSON.stringify(content);
+    return json.length <= longText ? { encoding: "table", content } : compressed(json);
+  }
+  const bytes = Buffer.from(await readBytes(path));
+  const text = bytes.toString("utf8");
+  const isText = Buffer.from(text, "utf8").equals(bytes);
+  if (isText && text.length <= longText) return { encoding: "text", content: change(text) };
+  return compressed(isText ? change(text) : bytes);
+}
+
+const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
+
+function compressed(data: string | Buffer): StoredFile {
+  return { encoding: "gzip", content: gzipSync(data, { level: 9 }).toString("base64") };
+}
+
+export function hashOfStored({ encoding, content }: StoredFile): string {
+  return sha256(`${encoding}\n${canonicalJson(content)}`);
+}
+
+/** Writes a file from a trace. @throws Refusal `trace.unusable` when the content cannot be read. */
+export async function restoreFile(path: string, { encoding, content }: StoredFile, change: Change): Promise<void> {
+  try {
+    if (encoding === "table") return await writeParquet(path, mapTexts(content, change) as ParquetColumn[]);
+    if (encoding === "text") return await writeAtomic(path, change(String(content)));
+    const bytes = gunzipSync(Buffer.from(String(content), "base64"));
+    const text = bytes.toString("utf8");
+    if (isParquet(path)) return await writeParquet(path, mapTexts(JSON.parse(text), change) as ParquetColumn[]);
+    await writeAtomic(path, Buffer.from(text, "utf8").equals(bytes) ? change(text) : bytes);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal("trace.unusable", "A recorded file cannot be restored.", { path }, { cause: error });
+  }
+}
+
+async function tableOf(path: string): Promise<ParquetColumn[]> {
+  const { columns, rows } = await readParquet(path);
+  return columns.map((name): ParquetColumn => {
+    const cells = rows.map((row) => row[name]);
+    const sample = cells.find((cell) => cell !== null && cell !== undefined);
+    if (typeof sample === "number" || typeof sample === "bigint") {
+      return { name, type: "double", values: cells.map(Number) };
+    }
+    if (Array.isArray(sample) || ArrayBuffer.isView(sample)) {
+      return { name, type: "double_list", values: cells.map((cell) => Array.from((cell ?? []) as number[], Number)) };
+    }
+    return { name, type: "string", values: cells.map((cell) => String(cell ?? "")) };
+  });
+}

@@ -1,0 +1,123 @@
+import { Refusal, type RefusalCode, refusals } from "../errors.ts";
+import type { Clock, Ids } from "../run/clock.ts";
+import type { JobExit, JobProgress } from "../run/job.ts";
+import type { Tape } from "../run/tape.ts";
+import { blur } from "./blur.ts";
+import type { TraceLine } from "./format.ts";
+import type { Trace } from "./load.ts";
+import { membersOf } from "./message.ts";
+import { restoreOutput } from "./outputs.ts";
+import { mapTexts, type Symbols } from "./symbols.ts";
+
+type Start = Extract<TraceLine, { kind: "job-start" }>;
+
+/** A job as it was started now, beside the recorded one if there is one. */
+export type StartedJob = { readonly id: string; readonly expected: Start | undefined; readonly actual: unknown };
+
+/** A trace in motion. `at` is the line that the player has reached: what lies behind it has happened. */
+export type RunningTape = Tape & {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  at: number;
+  /** Jobs started since the last look. */
+  takeStarted(): StartedJob[];
+  /** Puts time to where it was when the request of this line came. */
+  wind(line: number): void;
+};
+
+/** The lines of all connections, one after the other. */
+export function linesOf(trace: Trace): TraceLine[] {
+  return trace.connections.flatMap(({ lines }) => lines);
+}
+
+export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
+  const lines = linesOf(trace);
+  const time = timeOf(lines);
+  const started: StartedJob[] = [];
+  const restored = new Set<string>();
+  const used = new Map<string, number>();
+  const named = (runDir: string) => symbols.name(runDir);
+  const lastBefore = <Kind extends TraceLine["kind"]>(kind: Kind, run: string, id: string, at: number) =>
+    lines.findLast((line, index): line is Extract<TraceLine, { kind: Kind }> => {
+      return index <= at && line.kind === kind && "run" in line && line.run === run && "id" in line && line.id === id;
+    });
+  const tape: RunningTape = {
+    at: 0,
+    clock: time.clock,
+    ids: time.ids,
+    wind: time.wind,
+    takeStarted: () => started.splice(0),
+    started(runDir, spec) {
+      const run = named(runDir);
+      const actual = blur(mapTexts(spec, symbols.name));
+      const expected = lines.find((line): line is Start => {
+        return line.kind === "job-start" && line.run === run && line.spec.id === spec.id;
+      });
+      started.push({ id: spec.id, expected, actual });
+    },
+    async ended(runDir, { spec }): Promise<JobExit | undefined> {
+      const end = lastBefore("job-end", named(runDir), spec.id, tape.at);
+      if (end === undefined) return undefined;
+      const key = `${runDir} ${spec.id}`;
+      if (restored.has(key)) return end.exit;
+      restored.add(key);
+      for (const output of end.outputs) await restoreOutput(runDir, output, trace.files, symbols.expand);
+      return end.exit;
+    },
+    progress: (runDir, { spec }) =>
+      lastBefore("job-progress", named(runDir), spec.id, tape.at)?.progress as JobProgress | undefined,
+    knows: (platform, call) => portsOf(lines, platform, call).length > 0,
+    answer(platform, call) {
+      const ports = portsOf(lines, platform, call);
+      const count = used.get(`${platform} ${call}`) ?? 0;
+      used.set(`${platform} ${call}`, count + 1);
+      const answer = membersOf(ports[Math.min(count, ports.length - 1)]?.result);
+      if ("refused" in answer) throw refusalOf(mapTexts(answer.refused, symbols.expand));
+      if ("value" in answer) return mapTexts(answer.value, symbols.expand);
+      throw new Refusal("trace.unusable", "The trace does not say what the platform answered.", { platform, call });
+    },
+  };
+  return tape;
+}
+
+function portsOf(lines: readonly TraceLine[], platform: string, call: string) {
+  return lines.flatMap((line) =>
+    line.kind === "port" && line.platform === platform && line.call === call ? [line] : [],
+  );
+}
+
+function refusalOf(recorded: unknown): Error {
+  const { code, message, facts } = membersOf(recorded);
+  if (typeof code !== "string" || !(code in refusals)) return new Error(`the recorded refusal ${code} is unknown`);
+  return new Refusal(code as RefusalCode, String(message), membersOf(facts));
+}
+
+/**
+ * Clock and chance as recorded: each call reads again what was read then, so runs and stage directories get the same
+ * names. A call that asks more often than the recorded one hears the last answer again.
+ */
+function timeOf(lines: readonly TraceLine[]) {
+  let base = 0;
+  let last = 0;
+  let count = 0;
+  let nows: number[] = [];
+  let tokens: string[] = [];
+  return {
+    wind(line: number) {
+      const head = lines.slice(0, line + 1).findLast((one) => one.kind === "connection");
+      base = head === undefined ? 0 : Date.parse(head.started_at);
+      const next = lines.findIndex((one, index) => index > line && one.kind === "request");
+      const own = lines.slice(line + 1, next < 0 ? undefined : next + 1);
+      nows = own.flatMap(({ now }) => now ?? []).map((offset) => base + offset);
+      tokens = own.flatMap(({ ids }) => ids ?? []);
+      last = nows[0] ?? Math.max(last, base);
+    },
+    clock: {
+      now() {
+        last = nows.shift() ?? last;
+        return new Date(last);
+      },
+    },
+    ids: { hex: (length: number) => (tokens.shift() ?? String(++count)).padStart(length, "0").slice(0, length) },
+  };
+}
