@@ -86,10 +86,28 @@ describe("a difference is caught", () => {
       }),
       1,
     ],
-    ["another value of a result", changed((lines) => void (resultOf(lines, "preflight").structured.ok = false)), 1],
-    ["another refusal", changed((lines) => void (lines.find((l) => l.result?.refused).result.text = "x: y")), 1],
+    [
+      "another value of a result",
+      changed((lines) => {
+        resultOf(lines, "preflight").structured.ok = false;
+      }),
+      1,
+    ],
+    [
+      "another refusal",
+      changed((lines) => {
+        lines.find((l) => l.result?.refused).result.text = "x: y";
+      }),
+      1,
+    ],
     ["a changed argument of a job", changed((lines) => void first(lines, "job-start").spec.argv.push("--more")), 1],
-    ["another mount of a job", changed((lines) => void (first(lines, "job-start").spec.mounts = [])), 1],
+    [
+      "another mount of a job",
+      changed((lines) => {
+        first(lines, "job-start").spec.mounts = [];
+      }),
+      1,
+    ],
     [
       "another threshold",
       changed((lines) => {
@@ -150,8 +168,20 @@ describe("a difference is caught", () => {
       },
       1,
     ],
-    ["a human who says no", changed((lines) => void (first(lines, "answer").result = { action: "decline" })), 1],
-    ["another question to the human", changed((lines) => void (first(lines, "ask").params.message = "Sure?")), 1],
+    [
+      "a human who says no",
+      changed((lines) => {
+        first(lines, "answer").result = { action: "decline" };
+      }),
+      1,
+    ],
+    [
+      "another question to the human",
+      changed((lines) => {
+        first(lines, "ask").params.message = "Sure?";
+      }),
+      1,
+    ],
     [
       "a tool that lost an argument",
       changed((lines) => {
@@ -160,7 +190,13 @@ describe("a difference is caught", () => {
       }),
       1,
     ],
-    ["another end of a job", changed((lines) => void (first(lines, "job-end").exit = { outcome: "oom" })), 1],
+    [
+      "another end of a job",
+      changed((lines) => {
+        first(lines, "job-end").exit = { outcome: "oom" };
+      }),
+      1,
+    ],
   ])("%s", async (_, edit, connection) => {
     const result = await replayed(await edited(edit, { connection }));
     expect([result.code, result.same, result.differences.length > 0]).toEqual([1, false, true]);
@@ -217,7 +253,14 @@ describe("a trace that cannot be used is refused", () => {
 
   it.each<[string, (lines: Edited[]) => Edited[], number, RegExp]>([
     ["without its end", (lines) => lines.slice(0, -3), 2, /stops in the middle/],
-    ["of a newer format", changed((lines) => void (lines[0].format = 2)), 1, /newer format/],
+    [
+      "of a newer format",
+      changed((lines) => {
+        lines[0].format = 2;
+      }),
+      1,
+      /newer format/,
+    ],
     ["with a line dropped", (lines) => lines.filter((line) => line.kind !== "event"), 1, /missing or out of place/],
     [
       "with a file missing",
@@ -225,9 +268,23 @@ describe("a trace that cannot be used is refused", () => {
       2,
       /out of place|missing/,
     ],
-    ["with a file changed", changed((lines) => void (first(lines, "file").content += "x")), 2, /was changed/],
+    [
+      "with a file changed",
+      changed((lines) => {
+        first(lines, "file").content += "x";
+      }),
+      2,
+      /was changed/,
+    ],
     ["of another shape", changed((lines) => void delete first(lines, "job-start").spec.argv), 1, /another shape/],
-    ["with an unknown tool", changed((lines) => void (callOf(lines, "preflight").params.name = "fly")), 1, /a tool/],
+    [
+      "with an unknown tool",
+      changed((lines) => {
+        callOf(lines, "preflight").params.name = "fly";
+      }),
+      1,
+      /a tool/,
+    ],
     ["without its beginning", (lines) => lines.slice(1), 1, /out of place/],
   ])("%s", async (_, edit, connection, message) => {
     const result = await replayed(await edited(edit, { connection, number: false }));
