@@ -1,4 +1,4 @@
-// Runs one measurement: node bench/run.mjs kpi|validate|report|server. It prints figures and asserts nothing.
+// Runs one measurement: node bench/run.mjs kpi|validate|report|server|context. It prints figures and asserts nothing.
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const name = process.argv[2];
-if (!["kpi", "validate", "report", "server"].includes(name))
-  throw new Error("usage: node bench/run.mjs kpi|validate|report|server");
+if (!["kpi", "validate", "report", "server", "context"].includes(name))
+  throw new Error("usage: node bench/run.mjs kpi|validate|report|server|context");
 const out = await mkdtemp(join(tmpdir(), "deft-bench-"));
 const banner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
