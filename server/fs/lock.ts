@@ -1,103 +1,119 @@
-import { mkdir, rm, rmdir, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import lockfile from "proper-lockfile";
 import { errnoOf, Refusal } from "../errors.ts";
-import { writeAtomic } from "./atomic.ts";
-import { readTextIfPresent } from "./read.ts";
 
-/** Where a lock lies and how its owner is told apart. */
-export type LockPlace = { readonly lockPath: string; readonly ownerPath: string };
-
-/** Who holds a lock, as written beside it. */
+/** Who holds a lock, as written inside it. */
 export type LockOwner = Readonly<Record<string, unknown>>;
 
 export type LockOptions = {
   readonly owner: LockOwner;
-  /** Whether a recorded owner still runs on this host; a dead one is broken at once instead of after `staleMs`. */
-  isAlive(owner: LockOwner): Promise<boolean>;
+  /**
+   * Whether a recorded owner still runs; a dead one is broken at once. `silentMs` is how long ago it last showed that
+   * it lives, which is all there is to judge an owner on another host by.
+   */
+  isAlive(owner: LockOwner, silentMs: number): Promise<boolean>;
   readonly waitMs?: number;
 };
-
-const staleMs = 10_000;
-const breakerStaleMs = 5_000;
 
 /** Tells the holder whether the lock is still its own; asked right before the write that matters. */
 export type LockProof = { assertHeld(): void };
 
+const beatMs = 2_000;
+const breakerStaleMs = 5_000;
+const leftoverMs = 60_000;
+
 /**
  * Runs `work` while holding the lock, and releases it whatever happens.
+ *
+ * The lock is a directory that appears with its owner record inside, by one rename: there is no instant at which it is
+ * held by nobody one could name, so no waiter mistakes the next owner for the last one.
  *
  * @throws Refusal `state.locked` when a live owner keeps it for `waitMs` (15 s), naming the owner.
  * `assertHeld` throws Refusal `state.lock-lost` once another process took the lock over.
  */
 export async function withLock<T>(
-  place: LockPlace,
+  lockPath: string,
   options: LockOptions,
   work: (proof: LockProof) => Promise<T>,
 ): Promise<T> {
-  let lost = false;
-  const release = await acquire(place, options, () => {
-    lost = true;
-  });
+  const token = randomBytes(8).toString("hex");
+  await acquire(lockPath, options, token);
+  const beat = setInterval(() => void showLife(lockPath), beatMs);
+  beat.unref();
   try {
     return await work({
       assertHeld() {
-        if (lost)
-          throw new Refusal("state.lock-lost", "Another process took over the run lock.", { lock: place.lockPath });
+        if (holds(lockPath, token)) return;
+        throw new Refusal("state.lock-lost", "Another process took over the run lock.", { lock: lockPath });
       },
     });
   } finally {
-    if (!lost) await release().catch(() => undefined);
+    clearInterval(beat);
+    if (holds(lockPath, token)) await remove(lockPath, token).catch(() => undefined);
   }
 }
 
-async function acquire(place: LockPlace, options: LockOptions, onLost: () => void): Promise<() => Promise<void>> {
+const ownerIn = (lock: string) => join(lock, "owner.json");
+
+async function acquire(lockPath: string, options: LockOptions, token: string): Promise<void> {
   const deadline = Date.now() + (options.waitMs ?? 15_000);
-  for (;;) {
-    try {
-      const release = await lockfile.lock(place.lockPath, {
-        lockfilePath: place.lockPath,
-        realpath: false,
-        stale: staleMs,
-        update: 2_000,
-        onCompromised: onLost,
-      });
-      await writeAtomic(place.ownerPath, JSON.stringify(options.owner));
-      return release;
-    } catch (error) {
-      if (!isHeld(error)) throw writeProblem(place, error);
+  const own = `${lockPath}-${token}`;
+  try {
+    await mkdir(own);
+    await writeFile(ownerIn(own), JSON.stringify({ ...options.owner, token }));
+    for (;;) {
+      if (await tryRename(own, lockPath)) break;
+      const broken = await breakDead(lockPath, options, token);
+      if (!broken && Date.now() > deadline) {
+        const { token: _token, ...owner } = (await readOwner(lockPath)) ?? {};
+        throw new Refusal("state.locked", "The run is locked by another process.", { owner });
+      }
+      if (!broken) await sleep(15 + Math.random() * 35);
     }
-    const broken = await breakDead(place, options);
-    if (!broken && Date.now() > deadline) {
-      throw new Refusal("state.locked", "The run is locked by another process.", { owner: await readOwner(place) });
-    }
-    if (!broken) await sleep(15 + Math.random() * 35);
+  } catch (error) {
+    await rm(own, { recursive: true, force: true }).catch(() => undefined);
+    throw writeProblem(lockPath, error);
+  }
+  await clearLeftovers(lockPath);
+}
+
+/** A directory never replaces one that holds an owner: the system refuses, and that is the lock. */
+async function tryRename(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error) ?? "";
+    if (["ENOTEMPTY", "EEXIST", "EPERM"].includes(errno) && (await readOwner(to)) !== undefined) return false;
+    if (["ENOTEMPTY", "EEXIST", "EPERM"].includes(errno) && (await isThere(to)) === false) return false;
+    throw error;
   }
 }
 
-/** proper-lockfile's own error, not the system's. */
-function isHeld(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ELOCKED";
-}
-
-/**
- * Removes the lock of a dead owner. Only one process at a time may do so, and it deletes the owner record first, so
- * that a second breaker that read the same record cannot remove the lock of the next, living owner.
- */
-async function breakDead(place: LockPlace, options: LockOptions): Promise<boolean> {
-  const owner = await readOwner(place);
-  if (owner === undefined || (await options.isAlive(owner))) return false;
-  const breaker = `${place.lockPath}-breaking`;
+/** Moves the lock of a dead owner away. One process at a time may do so; what it moved is checked once more. */
+async function breakDead(lockPath: string, options: LockOptions, token: string): Promise<boolean> {
+  const owner = await readOwner(lockPath);
+  if (owner === undefined || (await options.isAlive(owner, await silence(lockPath)))) return false;
+  const breaker = `${lockPath}-breaking`;
   if (!(await enter(breaker))) return false;
   try {
-    const again = await readOwner(place);
-    if (again === undefined || JSON.stringify(again) !== JSON.stringify(owner)) return false;
-    await rm(place.ownerPath, { force: true });
-    await rmdir(place.lockPath).catch(() => undefined);
+    const again = await readOwner(lockPath);
+    if (again === undefined || again.token !== owner.token) return false;
+    await remove(lockPath, token);
     return true;
   } finally {
     await rmdir(breaker).catch(() => undefined);
   }
+}
+
+/** Takes the lock out of the way by a rename, then deletes it, so that it never stands there half deleted. */
+async function remove(lockPath: string, token: string): Promise<void> {
+  const gone = `${lockPath}-${token}-gone`;
+  await rename(lockPath, gone);
+  await rm(gone, { recursive: true, force: true });
 }
 
 async function enter(breaker: string): Promise<boolean> {
@@ -114,24 +130,60 @@ async function enter(breaker: string): Promise<boolean> {
   }
 }
 
-async function readOwner(place: LockPlace): Promise<LockOwner | undefined> {
-  const text = await readTextIfPresent(place.ownerPath);
-  if (text === undefined) return undefined;
+/** Directories of processes that died while they waited or released. */
+async function clearLeftovers(lockPath: string): Promise<void> {
+  const names = await readdir(dirname(lockPath)).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(`${basename(lockPath)}-`) || name.endsWith("-breaking")) continue;
+    const path = join(dirname(lockPath), name);
+    const age = await stat(path).then(
+      (found) => Date.now() - found.mtimeMs,
+      () => 0,
+    );
+    if (age > leftoverMs) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function holds(lockPath: string, token: string): boolean {
   try {
-    const owner: unknown = JSON.parse(text);
+    const owner: unknown = JSON.parse(readFileSync(ownerIn(lockPath), "utf8"));
+    return typeof owner === "object" && owner !== null && "token" in owner && owner.token === token;
+  } catch {
+    return false;
+  }
+}
+
+async function showLife(lockPath: string): Promise<void> {
+  const now = new Date();
+  await utimes(ownerIn(lockPath), now, now).catch(() => undefined);
+}
+
+async function silence(lockPath: string): Promise<number> {
+  return await stat(ownerIn(lockPath)).then(
+    (found) => Date.now() - found.mtimeMs,
+    () => 0,
+  );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function readOwner(lockPath: string): Promise<LockOwner | undefined> {
+  try {
+    const owner: unknown = JSON.parse(await readFile(ownerIn(lockPath), "utf8"));
     return typeof owner === "object" && owner !== null ? (owner as LockOwner) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function writeProblem(place: LockPlace, error: unknown): unknown {
+function writeProblem(lockPath: string, error: unknown): unknown {
   const errno = errnoOf(error);
   if (errno === undefined || error instanceof Refusal) return error;
-  return new Refusal(
-    "input.write-failed",
-    `Cannot lock the run: ${errno}.`,
-    { lock: place.lockPath, errno },
-    { cause: error },
-  );
+  const facts = { lock: lockPath, errno };
+  return new Refusal("input.write-failed", `Cannot lock the run: ${errno}.`, facts, { cause: error });
 }

@@ -1,8 +1,9 @@
+import { hostname } from "node:os";
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { appendDurable, writeAtomic } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
-import { type LockProof, withLock } from "../fs/lock.ts";
+import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
 import { kindOf, readTextIfPresent } from "../fs/read.ts";
 import { isoMicros } from "../run/clock.ts";
 import { processIdentitySchema } from "../run/job.ts";
@@ -73,12 +74,8 @@ export async function withRun<T>(
 ): Promise<T> {
   const paths = runPaths(runDir);
   if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
-  const owner = { ...(await identityOf(process.pid)) };
-  const alive = async (record: unknown) => {
-    const parsed = processIdentitySchema.safeParse(record);
-    return !parsed.success || (await isAlive(parsed.data));
-  };
-  return withLock({ lockPath: paths.lock, ownerPath: paths.lockOwner }, { owner, isAlive: alive }, async (proof) => {
+  const owner = { ...(await identityOf(process.pid)), host: hostname() };
+  return withLock(paths.lock, { owner, isAlive: isOwnerAlive }, async (proof) => {
     const notes = await recover(runDir);
     const run = await readRun(runDir);
     await refuseMoved(run);
@@ -87,6 +84,15 @@ export async function withRun<T>(
     }
     return await work({ ...run, notes: [...notes, ...run.notes], proof });
   });
+}
+
+/** An owner on another host is known only by the lock's beat; five minutes without one are no mere stall. */
+const silenceLimitMs = 300_000;
+
+async function isOwnerAlive(record: LockOwner, silentMs: number): Promise<boolean> {
+  const parsed = processIdentitySchema.safeParse(record);
+  if (!parsed.success || record.host !== hostname()) return silentMs < silenceLimitMs;
+  return await isAlive(parsed.data);
 }
 
 /**

@@ -14,7 +14,6 @@ export function runPaths(runDir: string) {
     inputs: join(runDir, "inputs"),
     jobs: join(runDir, "jobs"),
     lock: join(runDir, ".lock"),
-    lockOwner: join(runDir, ".lock-owner.json"),
     cache: join(runDir, ".cache"),
     iteration: (label: IterationLabel) => join(runDir, label),
   };

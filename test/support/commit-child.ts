@@ -1,0 +1,48 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+
+const run = promisify(execFile);
+const atomic = join(process.cwd(), "server", "fs", "atomic.ts");
+const disk = join(process.cwd(), "test", "fixtures", "kill", "disk.ts");
+
+/** Bundles the program that makes one commit, with a disk beneath it that can kill it. */
+export async function buildCommitChild(folder: string): Promise<string> {
+  const outfile = join(folder, "commit-child.mjs");
+  await build({
+    entryPoints: [join(process.cwd(), "test", "fixtures", "kill", "commit-child.ts")],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    logLevel: "error",
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
+    plugins: [
+      {
+        name: "a deadly disk",
+        setup: ({ onResolve }) => {
+          onResolve({ filter: /^node:fs\/promises$/ }, ({ importer }) =>
+            importer === atomic ? { path: disk } : undefined,
+          );
+        },
+      },
+    ],
+  });
+  return outfile;
+}
+
+/** Runs one commit to its end and returns how often it touched the disk, or undefined when it was killed. */
+export async function commitIn(child: string, args: readonly string[], killAt = 0): Promise<number | undefined> {
+  try {
+    const env = { ...process.env, DEFT_KILL_AT: String(killAt) };
+    return Number((await run(process.execPath, [child, ...args], { env })).stdout);
+  } catch (error) {
+    if (typeof error === "object" && error !== null && "signal" in error && error.signal === "SIGKILL")
+      return undefined;
+    throw error;
+  }
+}
