@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { builtBin } from "../support/built-server.ts";
 
 /**
- * The programs of others that this suite runs, all below the folder of DEFT_TEST_CLIENTS: the npm packages `node@22`
- * (both others need it), `@modelcontextprotocol/inspector@2.12.0` and `@modelcontextprotocol/conformance@0.1.16`.
+ * The programs of others that this suite runs, all below the folder of DEFT_TEST_CLIENTS; `.ci/run` has their versions.
+ * The Inspector and the conformance suite need the newer Node that lies beside them.
  */
 function program(path: string): string {
   const folder = process.env.DEFT_TEST_CLIENTS;
@@ -54,4 +54,10 @@ export function conform(url: string, home: string): Promise<Ended> {
   const args = ["server", "--url", url, "--suite", "active", "-o", join(home, "conformance")];
   const suite = program("@modelcontextprotocol/conformance/dist/index.js");
   return runToEnd(program("node/bin/node"), [suite, ...args], home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** Runs a command of Claude Code that needs neither login nor network. */
+export function claude(args: readonly string[], home: string): Promise<Ended> {
+  const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" };
+  return runToEnd(program(".bin/claude"), args, home, { PATH: process.env.PATH, HOME: home, ...quiet });
 }

@@ -1,6 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
+import { z } from "zod";
+import { tools } from "../../tools/index.ts";
 import { boardsIn, killRunningJob, logOf, shortLoop, stateOf } from "../support/board-run.ts";
 import { type Connection, connect, type HumanAnswer } from "../support/built-server.ts";
 import { temporaryFolders } from "../support/folder.ts";
@@ -40,13 +42,16 @@ describe("an agent that knows only the skill and what the tools answer", () => {
   });
 
   it("comes to the end of the loop in a client that cannot ask, and asks nothing after the approval", async () => {
-    const { asked, calls, end } = await work(() => open(), person);
+    const { asked, calls, bytes, end } = await work(() => open(), person);
     expect(asked.map(({ after }) => after)).toEqual(["preflight", "approve_plan"]);
     expect(calls.filter((name) => name !== "run_stage")).toEqual([
       ...["preflight", "preflight", "approve_plan", "approve_plan"],
       "finish_loop",
     ]);
     expect(end).toMatch(/^Finished \(max_iterations\): .*FAR/);
+    const shown = tools.map(({ name, description, input }) => [name, description, z.toJSONSchema(input)]);
+    const tokens = (bytes + JSON.stringify(shown).length + (await readSkill()).length) / 4;
+    expect(tokens).toBeLessThan(9000);
     const run = await onlyRun();
     expect((await logOf(run)).map(({ stage }) => stage)).toEqual([...course, "loop_stop"]);
     expect(await stateOf(run)).toMatchObject({

@@ -20,6 +20,8 @@ type Seen = { tool: string; result: Result } | { tool: string; refused: string }
 export type Diary = {
   readonly calls: string[];
   readonly asked: { after: string | undefined; text: string }[];
+  /** Bytes of calls and answers, which the model writes and reads. */
+  bytes: number;
   end: string;
 };
 
@@ -139,7 +141,7 @@ function flat(text: string): string {
  * @throws Error when no rule tells what to do: the texts do not suffice.
  */
 export async function work(connect: () => Promise<Connection>, person: Person): Promise<Diary> {
-  const diary: Diary = { calls: [], asked: [], end: "" };
+  const diary: Diary = { calls: [], asked: [], bytes: 0, end: "" };
   const memory: Memory = { wish: { ...person.said } };
   let server = await connect();
   let move = { call: "preflight", args: memory.wish } as Move;
@@ -151,6 +153,7 @@ export async function work(connect: () => Promise<Connection>, person: Person): 
     }
     diary.calls.push(move.call);
     const seen = await look(server, move.call, move.args ?? {});
+    diary.bytes += JSON.stringify([move, seen]).length;
     if ("restarted" in seen) server = await connect();
     const rule = rules.find(({ when }) => when(seen));
     if (rule === undefined) throw new Error(`No rule tells what to do after ${JSON.stringify(seen)}`);
