@@ -11,13 +11,27 @@ import { hashOfStored, isKept, restoreFile, type StoredFile, storeFile } from ".
 /** Below a run directory, what the server itself keeps there: no job writes it. */
 const serversOwn = /^(?:\.[^/]+|jobs|inputs)(?:\/|$)|^[^/]+$/;
 
+/** Time and size of every file of a run that a job could write, by its relative path. */
+export type Snapshot = ReadonlyMap<string, string>;
+
+export async function takeSnapshot(runDir: string): Promise<Snapshot> {
+  const names = (await filesBelow(runDir)).filter((name) => !serversOwn.test(name));
+  return new Map(await Promise.all(names.map(async (name) => [name, await stampOf(join(runDir, name))] as const)));
+}
+
+async function stampOf(path: string): Promise<string> {
+  const facts = await fileFacts(path);
+  return facts === undefined ? "absent" : `${facts.mtime_ms} ${facts.size_bytes} ${facts.ino}`;
+}
+
 /**
- * Finds what a job left: every file of the run that is not the server's own and changed since the job began. Content
- * goes to `keep` before the output that names it is returned.
+ * Finds what a job left: every file of the run that is not the server's own and is not as it was `before`, or, where
+ * another process saw the job begin, not older than that moment. Content goes to `keep` before the output that names it
+ * is returned.
  */
 export async function collectOutputs(
   runDir: string,
-  sinceMs: number,
+  before: Snapshot | number,
   change: (text: string) => string,
   keep: (sha256: string, file: StoredFile) => void,
 ): Promise<Output[]> {
@@ -26,7 +40,9 @@ export async function collectOutputs(
     if (serversOwn.test(relative)) continue;
     const path = join(runDir, relative);
     const facts = await fileFacts(path);
-    if (facts === undefined || facts.mtime_ms < sinceMs) continue;
+    if (facts === undefined) continue;
+    const isOld = typeof before === "number" ? facts.mtime_ms < before : before.get(relative) === (await stampOf(path));
+    if (isOld) continue;
     const { size_bytes, mtime_ms } = facts;
     const base = {
       path: change(relative),

@@ -4,7 +4,7 @@ import type { Deps } from "../loop/call.ts";
 import { readProgress } from "../loop/progress.ts";
 import type { JobRecord } from "../run/job.ts";
 import type { NewLine } from "./format.ts";
-import { collectOutputs } from "./outputs.ts";
+import { collectOutputs, type Snapshot, takeSnapshot } from "./outputs.ts";
 import type { Pen } from "./pen.ts";
 
 /** The executors of a server, each writing down what it is asked and what its jobs leave. */
@@ -17,7 +17,7 @@ export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
 }
 
 function recording(inner: Executor, pen: Pen): Executor {
-  const started = new Map<string, number>();
+  const started = new Map<string, Snapshot>();
   const ended = new Set<string>();
   const { survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
@@ -29,7 +29,7 @@ function recording(inner: Executor, pen: Pen): Executor {
     ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
     ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
     async start(runDir, spec) {
-      started.set(spec.id, Date.now());
+      started.set(`${runDir} ${spec.id}`, await takeSnapshot(runDir));
       pen.write(pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as NewLine);
       return await inner.start(runDir, spec);
     },
@@ -39,7 +39,7 @@ function recording(inner: Executor, pen: Pen): Executor {
       if (state.state === "running" || ended.has(key)) return state;
       ended.add(key);
       const { exit } = state;
-      const since = started.get(record.spec.id) ?? Date.parse(exit.started_at ?? record.created_at);
+      const since = started.get(key) ?? Date.parse(exit.started_at ?? record.created_at);
       const outputs = await collectOutputs(runDir, since, pen.cleanFile, (sha256, file) =>
         pen.write({ kind: "file", sha256, ...file } as NewLine),
       );
