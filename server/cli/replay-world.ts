@@ -20,25 +20,29 @@ import { fingerprint } from "../trace/recorder.ts";
 import type { Symbols } from "../trace/symbols.ts";
 import { linesOf, type RunningTape } from "../trace/tape.ts";
 
-/** The servers that a trace is played to: in this process, with its own home, jobs from the tape. */
+type Base = Pick<Deps, "clock" | "ids" | "executors">;
+
+/** Starts servers in this process as a trace's connections had them, with a home of their own. */
+export function serversOf(base: Base, symbols: Symbols, home: string, log: (line: string) => void): Stage["connect"] {
+  return async (head, hear) => {
+    const secrets = head.secrets.map((name) => [name, "recorded"]);
+    const told = Object.entries(head.env).map(([name, value]) => [name, symbols.expand(value)]);
+    const state = { HOME: home, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
+    const env = { ...Object.fromEntries([...told, ...secrets]), ...state, DEFT_TRANSCRIPTS: join(home, "none") };
+    const cwd = head.cwd.startsWith("{workspace}") ? symbols.expand(head.cwd) : home;
+    const toolsets = (["deft", "osmo"] as const).filter((name) => head.toolsets.includes(name));
+    return await connectHere({ ...base, env, cwd }, { version, toolsets, log }, hear);
+  };
+}
+
+/** The servers that a trace is played to, their jobs from the tape. */
 export function replayStage(tape: RunningTape, symbols: Symbols, home: string, log: (line: string) => void): Stage {
   const skipped = tools.filter(({ toolset }) => toolset === "osmo").map(({ name }) => name);
   const known = platforms.filter((platform) => tape.knows(platform, "engine"));
   const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
   const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
-  return {
-    isSkipped: (tool) => skipped.includes(tool),
-    async connect(head, hear) {
-      const secrets = head.secrets.map((name) => [name, "recorded"]);
-      const told = Object.entries(head.env).map(([name, value]) => [name, symbols.expand(value)]);
-      const state = { HOME: home, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
-      const env = { ...Object.fromEntries([...told, ...secrets]), ...state, DEFT_TRANSCRIPTS: join(home, "none") };
-      const cwd = head.cwd.startsWith("{workspace}") ? symbols.expand(head.cwd) : home;
-      const deps: Deps = { clock: tape.clock, ids: tape.ids, env, cwd, executors };
-      const toolsets = (["deft", "osmo"] as const).filter((name) => head.toolsets.includes(name));
-      return await connectHere(deps, { version, toolsets, log }, hear);
-    },
-  };
+  const base = { clock: tape.clock, ids: tape.ids, executors };
+  return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(base, symbols, home, log) };
 }
 
 /** Every tool that a trace may call. */

@@ -1,9 +1,10 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { refusals } from "../errors.ts";
+import { Refusal, refusals } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
+import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
 import { type Difference, type Played, playTrace } from "../trace/play.ts";
 import { rewriteTrace } from "../trace/rewrite.ts";
@@ -11,11 +12,13 @@ import { describeLine } from "../trace/show.ts";
 import { symbolTable } from "../trace/symbols.ts";
 import { tapeOf } from "../trace/tape.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
+import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
-import { knownTools, replayStage, withWorkspace } from "./replay-world.ts";
+import { knownTools, replayStage, serversOf, withWorkspace } from "./replay-world.ts";
 
-const usage = `usage: deft-mcp replay TRACE [--workspace DIR] [--allow-new-fields] [--update] [--partial] [--json]
+const usage = `usage: deft-mcp replay TRACE [--workspace DIR] [--allow-new-fields] [--update] [--partial]
+                             [--live embedded] [--json]
 
 Plays a recorded trace against this version: the same calls, the same answers of the human, jobs from the recording.
 Needs no GPU, no Docker and no network. Exit 0: it goes the same way; 1: it differs; 2: the trace cannot be used.
@@ -24,6 +27,7 @@ Needs no GPU, no Docker and no network. Exit 0: it goes the same way; 1: it diff
   --allow-new-fields   fields that results gained are no difference
   --update             rewrite the trace to what happens now, and show what changed
   --partial            replay a trace whose server never ended
+  --live embedded      run the jobs again with the embedded engine and compare what came of them, within tolerances
 `;
 
 type Replay = Played & { readonly notes: readonly string[]; readonly seconds: number };
@@ -38,16 +42,29 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   return await reportRefusal(io, json, async () => {
     const flag = { type: "boolean" } as const;
     const modes = { "allow-new-fields": flag, update: flag, partial: flag, json: flag };
-    const given = parseArguments(argv, { workspace: { type: "string" }, ...modes }, ["TRACE"]);
+    const given = parseArguments(argv, { workspace: { type: "string" }, live: { type: "string" }, ...modes }, [
+      "TRACE",
+    ]);
     const path = resolve(io.cwd, given.positionals[0] ?? "");
     const trace = await loadTrace(path, { partial: given.flag("partial") });
     assertKnownTools(trace, knownTools);
+    assertLive(given);
     const replay = await replayed(trace, given, io);
     const update = given.flag("update") && replay.differences.length > 0;
     if (update) await rewriteTrace(trace, replay.lines);
     report(trace, replay, update, json, io);
     return replay.differences.length === 0 || update ? exitOk : exitDefect;
   });
+}
+
+function assertLive(given: Arguments): void {
+  const live = given.text("live");
+  if (live !== undefined && live !== "embedded") {
+    throw new Refusal("input.invalid", "Jobs run live on the embedded engine only.", { live, known: ["embedded"] });
+  }
+  if (live !== undefined && given.flag("update")) {
+    throw new Refusal("input.invalid", "--live compares; it has nothing to update a trace with.", {});
+  }
 }
 
 async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Replay> {
@@ -61,8 +78,14 @@ async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Repl
       const symbols = symbolTable();
       symbols.root("home", home);
       symbols.root("workspace", workspace);
+      const log = (line: string) => void io.stderr.write(`${line}\n`);
+      if (given.text("live") !== undefined) {
+        const connect = serversOf(systemDeps({ env: { PATH: io.env.PATH }, cwd: home }), symbols, home, log);
+        const live = await playLive(trace, connect, symbols);
+        return { ...live, skipped: [], lines: [], notes, seconds: (Date.now() - started) / 1000 };
+      }
       const tape = tapeOf(trace, symbols);
-      const stage = replayStage(tape, symbols, home, (line) => void io.stderr.write(`${line}\n`));
+      const stage = replayStage(tape, symbols, home, log);
       const options = { newFields: given.flag("allow-new-fields"), goOn: given.flag("update") };
       const played = await playTrace(trace, stage, tape, symbols, options);
       const skipped = played.skipped.map((tool) => `${tool} needs an outside service and was not replayed`);

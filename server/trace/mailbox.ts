@@ -3,16 +3,16 @@ import type { Message } from "./message.ts";
 /** What came from the server and waits to be looked at. A thing that never comes is undefined after the patience. */
 export type Mailbox = {
   put(message: Message): void;
-  next(fits: (message: Message) => boolean): Promise<Message | undefined>;
+  next(fits: (message: Message) => boolean, patienceMs?: number): Promise<Message | undefined>;
 };
 
-const patienceMs = 60_000;
+const usualPatienceMs = 60_000;
 
 export function mailbox(): Mailbox {
   const kept: Message[] = [];
   const waiting = new Set<() => void>();
   return {
-    async next(fits) {
+    async next(fits, patienceMs = usualPatienceMs) {
       const deadline = Date.now() + patienceMs;
       for (;;) {
         const at = kept.findIndex(fits);
