@@ -1,6 +1,6 @@
 // Longer than other files: one measurement, read from top to bottom, that nothing else uses.
 // Prints how the false alarm rate falls over the loop's iterations, against two controls: no new rows, random pool rows.
-// usage (bundle it first with esbuild): learning WORKSPACE OUT_DIR [--kpi CSV --kpi-images DIR] [--pool CSV] [--seeds 5] [--iterations 3]
+// usage: node bench/run.mjs learning WORKSPACE OUT_DIR [--kpi CSV --kpi-images DIR] [--pool CSV] [--seeds 5] [--iterations 3]
 //        [--sdg 60] [--arms loop,control,random]
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -1,13 +1,14 @@
-// Runs one measurement: node bench/run.mjs kpi|validate|report|server|context. It prints figures and asserts nothing.
+// Runs one measurement: node bench/run.mjs NAME [ARGS]. It prints figures and asserts nothing.
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const name = process.argv[2];
-if (!["kpi", "validate", "report", "server", "context"].includes(name))
-  throw new Error("usage: node bench/run.mjs kpi|validate|report|server|context");
+const names = ["kpi", "validate", "report", "server", "context", "tokens", "learning"];
+// A measurement reads its own arguments where it would find them if it were started by itself.
+const [name] = process.argv.splice(2, 1);
+if (!names.includes(name)) throw new Error(`usage: node bench/run.mjs ${names.join("|")} [ARGS]`);
 const out = await mkdtemp(join(tmpdir(), "deft-bench-"));
 const banner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
@@ -27,7 +28,7 @@ try {
   });
   await cp("server/report/templates", join(out, "templates"), { recursive: true });
   const { measure } = await import(pathToFileURL(join(out, "bench.mjs")).href);
-  await measure(resolve(out));
+  await measure?.(resolve(out));
 } finally {
   await rm(out, { recursive: true, force: true });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { alignTokens } from "../server/tokens/align.ts";
 import { collectMessages } from "../server/tokens/collect.ts";
 
-/** Time and memory of reading transcripts: `node bench/tokens.ts [MEGABYTES...]`, sizes 50 and 500 by default. */
+/** Time and memory of reading transcripts: `node bench/run.mjs tokens [MEGABYTES...]`, sizes 50 and 500 by default. */
 const sizes = process.argv.slice(2).map(Number);
 const folder = await mkdtemp(join(tmpdir(), "deft-bench-"));
 const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
