@@ -80,15 +80,16 @@ async function acquire(lockPath: string, options: LockOptions, token: string): P
   await clearLeftovers(lockPath);
 }
 
+/** What a rename onto a directory that holds something ends with; Windows says EPERM. */
+const heldErrnos = new Set(process.platform === "win32" ? ["EPERM", "EEXIST"] : ["ENOTEMPTY", "EEXIST"]);
+
 /** A directory never replaces one that holds an owner: the system refuses, and that is the lock. */
 async function tryRename(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
     return true;
   } catch (error) {
-    const errno = errnoOf(error) ?? "";
-    if (["ENOTEMPTY", "EEXIST", "EPERM"].includes(errno) && (await readOwner(to)) !== undefined) return false;
-    if (["ENOTEMPTY", "EEXIST", "EPERM"].includes(errno) && (await isThere(to)) === false) return false;
+    if (heldErrnos.has(errnoOf(error) ?? "")) return false;
     throw error;
   }
 }
@@ -162,13 +163,6 @@ async function silence(lockPath: string): Promise<number> {
   return await stat(ownerIn(lockPath)).then(
     (found) => Date.now() - found.mtimeMs,
     () => 0,
-  );
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
   );
 }
 

@@ -2,14 +2,16 @@ import { join } from "node:path";
 import { Refusal } from "../errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import { setAside } from "../fs/aside.ts";
-import { makeDirectory } from "../fs/atomic.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
+import { kindOf, readText } from "../fs/read.ts";
 import { isoSeconds, stageStamp } from "../run/clock.ts";
 import type { Attempt, JobRecord } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { stages } from "../stages/index.ts";
 import type { StageContext } from "../stages/stage.ts";
+import { redactor } from "../trace/redact.ts";
 import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
@@ -35,7 +37,7 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps): Promise<A
   if ("committed" in prepared) return prepared;
   const records = await Promise.all((prepared.jobs ?? []).map((id) => readRecord(run.runDir, id)));
   for (const [index, record] of records.entries()) {
-    const settled = await settle(run.runDir, record, executor);
+    const settled = await settle(run.runDir, record, executor, deps);
     if (settled.exit === undefined) return { running: settled, attempt: prepared };
     records[index] = settled;
     // A failed job ends the attempt: what would follow reads its output.
@@ -133,7 +135,7 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 }
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
-async function settle(runDir: string, record: JobRecord, executor: Executor): Promise<JobRecord> {
+async function settle(runDir: string, record: JobRecord, executor: Executor, deps: Deps): Promise<JobRecord> {
   if (record.exit !== undefined) return record;
   if (record.handle === undefined) {
     const started = { ...record, handle: await executor.start(runDir, record.spec) };
@@ -142,8 +144,16 @@ async function settle(runDir: string, record: JobRecord, executor: Executor): Pr
   }
   const now = await executor.poll(runDir, record);
   if (now.state === "running") return record;
+  await scrubLog(record.spec.log_path, deps);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
   await executor.discard(runDir, ended);
   return ended;
+}
+
+/** Takes secrets out of what a job printed, before the log becomes evidence that is kept and shown. */
+async function scrubLog(path: string, deps: Deps): Promise<void> {
+  const text = (await kindOf(path)) === "file" ? await readText(path) : "";
+  const clean = redactor(deps.env)(text);
+  if (clean !== text) await writeAtomic(path, clean);
 }

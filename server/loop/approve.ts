@@ -5,11 +5,12 @@ import { resolvePlan } from "../preflight/resolve.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { isoSeconds } from "../run/clock.ts";
 import type { Approval, RunState } from "../run/state.ts";
-import { hasAttempts } from "./attempts.ts";
+import { hasAttempts, latestAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
 import { type Approvable, createRun } from "./create-run.ts";
 import { commitState, readRun, withRun } from "./journal.ts";
+import { nextAction } from "./transitions.ts";
 
 export type ApprovedPlan = { readonly runDir: string; readonly how: Approval["how"]; readonly created: boolean };
 
@@ -64,7 +65,11 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
     await dropPending(approval.plan_id, call.deps);
     return { runDir, how: approval.how, created: true };
   }
-  await withRun(live.run_dir, (run) => commitState(run, revised(run.state, resolution, approval)));
+  await withRun(live.run_dir, async (run) => {
+    const next = revised(run.state, resolution, approval);
+    await refuseUnderWay(live.run_dir, run.state, next);
+    await commitState(run, next);
+  });
   await dropPending(approval.plan_id, call.deps);
   return { runDir: live.run_dir, how: approval.how, created: false };
 }
@@ -78,6 +83,17 @@ async function untouchedRun({ workspace, plan }: Approvable): Promise<string | u
     if (integrity.ok && adopted && state.plan.plan_id === plan.plan_id && !(await hasAttempts(run_dir))) return run_dir;
   }
   return undefined;
+}
+
+/** Jobs that run were planned with the settings of before; their evidence would be held against the new ones. */
+async function refuseUnderWay(runDir: string, before: RunState, next: RunState): Promise<void> {
+  const settings = ({ config }: RunState) => [config.num_epochs, config.anomalygen.num_SDG].join();
+  const now = nextAction(before);
+  if (settings(before) === settings(next) || now.action !== "run_stage") return;
+  const attempt = await latestAttempt(runDir, now.iteration, now.stage);
+  if (attempt === undefined || attempt.finished !== undefined || (attempt.jobs ?? []).length === 0) return;
+  const facts = { iteration: now.iteration, stage: now.stage };
+  throw new Refusal("stage.already-running", "Epochs and images cannot change under a running stage.", facts);
 }
 
 /** The live run under its revised plan: settings change, inputs and what was done stay (design.md, Decisions). */

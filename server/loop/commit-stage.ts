@@ -5,6 +5,7 @@ import { iterationNumber, type StageRef } from "../run/labels.ts";
 import type { HardStop, IterationState, LogEntry, RunState } from "../run/state.ts";
 import { stages } from "../stages/index.ts";
 import type { Evidence, JobOutcome, StageContext } from "../stages/stage.ts";
+import { redactDeep, redactor } from "../trace/redact.ts";
 import { saveAttempt } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { passGates } from "./gates/index.ts";
@@ -55,19 +56,21 @@ export async function commitStop(
   cause: Refusal,
   deps: Deps,
 ): Promise<CommittedStage> {
+  // What a job printed reaches the state through the facts; a secret must not come along.
+  const clean = redactor(deps.env);
   const stop: HardStop = {
     code: cause.code,
-    message: cause.message,
+    message: clean(cause.message),
     ...at,
     at: isoSeconds(deps.clock.now()),
-    facts: { ...cause.facts },
+    facts: redactDeep({ ...cause.facts }, clean),
   };
   const next: RunState = {
     ...withIteration(run.state, at, { status: "failed" }),
     status: "failed",
     hard_stop: stop,
   };
-  const summary = excerpt(`${cause.code}: ${cause.message}`, 400);
+  const summary = excerpt(`${cause.code}: ${stop.message}`, 400);
   const entry = await commit(
     run,
     next,

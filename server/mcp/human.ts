@@ -10,14 +10,19 @@ const patienceMs = 30 * 60_000;
  *
  * A client that throws, answers something else or goes away counts as `cancel`: silence is never consent.
  */
-export function humanOf(server: Server, requestId: string | number, signal: AbortSignal): Human {
+export function humanOf(
+  server: Server,
+  requestId: string | number,
+  signal: AbortSignal,
+  clean: (text: string) => string,
+): Human {
   const canAsk = server.getClientCapabilities()?.elicitation?.form !== undefined;
   return {
     canAsk,
     async ask(question: Question): Promise<Answer> {
       try {
         const options = { timeout: patienceMs, signal, relatedRequestId: requestId };
-        const answer = await server.elicitInput(formOf(question), options);
+        const answer = await server.elicitInput(formOf({ ...question, message: clean(question.message) }), options);
         if (answer.action === "accept") return { action: "accept", content: answer.content ?? {} };
         return { action: answer.action };
       } catch {

@@ -8,7 +8,11 @@ const atMostEveryMs = 1000;
  * Sends progress for one call: strictly increasing as the protocol wants it, at most about once a second, and nothing
  * without a token. A client that went away is no error.
  */
-export function progressSender(token: ProgressToken | undefined, send: Send): (message: string) => void {
+export function progressSender(
+  token: ProgressToken | undefined,
+  send: Send,
+  clean: (text: string) => string,
+): (message: string) => void {
   let count = 0;
   let sentAt = 0;
   return (message) => {
@@ -16,7 +20,7 @@ export function progressSender(token: ProgressToken | undefined, send: Send): (m
     if (token === undefined || now - sentAt < atMostEveryMs) return;
     sentAt = now;
     count += 1;
-    const params = { progressToken: token, progress: count, message };
+    const params = { progressToken: token, progress: count, message: clean(message) };
     send({ method: "notifications/progress", params }).catch(() => undefined);
   };
 }

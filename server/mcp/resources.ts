@@ -15,6 +15,7 @@ import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
+import { redactor } from "../trace/redact.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
 /** The three files of a run that a client may read. */
@@ -47,7 +48,7 @@ export function offerResources(server: Server, deps: Deps): void {
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
     const content = await read(uri, deps);
     if (content === undefined) throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found`);
-    return { contents: [{ uri, ...content }] };
+    return { contents: [{ uri, ...content, text: redactor(deps.env)(content.text) }] };
   });
 }
 

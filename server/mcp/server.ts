@@ -10,6 +10,7 @@ import type { Tool, Toolset } from "../../tools/define.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../loop/call.ts";
+import { redactDeep, redactor } from "../trace/redact.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { humanOf } from "./human.ts";
@@ -37,6 +38,7 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
     { name: "deft-mcp", title: "DEFT AOI loop", version: options.version },
     { capabilities, instructions: instructions(options.toolsets) },
   );
+  const clean = redactor(deps.env);
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
   server.setRequestHandler(ListToolsRequestSchema, () => {
     const showsViews = server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined;
@@ -47,14 +49,20 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
     const tool = offered.get(name);
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown tool: ${name}`);
     const peer = server.getClientVersion();
-    return await runTool(tool, given, options, {
-      deps,
-      signal: extra.signal,
-      human: humanOf(server, extra.requestId, extra.signal),
-      client: peer === undefined ? "unknown" : `${peer.name} ${peer.version}`,
-      connection,
-      progress: progressSender(_meta?.progressToken, extra.sendNotification),
-    });
+    return await runTool(
+      tool,
+      given,
+      options,
+      {
+        deps,
+        signal: extra.signal,
+        human: humanOf(server, extra.requestId, extra.signal, clean),
+        client: peer === undefined ? "unknown" : `${peer.name} ${peer.version}`,
+        connection,
+        progress: progressSender(_meta?.progressToken, extra.sendNotification, clean),
+      },
+      clean,
+    );
   });
   offerResources(server, deps);
   offerSubscriptions(server, deps);
@@ -62,14 +70,20 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
   return server;
 }
 
-async function runTool(tool: Tool, given: unknown, options: ServerOptions, call: Call): Promise<CallToolResult> {
+async function runTool(
+  tool: Tool,
+  given: unknown,
+  options: ServerOptions,
+  call: Call,
+  clean: (text: string) => string,
+): Promise<CallToolResult> {
   try {
     const output = await tool.handle(parseArguments(tool.input, given), call);
-    return success(tool.output.parse(output));
+    return success(redactDeep(tool.output.parse(output), clean));
   } catch (error) {
     const incident = call.deps.ids.hex(8);
-    if (!(error instanceof Refusal)) options.log(`incident ${incident} in ${tool.name}: ${stackOf(error)}`);
-    return failure(error, incident);
+    if (!(error instanceof Refusal)) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));
+    return redactDeep(failure(error, incident), clean);
   }
 }
 

@@ -19,3 +19,11 @@ export function redactor(env: Readonly<Record<string, string | undefined>>): (te
     return bare.replace(shapes, "[redacted]").replace(assignments, "$1[redacted]").replace(bearer, "$1 [redacted]");
   };
 }
+
+/** The same for every text in a plain value; keys and other values stay. */
+export function redactDeep<T>(value: T, redact: (text: string) => string): T {
+  if (typeof value === "string") return redact(value) as T;
+  if (Array.isArray(value)) return value.map((one) => redactDeep<unknown>(one, redact)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, redactDeep<unknown>(one, redact)])) as T;
+}

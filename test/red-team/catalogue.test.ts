@@ -7,6 +7,7 @@ import { evidenceTricks } from "./tricks/evidence.ts";
 import { integrityTricks } from "./tricks/integrity.ts";
 import { leakageTricks } from "./tricks/leakage.ts";
 import { pathTricks } from "./tricks/paths.ts";
+import { secretTricks } from "./tricks/secrets.ts";
 import { stopTricks } from "./tricks/stops.ts";
 
 let loop: TinyLoop;
@@ -33,4 +34,5 @@ describe("evidence", () => evidenceTricks(trick));
 describe("integrity", () => integrityTricks(trick));
 describe("leakage", () => leakageTricks(trick));
 describe("paths", () => pathTricks(trick));
+describe("secrets", () => secretTricks(trick));
 describe("stops and endings", () => stopTricks(trick));

@@ -25,13 +25,20 @@ export async function requireJobs(
   for (const job of planned) {
     const outcome = outcomes.find(({ spec }) => spec.id === job.id);
     if (!outcome) throw new Refusal("stage.evidence-missing", `Job ${job.id} left no outcome.`, { job: job.id });
-    if (canonicalJson(outcome.spec) !== canonicalJson(job)) {
+    if (!isPlanned(outcome.spec, job)) {
       const facts = { job: job.id, planned: job.argv, recorded: outcome.spec.argv.map((part) => excerpt(part)) };
       throw new Refusal("stage.evidence-missing", `Job ${job.id} is not recorded as it was planned.`, facts);
     }
     await requireExit(outcome);
     await requireVerdict(outcome, needs.marker);
   }
+}
+
+/** The time limit may have been revised while the job ran; everything else is as it was planned. */
+function isPlanned(recorded: JobSpec, planned: JobSpec): boolean {
+  const { time_limit_sec: _then, ...was } = recorded;
+  const { time_limit_sec: _now, ...is } = planned;
+  return canonicalJson(was) === canonicalJson(is);
 }
 
 async function requireExit({ spec, exit }: JobOutcome): Promise<void> {
