@@ -12,7 +12,11 @@ import { tapped } from "./tap.ts";
 export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap): Promise<void> {
   const server = buildServer(deps, options);
   const ended = new Promise<void>((resolve) => {
-    server.onclose = resolve;
+    const closed = server.onclose;
+    server.onclose = () => {
+      closed?.();
+      resolve();
+    };
     process.stdin.on("end", resolve);
     process.stdin.on("close", resolve);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
