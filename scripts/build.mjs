@@ -2,6 +2,7 @@
 import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { noticesOf } from "./notices.mjs";
 
 const out = "dist";
 
@@ -17,7 +18,7 @@ const onlyEnglish = {
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-await build({
+const { metafile } = await build({
   entryPoints: { "deft-mcp": "server/main.ts" },
   outdir: out,
   bundle: true,
@@ -34,7 +35,9 @@ await build({
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
   logLevel: "warning",
+  metafile: true,
 });
+await writeFile(`${out}/THIRD-PARTY-NOTICES.txt`, await noticesOf(metafile));
 await chmod(`${out}/deft-mcp.js`, 0o755);
 
 for (const [from, to] of [

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { folderOfFile } from "../support/folder.ts";
@@ -28,12 +28,30 @@ beforeAll(async () => {
 describe("the package", () => {
   it("holds the program and what an agent reads, and no source, map or test", () => {
     const paths = packed.files.map(({ path }) => path);
-    for (const needed of ["dist/deft-mcp.js", "dist/versions.yaml", "dist/shipped.json", "mcp.json", "LICENSE"]) {
+    const built = ["deft-mcp.js", "versions.yaml", "shipped.json", "THIRD-PARTY-NOTICES.txt"];
+    for (const needed of [...built.map((name) => `dist/${name}`), "mcp.json", "LICENSE"]) {
       expect(paths).toContain(needed);
     }
     const homes =
       /^(dist|skills|agents|references|\.claude-plugin)\/|^(mcp|server|package)\.json$|^(README\.md|LICENSE)$/;
     expect(paths.filter((path) => !homes.test(path) || /\.(map|ts)$/.test(path))).toEqual([]);
+  });
+
+  it("names every package whose code it holds, with its licence", async () => {
+    const names = await readdir(join(root, "dist"), { recursive: true });
+    const maps = names
+      .filter((name) => name.endsWith(".map"))
+      .map((name) => readFile(join(root, "dist", name), "utf8"));
+    const sources = (await Promise.all(maps)).flatMap((map): string[] => JSON.parse(map).sources);
+    const bundled = new Set(
+      sources.flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1] ?? []),
+    );
+    expect(bundled.size).toBeGreaterThan(20);
+    const notices = await readFile(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
+    expect([...bundled].filter((name) => !notices.includes(`\n${name} `) && !notices.startsWith(`${name} `))).toEqual(
+      [],
+    );
+    expect(notices).toContain("Permission is hereby granted");
   });
 
   it("brings nothing else with it", async () => {
