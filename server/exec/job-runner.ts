@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { readJson } from "../fs/read.ts";
+import { fileFacts, readJson } from "../fs/read.ts";
 import { isoMicros } from "../run/clock.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../run/job.ts";
 import { identityOf } from "./identity.ts";
@@ -29,8 +29,11 @@ export async function runRecordedJob(
   if (!(await claim(files.claim))) return;
   const started = new Date();
   const log = await open(spec.log_path, "a");
-  const exit = await runToEnd(spec, [...command, ...spec.argv], env, log.fd);
+  const ended = await runToEnd(spec, [...command, ...spec.argv], env, log.fd);
   await log.close();
+  // A cancel signals runner and program at once, and the program's end may be heard of first.
+  const cancelled = ended.outcome === "killed" && (await fileFacts(files.cancel)) !== undefined;
+  const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;
   const times = { started_at: isoMicros(started), ended_at: isoMicros(new Date()) };
   await writeAtomic(files.exit, JSON.stringify({ ...exit, ...times }));
 }

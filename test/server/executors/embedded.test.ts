@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
@@ -96,6 +96,15 @@ describe("embedded executor", () => {
     expect(await executor.poll(runDir, running)).toEqual({ state: "running" });
     await executor.cancel(runDir, running, 5);
     expect(await endOf(runDir, running)).toMatchObject({ outcome: "cancelled" });
+  });
+
+  it("calls a job cancelled whose program ended before its runner heard of the cancel", async () => {
+    const { runDir, record } = await aJob(["hang"]);
+    const running = await started(runDir, record);
+    const program = await childOf(await runnerPid(runDir));
+    await writeFile(join(runDir, "jobs", `${record.spec.id}.cancel`), "");
+    process.kill(program, "SIGTERM");
+    expect(await endOf(runDir, running)).toMatchObject({ outcome: "cancelled", signal: "SIGTERM" });
   });
 
   it("ends a job at its time limit without the server", async () => {
