@@ -55,7 +55,7 @@ export async function growthRows(
 }
 
 function stageFacts(label: string, { ledger }: Partial<IterationState>) {
-  return { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.sdg_generated }) };
+  return { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.generated }) };
 }
 
 /** What mining found, step by step, for the iterations that came to it. */

@@ -35,6 +35,39 @@ export const metricResultSchema = z.looseObject({
 });
 export type MetricResult = z.infer<typeof metricResultSchema>;
 
+/** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
+const ledgerCounts = [
+  "gap_rows",
+  "routed_mining",
+  "routed_anomalygen",
+  "routed_dropped",
+  "requested",
+  "allocated",
+  "placed",
+  "generated",
+  "guardrail_blocked",
+  "paired",
+  "mining_targets",
+  "mining_pool_rows",
+  "mining_candidates",
+  "mining_below_floor",
+  "mining_pass_pct",
+  "mining_repeated",
+  "mining_taken_before",
+  "mined",
+  "earlier_rows",
+  "added_rows",
+  "new_unique_rows",
+  "train_rows",
+  "checkpoints",
+  "epochs",
+  "kpi_rows",
+  "checkpoints_compared",
+  "weak_samples",
+  "gap_images",
+] as const;
+export type LedgerCount = (typeof ledgerCounts)[number];
+
 /** One iteration; field names and meanings of the published schema (tao-stages 5.3), all paths absolute. */
 export const iterationStateSchema = z.looseObject({
   status: z.enum(["pending", "in_progress", "complete", "failed"]).optional(),
@@ -76,8 +109,8 @@ export const iterationStateSchema = z.looseObject({
   source: z.string().optional(),
   /** Stages taken over from another program, with the reason. Ours. */
   adopted: z.array(z.string()).optional(),
-  /** Row counts by name: requested, allocated, generated, paired, mined ... Ours. */
-  ledger: z.record(z.string(), z.number()).optional(),
+  /** Ours. */
+  ledger: z.partialRecord(z.enum(ledgerCounts), z.number()).optional(),
   warnings: z.array(z.string()).optional(),
 });
 export type IterationState = z.infer<typeof iterationStateSchema>;

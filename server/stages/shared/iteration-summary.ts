@@ -1,6 +1,6 @@
 import { describeContract } from "../../kpi/metric-contract.ts";
 import type { IterationLabel } from "../../run/labels.ts";
-import type { IterationState, MetricContract } from "../../run/state.ts";
+import type { IterationState, LedgerCount, MetricContract } from "../../run/state.ts";
 
 const wordLimit = 300;
 
@@ -35,7 +35,7 @@ function metricLine(iteration: IterationState, before: IterationState | undefine
 
 function rowLines(iteration: IterationState): string[] {
   const { ledger = {} } = iteration;
-  const count = (name: string) => ledger[name] ?? 0;
+  const count = (name: LedgerCount) => ledger[name] ?? 0;
   const generation = iteration.anomalygen_skipped
     ? "skipped, nothing was routed to it"
     : `${count("requested")} requested, ${count("placed")} placed, ${count("generated")} generated, ${count("guardrail_blocked")} blocked, ${count("paired")} used`;
