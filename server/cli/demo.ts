@@ -36,11 +36,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
 
 async function demo(argv: string[], io: CliIo, json: boolean): Promise<number> {
   const started = Date.now();
-  const display = json
-    ? plainDisplay(io.stderr)
-    : io.isTty
-      ? barDisplay(io.stdout, columnsOf(io))
-      : plainDisplay(io.stdout);
+  const display = json ? plainDisplay(io.stderr) : io.isTty ? barDisplay(io.stdout) : plainDisplay(io.stdout);
   try {
     const wish = await wishOf(argv, io, display);
     const planId = await plan(wish, io, display);
@@ -133,8 +129,4 @@ async function withServer<T>(
   } finally {
     await client.close();
   }
-}
-
-function columnsOf(io: CliIo): () => number {
-  return () => ("columns" in io.stdout && typeof io.stdout.columns === "number" ? io.stdout.columns : 80);
 }

@@ -18,14 +18,32 @@ export function plainDisplay(out: NodeJS.WritableStream): Display {
   return { say: (line) => void out.write(`${line}\n`), progress() {}, close() {} };
 }
 
-/** `columns` is asked for at every redraw, because people resize windows. */
-export function barDisplay(out: NodeJS.WritableStream, columns: () => number): Display {
+/** Width of the terminal behind a stream; 80 where there is none. */
+export function columnsOf(out: NodeJS.WritableStream): number {
+  return "columns" in out && typeof out.columns === "number" ? out.columns : 80;
+}
+
+/** Returns what draws a text of several lines over the one before, each line cut to the terminal so that none wraps. */
+export function drawnInPlace(out: NodeJS.WritableStream): (text: string) => void {
+  let lines = 0;
+  return (text) => {
+    const cut = text
+      .replace(/\n$/, "")
+      .split("\n")
+      .map((line) => [...line].slice(0, columnsOf(out) - 1).join(""));
+    out.write(`${lines === 0 ? "" : `\u001b[${lines}A\u001b[0J`}${cut.join("\n")}\n`);
+    lines = cut.length;
+  };
+}
+
+/** The width is asked for at every redraw, because people resize windows. */
+export function barDisplay(out: NodeJS.WritableStream): Display {
   const started = Date.now();
   let shown: { fraction: number; doing: string } | undefined;
   const draw = () => {
     if (shown === undefined) return;
     const text = `${barText(shown.fraction)} ${shown.doing} · ${shortDuration((Date.now() - started) / 1000)}`;
-    out.write(CLEAR + [...text].slice(0, Math.max(20, columns() - 1)).join(""));
+    out.write(CLEAR + [...text].slice(0, Math.max(20, columnsOf(out) - 1)).join(""));
   };
   const timer = setInterval(draw, TICK_MS).unref();
   return {

@@ -5,7 +5,7 @@ import { describeAction } from "../loop/transitions.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import { barText } from "./display.ts";
+import { barText, drawnInPlace } from "./display.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
@@ -48,19 +48,15 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
 
 /** Prints what is new at every look until nothing more can happen; on a terminal the picture is drawn in place. */
 async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean): Promise<number> {
+  const show = !json && io.isTty ? drawnInPlace(io.stdout) : (text: string) => void io.stdout.write(text);
   for (let before = ""; ; ) {
     const status = await look();
     const now = json ? `${JSON.stringify(statusJson(status))}\n` : statusText(status);
-    if (now !== before) io.stdout.write(!json && io.isTty ? eraseLines(before) + now : now);
+    if (now !== before) show(now);
     before = now;
     if (status.next.action === "none" || status.next.action === "acknowledge_or_finish") return exitOk;
     await sleep(LOOK_EVERY_MS);
   }
-}
-
-function eraseLines(text: string): string {
-  const lines = text.split("\n").length - 1;
-  return lines === 0 ? "" : `\u001b[${lines}A\u001b[0J`;
 }
 
 function statusText({ run, next, running, report, reportPath }: LoopStatus): string {

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { approvedRun, boardsIn } from "../support/board-run.ts";
-import { runBuilt } from "../support/built-server.ts";
+import { approvedRun, boardsIn, drive } from "../support/board-run.ts";
+import { connect, runBuilt, startBuilt } from "../support/built-server.ts";
 import { folderOfFile } from "../support/folder.ts";
 
 const folder = folderOfFile();
@@ -69,6 +70,18 @@ describe("commands for people on an approved run", () => {
     expect(deft("demo", "--workspace", "unfilled").stdout).toContain("has a header and no rows");
     expect(deft("demo", "--workspace", "nowhere").stderr).toMatch(/^input\.no-workspace: /);
     expect(deft("demo", "--max-iterations", "none").exit).toBe(2);
+  });
+
+  it("a demo that is left with Ctrl-C says where its run is, and the run goes on from there", async () => {
+    const demo = startBuilt(["demo", "--workspace", workspace, "--max-iterations", "1"], { home: folder.path });
+    while (!/^Run +\S+$/m.test(demo.printed.stdout)) await sleep(50);
+    demo.signal("SIGINT");
+    const { exit, stderr } = await demo.ended;
+    const left = /deft-mcp status (\S+)/.exec(stderr)?.[1] ?? "";
+    expect([exit, left]).toEqual([130, expect.stringContaining(join(workspace, "results", "run_"))]);
+    const server = await connect({ home: folder.path });
+    expect(await drive(server, left, ({ outcome }) => outcome === "committed")).toMatchObject({ stage: "train" });
+    await server.close();
   });
 
   it("help names every command, and an unknown one is refused", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { sha256 } from "../../server/fs/hash.ts";
 import { approvedRun, boardsIn, drive, logOf, stateOf } from "../support/board-run.ts";
-import { connect, runBuilt } from "../support/built-server.ts";
+import { connect, runBuilt, startBuilt } from "../support/built-server.ts";
 import { folderOfFile } from "../support/folder.ts";
 
 const folder = folderOfFile();
@@ -89,6 +89,7 @@ describe("a whole loop on generated boards, through the built server", () => {
   it("comes to the same figures and rows when the server is killed between and inside stages", async () => {
     const run = await approvedRun(folder.path, workspace);
     const home = folder.path;
+    const watch = startBuilt(["status", run, "--watch", "--json"], { home });
     for (let kills = 0; kills < 4; kills++) {
       const server = await connect({ home });
       const step = await server.call("run_stage", { run, wait_seconds: 0 });
@@ -100,6 +101,13 @@ describe("a whole loop on generated boards, through the built server", () => {
     await drive(last, run);
     await last.call("finish_loop", { run });
     await last.close();
+    const watched = await watch.ended;
+    const looks = watched.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect([watched.exit, looks[0].status, looks.at(-1).status]).toEqual([0, "in_progress", "complete"]);
+    expect(looks.length).toBeGreaterThan(2);
     expect((await logOf(run)).map(({ stage }) => stage)).toEqual([...course, "loop_stop"]);
     const [there, here] = await Promise.all([stateOf(result.run_dir), stateOf(run)]);
     for (const label of ["baseline", "iter1"]) {

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll } from "@jest/globals";
@@ -91,6 +91,22 @@ export function runBuilt(argv: string[], options: { home: string; env?: Record<s
   const env = isolated(options.home, options.env);
   const done = spawnSync(process.execPath, [builtBin, ...argv], { cwd: options.home, env, encoding: "utf8" });
   return { exit: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+/** Starts a subcommand of the built bin and lets it run; `ended` tells how it ended and what it printed. */
+export function startBuilt(argv: string[], options: { home: string; env?: Record<string, string> }) {
+  const env = isolated(options.home, options.env);
+  const child = spawn(process.execPath, [builtBin, ...argv], { cwd: options.home, env, stdio: "pipe" });
+  const printed = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      printed[name] += text;
+    });
+  }
+  const ended = new Promise<{ exit: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.on("close", (exit) => resolve({ exit, ...printed }));
+  });
+  return { printed, ended, signal: (name: NodeJS.Signals) => void child.kill(name) };
 }
 
 function isolated(home: string, env: Record<string, string> = {}): Record<string, string> {

@@ -1,7 +1,9 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
-import { barDisplay, barText, plainDisplay } from "../../../server/cli/display.ts";
+import { barDisplay, barText, drawnInPlace, plainDisplay } from "../../../server/cli/display.ts";
 import { textTable } from "../../../server/cli/text-table.ts";
+
+const terminal = (columns: number) => Object.assign(new PassThrough(), { columns });
 
 describe("progress for people", () => {
   it("draws no more than a full bar and no less than an empty one", () => {
@@ -20,8 +22,8 @@ describe("progress for people", () => {
   });
 
   it("never draws a line wider than the terminal, and leaves none behind", () => {
-    const out = new PassThrough();
-    const display = barDisplay(out, () => 50);
+    const out = terminal(50);
+    const display = barDisplay(out);
     display.progress(0.5, "a long description of what is being done at the moment");
     display.say("a stage is done");
     display.close();
@@ -29,6 +31,15 @@ describe("progress for people", () => {
     expect(drawn.filter((line) => !line.endsWith("\n")).every((line) => line.length < 50)).toBe(true);
     expect(drawn).toContain("a stage is done\n");
     expect(drawn.at(-1)).toBe("");
+  });
+
+  it("draws a picture over the one before, and cuts lines that would wrap", () => {
+    const out = terminal(20);
+    const draw = drawnInPlace(out);
+    draw("Run        /a/long/way/to/a/run\nStatus     in_progress\n");
+    draw("Run        /a/long/way/to/a/run\n");
+    const first = "Run        /a/long/\nStatus     in_progr\n";
+    expect(String(out.read())).toBe(`${first}\u001b[2A\u001b[0JRun        /a/long/\n`);
   });
 
   it("aligns figures to the right under their header", () => {
