@@ -3,6 +3,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
+import { writeFailure } from "../fs/write-failure.ts";
 
 /**
  * Fetches a file over HTTP into `path`: beside it first, under its name only when it is whole. The token goes into a
@@ -30,10 +31,7 @@ export async function fetchFile(url: string, path: string, token: string | undef
   } catch (error) {
     await rm(part, { force: true });
     if (error instanceof Refusal) throw error;
-    const errno = errnoOf(error);
-    if (errno !== undefined) {
-      throw new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
-    }
+    if (errnoOf(error) !== undefined) throw writeFailure(path, error);
     const reason = excerpt(error instanceof Error ? String(error.cause ?? error.message) : String(error));
     throw new Refusal("executor.fetch", `${url} cannot be reached.`, { url, path, reason }, { cause: error });
   }

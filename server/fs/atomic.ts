@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errnoOf, Refusal } from "../errors.ts";
+import { changing, writeFailure } from "./write-failure.ts";
 
 /**
  * Replaces a file so that a crash at any instant leaves the old content or the new, never a part of either:
  * temporary file beside the target, fsync, rename, fsync of the directory. Pieces are written one after the other.
+ * `last` is asked right before the rename, and may still forbid it by throwing.
  *
  * @throws Refusal `input.write-failed` when the disk is full, read-only or not writable; the target is untouched.
  */
@@ -13,6 +14,7 @@ export async function writeAtomic(
   path: string,
   data: string | Uint8Array | Iterable<string>,
   mode = 0o644,
+  last: () => void = () => {},
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
@@ -24,6 +26,7 @@ export async function writeAtomic(
     } finally {
       await file.close();
     }
+    last();
     await rename(temporary, path);
     await syncDirectory(dirname(path));
   } catch (error) {
@@ -33,31 +36,31 @@ export async function writeAtomic(
 }
 
 /**
- * Appends text and returns once it is on the disk.
+ * Appends text and returns once it is on the disk. The caller is the file's only writer.
  *
- * @throws Refusal `input.write-failed`; a part of the text may then be at the end of the file.
+ * @throws Refusal `input.write-failed`; the file then ends where it did, as far as the disk allows.
  */
 export async function appendDurable(path: string, text: string): Promise<void> {
-  try {
+  await changing(path, async () => {
     const file = await open(path, "a");
     try {
-      await file.writeFile(text);
-      await file.sync();
+      const { size } = await file.stat();
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } catch (error) {
+        await file.truncate(size).catch(() => undefined);
+        throw error;
+      }
     } finally {
       await file.close();
     }
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
+  });
 }
 
 /** Creates a directory with its parents; an existing one is fine. @throws Refusal `input.write-failed`. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode });
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
+  await changing(path, () => mkdir(path, { recursive: true, mode }));
 }
 
 /** Makes renames in a directory durable. Windows cannot open directories, so it is left out there. */
@@ -69,12 +72,4 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
-}
-
-const writeCauses = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ENOTDIR", "ENOENT", "EEXIST", "EIO"]);
-
-function writeFailure(path: string, error: unknown): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined || !writeCauses.has(errno)) return error;
-  return new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
 }

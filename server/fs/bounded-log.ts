@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, truncate } from "node:fs/promises";
-import { errnoOf, Refusal } from "../errors.ts";
 import { writeAtomic } from "./atomic.ts";
 import { readTail } from "./read.ts";
+import { changing } from "./write-failure.ts";
 
 /** Bytes that a fresh file begins with: the end of the one before, so that the end of a log lies in one file. */
 const overlapBytes = 65_536;
@@ -36,17 +36,19 @@ export class BoundedLog {
    * shorter was rotated since, and is kept as it is.
    */
   async open(bytes: number | undefined): Promise<void> {
-    this.#file = await refusing(this.#path, () => open(this.#path, "a"));
-    const { size } = await this.#file.stat();
-    this.#size = bytes === undefined ? size : Math.min(size, bytes);
-    if (this.#size < size) await truncate(this.#path, this.#size);
+    await changing(this.#path, async () => {
+      this.#file = await open(this.#path, "a");
+      const { size } = await this.#file.stat();
+      this.#size = bytes === undefined ? size : Math.min(size, bytes);
+      if (this.#size < size) await truncate(this.#path, this.#size);
+    });
   }
 
   /** Appends and returns once it is on the disk. @throws Refusal `input.write-failed`; a part may then be there. */
   async append(data: Buffer): Promise<void> {
     const file = this.#file;
     if (file === undefined) throw new Error("the log is not open");
-    await refusing(this.#path, async () => {
+    await changing(this.#path, async () => {
       // A part that an earlier, failed append left would make the log lie.
       if ((await file.stat()).size > this.#size) await truncate(this.#path, this.#size);
       await file.writeFile(data);
@@ -60,7 +62,7 @@ export class BoundedLog {
     const tail = await readTail(this.#path, overlapBytes);
     const next = `${this.#path}.next`;
     await writeAtomic(next, tail.slice(tail.indexOf("\n") + 1));
-    await refusing(this.#path, async () => {
+    await changing(this.#path, async () => {
       await rename(this.#path, `${this.#path}.1`);
       await rename(next, this.#path);
     });
@@ -71,15 +73,5 @@ export class BoundedLog {
   async close(): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
-  }
-}
-
-async function refusing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined || error instanceof Refusal) throw error;
-    throw new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
   }
 }

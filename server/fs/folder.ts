@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { makeDirectory } from "./atomic.ts";
 import { kindOf } from "./read.ts";
+import { changing } from "./write-failure.ts";
 
 /** Every regular file below a directory, relative with `/`, sorted; links are not followed, an absent one has none. */
 export async function filesBelow(dir: string): Promise<string[]> {
@@ -15,24 +16,22 @@ export async function filesBelow(dir: string): Promise<string[]> {
 
 /** Fills a hidden neighbour and lets it take the place of `dir`; when `build` fails, what stood there stays. */
 export async function replaceFolder(dir: string, build: (fresh: string) => Promise<void>): Promise<void> {
-  await makeDirectory(dirname(dir));
-  const fresh = await mkdtemp(join(dirname(dir), `.${basename(dir)}.`));
-  try {
+  await withScratchFolder(dir, async (fresh) => {
     await build(fresh);
-    await rm(dir, { recursive: true, force: true });
-    await rename(fresh, dir);
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
-  }
+    await changing(dir, async () => {
+      await rm(dir, { recursive: true, force: true });
+      await rename(fresh, dir);
+    });
+  });
 }
 
 /** Lends an empty folder beside `dir`; it is gone when `use` returns. */
 export async function withScratchFolder<T>(dir: string, use: (scratch: string) => Promise<T>): Promise<T> {
   await makeDirectory(dirname(dir));
-  const scratch = await mkdtemp(join(dirname(dir), `.${basename(dir)}.`));
+  const scratch = await changing(dir, () => mkdtemp(join(dirname(dir), `.${basename(dir)}.`)));
   try {
     return await use(scratch);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await changing(scratch, () => rm(scratch, { recursive: true, force: true }));
   }
 }

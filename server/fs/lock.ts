@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { errnoOf, Refusal } from "../errors.ts";
+import { writeFailure } from "./write-failure.ts";
 
 /** Who holds a lock, as written inside it. */
 export type LockOwner = Readonly<Record<string, unknown>>;
@@ -24,6 +26,12 @@ export type LockProof = { assertHeld(): void };
 const beatMs = 2_000;
 const breakerStaleMs = 5_000;
 const leftoverMs = 60_000;
+
+/**
+ * Tokens of the locks that this process holds or waits for now. A lock with this process as its owner and another token
+ * is one that a failing disk did not let it release.
+ */
+const held = new Set<string>();
 
 /**
  * Runs `work` while holding the lock, and releases it whatever happens.
@@ -53,31 +61,34 @@ export async function withLock<T>(
   } finally {
     clearInterval(beat);
     if (holds(lockPath, token)) await remove(lockPath, token).catch(() => undefined);
+    held.delete(token);
   }
 }
 
 const ownerIn = (lock: string) => join(lock, "owner.json");
 
 async function acquire(lockPath: string, options: LockOptions, token: string): Promise<void> {
-  const deadline = Date.now() + (options.waitMs ?? 15_000);
+  const deadline = performance.now() + (options.waitMs ?? 15_000);
   const own = `${lockPath}-${token}`;
   try {
     await mkdir(own);
     await writeFile(ownerIn(own), JSON.stringify({ ...options.owner, token }));
+    held.add(token);
     for (;;) {
       if (await tryRename(own, lockPath)) break;
       const broken = await breakDead(lockPath, options, token);
-      if (!broken && Date.now() > deadline) {
+      if (!broken && performance.now() > deadline) {
         const { token: _token, ...owner } = (await readOwner(lockPath)) ?? {};
         throw new Refusal("state.locked", "The run is locked by another process.", { owner });
       }
       if (!broken) await sleep(15 + Math.random() * 35);
     }
   } catch (error) {
+    held.delete(token);
     await rm(own, { recursive: true, force: true }).catch(() => undefined);
-    throw writeProblem(lockPath, error);
+    throw writeFailure(lockPath, error, "Cannot lock the run");
   }
-  await clearLeftovers(lockPath);
+  await clearLeftovers(lockPath, options);
 }
 
 /** What a rename onto a directory that holds something ends with; Windows says EPERM. */
@@ -97,7 +108,7 @@ async function tryRename(from: string, to: string): Promise<boolean> {
 /** Moves the lock of a dead owner away. One process at a time may do so; what it moved is checked once more. */
 async function breakDead(lockPath: string, options: LockOptions, token: string): Promise<boolean> {
   const owner = await readOwner(lockPath);
-  if (owner === undefined || (await options.isAlive(owner, await silence(lockPath)))) return false;
+  if (owner === undefined || (await stillHolds(owner, lockPath, options))) return false;
   const breaker = `${lockPath}-breaking`;
   if (!(await enter(breaker))) return false;
   try {
@@ -108,6 +119,12 @@ async function breakDead(lockPath: string, options: LockOptions, token: string):
   } finally {
     await rmdir(breaker).catch(() => undefined);
   }
+}
+
+async function stillHolds(owner: LockOwner, lockPath: string, options: LockOptions): Promise<boolean> {
+  const { token, ...who } = owner;
+  const isOurs = who.pid !== undefined && isDeepStrictEqual(who, { ...options.owner });
+  return isOurs ? held.has(String(token)) : await options.isAlive(owner, await ageOf(ownerIn(lockPath)));
 }
 
 /** Takes the lock out of the way by a rename, then deletes it, so that it never stands there half deleted. */
@@ -122,26 +139,21 @@ async function enter(breaker: string): Promise<boolean> {
     await mkdir(breaker);
     return true;
   } catch {
-    const age = await stat(breaker).then(
-      (found) => Date.now() - found.mtimeMs,
-      () => 0,
-    );
-    if (age > breakerStaleMs) await rmdir(breaker).catch(() => undefined);
+    if (isOlder(await ageOf(breaker), breakerStaleMs)) await rmdir(breaker).catch(() => undefined);
     return false;
   }
 }
 
 /** Directories of processes that died while they waited or released. */
-async function clearLeftovers(lockPath: string): Promise<void> {
+async function clearLeftovers(lockPath: string, options: LockOptions): Promise<void> {
   const names = await readdir(dirname(lockPath)).catch(() => []);
   for (const name of names) {
     if (!name.startsWith(`${basename(lockPath)}-`) || name.endsWith("-breaking")) continue;
     const path = join(dirname(lockPath), name);
-    const age = await stat(path).then(
-      (found) => Date.now() - found.mtimeMs,
-      () => 0,
-    );
-    if (age > leftoverMs) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    if (!isOlder(await ageOf(path), leftoverMs)) continue;
+    const owner = await readOwner(path);
+    const waits = owner !== undefined && (await stillHolds(owner, path, options));
+    if (!waits) await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -159,11 +171,17 @@ async function showLife(lockPath: string): Promise<void> {
   await utimes(ownerIn(lockPath), now, now).catch(() => undefined);
 }
 
-async function silence(lockPath: string): Promise<number> {
-  return await stat(ownerIn(lockPath)).then(
+/** Milliseconds since something was touched, 0 when it is gone; below 0 when the clock was put back since. */
+async function ageOf(path: string): Promise<number> {
+  return await stat(path).then(
     (found) => Date.now() - found.mtimeMs,
     () => 0,
   );
+}
+
+/** What a dead process left would stay for as long as the clock went back, if a time ahead of it counted as young. */
+function isOlder(ageMs: number, limitMs: number): boolean {
+  return Math.abs(ageMs) > limitMs;
 }
 
 async function readOwner(lockPath: string): Promise<LockOwner | undefined> {
@@ -173,11 +191,4 @@ async function readOwner(lockPath: string): Promise<LockOwner | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function writeProblem(lockPath: string, error: unknown): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined || error instanceof Refusal) return error;
-  const facts = { lock: lockPath, errno };
-  return new Refusal("input.write-failed", `Cannot lock the run: ${errno}.`, facts, { cause: error });
 }

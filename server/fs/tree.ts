@@ -1,8 +1,9 @@
 import { chmod, mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errnoOf, Refusal } from "../errors.ts";
+import { Refusal } from "../errors.ts";
 import { makeDirectory } from "./atomic.ts";
 import { kindOf, listNames } from "./read.ts";
+import { changing } from "./write-failure.ts";
 
 /**
  * Creates a directory with all its content at once: `build` fills a hidden neighbour, which then takes the name.
@@ -17,37 +18,21 @@ export async function createTree(dir: string, build: (root: string) => Promise<v
     throw new Refusal("input.workspace-exists", `${dir} is not empty.`, { dir, names: names.slice(0, 5) });
   }
   await makeDirectory(dirname(dir));
-  const root = await besideOf(dir);
+  const root = await changing(dir, () => mkdtemp(join(dirname(dir), `.${basename(dir)}.`)));
   try {
     await build(root);
-    await chmod(root, 0o755);
-    if (kind === "directory") await rmdir(dir);
-    await rename(root, dir);
+    await changing(dir, async () => {
+      await chmod(root, 0o755);
+      if (kind === "directory") await rmdir(dir);
+      await rename(root, dir);
+    });
   } catch (error) {
     await rm(root, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function besideOf(dir: string): Promise<string> {
-  try {
-    return await mkdtemp(join(dirname(dir), `.${basename(dir)}.`));
-  } catch (error) {
-    throw writeFailure(dir, error);
-  }
-}
-
 /** Writes a file that must not exist yet; not forced to the disk. @throws Refusal `input.write-failed`. */
 export async function writeNew(path: string, data: string | Uint8Array): Promise<void> {
-  try {
-    await writeFile(path, data, { flag: "wx" });
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
-}
-
-function writeFailure(path: string, error: unknown): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined) return error;
-  return new Refusal("input.write-failed", `Cannot write ${path}: ${errno}.`, { path, errno }, { cause: error });
+  await changing(path, () => writeFile(path, data, { flag: "wx" }));
 }

@@ -1,8 +1,9 @@
 import { open, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errnoOf, Refusal } from "../errors.ts";
+import { errnoOf } from "../errors.ts";
 import { listNames, readTextIfPresent } from "./read.ts";
+import { writeFailure } from "./write-failure.ts";
 
 /** A claim that is empty for longer belongs to a process that died while it wrote it. */
 const writingMs = 10_000;
@@ -27,17 +28,25 @@ export async function takeTurn(
   if (last > 0 && (await isTaken(`${stem}.${last}`, isAlive))) return undefined;
   const path = `${stem}.${last + 1}`;
   try {
-    const file = await open(path, "wx");
-    try {
-      await file.writeFile(JSON.stringify(owner));
-    } finally {
-      await file.close();
-    }
+    await claimAs(path, owner);
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return undefined;
-    throw new Refusal("input.write-failed", `Cannot write ${path}: ${errnoOf(error)}.`, { path }, { cause: error });
+    throw writeFailure(path, error);
   }
   return { release: () => unlink(path).catch(() => undefined) };
+}
+
+/** Writes a claim that must not exist yet; one that a full disk leaves empty is taken back. */
+async function claimAs(path: string, owner: Owner): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(JSON.stringify(owner));
+  } catch (error) {
+    await unlink(path).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Whether a live process has the turn. */
@@ -52,7 +61,7 @@ export async function turnBegins(
   isAlive: (owner: Owner) => Promise<boolean>,
   limitMs: number,
 ): Promise<void> {
-  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(20)) {
+  for (const deadline = performance.now() + limitMs; performance.now() < deadline; await sleep(20)) {
     if ((await lastTurn(stem)) > 0 && (await turnTaken(stem, isAlive))) return;
   }
 }

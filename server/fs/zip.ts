@@ -3,15 +3,18 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Zip, ZipPassThrough } from "fflate";
+import { changing, writeFailure } from "./write-failure.ts";
 
 /**
  * Packs files below `root` into one zip, streamed and stored as they are: images do not shrink. The zip takes its name
  * only when it is whole.
+ *
+ * @throws Refusal `input.write-failed`.
  */
 export async function writeZip(path: string, root: string, names: readonly string[]): Promise<void> {
   const partial = `${path}.partial`;
   const out = createWriteStream(partial);
-  const failed = once(out, "error").then(([error]) => Promise.reject(error));
+  const failed = once(out, "error").then(([error]) => Promise.reject(writeFailure(path, error)));
   failed.catch(() => undefined);
   let flushed = Promise.resolve();
   const zip = new Zip((error, chunk) => {
@@ -31,7 +34,7 @@ export async function writeZip(path: string, root: string, names: readonly strin
     zip.end();
     out.end();
     await Promise.race([once(out, "close"), failed]);
-    await rename(partial, path);
+    await changing(path, () => rename(partial, path));
   } catch (error) {
     out.destroy();
     await unlink(partial).catch(() => undefined);

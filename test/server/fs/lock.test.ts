@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { withLock } from "../../../server/fs/lock.ts";
@@ -79,6 +79,46 @@ describe("lock", () => {
     );
     expect(refusal.code).toBe("state.lock-lost");
     expect(await readdir(lock)).toEqual(["owner.json"]);
+  });
+
+  it("is taken again by the process that a failing disk did not let release it", async () => {
+    const lock = await lockIn();
+    const stuck = await withLock(lock, me, async () => {
+      const { token } = JSON.parse(await readFile(join(lock, "owner.json"), "utf8"));
+      // What stands where the lock is moved to before it is deleted makes the release fail.
+      const inTheWay = join(`${lock}-${token}-gone`, "x");
+      await mkdir(inTheWay, { recursive: true });
+      return inTheWay;
+    });
+    expect(await readdir(lock)).toEqual(["owner.json"]);
+    await rm(join(stuck, ".."), { recursive: true });
+    await withLock(lock, me, async () => undefined);
+    expect(await readdir(join(lock, ".."))).toEqual([]);
+  });
+
+  it("is broken though its breaker died on the way and the clock was put back since", async () => {
+    const lock = await lockIn();
+    await leaveLock(lock, { pid: 99, token: "theirs" });
+    await mkdir(`${lock}-breaking`);
+    const tomorrow = Date.now() / 1000 + 24 * 3600;
+    await utimes(`${lock}-breaking`, tomorrow, tomorrow);
+    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
+    await withLock(lock, { owner: { pid: 1 }, isAlive, waitMs: 2000 }, async () => undefined);
+  });
+
+  it("leaves the place of a process that waits alone, however old it is, and clears that of a dead one", async () => {
+    const lock = await lockIn();
+    for (const [name, pid] of [
+      ["waits", 2],
+      ["died", 99],
+    ] as const) {
+      await mkdir(`${lock}-${name}`);
+      await writeFile(join(`${lock}-${name}`, "owner.json"), JSON.stringify({ pid, token: name }));
+      await utimes(`${lock}-${name}`, 1, 1);
+    }
+    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
+    await withLock(lock, { owner: { pid: 1 }, isAlive }, async () => undefined);
+    expect(await readdir(join(lock, ".."))).toEqual([".lock-waits"]);
   });
 
   it("is released when the work throws", async () => {
