@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { open } from "node:fs/promises";
-import { errnoOf } from "../errors.ts";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errnoOf, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { fileFacts, readJson } from "../fs/read.ts";
+import { changing } from "../fs/write-failure.ts";
 import { isoMicros } from "../run/clock.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../run/job.ts";
 import { identityOf } from "./identity.ts";
@@ -17,7 +19,8 @@ export function runnerFiles(recordPath: string) {
  * Runs one recorded job to its end and writes how it ended.
  *
  * The claim file is created exclusively before anything starts: of several runners of one record exactly one works,
- * so a server that crashed between recording and starting may simply start the job again.
+ * so a server that crashed between recording and starting may simply start the job again. A disk that is full when the
+ * job ends costs none of its work: its end is written once there is room.
  */
 export async function runRecordedJob(
   recordPath: string,
@@ -26,16 +29,42 @@ export async function runRecordedJob(
 ): Promise<void> {
   const files = runnerFiles(recordPath);
   const { spec } = jobRecordSchema.parse(await readJson(recordPath));
-  if (!(await claim(files.claim))) return;
+  if (!(await onceThereIsRoom(() => claim(files.claim)))) return;
   const started = new Date();
-  const log = await open(spec.log_path, "a");
-  const ended = await runToEnd(spec, [...command, ...spec.argv], env, log.fd);
-  await log.close();
+  const ended = await runLogged(spec, [...command, ...spec.argv], env);
   // A cancel signals runner and program at once, and the program's end may be heard of first.
   const cancelled = ended.outcome === "killed" && (await fileFacts(files.cancel)) !== undefined;
   const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;
   const times = { started_at: isoMicros(started), ended_at: isoMicros(new Date()) };
-  await writeAtomic(files.exit, JSON.stringify({ ...exit, ...times }));
+  await onceThereIsRoom(() => writeAtomic(files.exit, JSON.stringify({ ...exit, ...times })));
+}
+
+async function runLogged(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<JobExit> {
+  let log: FileHandle;
+  try {
+    log = await changing(spec.log_path, () => open(spec.log_path, "a"));
+  } catch (error) {
+    return { outcome: "exited", exit_code: 126, detail: error instanceof Error ? error.message : String(error) };
+  }
+  try {
+    return await runToEnd(spec, argv, env, log.fd);
+  } finally {
+    await log.close();
+  }
+}
+
+const patienceMs = 24 * 3600 * 1000;
+
+/** Repeats a write that the disk refuses, for a day at most, and not where its folder is gone. */
+async function onceThereIsRoom<T>(write: () => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + patienceMs; ; await sleep(500)) {
+    try {
+      return await write();
+    } catch (error) {
+      const refused = error instanceof Refusal && error.facts.errno !== "ENOENT" && error.facts.errno !== "ENOTDIR";
+      if (!refused || performance.now() > deadline) throw error;
+    }
+  }
 }
 
 function runToEnd(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv, logFd: number): Promise<JobExit> {
@@ -65,14 +94,23 @@ function runToEnd(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv
 }
 
 async function claim(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "wx");
-    await file.writeFile(JSON.stringify(await identityOf(process.pid)));
-    await file.sync();
-    await file.close();
+  return await changing(path, async () => {
+    let file: FileHandle;
+    try {
+      file = await open(path, "wx");
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
+    try {
+      await file.writeFile(JSON.stringify(await identityOf(process.pid)));
+      await file.sync();
+    } catch (error) {
+      await unlink(path);
+      throw error;
+    } finally {
+      await file.close();
+    }
     return true;
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return false;
-    throw error;
-  }
+  });
 }

@@ -16,7 +16,7 @@ import {
 import { runPaths } from "../run/paths.ts";
 import type { Executor } from "./executor.ts";
 
-/** Grace in which a just spawned runner may still be on its way to its claim. */
+/** How long the claim of another runner, which left this one nothing to do, may still be on its way to the disk. */
 const claimGraceMs = 10_000;
 
 /**
@@ -43,22 +43,21 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
         env,
         logPath: log,
       });
-      return { pid, spawned_at_ms: Date.now() };
+      const runner = pid === undefined ? undefined : await identityOf(pid);
+      return { pid, spawned_at_ms: Date.now(), ...(runner === undefined ? {} : { runner }) };
     },
     async poll(runDir, record) {
       const files = runnerFiles(recordPath(runDir, record.spec.id));
-      const exit = await readExit(files.exit);
+      const exit = await readExit(files);
       if (exit) return { state: "ended", exit };
       const claimed = await readClaim(files.claim);
-      if (claimed && (await isAlive(claimed))) return { state: "running" };
-      if (!claimed && Date.now() - startOf(record) < claimGraceMs) return { state: "running" };
+      if (claimed ? await isAlive(claimed) : await isStarting(record)) return { state: "running" };
       // The runner may have written its exit between the two reads.
-      const late = await readExit(files.exit);
+      const late = await readExit(files);
       if (late) return { state: "ended", exit: late };
       // A runner that died alone leaves its program behind; nobody would collect that.
       if (claimed && (await identityOf(claimed.pid)) === undefined) signalGroup(claimed.pid, "SIGKILL");
-      const cancelled = (await fileFacts(files.cancel)) !== undefined;
-      return { state: "ended", exit: { outcome: cancelled ? "cancelled" : "lost" } };
+      return { state: "ended", exit: { outcome: (await isCancelled(files)) ? "cancelled" : "lost" } };
     },
     async cancel(runDir, record, graceSec) {
       const files = runnerFiles(recordPath(runDir, record.spec.id));
@@ -66,8 +65,8 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
       const claimed = await readClaim(files.claim);
       if (!claimed || !(await isAlive(claimed))) return;
       signalGroup(claimed.pid, "SIGTERM");
-      const deadline = Date.now() + graceSec * 1000;
-      while (Date.now() < deadline && (await isAlive(claimed))) await sleep(50);
+      const deadline = performance.now() + graceSec * 1000;
+      while (performance.now() < deadline && (await isAlive(claimed))) await sleep(50);
       if (await isAlive(claimed)) signalGroup(claimed.pid, "SIGKILL");
     },
     async discard() {
@@ -76,14 +75,27 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
   };
 }
 
-function startOf(record: JobRecord): number {
-  const at = record.handle?.spawned_at_ms;
-  return typeof at === "number" ? at : 0;
+/** Whether a runner without a claim is still on its way to one, which on a full disk may take a while. */
+async function isStarting({ handle }: JobRecord): Promise<boolean> {
+  const runner = processIdentitySchema.safeParse(handle?.runner);
+  if (runner.success && (await isAlive(runner.data))) return true;
+  const at = handle?.spawned_at_ms;
+  // A clock that was put back must not make this moment last.
+  return typeof at === "number" && Math.abs(Date.now() - at) < claimGraceMs;
 }
 
-async function readExit(path: string): Promise<JobExit | undefined> {
-  const text = await readTextIfPresent(path);
-  return text === undefined ? undefined : jobExitSchema.parse(JSON.parse(text));
+type Files = ReturnType<typeof runnerFiles>;
+
+/** How the job ended. The signal that cancels it reaches its program too, whose death the runner may see first. */
+async function readExit(files: Files): Promise<JobExit | undefined> {
+  const text = await readTextIfPresent(files.exit);
+  if (text === undefined) return undefined;
+  const exit = jobExitSchema.parse(JSON.parse(text));
+  return exit.outcome === "killed" && (await isCancelled(files)) ? { ...exit, outcome: "cancelled" } : exit;
+}
+
+async function isCancelled(files: Files): Promise<boolean> {
+  return (await fileFacts(files.cancel)) !== undefined;
 }
 
 async function readClaim(path: string): Promise<ProcessIdentity | undefined> {

@@ -4,6 +4,8 @@ import { quoted } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
 import { makeNewDirectory } from "../fs/copy.ts";
+import { kindOf } from "../fs/read.ts";
+import { removeTree } from "../fs/remove.ts";
 import type { Resolution } from "../preflight/resolution.ts";
 import { isoSeconds, runStamp } from "../run/clock.ts";
 import { logStageNames } from "../run/labels.ts";
@@ -21,10 +23,22 @@ export type Approvable = Resolution & { readonly plan: Plan; readonly config: Ru
 
 /**
  * Creates the run directory of an approved plan: snapshot of the mining pool, adopted baseline if the plan names one,
- * and at the very end the state. A directory without a state is no run, so a crash on the way leaves none.
+ * and at the very end the state. A directory without a state is no run, so a crash on the way leaves none; where a disk
+ * that is full ends it, the directory goes again.
  */
 export async function createRun(resolution: Approvable, approval: Approval, deps: Deps): Promise<string> {
   const runDir = await makeRunDirectory(workspacePaths(resolution.workspace).results, deps);
+  try {
+    await fillRun(runDir, resolution, approval, deps);
+  } catch (error) {
+    // What failed is what the caller hears of, even where the disk does not let the directory go.
+    if ((await kindOf(runPaths(runDir).state)) === "absent") await removeTree(runDir).catch(() => undefined);
+    throw error;
+  }
+  return runDir;
+}
+
+async function fillRun(runDir: string, resolution: Approvable, approval: Approval, deps: Deps): Promise<void> {
   const paths = runPaths(runDir);
   await makeDirectory(paths.inputs);
   await makeDirectory(paths.jobs);
@@ -37,7 +51,6 @@ export async function createRun(resolution: Approvable, approval: Approval, deps
   const state = firstState(runDir, { ...resolution, config }, approval, deps);
   state.pins = await takePins(inputsOf(config));
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
-  return runDir;
 }
 
 /** Files that decide what is trained on and measured by: a change after the approval is seen at the next stage. */

@@ -4,7 +4,7 @@ import { identityOf, isAlive } from "../exec/identity.ts";
 import { appendDurable, writeAtomic } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
-import { kindOf, readTextIfPresent } from "../fs/read.ts";
+import { kindOf } from "../fs/read.ts";
 import { isoMicros } from "../run/clock.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
@@ -20,6 +20,7 @@ import {
   stateDigest,
 } from "./integrity.ts";
 import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
+import { noRun, readState } from "./read-state.ts";
 
 /** A run as it lies on disk. */
 export type Run = {
@@ -76,7 +77,7 @@ export async function withRun<T>(
   if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
   const owner = { ...(await identityOf(process.pid)), host: hostname() };
   return withLock(paths.lock, { owner, isAlive: isOwnerAlive }, async (proof) => {
-    const notes = await recover(runDir);
+    const notes = await recover(runDir, proof);
     const run = await readRun(runDir);
     await refuseMoved(run);
     if (!run.integrity.ok && options.allowTampered !== true) {
@@ -99,8 +100,8 @@ async function isOwnerAlive(record: LockOwner, silentMs: number): Promise<boolea
  * Commits the next state together with its log line.
  *
  * Order: state with the line pending, log line, state without it. A kill between any two of them leaves a run that
- * opens as exactly the state before or the state after. Right before the first write the disk is read again: a
- * process that lost its lock meanwhile writes nothing.
+ * opens as exactly the state before or the state after. Right before the first write the disk is read again, and the
+ * lock is proved before each: a process that stalled and lost it meanwhile writes nothing more.
  */
 export async function commit(
   run: OpenRun,
@@ -115,25 +116,26 @@ export async function commit(
   const line = numberedLine(entry, run.entries, base, deps);
   const sealed = seal(next, [...run.entries, line], base);
   hook("state-with-pending");
-  await writeAtomic(paths.state, stateText({ ...sealed, pending: line }));
+  await writeHeld(run, paths.state, stateText({ ...sealed, pending: line }));
   hook("log-line");
+  run.proof.assertHeld();
   await appendDurable(paths.log, `${JSON.stringify(line)}\n`);
   hook("state-clean");
-  await writeAtomic(paths.state, stateText(sealed));
+  await writeHeld(run, paths.state, stateText(sealed));
   return line;
 }
 
 /** Commits a change of state that is no stage event: an approval, an acknowledgement, final artifacts. */
 export async function commitState(run: OpenRun, next: RunState): Promise<void> {
   await assertUnchanged(run);
-  await writeAtomic(runPaths(run.runDir).state, stateText(seal(next, run.entries, run.state.integrity?.base)));
+  await writeHeld(run, runPaths(run.runDir).state, stateText(seal(next, run.entries, run.state.integrity?.base)));
 }
 
 /** Commits a state and log that somebody edited, as they now stand: a human accepted them. */
 export async function commitAccepted(run: OpenRun, next: RunState): Promise<void> {
   await assertUnchanged(run);
   const sealed = seal(next, run.entries, acceptAsBase(run.entries));
-  await writeAtomic(runPaths(run.runDir).state, stateText(sealed));
+  await writeHeld(run, runPaths(run.runDir).state, stateText(sealed));
 }
 
 /**
@@ -150,7 +152,7 @@ export async function backfillTokens(run: OpenRun, usage: ReadonlyMap<number, To
   const after = filled.map(line).join("");
   if (after === before) return false;
   await assertUnchanged(run);
-  await writeAtomic(runPaths(run.runDir).log, after);
+  await writeHeld(run, runPaths(run.runDir).log, after);
   return true;
 }
 
@@ -198,7 +200,7 @@ function stateText(state: RunState): string {
 }
 
 /** Brings a run that a crash left between two writes to one of the two states around it. */
-async function recover(runDir: string): Promise<string[]> {
+async function recover(runDir: string, proof: LockProof): Promise<string[]> {
   const paths = runPaths(runDir);
   const state = await readState(runDir);
   const log = await readLog(paths.log);
@@ -209,11 +211,12 @@ async function recover(runDir: string): Promise<string[]> {
   const { pending } = state;
   if (pending === undefined) return notes;
   if (missesPending(log.entries, pending)) {
+    proof.assertHeld();
     await appendDurable(paths.log, `${JSON.stringify(pending)}\n`);
     notes.push(`finished the interrupted commit of ${pending.iter} ${pending.stage}`);
   }
   const { pending: _done, ...rest } = state;
-  await writeAtomic(paths.state, stateText(rest));
+  await writeHeld({ proof }, paths.state, stateText(rest));
   return notes;
 }
 
@@ -227,31 +230,7 @@ async function assertUnchanged(run: OpenRun): Promise<void> {
   run.proof.assertHeld();
 }
 
-async function readState(runDir: string): Promise<RunState> {
-  const path = runPaths(runDir).state;
-  const text = await readTextIfPresent(path);
-  if (text === undefined) throw noRun(runDir);
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (error) {
-    throw new Refusal("state.corrupt", "deft_state.json is not valid JSON.", { path }, { cause: error });
-  }
-  const version = typeof raw === "object" && raw !== null && "version" in raw ? raw.version : undefined;
-  if (version !== 2 || !isOurs(raw)) {
-    throw new Refusal("state.foreign-version", "The run was written by another program.", { path, version });
-  }
-  const parsed = runStateSchema.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new Refusal("state.corrupt", "deft_state.json lacks fields of a run of this server.", { path, issues });
-}
-
-/** The published version 2 has neither a plan nor approvals: such a run is adopted through preflight, never continued. */
-function isOurs(raw: unknown): boolean {
-  return typeof raw === "object" && raw !== null && ("plan" in raw || "approvals" in raw || "integrity" in raw);
-}
-
-function noRun(runDir: string): Refusal {
-  return new Refusal("input.no-run", `No run in ${runDir}.`, { run: runDir });
+/** Puts a file in place unless the lock was lost while it was written, which on a slow disk takes a while. */
+async function writeHeld({ proof }: Pick<OpenRun, "proof">, path: string, text: string): Promise<void> {
+  await writeAtomic(path, text, undefined, () => proof.assertHeld());
 }

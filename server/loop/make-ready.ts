@@ -35,9 +35,9 @@ export async function makeReady(
     for (const line of now.cleared.slice(told)) call.progress(line);
     told = now.cleared.length;
     if (now.state === "ready") return now;
-    if (Date.now() >= deadline || call.signal.aborted) return { ...now, at };
+    if (performance.now() >= deadline || call.signal.aborted) return { ...now, at };
     call.progress(`preparing: ${now.message}`);
-    await sleep(Math.min(pause, Math.max(0, deadline - Date.now())), undefined, { signal: call.signal }).catch(
+    await sleep(Math.min(pause, Math.max(0, deadline - performance.now())), undefined, { signal: call.signal }).catch(
       () => undefined,
     );
     pause = Math.min(pollMs.most, pause * 1.5);

@@ -47,13 +47,13 @@ const progressEveryMs = 2000;
  * @throws Refusal `stage.out-of-order`, `state.hard-stopped`, `state.finished`, `approval.required`.
  */
 export async function runStage(runDir: string, request: StageRequest, call: Call): Promise<StageOutcome> {
-  const began = Date.now();
+  const began = performance.now();
   const deadline = began + request.waitSec * 1000;
   const ready = await makeReady(runDir, () => withRun(runDir, (run) => nextStage(run, request, call)), deadline, call);
   const { cleared } = ready;
   if (ready.state === "working") {
     const progress = { message: `preparing: ${ready.message}` };
-    return { outcome: "running", ...ready.at, progress, elapsedSec: (Date.now() - began) / 1000, cleared };
+    return { outcome: "running", ...ready.at, progress, elapsedSec: (performance.now() - began) / 1000, cleared };
   }
   const first = await withRun(runDir, async (run) => {
     const at = await nextStage(run, request, call);
@@ -65,8 +65,8 @@ export async function runStage(runDir: string, request: StageRequest, call: Call
     const { running } = step;
     const progress = await waitForEnd(runDir, at, running, deadline, call);
     if (progress !== undefined) {
-      const elapsedSec = (call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at)) / 1000;
-      return { outcome: "running", ...at, job: running, progress, elapsedSec, cleared };
+      const elapsed = call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at);
+      return { outcome: "running", ...at, job: running, progress, elapsedSec: Math.max(0, elapsed / 1000), cleared };
     }
     step = await withRun(runDir, (run) => advanceOrFollow(run, at, call));
   }
@@ -118,17 +118,17 @@ async function waitForEnd(
 ): Promise<JobProgress | undefined> {
   const executor = await executorOf(await readRun(runDir), call.deps);
   let pause = pollMs.first;
-  let reported = 0;
+  let reported = Number.NEGATIVE_INFINITY;
   for (;;) {
     if ((await executor.poll(runDir, job)).state === "ended") return undefined;
-    const over = Date.now() >= deadline || call.signal.aborted;
-    if (over || Date.now() - reported >= progressEveryMs) {
+    const over = performance.now() >= deadline || call.signal.aborted;
+    if (over || performance.now() - reported >= progressEveryMs) {
       const progress = (await executor.progress?.(runDir, job)) ?? (await readProgress(job.spec));
       call.progress(`${at.iteration} ${at.stage}: ${progress.message}`, progress.fraction);
-      reported = Date.now();
+      reported = performance.now();
       if (over) return progress;
     }
-    await sleep(Math.min(pause, Math.max(0, deadline - Date.now())), undefined, { signal: call.signal }).catch(
+    await sleep(Math.min(pause, Math.max(0, deadline - performance.now())), undefined, { signal: call.signal }).catch(
       () => undefined,
     );
     pause = Math.min(pollMs.most, pause * 1.5);

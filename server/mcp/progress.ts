@@ -14,9 +14,9 @@ export function progressSender(
   clean: (text: string) => string,
 ): (message: string) => void {
   let count = 0;
-  let sentAt = 0;
+  let sentAt = Number.NEGATIVE_INFINITY;
   return (message) => {
-    const now = Date.now();
+    const now = performance.now();
     if (token === undefined || now - sentAt < atMostEveryMs) return;
     sentAt = now;
     count += 1;

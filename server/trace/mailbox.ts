@@ -13,11 +13,11 @@ export function mailbox(): Mailbox {
   const waiting = new Set<() => void>();
   return {
     async next(fits, patienceMs = usualPatienceMs) {
-      const deadline = Date.now() + patienceMs;
+      const deadline = performance.now() + patienceMs;
       for (;;) {
         const at = kept.findIndex(fits);
         if (at >= 0) return kept.splice(at, 1)[0];
-        const left = deadline - Date.now();
+        const left = deadline - performance.now();
         if (left <= 0) return undefined;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(done, left);

@@ -35,11 +35,28 @@ export async function buildCommitChild(folder: string): Promise<string> {
   return outfile;
 }
 
+export type Refused = {
+  readonly code: string;
+  readonly message: string;
+  readonly facts: Record<string, unknown>;
+  readonly remedy: string;
+};
+type Tried = { readonly touches: number; readonly refused?: Refused };
+type Trouble = { readonly env?: Record<string, string>; readonly uid?: number };
+
+/** Tries one commit, on a disk that fails where `env` says so, or as another user; reports how it ended. */
+export async function tryCommit(child: string, args: readonly string[], trouble: Trouble = {}): Promise<Tried> {
+  const env = { ...process.env, ...trouble.env };
+  const user = trouble.uid === undefined ? {} : { uid: trouble.uid, gid: trouble.uid, cwd: "/" };
+  return JSON.parse((await run(process.execPath, [child, ...args], { env, ...user })).stdout);
+}
+
 /** Runs one commit to its end and returns how often it touched the disk, or undefined when it was killed. */
 export async function commitIn(child: string, args: readonly string[], killAt = 0): Promise<number | undefined> {
   try {
-    const env = { ...process.env, DEFT_KILL_AT: String(killAt) };
-    return Number((await run(process.execPath, [child, ...args], { env })).stdout);
+    const { touches, refused } = await tryCommit(child, args, { env: { DEFT_KILL_AT: String(killAt) } });
+    if (refused !== undefined) throw new Error(`the commit was refused: ${refused.message}`);
+    return touches;
   } catch (error) {
     if (typeof error === "object" && error !== null && "signal" in error && error.signal === "SIGKILL")
       return undefined;

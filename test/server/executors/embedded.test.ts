@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
+import { identityOf } from "../../../server/exec/identity.ts";
 import { embeddedExecutor } from "../../../server/executors/embedded.ts";
 import type { Executor } from "../../../server/executors/executor.ts";
 import { readRecord, saveRecord } from "../../../server/loop/attempts.ts";
@@ -117,6 +118,40 @@ describe("embedded executor", () => {
     const running = await started(runDir, record);
     process.kill(-(await runnerPid(runDir)), "SIGKILL");
     expect(await endOf(runDir, running)).toEqual({ outcome: "lost" });
+  });
+
+  it("keeps the end of a job until the disk takes it", async () => {
+    const { runDir, record } = await aJob(["say", "done"]);
+    // A directory in its place refuses the exit record, as a full disk would.
+    const inTheWay = join(runDir, "jobs", "baseline-train-1-train.exit");
+    await mkdir(inTheWay);
+    const running = await started(runDir, record);
+    for (let text = ""; text === ""; await sleep(25)) {
+      text = await readFile(record.spec.log_path, "utf8").catch(() => "");
+    }
+    await sleep(600);
+    await rmdir(inTheWay);
+    expect(await endOf(runDir, running)).toMatchObject({ outcome: "exited", exit_code: 0 });
+  });
+
+  it("fails a job whose log cannot be written, and says why", async () => {
+    const { runDir, record } = await aJob(["say", "unheard"], { log_path: join(process.cwd(), "package.json", "x") });
+    const exit = await endOf(runDir, await started(runDir, record));
+    expect(exit).toMatchObject({ outcome: "exited", exit_code: 126, detail: expect.stringMatching(/ENOTDIR/) });
+  });
+
+  it("calls a job lost whose runner died before its claim, though the clock was put back since", async () => {
+    const { runDir, record } = await aJob(["hang"]);
+    const tomorrow = Date.now() + 24 * 3600 * 1000;
+    const runner = { pid: 4_000_000, start: "1", boot: "another" };
+    const handle = { pid: runner.pid, spawned_at_ms: tomorrow, runner };
+    expect(await executor.poll(runDir, { ...record, handle })).toEqual({ state: "ended", exit: { outcome: "lost" } });
+  });
+
+  it("waits for a runner that lives and has not claimed its job yet, however long ago it was started", async () => {
+    const { runDir, record } = await aJob(["hang"]);
+    const handle = { pid: process.pid, spawned_at_ms: 0, runner: await identityOf(process.pid) };
+    expect(await executor.poll(runDir, { ...record, handle })).toEqual({ state: "running" });
   });
 
   it("reports a program that was killed under its runner", async () => {
