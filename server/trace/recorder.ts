@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { Refusal } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { sha256OfFile } from "../fs/hash.ts";
+import type { LineFile } from "../fs/line-file.ts";
 import { kindOf, readJson } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { workspacePaths } from "../run/paths.ts";
@@ -23,20 +25,21 @@ export type Tap = {
 
 /**
  * Starts recording one connection into a new file of `dir`: the dependencies to serve it with, and the tap for its
- * messages. Every line is written at once, so what a crash leaves is a valid beginning.
+ * messages. Every line is written at once, so what a crash leaves is a valid beginning. A disk that takes no more ends
+ * the trace, which `log` is told, and not what is recorded.
  *
  * @throws Refusal `input.write-failed`.
  */
 export async function startRecording(
   dir: string,
   deps: Deps,
-  about: { readonly version: string; readonly toolsets: readonly string[] },
+  about: { readonly version: string; readonly toolsets: readonly string[]; log(line: string): void },
 ): Promise<{ deps: Deps; tap: Tap }> {
   await makeDirectory(dir);
   const earlier = await earlierNames(dir);
   const started = deps.clock.now();
   const heard: { now: number[]; ids: string[] } = { now: [], ids: [] };
-  const pen = penOf(openFile(dir), deps, earlier, heard);
+  const pen = penOf(whileItTakes(openFile(dir), about.log), deps, earlier, heard);
   const env = Object.entries(deps.env).filter(
     ([name, value]) => /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR)/.test(name) && value !== undefined,
   );
@@ -73,6 +76,24 @@ export async function startRecording(
     executors: recordingExecutors(deps, pen),
   };
   return { deps: recorded, tap: tapOf(pen) };
+}
+
+/** A file that takes lines until the disk refuses one, says so once, and then forgets every further line. */
+function whileItTakes(file: LineFile, log: (line: string) => void): LineFile {
+  let over = false;
+  return {
+    append(line) {
+      if (over) return;
+      try {
+        file.append(line);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        over = true;
+        log(`the recording stopped: ${error.message} The trace ends here, what it recorded goes on.`);
+      }
+    },
+    close: () => file.close(),
+  };
 }
 
 function tapOf(pen: Pen): Tap {
