@@ -10,11 +10,15 @@ const shared = {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
 
+/** The whole soak fuzz-tests too, with more cases than every change gets, and takes its time. */
+const wholeSoak = process.env.DEFT_SOAK === "full";
+const matches = (name) => [name, ...(name === "soak" && wholeSoak ? ["fuzz"] : [])];
+
 /** Suites that need more than Node; each has its own folder and its own npm script. */
 const special = ["interop", "soak", "docker", "browser", "clients"];
 
 export default {
-  testTimeout: 60_000,
+  testTimeout: wholeSoak ? 3_600_000 : 60_000,
   projects: [
     {
       ...shared,
@@ -22,6 +26,10 @@ export default {
       testMatch: ["<rootDir>/test/**/*.test.ts"],
       testPathIgnorePatterns: special.map((name) => `<rootDir>/test/${name}/`),
     },
-    ...special.map((name) => ({ ...shared, displayName: name, testMatch: [`<rootDir>/test/${name}/**/*.test.ts`] })),
+    ...special.map((name) => ({
+      ...shared,
+      displayName: name,
+      testMatch: matches(name).map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+    })),
   ],
 };

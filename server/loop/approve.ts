@@ -50,11 +50,18 @@ export async function resolveAgain(planId: string, call: Call): Promise<Approvab
   const resolution = await resolvePlan(pending.request, call.deps);
   const now = resolution.plan?.plan_id;
   if (!isApprovable(resolution) || now !== planId) {
+    refuseUnwritable(resolution);
     const halted = resolution.checks.filter((check) => check.outcome === "halt").map((check) => check.detail);
     const facts = { plan_id: planId, now: now ?? null, halted };
     throw new Refusal("approval.plan-changed", "The inputs or settings changed since this plan was shown.", facts);
   }
   return resolution;
+}
+
+/** A workspace that takes no file right now says nothing about the plan, which stays as it was shown. */
+function refuseUnwritable({ checks }: Resolution): void {
+  const halted = checks.find(({ outcome, code }) => outcome === "halt" && code === "input.write-failed");
+  if (halted) throw new Refusal("input.write-failed", halted.detail, halted.facts);
 }
 
 async function settleApproval(resolution: Approvable, approval: Approval, call: Call): Promise<ApprovedPlan> {

@@ -11,9 +11,8 @@ import { parseSpec } from "../../server/data/spec.ts";
 import { Refusal } from "../../server/errors.ts";
 import { readLog } from "../../server/loop/log-file.ts";
 import { parseStatus } from "../../server/stages/shared/status-json.ts";
+import { cases } from "../support/fuzz.ts";
 
-/** Cases for each reader; the soak asks for ten times as many. */
-const cases = Number(process.env.DEFT_FUZZ_CASES ?? "1000");
 const slowMs = 5000;
 let folder: string;
 

@@ -6,11 +6,10 @@ import fc from "fast-check";
 import type { z } from "zod";
 import { refusals } from "../../server/errors.ts";
 import { tools } from "../../tools/index.ts";
+import { cases } from "../support/fuzz.ts";
 import { type TinyLoop, tinyLoop } from "../support/tiny-loop.ts";
 import { type ToolClient, toolClient } from "../support/tool-client.ts";
 
-/** Cases for each tool; the soak asks for ten times as many. */
-const cases = Number(process.env.DEFT_FUZZ_CASES ?? "1000");
 const slowMs = 5000;
 let loop: TinyLoop;
 let client: ToolClient;
@@ -82,6 +81,6 @@ describe("tools given hostile arguments", () => {
       const { status } = JSON.parse(await readFile(join(loop.runDir, "deft_state.json"), "utf8"));
       expect(status).toBe("failed");
     },
-    600_000,
+    3_600_000,
   );
 });

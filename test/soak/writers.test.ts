@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { readRun } from "../../server/loop/journal.ts";
 import { aRun } from "../support/a-run.ts";
 import { buildCommitChild, commitIn } from "../support/commit-child.ts";
+import { lostAndDoubled, noteFigures } from "../support/figures.ts";
 import { temporaryFolders } from "../support/folder.ts";
 
 const temporaryFolder = temporaryFolders();
@@ -16,7 +17,9 @@ describe("eight writing processes", () => {
     const runDir = await aRun(await temporaryFolder());
     await Promise.all(Array.from({ length: 8 }, () => commitIn(child, ["many", runDir, "200"])));
     const run = await readRun(runDir);
-    expect(run.entries.map(({ seq }) => seq)).toEqual(Array.from({ length: 1600 }, (_, index) => index + 1));
+    const seqs = run.entries.map(({ seq }) => seq);
+    noteFigures("writers", { commits: 1600, ...lostAndDoubled(seqs, 1600) });
+    expect(seqs).toEqual(Array.from({ length: 1600 }, (_, index) => index + 1));
     expect(run.integrity).toEqual({ ok: true });
   }, 600_000);
 });

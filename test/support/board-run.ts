@@ -52,6 +52,24 @@ export async function stateOf(runDir: string) {
   return JSON.parse(await readFile(join(runDir, "deft_state.json"), "utf8"));
 }
 
+/** What a run came to, without its own name: the log's stages, the figures, the rows it trained on and scored. */
+export async function outcomeOf(run: string) {
+  const { iterations } = await stateOf(run);
+  const named = async (path: string) => (await readFile(path, "utf8")).replaceAll(/run_\d{8}_\d{6}/g, "run");
+  const log = await logOf(run);
+  return {
+    stages: log.map(({ stage, status }) => `${stage} ${status}`),
+    seq: log.map(({ seq }) => seq),
+    figures: ["baseline", "iter1"].map((label) => {
+      const { far_pct, threshold, val_loss, ledger } = iterations[label];
+      return { far_pct, threshold, val_loss, ledger };
+    }),
+    merged: await named(iterations.iter1.combined_training_csv),
+    scored: await named(iterations.iter1.inference_csv),
+    attempts: (await readdir(join(run, "jobs"))).filter((name) => name.endsWith(".attempt")).length,
+  };
+}
+
 /** Kills the process group of the job that now runs, as the out-of-memory killer would. */
 export async function killRunningJob(run: string): Promise<void> {
   for (;;) {

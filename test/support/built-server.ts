@@ -20,6 +20,8 @@ export type Connection = {
   refused(name: string, args?: Record<string, unknown>): Promise<string>;
   /** What the server asked the human, in order. */
   readonly asked: readonly string[];
+  /** What the server wrote to stderr so far. */
+  readonly stderr: () => string;
   /** SIGKILL, as a crash or the out-of-memory killer would. */
   kill(): Promise<void>;
   close(): Promise<void>;
@@ -51,6 +53,10 @@ export async function connect(options: {
   const capabilities = options.answer === undefined ? {} : { elicitation: {} };
   const client = new Client({ name: "journey", version: "1" }, { capabilities });
   const asked: string[] = [];
+  let stderr = "";
+  transport.stderr?.on("data", (piece) => {
+    stderr += String(piece);
+  });
   if (options.answer !== undefined) {
     const { answer } = options;
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
@@ -64,6 +70,7 @@ export async function connect(options: {
     (await client.callTool({ name, arguments: args }, CallToolResultSchema, { timeout: 120_000 })) as CallToolResult;
   return {
     asked,
+    stderr: () => stderr,
     result: ask,
     call: async (name, args) => {
       const result = await ask(name, args);

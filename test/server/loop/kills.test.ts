@@ -5,6 +5,7 @@ import { readRun, withRun } from "../../../server/loop/journal.ts";
 import { aRun } from "../../support/a-run.ts";
 import { buildCommitChild, commitIn } from "../../support/commit-child.ts";
 import { commitKinds, runAsFound } from "../../support/commit-kinds.ts";
+import { lostAndDoubled, noteFigures } from "../../support/figures.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
 const temporaryFolder = temporaryFolders();
@@ -27,6 +28,7 @@ describe("a commit killed at any touch of the disk", () => {
     expect(touches).toBeGreaterThanOrEqual(3);
     const after = await runAsFound(runDir);
     const seen = new Set<string>();
+    let [lost, doubled] = [0, 0];
     for (let at = 1; at <= touches; at++) {
       await rm(folder, { recursive: true });
       await cp(kept, folder, { recursive: true });
@@ -34,12 +36,17 @@ describe("a commit killed at any touch of the disk", () => {
       if ((await runAsFound(runDir)) !== "no run") await withRun(runDir, async () => undefined);
       const now = await runAsFound(runDir);
       seen.add(now);
+      const seqs = now === "no run" ? [] : (await readRun(runDir)).entries.map(({ seq }) => seq);
+      const counted = lostAndDoubled(seqs, seqs.at(-1) ?? 0);
+      lost += counted.lost;
+      doubled += counted.doubled;
       // Repeating the call after the kill leads to the very end of an undisturbed one.
       if (now === before) await commitIn(child, [name, runDir]);
       if (name === "finish") await commitIn(child, [name, runDir]);
       expect(await runAsFound(runDir)).toBe(after);
     }
     await rm(kept, { recursive: true });
+    noteFigures("kills", { survived: touches, lost, doubled });
     expect(seen.size).toBeLessThanOrEqual(1 + steps);
     for (const state of seen) if (steps === 1) expect([before, after]).toContain(state);
   });
