@@ -6,6 +6,7 @@ import { approvedRun, boardsIn, drive, outcomeOf, shortLoop } from "../support/b
 import { type Connection, connect, runBuilt } from "../support/built-server.ts";
 import { buildCommitChild, commitIn, tryCommit } from "../support/commit-child.ts";
 import { commitKinds, leftovers, runAsFound } from "../support/commit-kinds.ts";
+import { noteFigures } from "../support/figures.ts";
 import { folderOfFile } from "../support/folder.ts";
 import { type TinyDisk, tinyDisk } from "../support/tiny-disk.ts";
 
@@ -53,6 +54,7 @@ describe("a commit on a disk that is full", () => {
       if (now === before || kind.name === "finish") await commitIn(child, [kind.name, runDir]);
       expect(await runAsFound(runDir)).toBe(after);
     }
+    noteFigures("disk", { refused: refusals });
     expect(refusals).toBeGreaterThan(0);
     await rm(home, { recursive: true });
   });
@@ -81,6 +83,7 @@ describe("a whole loop on a disk that fails at every turn", () => {
     await disk.readOnly(true);
     expect(await by.refused(name, args)).toMatch(/^input\.write-failed: [\s\S]*EROFS/);
     await disk.readOnly(false);
+    noteFigures("disk", { refused: 2 });
     return await by.call(name, args);
   }
 

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { withRun } from "../../../server/loop/journal.ts";
 import { buildCommitChild, commitIn, tryCommit } from "../../support/commit-child.ts";
 import { commitKinds, leftovers, runAsFound } from "../../support/commit-kinds.ts";
+import { noteFigures } from "../../support/figures.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
 
 const temporaryFolder = temporaryFolders();
@@ -27,6 +28,7 @@ describe("a commit on a disk that refuses every write from some touch on", () =>
     const before = await runAsFound(runDir);
     const touches = (await commitIn(child, [name, runDir])) ?? 0;
     const after = await runAsFound(runDir);
+    let refusals = 0;
     for (let at = 1; at <= touches; at++) {
       await rm(folder, { recursive: true });
       await cp(kept, folder, { recursive: true });
@@ -37,6 +39,7 @@ describe("a commit on a disk that refuses every write from some touch on", () =>
       if (refused !== undefined || steps === 1) {
         expect(refused).toMatchObject({ code: "input.write-failed", facts: { path: expect.any(String), errno } });
         expect(refused?.remedy).toMatch(/disk space or .*permissions/);
+        refusals += 1;
       }
       expect(await leftovers(runDir)).toEqual([]);
       if ((await runAsFound(runDir)) !== "no run") await withRun(runDir, async () => undefined);
@@ -47,6 +50,7 @@ describe("a commit on a disk that refuses every write from some touch on", () =>
       expect(await leftovers(runDir)).toEqual([]);
     }
     await rm(kept, { recursive: true });
+    noteFigures("disk", { refused: refusals });
   });
 });
 
