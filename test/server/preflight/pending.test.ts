@@ -42,6 +42,11 @@ describe("pending plans", () => {
     expect(await readdir(plansDir(deps.env))).toEqual([`${other.plan?.plan_id}.json`]);
   });
 
+  it("stay known when the clock was put back after they were saved", async () => {
+    const { deps, planId } = await savedPlan();
+    expect((await loadPending(planId, later(deps, -30))).plan_id).toBe(planId);
+  });
+
   it("are unknown by any name that is no id, and when damaged", async () => {
     const { deps, planId } = await savedPlan();
     for (const name of ["", "../../etc/passwd", "0123456789ab", planId.toUpperCase()]) {
