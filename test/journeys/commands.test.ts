@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, cp, readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { approvedRun, boardsIn, drive } from "../support/board-run.ts";
-import { connect, runBuilt, startBuilt } from "../support/built-server.ts";
+import { builtBin, connect, runBuilt, startBuilt } from "../support/built-server.ts";
 import { folderOfFile } from "../support/folder.ts";
 
 const folder = folderOfFile();
@@ -88,5 +88,22 @@ describe("commands for people on an approved run", () => {
     expect(deft("--help").stdout).toBe(deft("help").stdout);
     const { exit, stderr } = deft("reprot");
     expect([exit, stderr]).toEqual([2, expect.stringContaining("deft-mcp help")]);
+  });
+});
+
+describe("an installation that lacks a file", () => {
+  it("starts neither the server nor the doctor, and says what is missing", async () => {
+    const root = join(folder.path, "installed");
+    const dist = dirname(builtBin);
+    await cp(dist, join(root, "dist"), { recursive: true });
+    await copyFile(join(dist, "..", "package.json"), join(root, "package.json"));
+    for (const part of ["references", "skills", "agents"]) {
+      await cp(join(dist, "..", part), join(root, part), { recursive: true });
+    }
+    await rm(join(root, "references", "gates.md"));
+    for (const command of ["serve", "doctor"]) {
+      const { exit, stderr } = runBuilt([command], { home: folder.path, bin: join(root, "dist", "deft-mcp.js") });
+      expect([command, exit === 0, stderr]).toEqual([command, false, expect.stringContaining("install.incomplete")]);
+    }
   });
 });

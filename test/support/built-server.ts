@@ -93,10 +93,14 @@ export async function connect(options: {
   };
 }
 
-/** Runs a subcommand of the built bin to its end. */
-export function runBuilt(argv: string[], options: { home: string; env?: Record<string, string> }) {
+/** Runs a subcommand of the built bin, or of another copy of it, to its end. */
+export function runBuilt(argv: string[], options: { home: string; env?: Record<string, string>; bin?: string }) {
   const env = isolated(options.home, options.env);
-  const done = spawnSync(process.execPath, [builtBin, ...argv], { cwd: options.home, env, encoding: "utf8" });
+  const done = spawnSync(process.execPath, [options.bin ?? builtBin, ...argv], {
+    cwd: options.home,
+    env,
+    encoding: "utf8",
+  });
   return { exit: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 

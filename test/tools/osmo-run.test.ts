@@ -239,6 +239,7 @@ describe("cancelling", () => {
   it("another user's workflow is left alone", async () => {
     const { connection, workflow } = await submitted(running);
     workflow.submitted_by = "bob";
-    expect((await refusalOf(() => use(osmoCancel, connection, { reason: "not mine" }))).facts.owner).toBe("bob");
+    const refusal = await refusalOf(() => use(osmoCancel, connection, { reason: "not mine" }));
+    expect([refusal.code, refusal.facts.owner, workflow.cancelled]).toEqual(["osmo.not-yours", "bob", false]);
   });
 });

@@ -153,6 +153,16 @@ describe("submitting", () => {
     expect(desk.service.workflows.get(one.workflow_id)?.spec).not.toContain("localpath:");
   });
 
+  it("a name whose outputs stand in the storage already is not used a second time", async () => {
+    const desk = await settledDesk();
+    const { call, asked } = desk.connect(agreeing());
+    await desk.put("runs/good_image_gen-bbbbbbbb/augment/one.png", Buffer.from("x"));
+    const again = { asked, call: { ...call, deps: { ...call.deps, ids: { hex: (n: number) => "b".repeat(n) } } } };
+    const refusal = await refusalOf(() => submit(again, good));
+    expect([refusal.code, refusal.facts.name]).toEqual(["osmo.name-used", "good_image_gen-bbbbbbbb"]);
+    expect(desk.service.workflows.size).toBe(0);
+  });
+
   it("a lost answer is looked up, never sent again", async () => {
     const desk = await settledDesk();
     desk.service.loseSubmitAnswer = true;

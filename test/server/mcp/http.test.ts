@@ -111,7 +111,9 @@ describe("who may connect", () => {
   it("is nobody at an address that is taken, and the refusal says so", async () => {
     const { url } = await serve();
     const port = Number(new URL(url).port);
-    expect((await refusalOf(() => serve({ port }))).facts).toEqual({ host: "127.0.0.1", port, errno: "EADDRINUSE" });
+    const refusal = await refusalOf(() => serve({ port }));
+    expect(refusal.code).toBe("http.address");
+    expect(refusal.facts).toEqual({ host: "127.0.0.1", port, errno: "EADDRINUSE" });
   });
 });
 

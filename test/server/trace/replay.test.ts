@@ -200,6 +200,7 @@ describe("a difference is caught", () => {
   ])("%s", async (_, edit, connection) => {
     const result = await replayed(await edited(edit, { connection }));
     expect([result.code, result.same, result.differences.length > 0]).toEqual([1, false, true]);
+    expect(result.error.code).toBe("trace.difference");
     expect(result.differences[0].file).toBe(`connection-${connection}.jsonl`);
   });
 

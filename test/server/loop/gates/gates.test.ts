@@ -32,7 +32,8 @@ const leak = (held: LeakageFacts["held"], count: number, near = 0): GateFacts =>
 const inference = (patch: object): GateFacts => ({
   inferences: [{ csv: "/i.csv", kpi_rows: 9, inference_rows: 9, ...patch }],
 });
-const rows = (code: "gate.label-case" | "gate.duplicate-row"): GateFacts => ({
+type RowCode = NonNullable<GateFacts["rows"]>["problems"][number]["code"];
+const rows = (code: RowCode): GateFacts => ({
   rows: { csv: "/c.csv", problems: [{ code, count: 2, examples: [] }] },
 });
 const checkpoints = (copies: Record<string, string>, epochs_trained: number): GateFacts => ({
@@ -60,6 +61,13 @@ const refused: [string, GateFacts, string][] = [
   ["an inference of other rows", inference({ difference: { line: 3 } }), "stage.evidence-missing"],
   ["an inference of an earlier checkpoint", inference({ same_as: "/old.csv" }), "stage.evidence-missing"],
   ["a label in another case", rows("gate.label-case"), "gate.label-case"],
+  ["a CSV without its columns", rows("gate.schema"), "gate.schema"],
+  ["a CSV of a header alone", rows("gate.no-rows"), "gate.no-rows"],
+  ["a cell that the loader reads as missing", rows("gate.missing-value"), "gate.missing-value"],
+  ["a column that the loader turns into numbers", rows("gate.numeric-column"), "gate.numeric-column"],
+  ["a row whose image is gone", rows("gate.missing-image"), "gate.missing-image"],
+  ["a row whose image is broken", rows("gate.bad-image"), "gate.bad-image"],
+  ["a row that leads out of the workspace", rows("gate.path-outside-workspace"), "gate.path-outside-workspace"],
   ["a copied checkpoint", checkpoints({ "/new.pth": "/old.pth" }, 3), "stage.no-new-checkpoint"],
   ["a training of no epoch", checkpoints({}, 0), "stage.no-new-checkpoint"],
   ["a verdict that its value denies", claimed({ value: 2 }, 2), "metric.bad-result"],
@@ -113,6 +121,19 @@ describe("gates", () => {
     expect(pass(rows("gate.duplicate-row"))).toEqual(["2 training rows show an image that another row shows."]);
   });
 
+  it("refuse each of their codes in a row of this table", () => {
+    const context = { stage: "train", contract: state.metric_contract } as const;
+    const shown = (gate: (typeof gates)[number], code: string) =>
+      refused.some(([, facts, expected]) => {
+        const codes = gate.judge(facts, context).map((verdict) => verdict.code as string);
+        return expected === code && codes.includes(code);
+      });
+    const unseen = gates.flatMap((gate) =>
+      gate.codes.filter((code) => !shown(gate, code)).map((code) => [gate.name, code]),
+    );
+    expect(unseen).toEqual([]);
+  });
+
   it("stand one in a file, and references/gates.md lists each with its codes", async () => {
     const shared = ["gate.ts", "index.ts", "ledger.ts", "leakage.ts"];
     const files = (await readdir("server/loop/gates")).filter((name) => !shared.includes(name));
@@ -122,7 +143,9 @@ describe("gates", () => {
       const line = page.split("\n").find((one) => one.startsWith(`| ${gate.name} |`)) ?? "";
       const file = /`server\/loop\/gates\/([a-z-]+\.ts)`/.exec(line)?.[1] ?? "";
       expect(files).toContain(file);
-      expect(await readFile(`server/loop/gates/${file}`, "utf8")).toContain(`name: "${gate.name}"`);
+      const source = await readFile(`server/loop/gates/${file}`, "utf8");
+      expect(source).toContain(`name: "${gate.name}"`);
+      expect(source).toMatch(/\/\*\*\n? (\* )?Protects [\s\S]*?\*\/\nexport const /);
       const listed = [...line.matchAll(/`([a-z]+\.[a-z-]+)`/g)]
         .map(([, code]) => code)
         .filter((code) => code && code in refusals);
