@@ -17,7 +17,7 @@ export const cancelStage = defineTool({
     const { describeCommit } = await import("../server/loop/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const done = await cancel(runDir, args.words, call);
-    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call) };
+    if (done.outcome !== "running") return { outcome: done.outcome, ...(await describeCommit(runDir, done, call)) };
     const { iteration, stage } = done;
     const status_line = `[${iteration} · ${stage}] still stopping · call run_stage to collect the end`;
     return {

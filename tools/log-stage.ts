@@ -28,6 +28,6 @@ export const logStage = defineTool({
     const runDir = await resolveRun(args, call.deps);
     const { iteration, stage, status, summary, stamp } = args;
     const done = await log(runDir, { iteration, stage, status, summary, stamp }, call);
-    return describeCommit(runDir, done, call);
+    return await describeCommit(runDir, done, call);
   },
 });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { stopOf } from "../server/loop/pending-stop.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
@@ -50,7 +51,7 @@ export const loopStatus = defineTool({
     const stop = state.hard_stop;
     const tampered = integrity.ok ? undefined : "state.tampered";
     call.connection.notes.set(`status:${runDir}`, true);
-    call.connection.notes.set(`stop:${runDir}`, tampered ?? stop?.code);
+    call.connection.notes.set(`stop:${runDir}`, stopOf(run)?.mark);
     return {
       status_line: `${metricPhrase(state)} · ${running ? running.message : state.status} · next: ${describeAction(next)}`,
       run_dir: runDir,

@@ -40,7 +40,8 @@ export const runStage = defineTool({
     const waitSec = args.wait_seconds ?? waitFor(call.client);
     const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);
     const cleared = done.cleared.length === 0 ? {} : { cleared: [...done.cleared] };
-    if (done.outcome !== "running") return { outcome: done.outcome, ...describeCommit(runDir, done, call), ...cleared };
+    if (done.outcome !== "running")
+      return { outcome: done.outcome, ...(await describeCommit(runDir, done, call)), ...cleared };
     const { iteration, stage, progress, job } = done;
     return {
       status_line: `[${iteration} · ${stage}] ${progress.message} · ${shortDuration(done.elapsedSec)} · call run_stage again`,

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { acknowledgeWith, pendingStop } from "../loop/acknowledge.ts";
+import { acknowledgeWith } from "../loop/acknowledge.ts";
+import { pendingStop } from "../loop/pending-stop.ts";
 import { describeAction } from "../loop/transitions.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
@@ -15,14 +16,14 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   });
   const call = terminalCall(systemDeps(io));
   const runDir = await resolveRun({ run: positionals[0] }, call.deps);
-  const stop = await pendingStop(runDir);
+  const stop = await pendingStop(runDir, call.deps);
   io.stdout.write(`${runDir}\n${stop.code}: ${stop.message}\n${JSON.stringify(stop.facts, null, 2)}\n`);
   const question = values.accept ? "Accept this as it stands?" : "Is the cause repaired?";
   if (!(await confirmAtTerminal(question))) {
     io.stdout.write("Not acknowledged; nothing was changed.\n");
     return 2;
   }
-  const done = await acknowledgeWith(runDir, values.accept ? "accept" : "repaired", { how: "console" }, call);
+  const done = await acknowledgeWith(runDir, stop, values.accept ? "accept" : "repaired", { how: "console" }, call);
   io.stdout.write(`Acknowledged. Next: ${describeAction(done.next)}\n`);
   return 0;
 }

@@ -5,8 +5,9 @@ import type { RunState } from "../run/state.ts";
 import { latestAttempt, saveAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { type Consent, type ConsentRequest, obtainConsent } from "./consent.ts";
-import { commitAccepted, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
-import { changedPins, takePins } from "./pins.ts";
+import { commitAccepted, commitState, type OpenRun, withRun } from "./journal.ts";
+import { type PendingStop, pendingStop, stopIn } from "./pending-stop.ts";
+import { takePins } from "./pins.ts";
 import { type NextAction, nextAction } from "./transitions.ts";
 
 /** `repaired`: the cause is gone, the stage runs again. `accept`: the finding stands, the evidence is taken as it is. */
@@ -19,20 +20,6 @@ export type Acknowledged = {
   readonly next: NextAction;
 };
 
-type Stop = { code: string; message: string; facts: unknown };
-
-/** What stands between the run and its next stage. @throws Refusal `stage.not-running` when nothing does. */
-export async function pendingStop(runDir: string): Promise<Stop> {
-  const run = await readRun(runDir);
-  if (!run.integrity.ok) return { code: "state.tampered", message: run.integrity.what, facts: run.integrity.facts };
-  const stop = run.state.hard_stop;
-  if (stop) return stop;
-  const changed = await changedPins(run.state);
-  if (changed.length > 0)
-    return { code: "state.tampered", message: "committed artifacts were changed", facts: { changed } };
-  throw new Refusal("stage.not-running", "The run is not stopped.", { run: runDir });
-}
-
 /**
  * Lets a human accept a repaired hard stop, a lower yield, or files that were edited behind the server's back.
  *
@@ -43,24 +30,33 @@ export async function acknowledgeStop(
   request: { resolve: Resolve; words?: string | undefined },
   call: Call,
 ): Promise<Acknowledged> {
-  const stop = await pendingStop(runDir);
+  const stop = await pendingStop(runDir, call.deps);
   refuseUnacceptable(stop, request.resolve);
   const consent = await obtainConsent(consentRequest(runDir, stop, request, call), call);
-  return await acknowledgeWith(runDir, request.resolve, consent, call);
+  return await acknowledgeWith(runDir, stop, request.resolve, consent, call);
 }
 
-/** The same once consent is known, for a person at a terminal. */
+/**
+ * The same once consent to `shown` is known, for a person at a terminal.
+ *
+ * @throws Refusal `state.lock-lost` when the run is stopped by something else by now: nobody agreed to that.
+ */
 export async function acknowledgeWith(
   runDir: string,
+  shown: PendingStop,
   resolve: Resolve,
   consent: Consent,
   call: Call,
 ): Promise<Acknowledged> {
-  const stop = await pendingStop(runDir);
-  refuseUnacceptable(stop, resolve);
+  refuseUnacceptable(shown, resolve);
   return await withRun(
     runDir,
     async (run) => {
+      const stop = await stopIn(run);
+      if (stop.mark !== shown.mark) {
+        const facts = { run: runDir, shown: shown.code, found: stop.code };
+        throw new Refusal("state.lock-lost", "What stops the run changed while the human answered.", facts);
+      }
       const note = {
         code: stop.code,
         at: isoSeconds(call.deps.clock.now()),
@@ -71,7 +67,7 @@ export async function acknowledgeWith(
       const state = stop.code === "state.tampered" ? await acceptFiles(run, note) : await reopen(run, note);
       return { state, code: stop.code, how: consent.how, next: nextAction(state) };
     },
-    { allowTampered: true },
+    { ...call.deps, allowTampered: true },
   );
 }
 
@@ -114,7 +110,7 @@ async function settleAttempt(runDir: string, iteration: string, stage: string, a
 }
 
 /** A gate says in the stop's facts whether its verdict may be accepted as it is; every other cause must be removed. */
-function refuseUnacceptable({ code, facts }: Stop, resolve: Resolve): void {
+function refuseUnacceptable({ code, facts }: PendingStop, resolve: Resolve): void {
   const may = typeof facts === "object" && facts !== null && "may_be_accepted" in facts && facts.may_be_accepted;
   if (resolve === "repaired" || code === "state.tampered" || may === true) return;
   throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code });
@@ -122,7 +118,7 @@ function refuseUnacceptable({ code, facts }: Stop, resolve: Resolve): void {
 
 function consentRequest(
   runDir: string,
-  stop: Stop,
+  stop: PendingStop,
   request: { resolve: Resolve; words?: string | undefined },
   call: Call,
 ): ConsentRequest {
@@ -132,7 +128,7 @@ function consentRequest(
     message: `${act}.\n\n**${stop.code}**: ${stop.message}\n\nRun: ${runDir}\n\nFacts: ${JSON.stringify(stop.facts)}`,
     terminalCommand: `deft-mcp acknowledge ${runDir}${request.resolve === "accept" ? " --accept" : ""}`,
     preauthorised: (call.deps.env.DEFT_ACKNOWLEDGE ?? "").split(",").includes(stop.code),
-    shown: call.connection.notes.get(`stop:${runDir}`) === stop.code,
+    shown: call.connection.notes.get(`stop:${runDir}`) === stop.mark,
     words: request.words,
   };
 }

@@ -67,25 +67,29 @@ function refuseUnwritable({ checks }: Resolution): void {
 async function settleApproval(resolution: Approvable, approval: Approval, call: Call): Promise<ApprovedPlan> {
   const { live } = resolution;
   if (live === undefined) {
-    const begun = await untouchedRun(resolution);
+    const begun = await untouchedRun(resolution, call);
     const runDir = begun ?? (await createRun(resolution, approval, call.deps));
     await dropPending(approval.plan_id, call.deps);
     return { runDir, how: approval.how, created: true };
   }
-  await withRun(live.run_dir, async (run) => {
-    const next = revised(run.state, resolution, approval);
-    await refuseUnderWay(live.run_dir, run.state, next);
-    await commitState(run, next);
-  });
+  await withRun(
+    live.run_dir,
+    async (run) => {
+      const next = revised(run.state, resolution, approval);
+      await refuseUnderWay(live.run_dir, run.state, next);
+      await commitState(run, next);
+    },
+    call.deps,
+  );
   await dropPending(approval.plan_id, call.deps);
   return { runDir: live.run_dir, how: approval.how, created: false };
 }
 
 /** A run of this very plan in which nothing happened yet: a crash right after its creation left it. */
-async function untouchedRun({ workspace, plan }: Approvable): Promise<string | undefined> {
+async function untouchedRun({ workspace, plan }: Approvable, call: Call): Promise<string | undefined> {
   for (const { kind, run_dir, unfinished } of await findRuns(workspace)) {
     if (kind !== "ours" || !unfinished) continue;
-    const { state, entries, integrity } = await readRun(run_dir);
+    const { state, entries, integrity } = await readRun(run_dir, call.deps);
     const adopted = entries.every((entry) => entry.duration_sec === 0);
     if (integrity.ok && adopted && state.plan.plan_id === plan.plan_id && !(await hasAttempts(run_dir))) return run_dir;
   }

@@ -15,6 +15,7 @@ import { poolSource, writeResolvedPool } from "../stages/shared/mining-pool.ts";
 import { resolvePool } from "../stages/shared/pool-resolver.ts";
 import { type AdoptedBaseline, adoptBaseline } from "./adopt.ts";
 import type { Deps } from "./call.ts";
+import { dropHead } from "./heads.ts";
 import { createState, withRun } from "./journal.ts";
 import { takePins } from "./pins.ts";
 
@@ -76,7 +77,7 @@ async function createWithBaseline(
   const next = { ...state, iterations: { baseline: baseline.iteration }, pins: { ...state.pins, ...baseline.pins } };
   const entry = { iter: "baseline", stage: "train", status: "ok", summary, duration_sec: 0 } as const;
   await createState(runDir, next, entry, deps);
-  await withRun(runDir, async () => undefined);
+  await withRun(runDir, async () => undefined, deps);
 }
 
 async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
@@ -86,7 +87,9 @@ async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
   await containedPath([real], results, "results", { rootsAreReal: true });
   for (let at = deps.clock.now(); ; at = new Date(at.getTime() + 1000)) {
     const runDir = join(results, `run_${runStamp(at)}`);
-    if (await makeNewDirectory(runDir)) return runDir;
+    if (!(await makeNewDirectory(runDir))) continue;
+    await dropHead(runDir, deps.env);
+    return runDir;
   }
 }
 

@@ -39,17 +39,21 @@ export async function finishLoop(
   request: { stopReason?: string | undefined; words?: string | undefined },
   call: Call,
 ): Promise<Finished> {
-  const before = await readRun(runDir);
+  const before = await readRun(runDir, call.deps);
   const reason = stopReason(before.state, request.stopReason);
   if (reason === "cancelled" && before.state.stop_reason === undefined)
     await confirmCancel(runDir, request.words, call);
   const warnings: string[] = [];
-  await withRun(runDir, async (run) => {
-    if (run.entries.at(-1)?.stage !== "loop_stop") await closeLog(run, reason, call);
-  });
+  await withRun(
+    runDir,
+    async (run) => {
+      if (run.entries.at(-1)?.stage !== "loop_stop") await closeLog(run, reason, call);
+    },
+    call.deps,
+  );
   const tokenWarning = await tryAlignTokens(runDir, call.deps);
   if (tokenWarning !== undefined) warnings.push(tokenWarning);
-  const { state, handOff } = await withRun(runDir, (run) => handOver(run, call));
+  const { state, handOff } = await withRun(runDir, (run) => handOver(run, call), call.deps);
   const reportWarning = await tryRender(runDir, call.deps);
   if (reportWarning !== undefined) warnings.push(reportWarning);
   return { state, stopReason: state.stop_reason ?? reason, handOff, reportPath: runPaths(runDir).report, warnings };

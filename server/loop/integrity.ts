@@ -1,3 +1,4 @@
+import { quoted } from "../errors.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 
@@ -6,8 +7,34 @@ export const genesis = "";
 
 /** sha256 of the state without the keys that change outside a commit: `pending`, `integrity`, `jobs`. */
 export function stateDigest(state: RunState): string {
+  return sha256(canonicalJson(sealedKeys(state)));
+}
+
+function sealedKeys(state: RunState): Omit<RunState, "pending" | "integrity" | "jobs"> {
   const { pending: _pending, integrity: _integrity, jobs: _jobs, ...rest } = state as RunState & { jobs?: unknown };
-  return sha256(canonicalJson(rest));
+  return rest;
+}
+
+/** Short digests of the parts of a state that an edit can be named by: its keys, and each iteration for itself. */
+export function partDigests(state: RunState): Record<string, string> {
+  const { iterations, ...rest } = sealedKeys(state);
+  const labelled = Object.entries(iterations ?? {}).map(([label, part]) => [`iterations.${label}`, part] as const);
+  const parts = [...Object.entries(rest).filter(([, part]) => part !== undefined), ...labelled];
+  return Object.fromEntries(parts.map(([name, part]) => [name, sha256(canonicalJson(part)).slice(0, 16)]));
+}
+
+const partsShown = 8;
+
+/** Which parts of a state are not what was sealed, for a person; a state of before parts were kept names none. */
+function editedState(state: RunState, sealed: Integrity["parts"]): IntegrityFinding {
+  const what = "deft_state.json was edited";
+  if (sealed === undefined) return { ok: false, what, facts: {} };
+  const now = partDigests(state);
+  const names = [...new Set([...Object.keys(sealed), ...Object.keys(now)])];
+  const changed = names.filter((name) => now[name] !== sealed[name]).map((name) => quoted(name));
+  if (changed.length === 0) return { ok: false, what, facts: {} };
+  const shown = changed.slice(0, partsShown);
+  return { ok: false, what: `${what}: ${shown.join(", ")}`, facts: { count: changed.length, changed: shown } };
 }
 
 /**
@@ -47,7 +74,7 @@ export function headDigest(entries: readonly LogEntry[], base: Integrity["base"]
 export function checkIntegrity(state: RunState, entries: readonly LogEntry[]): IntegrityFinding {
   const kept = state.integrity;
   if (kept === undefined) return { ok: false, what: "deft_state.json lost its integrity record", facts: {} };
-  if (stateDigest(state) !== kept.state_digest) return { ok: false, what: "deft_state.json was edited", facts: {} };
+  if (stateDigest(state) !== kept.state_digest) return editedState(state, kept.parts);
   const base = kept.base ?? { entries: 0, last_seq: 0, digest: genesis };
   if (base.entries > 0 && prefixDigest(entries.slice(0, base.entries)) !== base.digest) {
     return { ok: false, what: "accepted lines of loop_log.jsonl were edited", facts: { entries: base.entries } };

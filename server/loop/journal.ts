@@ -2,25 +2,18 @@ import { hostname } from "node:os";
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { appendDurable, writeAtomic } from "../fs/atomic.ts";
-import { realPathOf } from "../fs/contained.ts";
 import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
 import { kindOf } from "../fs/read.ts";
-import { isoMicros } from "../run/clock.ts";
 import { processIdentitySchema } from "../run/job.ts";
-import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
-import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
+import type { LogEntry, RunState } from "../run/state.ts";
 import type { Deps } from "./call.ts";
-import {
-  acceptAsBase,
-  checkIntegrity,
-  entryDigest,
-  headDigest,
-  type IntegrityFinding,
-  stateDigest,
-} from "./integrity.ts";
+import { checkHead, type Head, keepHead, readHead } from "./heads.ts";
+import { acceptAsBase, checkIntegrity, type IntegrityFinding, stateDigest } from "./integrity.ts";
 import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
 import { noRun, readState } from "./read-state.ts";
+import { assertInPlace } from "./run-place.ts";
+import { type NewEntry, numberedLine, pendingDue, seal } from "./seal.ts";
 
 /** A run as it lies on disk. */
 export type Run = {
@@ -28,21 +21,17 @@ export type Run = {
   readonly state: RunState;
   readonly entries: readonly LogEntry[];
   readonly integrity: IntegrityFinding;
+  /** Its last commit as kept outside the workspace, where the reader looked for it and there is one. */
+  readonly head: Head | undefined;
   /** What opening had to mend, for people. */
   readonly notes: readonly string[];
 };
 
+/** The environment tells where heads are kept; who does not name it neither checks nor keeps one. */
+type Place = Partial<Pick<Deps, "env">>;
+
 /** A run opened for writing: holds the lock until `withRun` returns. */
 export type OpenRun = Run & { readonly proof: LockProof };
-
-/** One line for the log, before it gets its number, time and digest. */
-export type NewEntry = {
-  readonly iter: IterationLabel;
-  readonly stage: LogStageName;
-  readonly status: "ok" | "error";
-  readonly summary: string;
-  readonly duration_sec: number;
-};
 
 /** The places where a commit touches the disk; a test kills the process at each. */
 export type CommitStep = "state-with-pending" | "log-line" | "state-clean";
@@ -53,13 +42,15 @@ export type StepHook = (step: CommitStep) => void;
  *
  * @throws Refusal `input.no-run`, `state.corrupt`, `state.foreign-version`.
  */
-export async function readRun(runDir: string): Promise<Run> {
+export async function readRun(runDir: string, { env }: Place = {}): Promise<Run> {
   const state = await readState(runDir);
   const log = await readLog(runPaths(runDir).log);
   const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
-  const { pending } = state;
-  const entries = pending && missesPending(log.entries, pending) ? [...log.entries, pending] : log.entries;
-  return { runDir, state, entries, integrity: checkIntegrity(state, entries), notes };
+  const due = pendingDue(state, log.entries);
+  const entries = due === undefined ? log.entries : [...log.entries, due];
+  const head = env === undefined ? undefined : await readHead(runDir, env);
+  const found = checkIntegrity(state, entries);
+  return { runDir, state, entries, integrity: found.ok ? checkHead(state, entries, head) : found, head, notes };
 }
 
 /**
@@ -71,19 +62,28 @@ export async function readRun(runDir: string): Promise<Run> {
 export async function withRun<T>(
   runDir: string,
   work: (run: OpenRun) => Promise<T>,
-  options: { allowTampered?: boolean } = {},
+  options: Place & { allowTampered?: boolean } = {},
 ): Promise<T> {
   const paths = runPaths(runDir);
   if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
   const owner = { ...(await identityOf(process.pid)), host: hostname() };
   return withLock(paths.lock, { owner, isAlive: isOwnerAlive }, async (proof) => {
     const notes = await recover(runDir, proof);
-    const run = await readRun(runDir);
-    await refuseMoved(run);
+    const run = await readRun(runDir, options);
+    await assertInPlace(runDir, run.state);
     if (!run.integrity.ok && options.allowTampered !== true) {
       throw new Refusal("state.tampered", `${run.integrity.what}.`, { run: runDir, ...run.integrity.facts });
     }
-    return await work({ ...run, notes: [...notes, ...run.notes], proof });
+    try {
+      return await work({ ...run, notes: [...notes, ...run.notes], proof });
+    } finally {
+      // One place for every kind of commit; what a kill leaves undone here, the next opening catches up on.
+      const { env } = options;
+      if (env !== undefined)
+        await readState(runDir)
+          .then((state) => keepHead(runDir, state, env))
+          .catch(() => undefined);
+    }
   });
 }
 
@@ -114,7 +114,7 @@ export async function commit(
   const paths = runPaths(run.runDir);
   const base = run.state.integrity?.base;
   const line = numberedLine(entry, run.entries, base, deps);
-  const sealed = seal(next, [...run.entries, line], base);
+  const sealed = seal(run, next, [...run.entries, line], base);
   hook("state-with-pending");
   await writeHeld(run, paths.state, stateText({ ...sealed, pending: line }));
   hook("log-line");
@@ -128,13 +128,14 @@ export async function commit(
 /** Commits a change of state that is no stage event: an approval, an acknowledgement, final artifacts. */
 export async function commitState(run: OpenRun, next: RunState): Promise<void> {
   await assertUnchanged(run);
-  await writeHeld(run, runPaths(run.runDir).state, stateText(seal(next, run.entries, run.state.integrity?.base)));
+  const sealed = seal(run, next, run.entries, run.state.integrity?.base);
+  await writeHeld(run, runPaths(run.runDir).state, stateText(sealed));
 }
 
 /** Commits a state and log that somebody edited, as they now stand: a human accepted them. */
 export async function commitAccepted(run: OpenRun, next: RunState): Promise<void> {
   await assertUnchanged(run);
-  const sealed = seal(next, run.entries, acceptAsBase(run.entries));
+  const sealed = seal(run, next, run.entries, acceptAsBase(run.entries));
   await writeHeld(run, runPaths(run.runDir).state, stateText(sealed));
 }
 
@@ -162,38 +163,11 @@ export async function backfillTokens(run: OpenRun, usage: ReadonlyMap<number, To
  */
 export async function createState(runDir: string, state: RunState, entry?: NewEntry, deps?: Pick<Deps, "clock">) {
   const line = entry && deps ? numberedLine(entry, [], undefined, deps) : undefined;
-  const sealed = seal(state, line ? [line] : [], undefined);
+  const sealed = seal(undefined, state, line ? [line] : [], undefined);
   await writeAtomic(runPaths(runDir).state, stateText(line ? { ...sealed, pending: line } : sealed));
 }
 
-function numberedLine(entry: NewEntry, before: readonly LogEntry[], base: Base, deps: Pick<Deps, "clock">): LogEntry {
-  const seq = (before.at(-1)?.seq ?? 0) + 1;
-  const numbered: LogEntry = { seq, ts: isoMicros(deps.clock.now()), ...entry, context_tokens: 0 };
-  return { ...numbered, entry_digest: entryDigest(numbered, headDigest(before, base)) };
-}
-
-/** A copied or moved run directory: its state speaks of files elsewhere. */
-async function refuseMoved({ runDir, state }: Run): Promise<void> {
-  const [here, recorded] = [await realPathOf(runDir), await realPathOf(state.results_dir)];
-  if (here === recorded) return;
-  const facts = { run: runDir, results_dir: state.results_dir };
-  throw new Refusal("state.tampered", "deft_state.json belongs to another run directory.", facts);
-}
-
 type Tokens = { readonly context_size_end: number } & Readonly<Record<string, unknown>>;
-
-type Base = NonNullable<RunState["integrity"]>["base"];
-
-function seal(next: RunState, entries: readonly LogEntry[], base: Base): RunState {
-  const { pending: _pending, ...rest } = next;
-  const state = runStateSchema.parse(rest);
-  const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
-  return { ...state, integrity: { state_digest: stateDigest(state), ...head, ...(base ? { base } : {}) } };
-}
-
-function missesPending(entries: readonly LogEntry[], pending: LogEntry): boolean {
-  return (entries.at(-1)?.seq ?? 0) === pending.seq - 1;
-}
 
 function stateText(state: RunState): string {
   return `${JSON.stringify(state, null, 2)}\n`;
@@ -210,11 +184,12 @@ async function recover(runDir: string, proof: LockProof): Promise<string[]> {
   }
   const { pending } = state;
   if (pending === undefined) return notes;
-  if (missesPending(log.entries, pending)) {
+  const due = pendingDue(state, log.entries);
+  if (due !== undefined) {
     proof.assertHeld();
-    await appendDurable(paths.log, `${JSON.stringify(pending)}\n`);
-    notes.push(`finished the interrupted commit of ${pending.iter} ${pending.stage}`);
-  }
+    await appendDurable(paths.log, `${JSON.stringify(due)}\n`);
+    notes.push(`finished the interrupted commit of ${due.iter} ${due.stage}`);
+  } else if (log.entries.at(-1)?.seq !== pending.seq) return notes;
   const { pending: _done, ...rest } = state;
   await writeHeld({ proof }, paths.state, stateText(rest));
   return notes;

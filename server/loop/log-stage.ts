@@ -35,28 +35,32 @@ const stampPattern = /^\d{4}-\d{2}-\d{2}_\d{6}$/;
  * @throws Refusal `stage.out-of-order`, `stage.already-running`, `approval.required`.
  */
 export async function logStage(runDir: string, report: StageReport, call: Call): Promise<CommittedStage & StageRef> {
-  return await withRun(runDir, async (run) => {
-    const at = expected(run, report);
-    await assertApproved(run.state, call.deps);
-    const attempt = await externalAttempt(run, at, report, call);
-    const committed =
-      report.status === "error"
-        ? await commitStop(run, at, attempt, reportedError(report), call.deps)
-        : await commitStage(
-            run,
-            at,
-            attempt,
-            contextOf(run, at, attempt, call.deps),
-            await outcomesOf(run, at, attempt, call),
-            call.deps,
-          );
-    const warning = await renderAfter(runDir, committed.state, at, call.deps);
-    return {
-      ...committed,
-      ...at,
-      warnings: warning === undefined ? committed.warnings : [...committed.warnings, warning],
-    };
-  });
+  return await withRun(
+    runDir,
+    async (run) => {
+      const at = expected(run, report);
+      await assertApproved(run.state, call.deps);
+      const attempt = await externalAttempt(run, at, report, call);
+      const committed =
+        report.status === "error"
+          ? await commitStop(run, at, attempt, reportedError(report), call.deps)
+          : await commitStage(
+              run,
+              at,
+              attempt,
+              contextOf(run, at, attempt, call.deps),
+              await outcomesOf(run, at, attempt, call),
+              call.deps,
+            );
+      const warning = await renderAfter(runDir, committed.state, at, call.deps);
+      return {
+        ...committed,
+        ...at,
+        warnings: warning === undefined ? committed.warnings : [...committed.warnings, warning],
+      };
+    },
+    call.deps,
+  );
 }
 
 function expected(run: OpenRun, report: StageReport): StageRef {

@@ -15,12 +15,12 @@ export async function takePins(paths: readonly string[]): Promise<Record<string,
   return pins;
 }
 
-/** Pinned files that are not what was committed: changed or gone. */
-export async function changedPins(state: RunState): Promise<string[]> {
-  const changed: string[] = [];
+/** Pinned files that are not what was committed: changed, with what they are now, or gone. */
+export async function changedPins(state: RunState): Promise<{ path: string; now: string | undefined }[]> {
+  const changed: { path: string; now: string | undefined }[] = [];
   for (const [path, digest] of Object.entries(state.pins)) {
     const now = (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
-    if (now !== digest) changed.push(path);
+    if (now !== digest) changed.push({ path, now });
   }
   return changed;
 }
@@ -29,6 +29,6 @@ export async function changedPins(state: RunState): Promise<string[]> {
 export async function assertPinsHold(state: RunState): Promise<void> {
   const changed = await changedPins(state);
   if (changed.length === 0) return;
-  const facts = { count: changed.length, changed: changed.slice(0, 5) };
+  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
   throw new Refusal("state.tampered", "Committed artifacts were changed.", facts);
 }

@@ -49,16 +49,25 @@ const progressEveryMs = 2000;
 export async function runStage(runDir: string, request: StageRequest, call: Call): Promise<StageOutcome> {
   const began = performance.now();
   const deadline = began + request.waitSec * 1000;
-  const ready = await makeReady(runDir, () => withRun(runDir, (run) => nextStage(run, request, call)), deadline, call);
+  const ready = await makeReady(
+    runDir,
+    () => withRun(runDir, (run) => nextStage(run, request, call), call.deps),
+    deadline,
+    call,
+  );
   const { cleared } = ready;
   if (ready.state === "working") {
     const progress = { message: `preparing: ${ready.message}` };
     return { outcome: "running", ...ready.at, progress, elapsedSec: (performance.now() - began) / 1000, cleared };
   }
-  const first = await withRun(runDir, async (run) => {
-    const at = await nextStage(run, request, call);
-    return { at, step: await advance(run, at, call.deps) };
-  });
+  const first = await withRun(
+    runDir,
+    async (run) => {
+      const at = await nextStage(run, request, call);
+      return { at, step: await advance(run, at, call.deps) };
+    },
+    call.deps,
+  );
   const { at } = first;
   let step: Advance = first.step;
   while ("running" in step) {
@@ -68,7 +77,7 @@ export async function runStage(runDir: string, request: StageRequest, call: Call
       const elapsed = call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at);
       return { outcome: "running", ...at, job: running, progress, elapsedSec: Math.max(0, elapsed / 1000), cleared };
     }
-    step = await withRun(runDir, (run) => advanceOrFollow(run, at, call));
+    step = await withRun(runDir, (run) => advanceOrFollow(run, at, call), call.deps);
   }
   const { committed } = step;
   const warning = await renderAfter(runDir, committed.state, at, call.deps);

@@ -24,7 +24,7 @@ export type LoopStatus = {
 
 /** Where a run stands, from disk alone; changes nothing and takes no lock. */
 export async function loopStatus(runDir: string, deps: Deps): Promise<LoopStatus> {
-  const run = await readRun(runDir);
+  const run = await readRun(runDir, deps);
   const next = nextAction(run.state);
   const reportPath = runPaths(runDir).report;
   return { run, next, running: await runningJob(run, next, deps), report: await reportAge(runDir), reportPath };

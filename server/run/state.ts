@@ -233,9 +233,13 @@ export const runStateSchema = z.looseObject({
   final_artifacts: z.object({ best_model_json: z.string(), inference_spec: z.string() }).optional(),
   stop_reason: z.string().optional(),
   completed_at: z.string().optional(),
+  /** How often the state was committed; a run directory that was put back as a whole shows by it. */
+  revision: z.number().int().min(0).optional(),
   integrity: z
     .object({
       state_digest: z.string(),
+      /** Short digests of the state's parts, so that an edit can be named. */
+      parts: z.record(z.string(), z.string()).optional(),
       head_seq: z.number(),
       head_digest: z.string(),
       /** Log entries up to here were accepted by a human as they stood: the chain is checked from here on. */

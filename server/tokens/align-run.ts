@@ -38,13 +38,17 @@ export async function alignRunTokens(runDir: string, deps: Deps, given?: readonl
       note: "No transcript of an agent was found; tokens stay unknown.",
     };
   }
-  return await withRun(runDir, async (run) => {
-    const { usage, attributed } = alignTokens(run.entries, messages);
-    if (attributed > 0) return { ...base, attributed, changed: await backfillTokens(run, usage) };
-    const files = transcripts.length === 1 ? "the transcript" : `the ${transcripts.length} transcripts`;
-    const warning = `No message of ${files} falls into the time of this run; tokens stay unknown.`;
-    return { ...base, attributed, changed: false, warning };
-  });
+  return await withRun(
+    runDir,
+    async (run) => {
+      const { usage, attributed } = alignTokens(run.entries, messages);
+      if (attributed > 0) return { ...base, attributed, changed: await backfillTokens(run, usage) };
+      const files = transcripts.length === 1 ? "the transcript" : `the ${transcripts.length} transcripts`;
+      const warning = `No message of ${files} falls into the time of this run; tokens stay unknown.`;
+      return { ...base, attributed, changed: false, warning };
+    },
+    deps,
+  );
 }
 
 /** The same as the last step of a loop, which it must not fail: what goes wrong becomes the warning. */

@@ -1,14 +1,8 @@
 import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "@jest/globals";
-import {
-  type CommitStep,
-  commit,
-  commitAccepted,
-  type NewEntry,
-  readRun,
-  withRun,
-} from "../../../server/loop/journal.ts";
+import { type CommitStep, commit, commitAccepted, readRun, withRun } from "../../../server/loop/journal.ts";
 import { nextSeq } from "../../../server/loop/next-seq.ts";
+import type { NewEntry } from "../../../server/loop/seal.ts";
 import { runPaths } from "../../../server/run/paths.ts";
 import type { RunState } from "../../../server/run/state.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";
@@ -103,7 +97,7 @@ describe("integrity", () => {
     [
       "an edited state",
       (runDir) => editState(runDir, (state) => ({ ...state, max_iterations: 9 })),
-      "deft_state.json was edited",
+      "deft_state.json was edited: max_iterations",
     ],
     [
       "an edited entry",
