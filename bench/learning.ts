@@ -167,13 +167,18 @@ async function mineRows(
     ...[`target_parquet=${folder}/target_embeddings.parquet`, `output_parquet=${folder}/mined_raw.parquet`],
   );
   const vectors = async (path: string) =>
-    new Map((await readParquet(path)).rows.map((row) => [textCell(row, "filepath"), listCell(row, "embedding") ?? []]));
+    new Map(
+      (await readParquet(path)).rows.map((row) => [
+        textCell(row, "filepath"),
+        listCell(row, "embedding") ?? new Float64Array(),
+      ]),
+    );
   const source = await vectors(join(out, "pool_embeddings.parquet"));
   const targets = [...(await vectors(`${folder}/target_embeddings.parquet`)).values()];
   const raw = (await readParquet(`${folder}/mined_raw.parquet`)).rows.map((row) => textCell(row, "filepath"));
   const floor = Number(flags.floor);
   const kept = raw.filter((file) => {
-    const vector = source.get(file) ?? [];
+    const vector = source.get(file) ?? new Float64Array();
     return targets.some((other) => vector.reduce((sum, value, i) => sum + value * (other[i] ?? 0), 0) >= floor);
   });
   const fresh = new Set(kept.filter((file) => !used.has(file)));

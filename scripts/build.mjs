@@ -19,7 +19,8 @@ const onlyEnglish = {
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const { metafile } = await build({
-  entryPoints: { "deft-mcp": "server/main.ts" },
+  // The second entry reads hostile files in a process of its own.
+  entryPoints: { "deft-mcp": "server/main.ts", "data-process": "server/data/process/main.ts" },
   outdir: out,
   bundle: true,
   splitting: true,

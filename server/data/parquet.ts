@@ -1,7 +1,10 @@
 import type { SchemaElement } from "hyparquet";
 import { Refusal } from "../errors.ts";
+import { WorkFailed } from "../exec/second-process.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { readBytes } from "../fs/read.ts";
+import { fileFacts } from "../fs/read.ts";
+import { askAlone, askOutside } from "./process/lanes.ts";
+import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
 
 /** One column to write: a name and values of one kind. */
 export type ParquetColumn =
@@ -14,29 +17,75 @@ export type ParquetTable = {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 };
 
+/** A row group may take this long, and this long for each MB of the file. */
+const baseMs = 3500;
+const msPerMb = 500;
+/** A file beyond this size gets a process of its own, with a heap that fits it. */
+const largeBytes = 16e6;
+const heapMbPerMb = 8;
+const heapMbLimit = 8192;
+
 /**
- * Reads a parquet file whole: strings, numbers and number lists as JavaScript values, null cells as null.
+ * Reads a parquet file whole: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
+ * null. A second process reads it under a limit of time and memory, because a few spoiled bytes can keep the library
+ * busy for minutes.
  *
  * Column types of a file without rows carry no meaning (pandas writes null or double there), so only names are given.
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
  */
 export async function readParquet(path: string): Promise<ParquetTable> {
-  // The libraries are loaded on first use: most commands and the server's start need none of them.
-  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
-    import("hyparquet"),
-    import("hyparquet-compressors"),
-  ]);
-  const bytes = await readBytes(path);
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  return tableOf((await partsOf(path)) as ParquetPart[]);
+}
+
+async function partsOf(path: string): Promise<unknown[]> {
+  const size_bytes = (await fileFacts(path))?.size_bytes ?? 0;
+  const limitMs = Math.round(baseMs + (msPerMb * size_bytes) / 1e6);
+  const request = { kind: "parquet", path } as const;
   try {
-    const metadata = await parquetMetadataAsync(file);
-    const columns = topLevelColumns(metadata.schema);
-    if (metadata.num_rows === 0n) return { columns, rows: [] };
-    return { columns, rows: await parquetReadObjects({ file, metadata, compressors }) };
+    if (size_bytes <= largeBytes) return await askOutside(request, { limitMs });
+    const heapMb = Math.min(heapMbLimit, Math.round((heapMbPerMb * size_bytes) / 1e6));
+    return await askAlone(request, limitMs, heapMb);
   } catch (error) {
-    throw new Refusal("input.bad-parquet", `${path} is not a readable parquet file.`, { path }, { cause: error });
+    if (!(error instanceof WorkFailed)) throw error;
+    const { why, refused } = error;
+    if (refused !== undefined) throw new Refusal(refused.code, error.message, refused.facts, { cause: error });
+    const known = why === "timeout" ? { path, limit_sec: limitMs / 1000 } : { path };
+    throw new Refusal("input.bad-parquet", `${path} ${troubles[why]}.`, known, { cause: error });
   }
+}
+
+const troubles = {
+  thrown: "is not a readable parquet file",
+  timeout: "could not be read as parquet in time",
+  died: "needs more memory than a parquet file of its size may take",
+} as const;
+
+function tableOf(parts: readonly ParquetPart[]): ParquetTable {
+  let columns: readonly string[] = [];
+  const rows: Record<string, unknown>[] = [];
+  for (const part of parts) {
+    if ("columns" in part) {
+      columns = part.columns;
+      continue;
+    }
+    const cells = part.cells.map(cellsOf);
+    for (let at = 0; at < part.rows; at++) {
+      const row: Record<string, unknown> = {};
+      for (const [column, name] of columns.entries()) row[name] = cells[column]?.[at];
+      rows.push(row);
+    }
+  }
+  return { columns, rows };
+}
+
+function cellsOf(cells: Cells): ArrayLike<unknown> {
+  if (cells.kind !== "lists") return cells.values;
+  let at = 0;
+  return Array.from(cells.lengths, (length) => {
+    at += length;
+    return cells.values.subarray(at - length, at);
+  });
 }
 
 /**
@@ -61,10 +110,11 @@ export function textCell(row: Readonly<Record<string, unknown>>, column: string)
 }
 
 /** A number list of a read row, or undefined when the cell holds none. */
-export function listCell(row: Readonly<Record<string, unknown>>, column: string): readonly number[] | undefined {
+export function listCell(row: Readonly<Record<string, unknown>>, column: string): Float64Array | undefined {
   const value = row[column];
   if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return undefined;
-  const numbers = Array.from(value as ArrayLike<unknown>, Number);
+  const packed = Object.prototype.toString.call(value) === "[object Float64Array]";
+  const numbers = packed ? (value as Float64Array) : Float64Array.from(value as ArrayLike<number>, Number);
   return numbers.every(Number.isFinite) ? numbers : undefined;
 }
 
@@ -82,15 +132,4 @@ function schemaOf(column: ParquetColumn): SchemaElement[] {
         { name: "element", type: "DOUBLE", repetition_type: "OPTIONAL" },
       ];
   }
-}
-
-function topLevelColumns(schema: readonly SchemaElement[]): string[] {
-  const names: string[] = [];
-  const skip = (at: number): number => {
-    let next = at + 1;
-    for (let child = 0; child < (schema[at]?.num_children ?? 0); child++) next = skip(next);
-    return next;
-  };
-  for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
-  return names;
 }

@@ -3,7 +3,7 @@ import { pythonFloat } from "./python-text.ts";
 /** The floor that the loop uses when the state names none (tao-stages 4.5). */
 export const defaultMinSimilarity = 0.9;
 
-export type Embedded = { readonly filepath: string; readonly embedding: readonly number[] };
+export type Embedded = { readonly filepath: string; readonly embedding: ArrayLike<number> };
 
 export type CosineFloor = {
   /** Candidates at or above the floor, in their order. */
@@ -67,8 +67,8 @@ export function yieldWarning(iteration: number, kept: number, previousKept: numb
   return `Mining yield dropped ${drop}% ${counts} — pool near exhaustion for the current weak-sample targets.`;
 }
 
-function unitVector(vector: readonly number[]): Float64Array {
-  const norm = Math.hypot(...vector);
+function unitVector(vector: ArrayLike<number>): Float64Array {
+  const norm = Math.hypot(...Array.from(vector));
   return Float64Array.from(vector, (value) => (norm === 0 ? 0 : value / norm));
 }
 

@@ -27,7 +27,7 @@ describe("parquet", () => {
         expect(read.columns).toEqual(["filepath", "siamese_score", "embedding"]);
         expect(read.rows.map((r) => textCell(r, "filepath"))).toEqual(rows.map((r) => r.text));
         expect(read.rows.map((r) => r.siamese_score)).toEqual(rows.map((r) => r.number));
-        expect(read.rows.map((r) => listCell(r, "embedding"))).toEqual(rows.map((r) => r.list));
+        expect(read.rows.map((r) => [...(listCell(r, "embedding") ?? [])])).toEqual(rows.map((r) => r.list));
       }),
       { numRuns: 30 },
     );

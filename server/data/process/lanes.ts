@@ -1,0 +1,68 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type SecondProcess, secondProcess } from "../../exec/second-process.ts";
+import { packageRoot } from "../../fs/package-root.ts";
+import type { Request } from "./main.ts";
+
+/** Enough for images of tens of megapixels and for usual parquet files; more is asked for by file size. */
+const heapMb = 512;
+const idleMs = 15_000;
+/** Reading is for the rest of the machine to bear too. */
+const laneCount = Math.max(1, Math.min(4, availableParallelism()));
+
+type Lane = { readonly process: SecondProcess; busy: boolean };
+const lanes: Lane[] = [];
+const waiting: (() => void)[] = [];
+
+/**
+ * Lets a second process do one piece of reading of a file that may be hostile: a hang or an exhausted heap ends that
+ * process, not this one. At most one a processor runs at a time; further ones wait their turn.
+ *
+ * @throws WorkFailed when the limit passes, the process dies or the work throws.
+ */
+export async function askOutside(
+  request: Request,
+  limits: { readonly limitMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<unknown[]> {
+  const lane = await freeLane();
+  try {
+    const { limitMs, signal } = limits;
+    return await lane.process.ask(request, signal === undefined ? { limitMs } : { limitMs, signal });
+  } finally {
+    lane.busy = false;
+    waiting.shift()?.();
+  }
+}
+
+/** The same in a process of its own with a larger heap, for one large file. */
+export async function askAlone(request: Request, limitMs: number, ownHeapMb: number): Promise<unknown[]> {
+  const own = secondProcess(await script(), { heapMb: Math.max(heapMb, ownHeapMb), idleMs: 0 });
+  try {
+    return await own.ask(request, { limitMs });
+  } finally {
+    own.stop();
+  }
+}
+
+async function freeLane(): Promise<Lane> {
+  const path = await script();
+  for (;;) {
+    const idle = lanes.find((lane) => !lane.busy);
+    if (idle !== undefined) return taken(idle);
+    if (lanes.length < laneCount) {
+      const lane = { process: secondProcess(path, { heapMb, idleMs }), busy: true };
+      lanes.push(lane);
+      return lane;
+    }
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+}
+
+function taken(lane: Lane): Lane {
+  lane.busy = true;
+  return lane;
+}
+
+async function script(): Promise<string> {
+  return join(await packageRoot(), "dist", "data-process.js");
+}

@@ -1,0 +1,38 @@
+import { Refusal } from "../../errors.ts";
+import type { Reply } from "../../exec/second-process.ts";
+
+/** What another process asks this one for. */
+export type Request = { readonly kind: "parquet"; readonly path: string };
+
+/** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
+async function answer(request: Request): Promise<void> {
+  await say({ started: true });
+  try {
+    for await (const part of partsOf(request)) await say({ part });
+    await say({ end: true });
+  } catch (error) {
+    if (error instanceof Refusal)
+      await say({ error: error.message, refused: { code: error.code, facts: error.facts } });
+    else await say({ error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function* partsOf(request: Request): AsyncGenerator<unknown> {
+  switch (request.kind) {
+    case "parquet": {
+      const { parquetParts } = await import("./parquet-parts.ts");
+      yield* parquetParts(request.path);
+    }
+  }
+}
+
+function say(reply: Reply): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send?.(reply, undefined, {}, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+// A library that is done with a spoiled file may still reject what nobody waits for.
+process.on("unhandledRejection", () => undefined);
+process.on("disconnect", () => process.exit());
+process.on("message", (request: Request) => void answer(request).catch(() => process.exit(1)));

@@ -1,0 +1,106 @@
+import type { FileMetaData, SchemaElement } from "hyparquet";
+import { readBytes } from "../../fs/read.ts";
+
+/** The cells of one column over some rows; numbers and number lists lie packed, so that they travel as bytes. */
+export type Cells =
+  | { readonly kind: "numbers"; readonly values: Float64Array }
+  | { readonly kind: "lists"; readonly values: Float64Array; readonly lengths: Uint32Array }
+  | { readonly kind: "any"; readonly values: readonly unknown[] };
+
+/** First the column names, then the rows by pieces. */
+export type ParquetPart = { readonly columns: readonly string[] } | { readonly rows: number; readonly cells: Cells[] };
+
+/** Decompressed pages may hold this much, and this many times the file, before the file counts as spoiled. */
+const freeBytes = 256e6;
+const ratio = 64;
+/** Cells of one message. */
+const pieceCells = 1_000_000;
+
+/** Reads a parquet file row group by row group. Throws whatever the library throws. */
+export async function* parquetParts(path: string): AsyncGenerator<ParquetPart> {
+  const bytes = await readBytes(path);
+  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
+    import("hyparquet"),
+    import("hyparquet-compressors"),
+  ]);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const metadata = await parquetMetadataAsync(file);
+  const columns = topLevelColumns(metadata.schema);
+  yield { columns };
+  if (metadata.num_rows === 0n) return;
+  const bounded = boundedBy(compressors, freeBytes + ratio * bytes.byteLength);
+  for (const [rowStart, rowEnd] of groupsOf(metadata)) {
+    const rows = await parquetReadObjects({ file, metadata, compressors: bounded, rowStart, rowEnd });
+    yield* pieces(columns, rows);
+  }
+}
+
+function* pieces(columns: readonly string[], rows: readonly Record<string, unknown>[]): Generator<ParquetPart> {
+  const width = columns.reduce((sum, name) => sum + (lengthOf(rows[0]?.[name]) ?? 1), 0);
+  const step = Math.max(1, Math.floor(pieceCells / Math.max(1, width)));
+  for (let from = 0; from < rows.length; from += step) {
+    const piece = rows.slice(from, from + step);
+    yield { rows: piece.length, cells: columns.map((name) => packed(piece.map((row) => row[name]))) };
+  }
+}
+
+function packed(values: readonly unknown[]): Cells {
+  if (values.every((value) => typeof value === "number")) {
+    return { kind: "numbers", values: Float64Array.from(values as readonly number[]) };
+  }
+  if (!values.every(isNumberList)) return { kind: "any", values };
+  const lists = values as readonly ArrayLike<number>[];
+  const lengths = Uint32Array.from(lists, (list) => list.length);
+  const all = new Float64Array(lengths.reduce((sum, length) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return { kind: "lists", values: all, lengths };
+}
+
+function isNumberList(value: unknown): boolean {
+  if (ArrayBuffer.isView(value)) return value instanceof Float32Array || value instanceof Float64Array;
+  return Array.isArray(value) && value.every((one) => typeof one === "number");
+}
+
+function lengthOf(value: unknown): number | undefined {
+  return Array.isArray(value) || ArrayBuffer.isView(value) ? (value as ArrayLike<unknown> & object).length : undefined;
+}
+
+function* groupsOf(metadata: FileMetaData): Generator<[number, number]> {
+  let from = 0;
+  for (const { num_rows } of metadata.row_groups) {
+    const to = from + Number(num_rows);
+    if (to > from) yield [from, to];
+    from = to;
+  }
+}
+
+type Compressors = Record<string, (input: Uint8Array, outputLength: number) => Uint8Array>;
+
+/** A page tells how long it will be before it is decompressed: a small file must not ask for all memory. */
+function boundedBy(compressors: object, limit: number): Compressors {
+  let left = limit;
+  const bound: Compressors = {};
+  for (const [codec, decompress] of Object.entries(compressors as Compressors)) {
+    bound[codec] = (input, outputLength) => {
+      left -= outputLength;
+      if (left < 0) throw new Error(`the pages hold more than ${limit} bytes`);
+      return decompress(input, outputLength);
+    };
+  }
+  return bound;
+}
+
+function topLevelColumns(schema: readonly SchemaElement[]): string[] {
+  const names: string[] = [];
+  const skip = (at: number): number => {
+    let next = at + 1;
+    for (let child = 0; child < (schema[at]?.num_children ?? 0); child++) next = skip(next);
+    return next;
+  };
+  for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
+  return names;
+}
