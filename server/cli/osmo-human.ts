@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import type { Answer, Call, Deps, Human, Question } from "../loop/call.ts";
-import { atTerminal } from "../osmo/consent.ts";
+import { atTerminal } from "../loop/consent.ts";
 import { terminalCall } from "./deps.ts";
 
 /** A call by a person at a terminal who can be asked; without one nobody can, and no words are relayed. */

@@ -1,4 +1,4 @@
-import { Refusal } from "../errors.ts";
+import { type Facts, Refusal, type RefusalCode } from "../errors.ts";
 import type { Approval } from "../run/state.ts";
 import type { Call } from "./call.ts";
 
@@ -16,7 +16,33 @@ export type ConsentRequest = {
   readonly shown: boolean;
   /** The human's own words, passed on by the agent. */
   readonly words?: string | undefined;
+  /** Codes and facts of a refusal where they are not those of an approval. */
+  readonly refusal?: { readonly codes: ConsentCodes; readonly facts: Facts };
 };
+
+/** Under which code each missing yes is refused. */
+export type ConsentCodes = Readonly<
+  Record<"declined" | "closed" | "operator_wants_human" | "words_missing" | "not_shown", RefusalCode>
+>;
+
+const approvalCodes: ConsentCodes = {
+  declined: "approval.declined",
+  closed: "approval.no-human",
+  operator_wants_human: "approval.no-human",
+  words_missing: "approval.words-missing",
+  not_shown: "approval.required",
+};
+
+const sentences: Readonly<Record<keyof ConsentCodes, string>> = {
+  declined: "The human declined.",
+  closed: "The question was closed without an answer.",
+  operator_wants_human: "The operator accepts no relayed approval, and this client cannot ask.",
+  words_missing: "This client cannot ask the human: pass on what they answered to the summary just shown.",
+  not_shown: "The human has not seen this in the present connection yet.",
+};
+
+/** Note of a connection whose human sits at the terminal that started the command. */
+export const atTerminal = "consent.console";
 
 export type Consent = Pick<Approval, "how" | "words" | "client">;
 
@@ -25,39 +51,36 @@ export type Consent = Pick<Approval, "how" | "words" | "client">;
  *
  * A client that can ask is always asked: its decline or cancel is final here and never becomes `relayed`.
  *
- * @throws Refusal `approval.declined`, `approval.no-human`, `approval.words-missing`; each names the terminal command.
+ * @throws Refusal `approval.declined`, `approval.no-human`, `approval.words-missing`, `approval.required`, or the codes
+ * of the request; the facts name the terminal command.
  */
 export async function obtainConsent(request: ConsentRequest, call: Call): Promise<Consent> {
-  const client = call.client;
-  const way = { terminal_command: request.terminalCommand };
+  const { client } = call;
   if (request.preauthorised) return { how: "preauthorised", client };
-  if (call.human.canAsk) return await ask(request, call, way);
-  if (call.deps.env.DEFT_APPROVAL === "human") {
-    throw new Refusal(
-      "approval.no-human",
-      "The operator accepts no relayed approval, and this client cannot ask.",
-      way,
-    );
-  }
-  if (request.words === undefined || request.words.trim() === "") {
-    const message = "This client cannot ask the human: pass on what they answered to the summary just shown.";
-    throw new Refusal("approval.words-missing", message, way);
-  }
-  if (!request.shown) {
-    throw new Refusal("approval.required", "The human has not seen this in the present connection yet.", way);
-  }
-  return { how: "relayed", words: request.words, client };
+  if (call.human.canAsk) return await ask(request, call);
+  if (call.deps.env.DEFT_APPROVAL === "human") throw missingYes(request, "operator_wants_human");
+  const words = request.words?.trim();
+  if (!words) throw missingYes(request, "words_missing");
+  if (!request.shown) throw missingYes(request, "not_shown");
+  return { how: "relayed", words, client };
 }
 
-async function ask(request: ConsentRequest, call: Call, way: Record<string, string>): Promise<Consent> {
+async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
   const answer = await call.human.ask({
     message: request.message,
     fields: { approve: { type: "boolean", title: request.title, default: false } },
     required: ["approve"],
   });
-  if (answer.action === "accept" && answer.content.approve === true) return { how: "elicited", client: call.client };
-  if (answer.action === "cancel") {
-    throw new Refusal("approval.no-human", "The question was closed without an answer.", way);
+  if (answer.action === "accept" && answer.content.approve === true) {
+    return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", client: call.client };
   }
-  throw new Refusal("approval.declined", "The human declined.", way);
+  throw missingYes(request, answer.action === "cancel" ? "closed" : "declined");
+}
+
+function missingYes(request: ConsentRequest, why: keyof ConsentCodes): Refusal {
+  const { codes, facts } = request.refusal ?? {
+    codes: approvalCodes,
+    facts: { terminal_command: request.terminalCommand },
+  };
+  return new Refusal(codes[why], sentences[why], facts);
 }

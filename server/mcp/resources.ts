@@ -15,7 +15,7 @@ import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
-import { redactor } from "../trace/redact.ts";
+import { redactor } from "../run/redact.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
 /** The three files of a run that a client may read. */

@@ -10,7 +10,7 @@ import type { Tool, Toolset } from "../../tools/define.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../loop/call.ts";
-import { redactDeep, redactor } from "../trace/redact.ts";
+import { redactDeep, redactor } from "../run/redact.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { humanOf } from "./human.ts";

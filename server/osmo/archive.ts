@@ -1,17 +1,17 @@
 import { join, posix } from "node:path";
 import { excerpt, Refusal } from "../errors.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
+import { hasStarted } from "../exec/osmo/statuses.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { filesBelow, replaceFolder } from "../fs/folder.ts";
 import { kindOf } from "../fs/read.ts";
 import { writeZip } from "../fs/zip.ts";
 import type { Call } from "../loop/call.ts";
-import type { OsmoClient } from "./client.ts";
-import { obtainConsent } from "./consent.ts";
+import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";
-import { hasStarted } from "./statuses.ts";
 
 /** Bytes of an average image; the listing tells no sizes. */
 const imageBytes = 1_500_000;
@@ -72,7 +72,7 @@ async function confirmSize(
   const files = stages.reduce((sum, stage) => sum + (counts[stage] ?? 0), 0);
   const large = stages.includes("finetune") || files * imageBytes > askBeyondBytes;
   if (!large) return;
-  await obtainConsent(call, {
+  await consentTo(call, {
     key: `archive:${run.name}`,
     title: `Download the outputs of ${run.name}?`,
     rows: [`${files} files, probably more than 2 GB${stages.includes("finetune") ? " (checkpoints)" : ""}`],

@@ -1,12 +1,12 @@
 import { excerpt, Refusal } from "../errors.ts";
+import { failureOf } from "../exec/osmo/cli-error.ts";
+import { openClient } from "../exec/osmo/client.ts";
+import { isTerminal } from "../exec/osmo/statuses.ts";
 import type { Call } from "../loop/call.ts";
-import { failureOf } from "./cli-error.ts";
-import { openClient } from "./client.ts";
-import { obtainConsent } from "./consent.ts";
+import { redact } from "../run/redact.ts";
+import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";
 import { locateWorkflow } from "./locate.ts";
-import { redact } from "./redact.ts";
-import { isTerminal } from "./statuses.ts";
 
 export type CancelArgs = {
   readonly run?: string | undefined;
@@ -32,7 +32,7 @@ export async function cancelWorkflow(call: Call, args: CancelArgs): Promise<Canc
     throw new Refusal("osmo.cancel-refused", `${id} has ended already.`, { workflow_id: id, status: workflow.status });
   }
   const running = tasksOf(workflow).flatMap(({ name, status }) => (status === "RUNNING" ? [name] : []));
-  await obtainConsent(call, {
+  await consentTo(call, {
     key: `cancel:${id}`,
     title: `Cancel the OSMO workflow ${id}?`,
     rows: [

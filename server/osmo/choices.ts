@@ -1,7 +1,8 @@
 import { Refusal } from "../errors.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
+import type { Profile } from "../exec/osmo/shapes.ts";
 import type { Call } from "../loop/call.ts";
 import { askChoices, chosenArgs } from "./ask.ts";
-import type { OsmoClient } from "./client.ts";
 import { flows } from "./flow-table.ts";
 import { type Intent, type RequestArgs, readIntent } from "./intent.ts";
 import { checkKnob } from "./knobs.ts";
@@ -16,7 +17,6 @@ import {
   templateQuestion,
 } from "./questions.ts";
 import type { Wanted } from "./settle.ts";
-import type { Profile } from "./shapes.ts";
 
 /** A request without open choices. */
 export type Decided = {

@@ -1,9 +1,9 @@
-import { Refusal } from "../errors.ts";
 import type { Call } from "../loop/call.ts";
+import { type ConsentCodes, obtainConsent } from "../loop/consent.ts";
 import type { Consent } from "./submissions.ts";
 
-/** What a human is asked to allow. */
-export type Ask = {
+/** What a human is asked to allow on OSMO. */
+type Ask = {
   /** Identifies the thing asked for, so that words can only answer what was shown. */
   readonly key: string;
   readonly title: string;
@@ -14,38 +14,37 @@ export type Ask = {
   readonly terminal: string;
 };
 
-/** Note of a connection whose human sits at the terminal that started the command. */
-export const atTerminal = "osmo.console";
+const codes: ConsentCodes = {
+  declined: "osmo.approval-declined",
+  closed: "osmo.approval-declined",
+  operator_wants_human: "osmo.approval-no-human",
+  words_missing: "osmo.approval-required",
+  not_shown: "osmo.approval-required",
+};
 
 /**
- * A human's yes, or a refusal. The server asks the human itself where the client lets it; otherwise the agent may
- * relay words that answer a summary shown before on the same connection. A no is never turned into relayed words.
+ * A human's yes to something on OSMO. A refusal carries the summary, so the refusal itself is what shows it: words that
+ * come with the next call on the same connection answer it.
  *
  * @throws Refusal `osmo.approval-declined`, `osmo.approval-required`, `osmo.approval-no-human`.
  */
-export async function obtainConsent(call: Call, ask: Ask): Promise<Consent> {
+export async function consentTo(call: Call, ask: Ask): Promise<Consent> {
+  const { key, title, rows, words, preauthorised, terminal } = ask;
+  const shownNote = `osmo.shown:${key}`;
+  const shown = call.connection.notes.has(shownNote);
+  if (!call.human.canAsk) call.connection.notes.set(shownNote, true);
+  const given = await obtainConsent(
+    {
+      title: "Go ahead",
+      message: [title, ...rows].join("\n"),
+      terminalCommand: terminal,
+      preauthorised,
+      shown,
+      words,
+      refusal: { codes, facts: { asked: title, summary: rows, terminal } },
+    },
+    call,
+  );
   const at = call.deps.clock.now().toISOString();
-  if (ask.preauthorised) return { how: "preauthorised", at };
-  const declined = `osmo.declined:${ask.key}`;
-  if (call.human.canAsk) {
-    const answer = await call.human.ask({
-      message: [ask.title, ...ask.rows].join("\n"),
-      fields: { approve: { type: "boolean", title: "Go ahead", default: false } },
-      required: ["approve"],
-    });
-    if (answer.action === "accept" && answer.content.approve === true) {
-      return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", at };
-    }
-    call.connection.notes.set(declined, true);
-  }
-  const facts = { asked: ask.title, summary: ask.rows, terminal: ask.terminal };
-  if (call.connection.notes.has(declined))
-    throw new Refusal("osmo.approval-declined", "The human did not agree.", facts);
-  if (call.deps.env.DEFT_APPROVAL === "human") {
-    throw new Refusal("osmo.approval-no-human", "The operator wants a human's own yes; this client cannot ask.", facts);
-  }
-  const shown = `osmo.shown:${ask.key}`;
-  if (ask.words?.trim() && call.connection.notes.has(shown)) return { how: "relayed", words: ask.words.trim(), at };
-  call.connection.notes.set(shown, true);
-  throw new Refusal("osmo.approval-required", "A human must agree to this summary first.", facts);
+  return { how: given.how, at, ...(given.words === undefined ? {} : { words: given.words }) };
 }

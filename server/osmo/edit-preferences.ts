@@ -1,5 +1,5 @@
 import type { Call } from "../loop/call.ts";
-import { obtainConsent } from "./consent.ts";
+import { consentTo } from "./consent.ts";
 import { checkPreference, loadPreferences, type PreferenceKey, type Preferences, remember } from "./preferences.ts";
 
 export type PreferenceArgs = {
@@ -34,7 +34,7 @@ function checkValue(key: PreferenceKey, value: string): string {
 }
 
 async function confirm(call: Call, key: PreferenceKey, value: string, words: string | undefined): Promise<void> {
-  await obtainConsent(call, {
+  await consentTo(call, {
     key: `preference:${key}=${value}`,
     title: `Remember ${key} = ${value}?`,
     rows: [

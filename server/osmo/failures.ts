@@ -1,6 +1,6 @@
 import { excerpt } from "../errors.ts";
-import type { WorkflowAnswer } from "./shapes.ts";
-import { failedStatuses, isFailed } from "./statuses.ts";
+import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
+import { failedStatuses, isFailed } from "../exec/osmo/statuses.ts";
 
 export type Failure = {
   readonly task: string;

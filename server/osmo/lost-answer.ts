@@ -1,26 +1,7 @@
-import type { Refusal } from "../errors.ts";
-import type { OsmoRun } from "../exec/osmo-cli.ts";
-import { failureOf } from "./cli-error.ts";
-import { type OsmoClient, submittedAnswer } from "./client.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
+import type { SubmitAnswer } from "../exec/osmo/submit-outcome.ts";
 import { flows } from "./flow-table.ts";
 import type { Submission } from "./submissions.ts";
-
-export type SubmitAnswer = { readonly workflow_id: string; readonly overview?: string | undefined };
-
-/** What one submit came to. `unknown` means that the service may have taken it although no answer came back. */
-export type SubmitOutcome =
-  | { readonly kind: "taken"; readonly answer: SubmitAnswer }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
-  | { readonly kind: "unknown"; readonly refusal: Refusal };
-
-/** Reads the run of `workflow submit`. A client error is a no; a 5xx, a time limit or an odd answer is not. */
-export function submitOutcome(run: OsmoRun): SubmitOutcome {
-  const answer = run.outcome === "exited" && run.exit_code === 0 ? submittedAnswer(run) : undefined;
-  if (answer) return { kind: "taken", answer: { workflow_id: answer.name, overview: answer.overview ?? undefined } };
-  const refusal = failureOf(run, "submit the workflow");
-  const clear = run.outcome === "missing" || (run.outcome === "exited" && [1, 2, 75].includes(run.exit_code ?? -1));
-  return { kind: clear ? "refused" : "unknown", refusal };
-}
 
 const dayMs = 24 * 3600 * 1000;
 const clockSkewMs = 5 * 60 * 1000;

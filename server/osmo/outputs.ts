@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { excerpt, Refusal } from "../errors.ts";
+import { openClient } from "../exec/osmo/client.ts";
 import { containedPath } from "../fs/contained.ts";
 import type { Call } from "../loop/call.ts";
 import { makeArchive } from "./archive.ts";
-import { openClient } from "./client.ts";
 import { flowIds } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { checkKnob } from "./knobs.ts";

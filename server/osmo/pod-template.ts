@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { OsmoRun } from "../exec/osmo-cli.ts";
-import { httpStatus, messageOf } from "./cli-error.ts";
+import type { OsmoRun } from "../exec/osmo/cli.ts";
+import { httpStatus, messageOf } from "../exec/osmo/cli-error.ts";
 
 /** The five outcomes of reading the cluster's pod template. */
 export type TemplateVerdict = {

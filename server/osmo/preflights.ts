@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { Refusal } from "../errors.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../loop/call.ts";
 import { askChoices } from "./ask.ts";
-import type { OsmoClient } from "./client.ts";
 import { endpointHealth } from "./endpoint.ts";
 import { activeTasks } from "./flow.ts";
 import { hfToken, probeModels } from "./hf-token.ts";

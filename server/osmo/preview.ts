@@ -1,11 +1,11 @@
 import { extname, join, posix } from "node:path";
 import { Refusal } from "../errors.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { copyNew } from "../fs/copy.ts";
 import { replaceFolder, withScratchFolder } from "../fs/folder.ts";
 import { kindOf, readBytes } from "../fs/read.ts";
 import { writeNew } from "../fs/tree.ts";
-import type { OsmoClient } from "./client.ts";
 import { flows } from "./flow-table.ts";
 import { previewPage } from "./preview-page.ts";
 import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";

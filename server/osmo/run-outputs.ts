@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.ts";
-import type { OsmoClient } from "./client.ts";
+import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { FlowId } from "./flow.ts";
 
 export type OutputReport = {

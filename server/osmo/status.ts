@@ -1,6 +1,8 @@
 import { excerpt } from "../errors.ts";
+import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
+import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
+import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
 import type { Call } from "../loop/call.ts";
-import { type OsmoClient, openClient } from "./client.ts";
 import { blamesPodTemplate, classifyFailure, type Failure, firstFailed, tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
@@ -8,8 +10,6 @@ import { type Located, locateWorkflow } from "./locate.ts";
 import { loadPreferences, remember } from "./preferences.ts";
 import { nextLookSec, quietWindow } from "./quiet.ts";
 import { defaultsOf } from "./settle.ts";
-import type { WorkflowAnswer } from "./shapes.ts";
-import { hasStarted, isFailed, isTerminal } from "./statuses.ts";
 
 export type StatusArgs = {
   readonly run?: string | undefined;

@@ -1,11 +1,12 @@
 import { Refusal } from "../errors.ts";
+import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
+import { type SubmitAnswer, submitOutcome } from "../exec/osmo/submit-outcome.ts";
 import type { Call } from "../loop/call.ts";
 import { type Decided, decide } from "./choices.ts";
-import { type OsmoClient, openClient } from "./client.ts";
-import { obtainConsent } from "./consent.ts";
+import { consentTo } from "./consent.ts";
 import { ownFlowsDir, readFlowFile } from "./flow-files.ts";
 import type { RequestArgs } from "./intent.ts";
-import { lookUpLost, type SubmitAnswer, submitOutcome } from "./lost-answer.ts";
+import { lookUpLost } from "./lost-answer.ts";
 import { pairPartner } from "./pairing.ts";
 import { planSubmit, type SubmitPlan, unknownRoot } from "./plan.ts";
 import { isInCluster, loadPreferences, type Preferences, remember } from "./preferences.ts";
@@ -129,7 +130,7 @@ async function consentToCost(
 ): Promise<Consent> {
   const { flow, set } = plan.settled;
   const allowed = (call.deps.env.DEFT_OSMO_APPROVE ?? "").split(",").map((id) => id.trim());
-  const consent = await obtainConsent(call, {
+  const consent = await consentTo(call, {
     key: plan.plan_id,
     title: `Submit ${flow.id} to OSMO?`,
     rows: costRows(plan, decided, findings),

@@ -3,8 +3,8 @@ import { sha256 } from "../fs/hash.ts";
 import { createLineFile, type LineFile } from "../fs/line-file.ts";
 import { listNames, readText } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
+import { redactor } from "../run/redact.ts";
 import { connectionFile, connectionPattern, type NewLine, type TraceLine } from "./format.ts";
-import { redactor } from "./redact.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";
 
 /** A pen that writes the lines of one connection. */

@@ -6,13 +6,13 @@ import type { LineFile } from "../fs/line-file.ts";
 import { kindOf, readJson } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { workspacePaths } from "../run/paths.ts";
+import { secretNames } from "../run/redact.ts";
 import { blur } from "./blur.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import { type NewLine, traceFormat } from "./format.ts";
 import { lineOf, type Message, membersOf, resultOf, runDirOf } from "./message.ts";
 import { earlierNames, openFile, type Pen, penOf } from "./pen.ts";
 import { recordingExecutors } from "./recording-executor.ts";
-import { secretNames } from "./redact.ts";
 import { learn } from "./symbols.ts";
 
 /** What listens at the boundary to a client: every message, in order, before it goes on. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { errnoOf } from "../errors.ts";
+import { errnoOf } from "../../errors.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 

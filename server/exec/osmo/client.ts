@@ -1,8 +1,8 @@
 import type { z } from "zod";
-import { excerpt, Refusal } from "../errors.ts";
-import { type OsmoRun, runOsmo, withSecretFile } from "../exec/osmo-cli.ts";
+import { excerpt, Refusal } from "../../errors.ts";
+import { redact } from "../../run/redact.ts";
+import { type OsmoRun, runOsmo, withSecretFile } from "./cli.ts";
 import { failureOf } from "./cli-error.ts";
-import { redact } from "./redact.ts";
 import { credentialAnswer, listAnswer, poolAnswer, profileAnswer, queryAnswer, submitAnswer } from "./shapes.ts";
 
 /** What an OSMO client needs of a call. */

@@ -20,6 +20,9 @@ export function redactor(env: Readonly<Record<string, string | undefined>>): (te
   };
 }
 
+/** Takes what looks like a secret out of what another program printed; values of the environment need a `redactor`. */
+export const redact = redactor({});
+
 /** The same for every text in a plain value; keys and other values stay. */
 export function redactDeep<T>(value: T, redact: (text: string) => string): T {
   if (typeof value === "string") return redact(value) as T;

@@ -1,6 +1,6 @@
-import { excerpt, Refusal, type RefusalCode } from "../errors.ts";
-import type { OsmoRun } from "../exec/osmo-cli.ts";
-import { redact } from "./redact.ts";
+import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
+import { redact } from "../../run/redact.ts";
+import type { OsmoRun } from "./cli.ts";
 
 /** The service's own words for a failure: JSON `message`, or the `Error message:` line; both are on stdout. */
 export function messageOf(run: OsmoRun): string {
