@@ -13,6 +13,8 @@ import { connectHere } from "../mcp/loopback.ts";
 import { type Platform, platforms } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { version } from "../run/version.ts";
+import { readEmbeddings } from "../stages/shared/embedding-files.ts";
+import { replayedEmbeddings } from "../trace/embeddings.ts";
 import type { TraceLine } from "../trace/format.ts";
 import type { Trace } from "../trace/load.ts";
 import type { Stage } from "../trace/play.ts";
@@ -20,7 +22,7 @@ import { fingerprint } from "../trace/recorder.ts";
 import type { Symbols } from "../trace/symbols.ts";
 import { linesOf, type RunningTape } from "../trace/tape.ts";
 
-type Base = Pick<Deps, "clock" | "ids" | "executors">;
+type Base = Pick<Deps, "clock" | "ids" | "executors" | "readEmbeddings">;
 
 /** Starts servers in this process as a trace's connections had them, with a home of their own. */
 export function serversOf(base: Base, symbols: Symbols, home: string, log: (line: string) => void): Stage["connect"] {
@@ -36,12 +38,19 @@ export function serversOf(base: Base, symbols: Symbols, home: string, log: (line
 }
 
 /** The servers that a trace is played to, their jobs from the tape. */
-export function replayStage(tape: RunningTape, symbols: Symbols, home: string, log: (line: string) => void): Stage {
+export function replayStage(
+  trace: Trace,
+  tape: RunningTape,
+  symbols: Symbols,
+  home: string,
+  log: (line: string) => void,
+): Stage {
   const skipped = tools.filter(({ toolset }) => toolset === "osmo").map(({ name }) => name);
   const known = platforms.filter((platform) => tape.knows(platform, "engine"));
   const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
   const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
-  const base = { clock: tape.clock, ids: tape.ids, executors };
+  const embeddings = replayedEmbeddings(trace, symbols, readEmbeddings);
+  const base = { clock: tape.clock, ids: tape.ids, executors, readEmbeddings: embeddings };
   return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(base, symbols, home, log) };
 }
 

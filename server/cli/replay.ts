@@ -85,7 +85,7 @@ async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Repl
         return { ...live, skipped: [], lines: [], notes, seconds: (Date.now() - started) / 1000 };
       }
       const tape = tapeOf(trace, symbols);
-      const stage = replayStage(tape, symbols, home, log);
+      const stage = replayStage(trace, tape, symbols, home, log);
       const options = { newFields: given.flag("allow-new-fields"), goOn: given.flag("update") };
       const played = await playTrace(trace, stage, tape, symbols, options);
       const skipped = played.skipped.map((tool) => `${tool} needs an outside service and was not replayed`);

@@ -14,27 +14,45 @@ export type CosineFloor = {
 };
 
 /**
- * Keeps mined paths whose largest cosine similarity to any target is at least `minSimilarity`. The k-NN output holds
- * paths only, so the similarity is computed again from both embedding tables; a path given twice counts once.
+ * Largest cosine similarity of each path to any target. A path without a source embedding is left out.
  *
- * A path without a source embedding is in `unknown`: the mined file then belongs to another pool.
+ * The k-NN output holds paths only, so the similarity is computed again from both embedding tables.
+ */
+export function nearestTargets(
+  paths: readonly string[],
+  source: readonly Embedded[],
+  targets: readonly Embedded[],
+): Map<string, number> {
+  const vectors = new Map(source.map(({ filepath, embedding }) => [filepath, embedding]));
+  const units = targets.map(({ embedding }) => unitVector(embedding));
+  const nearest = new Map<string, number>();
+  for (const path of new Set(paths)) {
+    const embedding = vectors.get(path);
+    if (embedding === undefined) continue;
+    const vector = unitVector(embedding);
+    nearest.set(
+      path,
+      units.reduce((max, unit) => Math.max(max, dot(vector, unit)), -1),
+    );
+  }
+  return nearest;
+}
+
+/**
+ * Keeps mined paths whose similarity to their nearest target is at least `minSimilarity`; a path given twice counts
+ * once. A path without a similarity is in `unknown`: the mined file then belongs to another pool.
  */
 export function applyCosineFloor(
   minedPaths: readonly string[],
-  source: readonly Embedded[],
-  targets: readonly Embedded[],
+  nearest: ReadonlyMap<string, number>,
   minSimilarity: number = defaultMinSimilarity,
 ): CosineFloor & { readonly unknown: readonly string[] } {
-  const vectors = new Map(source.map(({ filepath, embedding }) => [filepath, embedding]));
-  const units = targets.map(({ embedding }) => unitVector(embedding));
   const candidates = [...new Set(minedPaths)];
-  const unknown = candidates.filter((path) => !vectors.has(path));
-  const kept: { filepath: string; max_cosine_similarity: number }[] = [];
-  for (const filepath of candidates) {
-    const vector = unitVector(vectors.get(filepath) ?? []);
-    const max_cosine_similarity = units.reduce((max, unit) => Math.max(max, dot(vector, unit)), -1);
-    if (max_cosine_similarity >= minSimilarity) kept.push({ filepath, max_cosine_similarity });
-  }
+  const unknown = candidates.filter((path) => !nearest.has(path));
+  const kept = candidates.flatMap((filepath) => {
+    const max_cosine_similarity = nearest.get(filepath) ?? -1;
+    return max_cosine_similarity >= minSimilarity ? [{ filepath, max_cosine_similarity }] : [];
+  });
   return {
     kept,
     candidate_count: candidates.length,

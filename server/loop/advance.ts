@@ -11,6 +11,7 @@ import type { StageRef } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
 import { stages } from "../stages/index.ts";
+import { readEmbeddings } from "../stages/shared/embedding-files.ts";
 import type { StageContext } from "../stages/stage.ts";
 import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
@@ -65,7 +66,12 @@ export async function executorOf(run: Pick<OpenRun, "state">, deps: Deps): Promi
   return await make();
 }
 
-export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt, deps: Pick<Deps, "clock">): StageContext {
+export function contextOf(
+  run: OpenRun,
+  at: StageRef,
+  attempt: Attempt,
+  deps: Pick<Deps, "clock" | "readEmbeddings">,
+): StageContext {
   const accepted = run.state.acknowledgements
     .filter((one) => one.accept === true && one.iteration === at.iteration && one.stage === at.stage)
     .map((one) => one.code);
@@ -77,6 +83,7 @@ export function contextOf(run: OpenRun, at: StageRef, attempt: Attempt, deps: Pi
     stamp: attempt.stamp,
     startedAt: evidenceSince(run, attempt, deps.clock.now()),
     accepted,
+    readEmbeddings: deps.readEmbeddings ?? readEmbeddings,
   };
 }
 

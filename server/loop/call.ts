@@ -1,6 +1,7 @@
 import type { Executor } from "../executors/executor.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { Platform } from "../run/labels.ts";
+import type { ReadEmbeddings } from "../stages/stage.ts";
 
 /** A question to the human behind the client: a flat form, as MCP elicitation allows. */
 export type Question = {
@@ -37,6 +38,8 @@ export type Deps = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly executors: Readonly<Partial<Record<Platform, () => Promise<Executor>>>>;
+  /** Reads the embedding tables of mining, from the disk unless told; a replay answers from its recording. */
+  readonly readEmbeddings?: ReadEmbeddings;
 };
 
 /** One tool call: its dependencies, its connection and its way to speak while it runs. */

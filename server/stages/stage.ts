@@ -5,6 +5,26 @@ import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import type { IterationState, MetricResult, RunState } from "../run/state.ts";
 
+/** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
+export type EmbeddedRows = readonly { readonly filepath: string; readonly length: number }[];
+
+/** What the loop reads of the two embedding tables of mining. */
+export type EmbeddingFacts = {
+  readonly source: EmbeddedRows;
+  readonly targets: EmbeddedRows;
+  /** Similarity to the nearest target of each asked image that the source has. */
+  readonly nearest: ReadonlyMap<string, number>;
+};
+
+/**
+ * The way to those tables. They hold a vector an image and can be larger than a trace may be, so a replay answers from
+ * what was read of them then.
+ */
+export type ReadEmbeddings = (
+  tables: { readonly source: string; readonly targets: string },
+  asked: readonly string[],
+) => Promise<EmbeddingFacts>;
+
 /** Everything a stage may look at: the committed state and its own attempt. Paths are absolute. */
 export type StageContext = {
   readonly runDir: string;
@@ -17,6 +37,7 @@ export type StageContext = {
   readonly startedAt: string;
   /** Codes that a human accepted for this very attempt: a gate then warns instead of refusing. */
   readonly accepted: readonly string[];
+  readonly readEmbeddings: ReadEmbeddings;
 };
 
 /** What a stage is going to do, as data; the same context always gives the same plan. */

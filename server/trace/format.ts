@@ -2,7 +2,7 @@ import { z } from "zod";
 import { jobExitSchema, jobSpecSchema } from "../run/job.ts";
 
 /** Version of the format. New code reads every older one; a newer one is refused. */
-export const traceFormat = 1;
+export const traceFormat = 2;
 
 const output = z.object({
   path: z.string(),
@@ -68,6 +68,8 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
     exit: jobExitSchema,
     outputs: z.array(output),
   }),
+  /** What was read of embedding tables that are beyond the cap; `stored` names it among the files. */
+  z.object({ ...counted, kind: z.literal("embeddings"), source: z.string(), targets: z.string(), stored: z.string() }),
   z.object({ ...counted, kind: z.literal("port"), platform: z.string(), call: z.string(), result: z.unknown() }),
   z.object({ ...counted, kind: z.literal("end") }),
 ]);

@@ -79,12 +79,17 @@ function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
         if (actual !== sha256) throw unusable("A recorded file was changed.", { file, line: line.n, sha256, actual });
         files.set(sha256, { encoding, content });
       }
-      if (line.kind !== "job-end") continue;
-      const missing = line.outputs.find(({ stored }) => stored !== undefined && !files.has(stored));
+      const missing = namedIn(line).find(({ stored }) => stored !== undefined && !files.has(stored));
       if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, output: missing.path });
     }
   }
   return files;
+}
+
+/** Files whose content a line counts on. */
+function namedIn(line: TraceLine): readonly { readonly path: string; readonly stored?: string | undefined }[] {
+  if (line.kind === "embeddings") return [{ path: line.source, stored: line.stored }];
+  return line.kind === "job-end" ? line.outputs : [];
 }
 
 function unusable(message: string, facts: Facts): Refusal {

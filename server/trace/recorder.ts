@@ -7,7 +7,9 @@ import { kindOf, readJson } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { secretNames } from "../run/redact.ts";
+import { readEmbeddings } from "../stages/shared/embedding-files.ts";
 import { blur } from "./blur.ts";
+import { recordedEmbeddings } from "./embeddings.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import { type NewLine, traceFormat } from "./format.ts";
 import { lineOf, type Message, membersOf, resultOf, runDirOf } from "./message.ts";
@@ -74,6 +76,7 @@ export async function startRecording(
       },
     },
     executors: recordingExecutors(deps, pen),
+    readEmbeddings: recordedEmbeddings(deps.readEmbeddings ?? readEmbeddings, pen),
   };
   return { deps: recorded, tap: tapOf(pen) };
 }

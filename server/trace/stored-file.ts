@@ -13,22 +13,34 @@ export type StoredFile = { readonly encoding: "text" | "table" | "gzip"; readonl
 const longText = 65_536;
 type Change = (text: string) => string;
 
-/** What gates parse is kept whole up to this size; anything else, images and checkpoints, up to a few kilobytes. */
-const caps = { parsed: 4 * 1024 * 1024, opaque: 2048 };
-const parsedNames = /\.(csv|json|jsonl|yaml|yml|txt|log|parquet)$/i;
+/**
+ * What is kept whole: texts that gates parse, which compress well; tables, whose vectors do not; of anything else,
+ * images and checkpoints, up to a few kilobytes.
+ */
+const caps = { text: 16 * 1024 * 1024, table: 256 * 1024, opaque: 2048 };
+const textNames = /\.(csv|json|jsonl|yaml|yml|txt|log)$/i;
 
 /** Whether a file of this name and size is kept whole. */
 export function isKept(path: string, size_bytes: number): boolean {
-  return size_bytes <= (parsedNames.test(path) ? caps.parsed : caps.opaque);
+  if (textNames.test(path)) return size_bytes <= caps.text;
+  return size_bytes <= (isParquet(path) ? caps.table : caps.opaque);
+}
+
+/** A plain value as a trace keeps it. */
+export function storeValue(value: unknown, change: Change): StoredFile {
+  const content = mapTexts(value, change);
+  const json = JSON.stringify(content);
+  return json.length <= longText ? { encoding: "table", content } : compressed(json);
+}
+
+/** The value again. */
+export function restoreValue({ encoding, content }: StoredFile, change: Change): unknown {
+  return mapTexts(encoding === "gzip" ? JSON.parse(unpacked(content).toString("utf8")) : content, change);
 }
 
 /** Reads a file for a trace. Parquet becomes its rows, so that paths in it can get names. */
 export async function storeFile(path: string, change: Change): Promise<StoredFile> {
-  if (isParquet(path)) {
-    const content = mapTexts(await tableOf(path), change);
-    const json = JSON.stringify(content);
-    return json.length <= longText ? { encoding: "table", content } : compressed(json);
-  }
+  if (isParquet(path)) return storeValue(await tableOf(path), change);
   const bytes = Buffer.from(await readBytes(path));
   const text = bytes.toString("utf8");
   const isText = Buffer.from(text, "utf8").equals(bytes);
@@ -42,18 +54,21 @@ function compressed(data: string | Buffer): StoredFile {
   return { encoding: "gzip", content: gzipSync(data, { level: 9 }).toString("base64") };
 }
 
+function unpacked(content: unknown): Buffer {
+  return gunzipSync(Buffer.from(String(content), "base64"));
+}
+
 export function hashOfStored({ encoding, content }: StoredFile): string {
   return sha256(`${encoding}\n${canonicalJson(content)}`);
 }
 
 /** Writes a file from a trace. @throws Refusal `trace.unusable` when the content cannot be read. */
-export async function restoreFile(path: string, { encoding, content }: StoredFile, change: Change): Promise<void> {
+export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
-    if (encoding === "table") return await writeParquet(path, mapTexts(content, change) as ParquetColumn[]);
-    if (encoding === "text") return await writeAtomic(path, change(String(content)));
-    const bytes = gunzipSync(Buffer.from(String(content), "base64"));
+    if (isParquet(path)) return await writeParquet(path, restoreValue(file, change) as ParquetColumn[]);
+    if (file.encoding === "text") return await writeAtomic(path, change(String(file.content)));
+    const bytes = unpacked(file.content);
     const text = bytes.toString("utf8");
-    if (isParquet(path)) return await writeParquet(path, mapTexts(JSON.parse(text), change) as ParquetColumn[]);
     await writeAtomic(path, Buffer.from(text, "utf8").equals(bytes) ? change(text) : bytes);
   } catch (error) {
     if (error instanceof Refusal) throw error;

@@ -9,6 +9,7 @@ import { passGates } from "../../server/loop/gates/index.ts";
 import type { JobSpec } from "../../server/run/job.ts";
 import type { IterationLabel } from "../../server/run/labels.ts";
 import type { IterationState, RunConfig, RunState } from "../../server/run/state.ts";
+import { readEmbeddings } from "../../server/stages/shared/embedding-files.ts";
 import type { Evidence, JobOutcome, Stage, StageContext } from "../../server/stages/stage.ts";
 import { configOf, specText, stateOf } from "./stage-config.ts";
 
@@ -81,6 +82,7 @@ export async function stageWorkspace(
     stamp: "2026-01-01_000000",
     startedAt: new Date().toISOString(),
     accepted: [],
+    readEmbeddings,
   });
   return { workspace: folder, runDir, config, lightings, state, context, at };
 }

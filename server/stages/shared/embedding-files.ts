@@ -1,5 +1,6 @@
 import { listCell, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
-import type { Embedded } from "../../kpi/mining.ts";
+import { type Embedded, nearestTargets } from "../../kpi/mining.ts";
+import type { EmbeddedRows, ReadEmbeddings } from "../stage.ts";
 import { asEvidence, missing } from "./evidence.ts";
 
 /** One image to embed, with its golden twin for encoders that compare the two. */
@@ -21,32 +22,37 @@ export async function writeEmbeddingInput(path: string, images: readonly Embeddi
   return unique.length;
 }
 
+/** Reads both tables of mining from the disk. @throws Refusal `stage.evidence-missing`. */
+export const readEmbeddings: ReadEmbeddings = async ({ source, targets }, asked) => {
+  const [pool, weak] = [await embeddingsOf(source), await embeddingsOf(targets)];
+  return { source: rowsOf(pool), targets: rowsOf(weak), nearest: nearestTargets(asked, pool, weak) };
+};
+
+async function embeddingsOf(path: string): Promise<Embedded[]> {
+  const { rows } = await asEvidence(path, () => readParquet(path));
+  return rows.map((row) => ({ filepath: textCell(row, "filepath"), embedding: listCell(row, "embedding") ?? [] }));
+}
+
+const rowsOf = (table: readonly Embedded[]): EmbeddedRows =>
+  table.map(({ filepath, embedding }) => ({ filepath, length: embedding.length }));
+
 /**
- * Reads embeddings and proves that they are those of the given inputs: one row an image, all of one length.
+ * Proves that embeddings are those of the given inputs: one row an image, all of one length.
  *
  * @throws Refusal `stage.evidence-missing`.
  */
-export async function readEmbeddings(path: string, inputPath: string): Promise<Embedded[]> {
+export async function assertEmbeds(path: string, rows: EmbeddedRows, inputPath: string): Promise<void> {
   const inputs = await asEvidence(inputPath, () => readParquet(inputPath));
-  const expected = new Set(inputs.rows.map((row) => textCell(row, "filepath")));
-  const { rows } = await asEvidence(path, () => readParquet(path));
-  if (rows.length !== expected.size) {
-    throw missing(path, "has another number of rows than its input", { expected: expected.size, actual: rows.length });
+  const wanted = new Set(inputs.rows.map((row) => textCell(row, "filepath")));
+  if (rows.length !== wanted.size) {
+    throw missing(path, "has another number of rows than its input", { expected: wanted.size, actual: rows.length });
   }
-  const length = listCell(rows[0] ?? {}, "embedding")?.length;
-  return rows.map((row) => {
-    const filepath = textCell(row, "filepath");
-    const embedding = listCell(row, "embedding");
-    if (!expected.delete(filepath)) throw missing(path, "embeds an image that was not asked for", { filepath });
-    if (embedding === undefined || embedding.length === 0 || embedding.length !== length) {
-      throw missing(path, "holds an unusable embedding", {
-        filepath,
-        length: embedding?.length ?? 0,
-        expected: length,
-      });
-    }
-    return { filepath, embedding };
-  });
+  const expected = rows[0]?.length;
+  for (const { filepath, length } of rows) {
+    if (!wanted.delete(filepath)) throw missing(path, "embeds an image that was not asked for", { filepath });
+    if (length > 0 && length === expected) continue;
+    throw missing(path, "holds an unusable embedding", { filepath, length, expected });
+  }
 }
 
 /** Paths of a mined parquet in their order; types of a file without rows are not looked at. */

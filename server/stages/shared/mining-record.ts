@@ -5,7 +5,7 @@ import { iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { StageContext } from "../stage.ts";
 import { contributionPaths } from "./contribution.ts";
-import { readEmbeddings, readMinedPaths, writeMined } from "./embedding-files.ts";
+import { assertEmbeds, readMinedPaths, writeMined } from "./embedding-files.ts";
 import { missing, requireFresh } from "./evidence.ts";
 import { readHistory, recordHistory } from "./history-file.ts";
 import { byFirstLighting, type Pool } from "./mined-rows.ts";
@@ -20,11 +20,13 @@ export async function applyFloor(context: StageContext): Promise<CosineFloor> {
   for (const path of [places.target_embeddings, places.source_embeddings, places.mined_raw]) {
     await requireFresh(context, path);
   }
-  const targets = await readEmbeddings(places.target_embeddings, places.targets);
-  const source = await readEmbeddings(places.source_embeddings, places.source);
   const mined = await readMinedPaths(places.mined_raw);
+  const tables = { source: places.source_embeddings, targets: places.target_embeddings };
+  const { source, targets, nearest } = await context.readEmbeddings(tables, mined);
+  await assertEmbeds(tables.targets, targets, places.targets);
+  await assertEmbeds(tables.source, source, places.source);
   const { top_k_per_target, min_similarity } = context.state.config.mining_filter;
-  const floor = applyCosineFloor(mined, source, targets, min_similarity ?? defaultMinSimilarity);
+  const floor = applyCosineFloor(mined, nearest, min_similarity ?? defaultMinSimilarity);
   if (floor.unknown.length > 0) {
     const facts = { count: floor.unknown.length, examples: floor.unknown.slice(0, 5) };
     throw missing(places.mined_raw, "names images outside the pool", facts);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { applyCosineFloor, knnSummaryTable, yieldWarning } from "../../../server/kpi/mining.ts";
+import { applyCosineFloor, knnSummaryTable, nearestTargets, yieldWarning } from "../../../server/kpi/mining.ts";
 import {
   emptyHistory,
   filterByHistory,
@@ -23,7 +23,8 @@ const targets = [
 
 describe("cosine floor", () => {
   it("keeps what is near enough to any target and counts a repeated path once", () => {
-    const floor = applyCosineFloor(["b", "a", "c", "a", "z"], source, targets, 0.7);
+    const mined = ["b", "a", "c", "a", "z"];
+    const floor = applyCosineFloor(mined, nearestTargets(mined, source, targets), 0.7);
     expect(floor.kept.map(({ filepath }) => filepath)).toEqual(["b", "a"]);
     expect(floor.kept[0]?.max_cosine_similarity).toBeCloseTo(Math.SQRT1_2, 12);
     expect(floor).toMatchObject({ candidate_count: 4, rejected_count: 2, similarity_threshold: 0.7, unknown: [] });
@@ -34,7 +35,8 @@ describe("cosine floor", () => {
   });
 
   it("uses 0.9 when nothing else is asked for, and names paths of another pool", () => {
-    const floor = applyCosineFloor(["a", "b", "x"], source, targets);
+    const mined = ["a", "b", "x"];
+    const floor = applyCosineFloor(mined, nearestTargets(mined, source, targets));
     expect([floor.kept.map(({ filepath }) => filepath), floor.unknown]).toEqual([["a"], ["x"]]);
   });
 

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { Refusal } from "../errors.ts";
+import { fileFacts } from "../fs/read.ts";
+import type { ReadEmbeddings } from "../stages/stage.ts";
+import type { Trace } from "./load.ts";
+import type { Pen } from "./pen.ts";
+import { hashOfStored, isKept, restoreValue, storeValue } from "./stored-file.ts";
+import type { Symbols } from "./symbols.ts";
+
+/** Rows as path and length of the vector, similarities as path and number. */
+const pairs = z.array(z.tuple([z.string(), z.number()]));
+const readFacts = z.object({ source: pairs, targets: pairs, nearest: pairs });
+
+/** Reads embedding tables and writes down what was read of those that are too large to be kept. */
+export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddings {
+  return async (tables, asked) => {
+    const facts = await read(tables, asked);
+    const paths = [tables.source, tables.targets];
+    const kept = await Promise.all(paths.map(async (path) => isKept(path, (await fileFacts(path))?.size_bytes ?? 0)));
+    if (!kept.every(Boolean)) {
+      const rowsOf = (rows: typeof facts.source) => rows.map(({ filepath, length }) => [filepath, length] as const);
+      const { source, targets, nearest } = facts;
+      const value = { source: rowsOf(source), targets: rowsOf(targets), nearest: [...nearest] };
+      const file = storeValue(value, pen.cleanFile);
+      const stored = hashOfStored(file);
+      pen.write({ kind: "file", sha256: stored, ...file });
+      pen.write({ kind: "embeddings", ...named(tables, pen.cleanText), stored });
+    }
+    return facts;
+  };
+}
+
+/** Answers with what was read then; tables that the trace holds whole are read from the disk. */
+export function replayedEmbeddings(trace: Trace, symbols: Symbols, read: ReadEmbeddings): ReadEmbeddings {
+  const lines = trace.connections.flatMap((one) =>
+    one.lines.flatMap((line) => (line.kind === "embeddings" ? line : [])),
+  );
+  return async (tables, asked) => {
+    const { source, targets } = named(tables, symbols.name);
+    const line = lines.findLast((one) => one.source === source && one.targets === targets);
+    const file = line === undefined ? undefined : trace.files.get(line.stored);
+    if (file === undefined) return await read(tables, asked);
+    const parsed = readFacts.safeParse(restoreValue(file, symbols.expand));
+    if (!parsed.success) {
+      throw new Refusal("trace.unusable", "What was read of a table has another shape.", { table: source });
+    }
+    const rowsOf = (rows: [string, number][]) => rows.map(([filepath, length]) => ({ filepath, length }));
+    const nearest = new Map(parsed.data.nearest);
+    const known = new Set(parsed.data.source.map(([filepath]) => filepath));
+    const unread = asked.find((path) => known.has(path) && !nearest.has(path));
+    if (unread !== undefined) {
+      throw new Refusal("trace.unusable", "The trace does not hold the vectors that are asked for now.", { unread });
+    }
+    return { source: rowsOf(parsed.data.source), targets: rowsOf(parsed.data.targets), nearest };
+  };
+}
+
+function named(tables: { source: string; targets: string }, change: (text: string) => string) {
+  return { source: change(tables.source), targets: change(tables.targets) };
+}

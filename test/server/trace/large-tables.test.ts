@@ -1,0 +1,84 @@
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { generateWorkspace } from "../../../engine/workspace/generate.ts";
+import { run as replay } from "../../../server/cli/replay.ts";
+import { listCell, readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
+import type { Executor } from "../../../server/executors/executor.ts";
+import { runCommand } from "../../support/command.ts";
+import { editStored, editTrace, type Lines } from "../../support/edited-trace.ts";
+import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
+import { recordReplay } from "../../support/recorded-replay.ts";
+
+const file = folderOfFile();
+const newFolder = temporaryFolders();
+const sizes: number[] = [];
+let workspace: string;
+let recorded: string;
+
+/** The embedder of a large model: every vector gets as many dimensions more as take the table beyond the cap. */
+function wordy(inner: Executor): Executor {
+  return {
+    ...inner,
+    async poll(runDir, record) {
+      const state = await inner.poll(runDir, record);
+      const path = /output_parquet=(.*source_embeddings\.parquet)$/.exec(record.spec.argv.at(-1) ?? "")?.[1];
+      if (state.state === "ended" && path !== undefined && sizes.length === 0) sizes.push(await widen(path));
+      return state;
+    },
+  };
+}
+
+async function widen(path: string): Promise<number> {
+  const { rows } = await readParquet(path);
+  const more = (row: number) => Array.from({ length: 4000 }, (_, at) => Math.sin(row * 4000 + at) * 1e-9);
+  await writeParquet(path, [
+    { name: "filepath", type: "string", values: rows.map((row) => textCell(row, "filepath")) },
+    {
+      name: "embedding",
+      type: "double_list",
+      values: rows.map((row, at) => [...(listCell(row, "embedding") ?? []), ...more(at)]),
+    },
+  ]);
+  return (await stat(path)).size;
+}
+
+beforeAll(async () => {
+  workspace = join(file.path, "boards");
+  recorded = join(file.path, "trace");
+  await generateWorkspace(workspace, { seed: 5, size: "tiny" });
+  const places = { workspace, home: await newFolder(), dir: recorded };
+  await recordReplay(resolve("test/traces/good-run"), places, wordy);
+}, 120_000);
+
+const replayed = async (folder: string) => {
+  const { code, stdout } = await runCommand(replay, [folder, "--workspace", workspace, "--json"]);
+  return { code, ...JSON.parse(stdout) };
+};
+
+describe("embeddings of a large pool", () => {
+  it("are kept as what the loop read of them, and replay to the end of the run", async () => {
+    expect(sizes[0]).toBeGreaterThan(3_000_000);
+    expect((await stat(join(recorded, "connection-1.jsonl"))).size).toBeLessThan(1_000_000);
+    expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls: 14 });
+  }, 60_000);
+
+  it.each<[string, (facts: Facts) => void]>([
+    ["a row that is gone", ({ source }) => void source.pop()],
+    [
+      "a similarity below the floor",
+      ({ nearest }) => void nearest.splice(0, Infinity, ...nearest.map(([path]): Pair => [path, 0.5])),
+    ],
+  ])("differ when %s", async (_, change) => {
+    const folder = await editTrace(recorded, await newFolder(), (lines) => editFacts(lines, change));
+    const result = await replayed(folder);
+    expect([result.code, result.differences[0].what]).toEqual([1, "run_stage (request 11): log entries"]);
+  });
+});
+
+type Pair = [string, number];
+type Facts = { source: Pair[]; targets: Pair[]; nearest: Pair[] };
+
+function editFacts(lines: Lines, change: (facts: Facts) => void): Lines {
+  return editStored(lines, lines.find((line) => line.kind === "embeddings").stored, change);
+}

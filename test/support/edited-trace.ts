@@ -1,0 +1,39 @@
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hashOfStored } from "../../server/trace/stored-file.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: a test edits lines of every kind
+export type Lines = any[];
+
+/** A copy of a trace with one connection's lines edited; lines are numbered again unless told not to. */
+export async function editTrace(
+  path: string,
+  folder: string,
+  edit: (lines: Lines) => Lines,
+  options: { connection?: number; number?: boolean } = {},
+): Promise<string> {
+  const copy = join(folder, "trace");
+  await cp(path, copy, { recursive: true });
+  const file = join(copy, `connection-${options.connection ?? 1}.jsonl`);
+  const now = edit(await linesIn(file));
+  const numbered = options.number === false ? now : now.map((line, index) => ({ ...line, n: index + 1 }));
+  await writeFile(file, `${numbered.map((line) => JSON.stringify(line)).join("\n")}\n`);
+  return copy;
+}
+
+/** The lines of one connection. */
+export async function linesIn(path: string): Promise<Lines> {
+  const rows = (await readFile(path, "utf8")).trim().split("\n");
+  return rows.map((row) => JSON.parse(row));
+}
+
+/** Changes a stored file and everything that names it by its hash, as somebody would who means it. */
+export function editStored(lines: Lines, sha256: string, change: (content: Lines[number]) => unknown): Lines {
+  const file = lines.find((line) => line.kind === "file" && line.sha256 === sha256);
+  file.content = change(file.content) ?? file.content;
+  file.sha256 = hashOfStored(file);
+  for (const line of lines) {
+    for (const one of [line, ...(line.outputs ?? [])]) if (one.stored === sha256) one.stored = file.sha256;
+  }
+  return lines;
+}
