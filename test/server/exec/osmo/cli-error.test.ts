@@ -1,9 +1,9 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { runOsmo } from "../../../server/exec/osmo-cli.ts";
-import { failureOf } from "../../../server/osmo/cli-error.ts";
-import { temporaryFolders } from "../../support/folder.ts";
+import { runOsmo } from "../../../../server/exec/osmo/cli.ts";
+import { failureOf } from "../../../../server/exec/osmo/cli-error.ts";
+import { temporaryFolders } from "../../../support/folder.ts";
 
 const newFolder = temporaryFolders();
 
