@@ -1,6 +1,4 @@
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { errnoOf, Refusal } from "../errors.ts";
+import { openRegular, unreadable } from "./regular-file.ts";
 
 const chunkBytes = 1 << 20;
 
@@ -25,24 +23,4 @@ export async function* readChunks(path: string): AsyncGenerator<Uint8Array, void
   } finally {
     await file.close();
   }
-}
-
-async function openRegular(path: string): Promise<FileHandle> {
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  const found = await file.stat();
-  if (found.isFile()) return file;
-  await file.close();
-  const kind = found.isDirectory() ? "a directory" : "not a regular file";
-  throw new Refusal("input.unreadable-file", `Cannot read ${path}: it is ${kind}.`, { path, kind });
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined) return error;
-  return new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
 }

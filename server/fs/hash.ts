@@ -1,27 +1,15 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import { errnoOf, Refusal } from "../errors.ts";
+import { readChunks } from "./chunks.ts";
 
 /** Hex sha256 of a text (UTF-8) or of bytes. */
 export function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-/** Hex sha256 of a file, read as a stream. @throws Refusal `input.unreadable-file`. */
+/** Hex sha256 of a file, read in pieces. @throws Refusal `input.unreadable-file`. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (error) {
-    const errno = errnoOf(error);
-    throw new Refusal(
-      "input.unreadable-file",
-      `Cannot read ${path}: ${errno ?? "read error"}.`,
-      { path, errno },
-      { cause: error },
-    );
-  }
+  for await (const piece of readChunks(path)) hash.update(piece);
   return hash.digest("hex");
 }
 

@@ -1,32 +1,32 @@
-import { access, constants, open, readdir, readFile, stat, statfs } from "node:fs/promises";
+import { access, constants, readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, Refusal } from "../errors.ts";
+import { openRegular, unreadable } from "./regular-file.ts";
 
-/** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file` naming the errno, also for a directory. */
+/** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file`, also for what is no regular file. */
 export async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+  return (await readBytes(path)).toString("utf8");
 }
 
 /** Reads a file whole as bytes. @throws Refusal `input.unreadable-file`. */
-export async function readBytes(path: string): Promise<Uint8Array> {
+export async function readBytes(path: string): Promise<Buffer> {
+  const file = await openRegular(path);
   try {
-    return await readFile(path);
+    return await file.readFile();
   } catch (error) {
     throw unreadable(path, error);
+  } finally {
+    await file.close();
   }
 }
 
 /** Like `readText`, but a file that does not exist is `undefined`. */
 export async function readTextIfPresent(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await readText(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw unreadable(path, error);
+    if (error instanceof Refusal && error.facts.errno === "ENOENT") return undefined;
+    throw error;
   }
 }
 
@@ -107,7 +107,7 @@ export async function listPaths(path: string, pattern: RegExp): Promise<string[]
 /** The last `limit` bytes of a file as text; cost does not depend on its length. Absent file: empty. */
 export async function readTail(path: string, limit: number): Promise<string> {
   try {
-    const file = await open(path, "r");
+    const file = await openRegular(path);
     try {
       const { size } = await file.stat();
       const length = Math.min(size, limit);
@@ -118,13 +118,7 @@ export async function readTail(path: string, limit: number): Promise<string> {
       await file.close();
     }
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return "";
+    if (error instanceof Refusal && error.facts.errno === "ENOENT") return "";
     throw unreadable(path, error);
   }
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined) return error;
-  return new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
 }

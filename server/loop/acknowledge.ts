@@ -5,6 +5,7 @@ import type { RunState } from "../run/state.ts";
 import { latestAttempt, saveAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { type Consent, type ConsentRequest, obtainConsent } from "./consent.ts";
+import { assertContractFixed } from "./fixed-contract.ts";
 import { commitAccepted, commitState, type OpenRun, withRun } from "./journal.ts";
 import { type PendingStop, pendingStop, stopIn } from "./pending-stop.ts";
 import { takePins } from "./pins.ts";
@@ -23,7 +24,8 @@ export type Acknowledged = {
 /**
  * Lets a human accept a repaired hard stop, a lower yield, or files that were edited behind the server's back.
  *
- * @throws Refusal of `obtainConsent`; `input.invalid` when the stop cannot be accepted as it is.
+ * @throws Refusal of `obtainConsent`; `input.invalid` when the stop cannot be accepted as it is;
+ * `approval.unchangeable` when the edit touched the metric contract or the plan.
  */
 export async function acknowledgeStop(
   runDir: string,
@@ -74,6 +76,7 @@ export async function acknowledgeWith(
 type Note = RunState["acknowledgements"][number];
 
 async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
+  assertContractFixed(run.state);
   const present = await takePins(Object.keys(run.state.pins));
   const next = { ...run.state, pins: present, acknowledgements: [...run.state.acknowledgements, note] };
   await commitAccepted(run, next);

@@ -7,7 +7,9 @@ import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
+import { assertTargetMet } from "./fixed-contract.ts";
 import { commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
+import { assertPinsHold } from "./pins.ts";
 import { tryRender } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
 
@@ -32,7 +34,8 @@ const summaries: Record<string, string> = {
  * The reason is derived from the run: a target is claimed only when the recomputed contract is met. Ending early as
  * `cancelled` needs a human.
  *
- * @throws Refusal `stage.out-of-order` while stages are left, and those of `obtainConsent`.
+ * @throws Refusal `stage.out-of-order` while stages are left; `metric.bad-result` for a target that the committed
+ * inference does not meet; `state.tampered` when what the figures rest on was changed; those of `obtainConsent`.
  */
 export async function finishLoop(
   runDir: string,
@@ -96,6 +99,8 @@ async function confirmCancel(runDir: string, words: string | undefined, call: Ca
 }
 
 async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void> {
+  if (reason === "metric_met") await assertTargetMet(run.state);
+  if (reason === "metric_met" || reason === "max_iterations") await assertPinsHold(run.state);
   const started = Date.parse(run.state.started_at);
   const seconds = (call.deps.clock.now().getTime() - started) / 1000;
   await commit(

@@ -2,11 +2,24 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deps } from "../../server/loop/call.ts";
 import { createState } from "../../server/loop/journal.ts";
+import { planId } from "../../server/preflight/plan-id.ts";
 import type { RunState } from "../../server/run/state.ts";
+
+const metric_contract: RunState["metric_contract"] = {
+  name: "far_pct",
+  display_name: "FAR",
+  operator: "<",
+  target: 1,
+  unit: "%",
+  evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct: 99 } },
+  constraints: [{ name: "recall_pct", operator: ">=", target: 99, unit: "%" }],
+};
 
 /** A run state with every required field; override what a test is about. */
 export function aState(runDir: string, patch: Partial<RunState> = {}): RunState {
   const workspace = join(runDir, "..", "..");
+  const content = { platform: "embedded", workspace, parameters: {}, inputs: {}, metric_contract } as const;
+  const plan = { plan_id: planId(content), ...content };
   return {
     version: 2,
     started_at: "2026-11-21T10:00:00+00:00",
@@ -46,32 +59,9 @@ export function aState(runDir: string, patch: Partial<RunState> = {}): RunState 
       rca: { top_k_per_label: 50, min_recall: 0.99 },
     },
     iterations: {},
-    metric_contract: {
-      name: "far_pct",
-      display_name: "FAR",
-      operator: "<",
-      target: 1,
-      unit: "%",
-      evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct: 99 } },
-      constraints: [{ name: "recall_pct", operator: ">=", target: 99, unit: "%" }],
-    },
-    plan: {
-      plan_id: "aaaaaaaaaaaa",
-      platform: "embedded",
-      workspace,
-      parameters: {},
-      inputs: {},
-      metric_contract: {
-        name: "far_pct",
-        display_name: "FAR",
-        operator: "<",
-        target: 1,
-        unit: "%",
-        evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct: 99 } },
-        constraints: [],
-      },
-    },
-    approvals: [{ plan_id: "aaaaaaaaaaaa", how: "elicited", at: "2026-11-21T10:00:00+00:00" }],
+    metric_contract,
+    plan,
+    approvals: [{ plan_id: plan.plan_id, how: "elicited", at: "2026-11-21T10:00:00+00:00" }],
     acknowledgements: [],
     pins: {},
     ...patch,

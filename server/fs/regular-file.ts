@@ -1,0 +1,30 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { errnoOf, Refusal } from "../errors.ts";
+
+/**
+ * Opens a regular file for reading. What is read through the handle is what was looked at: nobody exchanges it between
+ * the check and the use, and a FIFO or a device holds no reader up.
+ *
+ * @throws Refusal `input.unreadable-file` naming the errno or the kind.
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  const found = await file.stat();
+  if (found.isFile()) return file;
+  await file.close();
+  const facts = found.isDirectory() ? { kind: "a directory", errno: "EISDIR" } : { kind: "not a regular file" };
+  throw new Refusal("input.unreadable-file", `Cannot read ${path}: it is ${facts.kind}.`, { path, ...facts });
+}
+
+/** The refusal that a failed read is; what is no system error comes back as it was. */
+export function unreadable(path: string, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  return new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
+}
