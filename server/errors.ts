@@ -237,6 +237,12 @@ export class Refusal extends Error {
   get remedy(): string {
     return refusals[this.code].remedy;
   }
+
+  /** What a reader is told, as plain data. */
+  get told(): { code: RefusalCode; message: string; facts: Facts; remedy: string } {
+    const { code, message, facts, remedy } = this;
+    return { code, message, facts, remedy };
+  }
 }
 
 /** Cuts text that comes from data, so that facts stay small and no file name can flood a reader. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import type { CliIo } from "./cli/io.ts";
 import { Refusal } from "./errors.ts";
+import { redactDeep, redactor } from "./run/redact.ts";
 
 type Command = { run(argv: string[], io: CliIo): Promise<number> };
 
@@ -60,14 +61,16 @@ function commandOf(first: string | undefined): string {
 
 /** Exit 2 for what was foreseen and refused, 1 for a defect. */
 function report(error: unknown, asJson: boolean, io: CliIo): number {
+  const clean = redactor(io.env);
   if (error instanceof Refusal) {
-    const { code, message, facts, remedy } = error;
+    const { code, message, facts, remedy } = redactDeep(error.told, clean);
     if (asJson) io.stdout.write(`${JSON.stringify({ error: { code, message, facts, remedy } })}\n`);
     else io.stderr.write(`${code}: ${message}\n${JSON.stringify(facts)}\nNext: ${remedy}\n`);
     return 2;
   }
   const usage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  io.stderr.write(`deft-mcp: ${usage ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  const told = usage ? error.message : error instanceof Error ? error.stack : String(error);
+  io.stderr.write(`deft-mcp: ${clean(String(told))}\n`);
   return usage ? 2 : 1;
 }
 

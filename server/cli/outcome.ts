@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import { redactDeep, redactor } from "../run/redact.ts";
 import type { CliIo } from "./io.ts";
 
 export const exitOk = 0;
@@ -15,7 +16,7 @@ export async function reportRefusal(io: CliIo, json: boolean, work: () => Promis
     return await work();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { code, message, facts, remedy } = error;
+    const { code, message, facts, remedy } = redactDeep(error.told, redactor(io.env));
     if (json) printJson(io, { ok: false, error: { code, message, facts, remedy } });
     else io.stderr.write(`${code}: ${message}\n${factLines(facts)}Next: ${remedy}\n`);
     return exitRefused;

@@ -1,4 +1,5 @@
 import { type Facts, Refusal, type RefusalCode } from "../errors.ts";
+import { redactor } from "../run/redact.ts";
 import type { Approval } from "../run/state.ts";
 import type { Call } from "./call.ts";
 
@@ -62,7 +63,8 @@ export async function obtainConsent(request: ConsentRequest, call: Call): Promis
   const words = request.words?.trim();
   if (!words) throw missingYes(request, "words_missing");
   if (!request.shown) throw missingYes(request, "not_shown");
-  return { how: "relayed", words, client };
+  // What a person types may hold a secret; it would lie in the state and in the report.
+  return { how: "relayed", words: redactor(call.deps.env)(words), client };
 }
 
 async function ask(request: ConsentRequest, call: Call): Promise<Consent> {

@@ -8,7 +8,7 @@ import { tryAlignTokens } from "../tokens/align-run.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
 import { assertTargetMet } from "./fixed-contract.ts";
-import { commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
+import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
 import { assertPinsHold } from "./pins.ts";
 import { tryRender } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
@@ -43,6 +43,7 @@ export async function finishLoop(
   call: Call,
 ): Promise<Finished> {
   const before = await readRun(runDir, call.deps);
+  assertIntact(before);
   const reason = stopReason(before.state, request.stopReason);
   if (reason === "cancelled" && before.state.stop_reason === undefined)
     await confirmCancel(runDir, request.words, call);

@@ -71,9 +71,7 @@ export async function withRun<T>(
     const notes = await recover(runDir, proof);
     const run = await readRun(runDir, options);
     await assertInPlace(runDir, run.state);
-    if (!run.integrity.ok && options.allowTampered !== true) {
-      throw new Refusal("state.tampered", `${run.integrity.what}.`, { run: runDir, ...run.integrity.facts });
-    }
+    if (options.allowTampered !== true) assertIntact(run);
     try {
       return await work({ ...run, notes: [...notes, ...run.notes], proof });
     } finally {
@@ -85,6 +83,12 @@ export async function withRun<T>(
           .catch(() => undefined);
     }
   });
+}
+
+/** @throws Refusal `state.tampered` naming what was edited behind the server's back. */
+export function assertIntact({ runDir, integrity }: Run): void {
+  if (integrity.ok) return;
+  throw new Refusal("state.tampered", `${integrity.what}.`, { run: runDir, ...integrity.facts });
 }
 
 /** An owner on another host is known only by the lock's beat; five minutes without one are no mere stall. */

@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import { isInside, realPathOf } from "../fs/contained.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { kindOf } from "../fs/read.ts";
 import type { RunState } from "../run/state.ts";
@@ -15,11 +16,16 @@ export async function takePins(paths: readonly string[]): Promise<Record<string,
   return pins;
 }
 
-/** Pinned files that are not what was committed: changed, with what they are now, or gone. */
+/**
+ * Pinned files that are not what was committed: changed, with what they are now, gone, or exchanged for a link that leads
+ * out of the workspace, even to the same content, which somebody could change there.
+ */
 export async function changedPins(state: RunState): Promise<{ path: string; now: string | undefined }[]> {
   const changed: { path: string; now: string | undefined }[] = [];
+  const workspace = await realPathOf(state.plan.workspace);
   for (const [path, digest] of Object.entries(state.pins)) {
-    const now = (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
+    const inside = isInside(workspace, await realPathOf(path));
+    const now = inside && (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
     if (now !== digest) changed.push({ path, now });
   }
   return changed;

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { type TinyLoop, tinyLoop } from "../support/tiny-loop.ts";
 import { type Tried, trickery } from "./scene.ts";
+import { acceptanceTricks } from "./tricks/acceptance.ts";
 import { approvalTricks } from "./tricks/approval.ts";
 import { evidenceTricks } from "./tricks/evidence.ts";
 import { integrityTricks } from "./tricks/integrity.ts";
@@ -29,6 +30,7 @@ afterAll(async () => {
   await writeFile(report, `${JSON.stringify(table, null, 2)}\n`);
 });
 
+describe("acceptance", () => acceptanceTricks(trick));
 describe("approval", () => approvalTricks(trick));
 describe("evidence", () => evidenceTricks(trick));
 describe("integrity", () => integrityTricks(trick));

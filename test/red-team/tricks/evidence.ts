@@ -62,6 +62,13 @@ export function evidenceTricks(trick: Trick): void {
     return await logOk(scene, "iter1", "train");
   });
 
+  trick("logging ok with another run's artifacts", "iter1-data_merge", noEvidence, async (scene) => {
+    const other = scene.at("results", "run_20300101_000000");
+    await cp(scene.runDir, other, { recursive: true });
+    await cp(join(other, "baseline", "train"), scene.in("iter1", "train"), { recursive: true });
+    return await logOk(scene, "iter1", "train");
+  });
+
   trick("touching old files so that they look new", "iter1-data_merge", noEvidence, async (scene) => {
     await cp(scene.in("baseline", "train"), scene.in("iter1", "train"), { recursive: true });
     for (const name of await readdir(scene.in("iter1", "train"))) {

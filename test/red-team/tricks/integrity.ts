@@ -1,4 +1,5 @@
-import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { copyFile, cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { writeParquet } from "../../../server/data/parquet.ts";
 import { edit, linesOf, outcomeOf, type Scene, type Trick } from "../scene.ts";
 
@@ -6,6 +7,14 @@ const seen = "state.tampered";
 
 async function inferenceOf(scene: Scene): Promise<string> {
   return JSON.parse(await readFile(scene.in("deft_state.json"), "utf8")).iterations.iter1.inference_csv;
+}
+
+/** Puts the run directory, state, log, jobs and all, back to how it was at a point; nothing else changes. */
+async function putBack(scene: Scene, point: string): Promise<void> {
+  const { home } = scene.loop;
+  await rm(scene.runDir, { recursive: true });
+  const older = scene.runDir.replace(`${home}/boards`, `${home}/points/${point}/boards`);
+  await cp(older, scene.runDir, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
 }
 
 /** Edits behind the server's back: the next call names them. */
@@ -122,11 +131,6 @@ export function integrityTricks(trick: Trick): void {
     return await scene.runStage();
   });
 
-  trick("accepting one's own edit", "iter1-train", "approval.words-missing", async (scene) => {
-    await edit(scene.in("deft_state.json"), (text) => text.replace('"max_iterations": 2', '"max_iterations": 7'));
-    return outcomeOf(await (await scene.client()).call("acknowledge_stop", { run: scene.runDir, resolve: "accept" }));
-  });
-
   trick("two agents that run one stage at a time", "baseline-rca", "one entry", async (scene) => {
     const before = (await linesOf(scene.in("loop_log.jsonl"))).length;
     const both = await Promise.all([scene.client(), scene.client()]);
@@ -135,6 +139,89 @@ export function integrityTricks(trick: Trick): void {
     );
     const added = (await linesOf(scene.in("loop_log.jsonl"))).length - before;
     return added === 1 ? "one entry" : `${added} entries`;
+  });
+
+  const back: [string, Record<string, unknown>][] = [
+    ["run_stage", {}],
+    ["log_stage", { iteration: "iter1", stage: "routing", status: "ok" }],
+    ["finish_loop", { stop_reason: "max_iterations" }],
+  ];
+  for (const [tool, args] of back) {
+    trick(`the whole run put back to an older copy before ${tool}`, "iter1-evaluate", seen, async (scene) => {
+      await putBack(scene, tool === "finish_loop" ? "iter1-train" : "baseline-rca");
+      const code = outcomeOf(await (await scene.client()).call(tool, { run: scene.runDir, ...args }));
+      const status = await (await scene.client()).result("loop_status", { run: scene.runDir });
+      return String(status.integrity).includes("older copy") ? code : String(status.integrity);
+    });
+  }
+
+  trick("a second value for a key of the state", "iter1-train", seen, async (scene) => {
+    await edit(scene.in("deft_state.json"), (text) => text.replace(/\n}\s*$/, ',\n  "max_iterations": 9\n}\n'));
+    return await scene.runStage();
+  });
+
+  const damaged = "state.corrupt";
+  trick("a number written as text in the state", "iter1-train", damaged, async (scene) => {
+    await edit(scene.in("deft_state.json"), (text) => text.replace('"max_iterations": 2', '"max_iterations": "2"'));
+    return await scene.runStage();
+  });
+
+  trick("a number written as text in the log", "iter1-train", damaged, async (scene) => {
+    await edit(scene.in("loop_log.jsonl"), (text) => text.replace('"seq":2', '"seq":"2"'));
+    return await scene.runStage();
+  });
+
+  trick("a byte order mark before the log", "iter1-train", damaged, async (scene) => {
+    await edit(scene.in("loop_log.jsonl"), (text) => `\ufeff${text}`);
+    return await scene.runStage();
+  });
+
+  for (const [what, put] of [
+    ["a pipe", (path: string) => void execFileSync("mkfifo", [path])],
+    ["a directory", mkdir],
+  ] as const) {
+    for (const [name, code] of [
+      ["deft_state.json", "input.no-run"],
+      ["loop_log.jsonl", "input.unreadable-file"],
+    ] as const) {
+      trick(`${what} in place of ${name}`, "iter1-train", code, async (scene) => {
+        await rm(scene.in(name));
+        await put(scene.in(name));
+        const one = await scene.client();
+        await one.call("loop_status");
+        await one.call("preflight", { ...scene.loop.request });
+        return outcomeOf(await one.call("run_stage", { run: scene.runDir }));
+      });
+    }
+  }
+
+  trick("the workspace moved while the loop runs", "iter1-train", seen, async (scene) => {
+    await rename(scene.at(), `${scene.at()}-moved`);
+    try {
+      const one = await scene.client();
+      const run = scene.runDir.replace(scene.at(), `${scene.at()}-moved`);
+      return outcomeOf(await one.call("run_stage", { run }));
+    } finally {
+      await rm(`${scene.at()}-moved`, { recursive: true });
+    }
+  });
+
+  trick("a pinned CSV exchanged for a link to the same rows outside", "created", seen, async (scene) => {
+    const csv = scene.at("train", "base", "training_set.csv");
+    await rename(csv, `${scene.loop.home}/rows.csv`);
+    await symlink(`${scene.loop.home}/rows.csv`, csv);
+    return await scene.runStage();
+  });
+
+  trick("a log line put into the state as pending", "iter1-train", "not taken in", async (scene) => {
+    const lines = await linesOf(scene.in("loop_log.jsonl"));
+    const forged = { ...JSON.parse(lines.at(-1) ?? ""), seq: lines.length + 1, stage: "evaluate" };
+    await edit(scene.in("deft_state.json"), (text) =>
+      text.replace(/\n}\s*$/, `,\n  "pending": ${JSON.stringify(forged)}\n}\n`),
+    );
+    await scene.runStage();
+    const log = await linesOf(scene.in("loop_log.jsonl"));
+    return log.includes(JSON.stringify(forged)) ? "taken in" : "not taken in";
   });
 
   trick("the state deleted", "iter1-train", "input.no-run", async (scene) => {

@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, rename, symlink } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { edit, outcomeOf, type Trick } from "../scene.ts";
 
@@ -60,6 +60,58 @@ export function pathTricks(trick: Trick): void {
   ] as const) {
     trick(`${what} in an argument`, "planned", answered, async (scene) => await scene.preflight({ spec }));
   }
+
+  const odd = [
+    ...["a\0b", "~", "~/x", "~root/x", "${HOME}/x", "$HOME/x", "a".repeat(4000), `${"d/".repeat(1500)}x`],
+    ...["\u2025\uff0f\u2025\uff0fetc", "caf\u00e9.csv", "cafe\u0301.csv", "SPECS/BASELINE_SPEC.YAML", "specs/.", ".."],
+    ...["/dev/zero", "/proc/self/environ", "file:///etc/passwd", "C:\\x", " ", "\n", "-rf", "a\u202eb"],
+  ];
+  const fields: [string, string, Record<string, unknown>][] = [
+    ...["spec", "training_csv", "validation_csv", "kpi_csv", "workspace", "run", "adopt_run", "baseline_ckpt"].map(
+      (field): [string, string, Record<string, unknown>] => ["preflight", field, {}],
+    ),
+    ...["csv", "images_root", "validation_csv", "kpi_csv", "workspace"].map(
+      (field): [string, string, Record<string, unknown>] => ["validate_csv", field, { csv: "kpi/testing_set.csv" }],
+    ),
+    ["loop_status", "run", {}],
+    ["loop_status", "workspace", {}],
+    ["run_stage", "run", {}],
+    ["render_report", "run", {}],
+    ["next_seq", "run", {}],
+  ];
+  for (const [tool, field, others] of fields) {
+    trick(`odd names as ${field} of ${tool}`, "planned", "each answered", async ({ client, loop }) => {
+      const one = await client();
+      // Without a spec the images are not compared, which would cost seconds for each name.
+      const base = tool === "preflight" ? { ...loop.request, spec: "specs/none.yaml" } : others;
+      for (const value of odd) {
+        const began = performance.now();
+        const answer = await one.call(tool, { ...base, [field]: value });
+        const code = answer.ok ? "ok" : answer.code;
+        const leaked = answer.text.includes("root:x:0");
+        if (code === "internal" || leaked || performance.now() - began > 20_000) {
+          return `${JSON.stringify(value.slice(0, 20))}: ${answer.text.slice(0, 300)} ${one.logged.join()}`;
+        }
+      }
+      return "each answered";
+    });
+  }
+
+  trick("the run's directory moved out behind a link", "iter1-train", outside, async (scene) => {
+    await rename(scene.runDir, join(scene.loop.home, "moved-run"));
+    await symlink(join(scene.loop.home, "moved-run"), scene.runDir);
+    const code = await scene.runStage();
+    await rm(join(scene.loop.home, "moved-run"), { recursive: true });
+    return code;
+  });
+
+  trick("the log moved out behind a link", "iter1-train", outside, async (scene) => {
+    await rename(scene.in("loop_log.jsonl"), join(scene.loop.home, "moved.jsonl"));
+    await symlink(join(scene.loop.home, "moved.jsonl"), scene.in("loop_log.jsonl"));
+    const before = await readFile(join(scene.loop.home, "moved.jsonl"), "utf8");
+    const code = await scene.runStage();
+    return (await readFile(join(scene.loop.home, "moved.jsonl"), "utf8")) === before ? code : "written outside";
+  });
 
   trick("a linked input that leads outside", "planned", outside, async (scene) => {
     await symlink("/etc/passwd", scene.at("specs", "linked.yaml"));

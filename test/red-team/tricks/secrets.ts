@@ -41,6 +41,18 @@ export function secretTricks(trick: Trick): void {
     });
   }
 
+  trick("a secret in the human's own words", "planned", "nowhere", async (scene) => {
+    const one = await scene.client({ env: { NGC_KEY: canary } });
+    const planned = await one.call("preflight", { ...scene.loop.request });
+    const args = { plan_id: scene.loop.planId, words: `yes, log in with ${canary} or ${token}` };
+    const said = [planned, await one.call("approve_plan", args), await one.call("loop_status")].map(({ text }) => text);
+    said.push((await one.call("render_report")).text);
+    const kept = await Promise.all([scene.at(), join(scene.loop.home, "state")].map(everythingUnder));
+    const all = [...said, ...kept, ...one.logged].join("\n");
+    if (!all.includes("log in with [redacted]")) return "the words were not kept at all";
+    return all.includes(canary) || all.includes(token) ? "somewhere" : "nowhere";
+  });
+
   trick("a secret given as words", "planned", "nowhere", async (scene) => {
     const one = await scene.client({ env: { NGC_KEY: canary } });
     const answer = await one.call("approve_plan", { plan_id: canary, words: canary });

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { cp, writeFile } from "node:fs/promises";
 import type { Stand } from "../../support/engine-here.ts";
 import { outcomeOf, type Scene, type Trick } from "../scene.ts";
 
@@ -34,6 +34,26 @@ export function stopTricks(trick: Trick): void {
     await stopped(scene);
     const args = { run: scene.runDir, words: "fine" };
     return outcomeOf(await (await scene.client()).call("acknowledge_stop", args));
+  });
+
+  trick("acknowledging with what was shown of another run", "baseline-train", "approval.required", async (scene) => {
+    await stopped(scene);
+    const copy = scene.at("results", "run_20300101_000000");
+    await cp(scene.runDir, copy, { recursive: true, preserveTimestamps: true });
+    const one = await scene.client();
+    await one.result("loop_status", { run: copy });
+    return outcomeOf(await one.call("acknowledge_stop", { run: scene.runDir, words: "yes" }));
+  });
+
+  trick("acknowledging a stop with a yes to an earlier one", "baseline-train", "approval.required", async (scene) => {
+    await stopped(scene);
+    const one = await scene.client();
+    await one.result("loop_status", { run: scene.runDir });
+    await one.result("acknowledge_stop", { run: scene.runDir, words: "yes, repaired" });
+    const after = new Promise((done) => setTimeout(done, 1100));
+    await after;
+    await scene.runStage(failing);
+    return outcomeOf(await one.call("acknowledge_stop", { run: scene.runDir, words: "yes, repaired" }));
   });
 
   trick("accepting what only a repair can mend", "baseline-train", "input.invalid", async (scene) => {
