@@ -134,6 +134,20 @@ describe("gates", () => {
     expect(unseen).toEqual([]);
   });
 
+  it("and every other rule have their codes in references/gates.md, hard stops marked", async () => {
+    const page = await readFile("references/gates.md", "utf8");
+    const rows =
+      page
+        .split("## Every code")[1]
+        ?.split("\n")
+        .filter((line) => /^\| (?!area)[a-z]+ \|/.test(line)) ?? [];
+    const listed = rows.flatMap((row) => {
+      const [, area = "", , codes = ""] = row.split("|").map((cell) => cell.trim());
+      return [...codes.matchAll(/`([a-z0-9-]+)`(\*?)/g)].map(([, name, mark]) => `${area}.${name}${mark}`);
+    });
+    expect(listed).toEqual(Object.entries(refusals).map(([code, { hardStop }]) => code + (hardStop ? "*" : "")));
+  });
+
   it("stand one in a file, and references/gates.md lists each with its codes", async () => {
     const shared = ["gate.ts", "index.ts", "ledger.ts", "leakage.ts"];
     const files = (await readdir("server/loop/gates")).filter((name) => !shared.includes(name));
