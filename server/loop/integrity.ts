@@ -34,7 +34,7 @@ function editedState(state: RunState, sealed: Integrity["parts"]): IntegrityFind
   const changed = names.filter((name) => now[name] !== sealed[name]).map((name) => quoted(name));
   if (changed.length === 0) return { ok: false, what, facts: {} };
   const shown = changed.slice(0, partsShown);
-  return { ok: false, what: `${what}: ${shown.join(", ")}`, facts: { count: changed.length, changed: shown } };
+  return { ok: false, what: `${what}: ${shown.join(", ")}`, facts: { changed: shown } };
 }
 
 /**

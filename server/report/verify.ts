@@ -17,6 +17,8 @@ export function verify(raw: Readonly<Record<string, unknown>>, log: readonly Log
   const entries = open !== undefined && open.seq === (log.at(-1)?.seq ?? 0) + 1 ? [...log, open] : log;
   const found = checkIntegrity({ ...raw, integrity: kept.data } as unknown as RunState, entries);
   if (found.ok) return { status: "intact", findings: [] };
-  const facts = Object.entries(found.facts).map(([name, value]) => `${name} ${String(value)}`);
+  // Lists stand in the sentence already.
+  const single = Object.entries(found.facts).filter(([, value]) => !Array.isArray(value));
+  const facts = single.map(([name, value]) => `${name} ${String(value)}`);
   return { status: "tampered", findings: [[found.what, ...facts].join(", ")] };
 }

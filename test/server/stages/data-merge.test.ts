@@ -114,6 +114,24 @@ describe("data_merge", () => {
     expect(patch.ledger).toMatchObject({ added_rows: 3, new_unique_rows: 2 });
   });
 
+  it("is refused when a generated or mined row went missing on the way, and says at which step", async () => {
+    const lost = await refusalOf(() => merge("iter1", [poolRow("p3")], { iter1: { ledger: { paired: 1, mined: 1 } } }));
+    expect([lost.code, lost.facts]).toEqual([
+      "gate.silent-drop",
+      expect.objectContaining({ step: "contributed rows", rows_in: 2, rows_out: 1, may_be_accepted: true }),
+    ]);
+  });
+
+  it("is refused when it would start from fewer rows than the iteration before trained on", async () => {
+    const first = await merge("iter1", [poolRow("p3")]);
+    const before = { ...first.patch, ledger: { ...first.patch.ledger, train_rows: 9 } };
+    const lost = await refusalOf(() => merge("iter2", [poolRow("p4")], { iter1: before }));
+    expect([lost.code, lost.facts]).toEqual([
+      "gate.silent-drop",
+      expect.objectContaining({ step: "earlier rows", rows_in: 9, rows_out: 7 }),
+    ]);
+  });
+
   it.each<[string, readonly ChangeNetRow[]]>([
     ["nothing was added", []],
     [
