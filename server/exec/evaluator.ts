@@ -20,7 +20,6 @@ export async function runEvaluator(
   contract: MetricContract,
   evaluator: CommandEvaluator,
   paths: { readonly inferenceCsv: string; readonly outputJson: string },
-  signal?: AbortSignal,
 ): Promise<Measurement> {
   const { execa } = await import("execa");
   const argv = [...evaluator.args, "--inference-csv", paths.inferenceCsv, "--output-json", paths.outputJson];
@@ -31,13 +30,12 @@ export async function runEvaluator(
     stdin: "ignore",
     timeout: timeLimitSec * 1000,
     maxBuffer: outputLimit,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
   if (ended.failed) {
     throw new Refusal("metric.evaluator-failed", "The metric's evaluator did not succeed.", {
       path: evaluator.path,
       exit_code: ended.exitCode ?? null,
-      outcome: ended.timedOut ? "timeout" : ended.isCanceled ? "cancelled" : "failed",
+      outcome: ended.timedOut ? "timeout" : "failed",
       stderr: excerpt(String(ended.stderr ?? "").trim(), 400),
       inference_csv: paths.inferenceCsv,
     });

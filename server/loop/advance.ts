@@ -12,17 +12,18 @@ import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
 import { stages } from "../stages/index.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
-import type { StageContext } from "../stages/stage.ts";
+import type { Measured, StageContext } from "../stages/stage.ts";
 import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
 import { passGates } from "./gates/index.ts";
-import type { OpenRun } from "./journal.ts";
+import type { OpenRun, Run } from "./journal.ts";
 import { assertPinsHold } from "./pins.ts";
 
-/** Either a job that now runs, or the stage's commit. */
+/** A job that now runs, what to measure without the lock before the stage can be committed, or its commit. */
 export type Advance =
   | { readonly running: JobRecord; readonly attempt: Attempt }
+  | { readonly measuring: StageContext; readonly attempt: Attempt }
   | { readonly committed: CommittedStage };
 
 /**
@@ -31,7 +32,7 @@ export type Advance =
  *
  * Every step is on disk before it takes effect, so the same call after a crash continues where the last one was.
  */
-export async function advance(run: OpenRun, at: StageRef, deps: Deps): Promise<Advance> {
+export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?: Measured): Promise<Advance> {
   const executor = await executorOf(run, deps);
   const opened = await openAttempt(run, at, deps);
   const prepared = opened.jobs === undefined ? await prepareOrStop(run, at, opened, deps, executor) : opened;
@@ -45,7 +46,9 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps): Promise<A
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  return { committed: await commitStage(run, at, prepared, contextOf(run, at, prepared, deps), outcomes, deps) };
+  const context = { ...contextOf(run, at, prepared, deps), ...(measured === undefined ? {} : { measured }) };
+  if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
+  return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
 }
 
 /** Preparing may find what ends the run, an empty pool say: that is journaled like any other hard stop. */
@@ -67,7 +70,7 @@ export async function executorOf(run: Pick<OpenRun, "state">, deps: Deps): Promi
 }
 
 export function contextOf(
-  run: OpenRun,
+  run: Run,
   at: StageRef,
   attempt: Attempt,
   deps: Pick<Deps, "clock" | "readEmbeddings">,
@@ -91,7 +94,7 @@ export function contextOf(
  * The time that evidence must be newer than: the attempt's beginning, and never before the last commit, whatever the
  * attempt's record says. A time ahead of the clock shows that the clock was put back, and is no bound.
  */
-function evidenceSince(run: OpenRun, attempt: Attempt, now: Date): string {
+function evidenceSince(run: Run, attempt: Attempt, now: Date): string {
   const bounds = [attempt.started_at, run.entries.at(-1)?.ts ?? run.state.started_at].map((text) => Date.parse(text));
   const past = bounds.filter((time) => time <= now.getTime());
   return new Date(Math.max(0, ...past)).toISOString();

@@ -5,13 +5,13 @@ import type { Attempt } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { stages } from "../stages/index.ts";
-import type { JobOutcome } from "../stages/stage.ts";
+import type { JobOutcome, StageContext } from "../stages/stage.ts";
 import { contextOf } from "./advance.ts";
 import { assertApproved } from "./approval-state.ts";
 import { latestAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
-import { type OpenRun, withRun } from "./journal.ts";
+import { type OpenRun, type Run, readRun, withRun } from "./journal.ts";
 import { renderAfter } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
 
@@ -35,6 +35,7 @@ const stampPattern = /^\d{4}-\d{2}-\d{2}_\d{6}$/;
  * @throws Refusal `stage.out-of-order`, `stage.already-running`, `approval.required`.
  */
 export async function logStage(runDir: string, report: StageReport, call: Call): Promise<CommittedStage & StageRef> {
+  const measured = report.status === "ok" ? await measureFirst(await readRun(runDir, call.deps), report, call) : {};
   return await withRun(
     runDir,
     async (run) => {
@@ -48,7 +49,7 @@ export async function logStage(runDir: string, report: StageReport, call: Call):
               run,
               at,
               attempt,
-              contextOf(run, at, attempt, call.deps),
+              { ...contextOf(run, at, attempt, call.deps), ...measured },
               await outcomesOf(run, at, attempt, call),
               call.deps,
             );
@@ -63,7 +64,18 @@ export async function logStage(runDir: string, report: StageReport, call: Call):
   );
 }
 
-function expected(run: OpenRun, report: StageReport): StageRef {
+/** Asks the user's own programs before the lock is taken; under it everything else is looked at again. */
+async function measureFirst(run: Run, report: StageReport, call: Call): Promise<Pick<StageContext, "measured">> {
+  // What stands against the run is refused under the lock.
+  if (!run.integrity.ok) return {};
+  const at = expected(run, report);
+  const { measures, measure } = stages[at.stage];
+  await assertApproved(run.state, call.deps);
+  const context = contextOf(run, at, await externalAttempt(run, at, report, call), call.deps);
+  return measures?.(context) && measure ? { measured: await measure(context) } : {};
+}
+
+function expected(run: Run, report: StageReport): StageRef {
   const next = nextAction(run.state);
   if (next.action === "acknowledge_or_finish") {
     throw new Refusal("state.hard-stopped", `The run stopped with ${next.code}.`, { ...next });
@@ -75,7 +87,7 @@ function expected(run: OpenRun, report: StageReport): StageRef {
   return { iteration: next.iteration, stage: next.stage };
 }
 
-async function externalAttempt(run: OpenRun, at: StageRef, report: StageReport, call: Call): Promise<Attempt> {
+async function externalAttempt(run: Run, at: StageRef, report: StageReport, call: Call): Promise<Attempt> {
   if (report.stamp !== undefined && !stampPattern.test(report.stamp)) {
     throw new Refusal("input.invalid", "The stamp is not YYYY-MM-DD_HHMMSS.", { stamp: report.stamp });
   }

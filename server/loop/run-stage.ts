@@ -2,12 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import type { JobProgress, JobRecord } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
+import type { Measured } from "../stages/stage.ts";
 import { type Advance, advance, executorOf } from "./advance.ts";
 import { assertApproved } from "./approval-state.ts";
 import type { Call } from "./call.ts";
 import type { CommittedStage } from "./commit-stage.ts";
 import { type OpenRun, readRun, withRun } from "./journal.ts";
 import { makeReady } from "./make-ready.ts";
+import { measureUntil } from "./measure.ts";
 import { readProgress } from "./progress.ts";
 import { renderAfter } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
@@ -22,7 +24,7 @@ export type StageOutcome =
   | ({ readonly outcome: "committed" | "hard_stop"; readonly cleared: readonly string[] } & StageRef & CommittedStage)
   | ({
       readonly outcome: "running";
-      /** Absent while the platform is still made ready for the run. */
+      /** Absent while the platform is made ready for the run, and while the metric's own program runs. */
       readonly job?: JobRecord;
       readonly progress: JobProgress;
       readonly elapsedSec: number;
@@ -69,20 +71,47 @@ export async function runStage(runDir: string, request: StageRequest, call: Call
     call.deps,
   );
   const { at } = first;
-  let step: Advance = first.step;
-  while ("running" in step) {
-    const { running } = step;
-    const progress = await waitForEnd(runDir, at, running, deadline, call);
-    if (progress !== undefined) {
+  let step = await rendered(runDir, at, first.step, call);
+  while (!("committed" in step)) {
+    const next = await goOn(runDir, at, step, deadline, call);
+    if ("progress" in next) {
       const elapsed = call.deps.clock.now().getTime() - Date.parse(step.attempt.started_at);
-      return { outcome: "running", ...at, job: running, progress, elapsedSec: Math.max(0, elapsed / 1000), cleared };
+      return { outcome: "running", ...at, ...next, elapsedSec: Math.max(0, elapsed / 1000), cleared };
     }
-    step = await withRun(runDir, (run) => advanceOrFollow(run, at, call), call.deps);
+    step = next;
   }
   const { committed } = step;
-  const warning = await renderAfter(runDir, committed.state, at, call.deps);
-  const warnings = warning === undefined ? committed.warnings : [...committed.warnings, warning];
-  return { outcome: committed.stop ? "hard_stop" : "committed", ...at, ...committed, warnings, cleared };
+  return { outcome: committed.stop ? "hard_stop" : "committed", ...at, ...committed, cleared };
+}
+
+/** Waits for what a stage waits for and takes it one step further, or tells where it stands when the wait is over. */
+async function goOn(
+  runDir: string,
+  at: StageRef,
+  step: Exclude<Advance, { committed: unknown }>,
+  deadline: number,
+  call: Call,
+): Promise<Advance | { readonly job?: JobRecord; readonly progress: JobProgress }> {
+  if ("running" in step) {
+    const progress = await waitForEnd(runDir, at, step.running, deadline, call);
+    return progress === undefined ? await advanceOrFollow(runDir, at, call) : { job: step.running, progress };
+  }
+  const progress = { message: "the metric's evaluator is running" };
+  const tell = () => call.progress(`${at.iteration} ${at.stage}: ${progress.message}`);
+  tell();
+  const told = setInterval(tell, progressEveryMs);
+  try {
+    const measured = await measureUntil<Advance>(step.measuring, at.stage, deadline, {
+      commit: (found) => advanceOrFollow(runDir, at, call, found),
+      async follow() {
+        const now = await advanceOrFollow(runDir, at, call);
+        return "measuring" in now ? undefined : now;
+      },
+    });
+    return measured ?? { progress };
+  } finally {
+    clearInterval(told);
+  }
 }
 
 async function nextStage(run: OpenRun, request: StageRequest, call: Call): Promise<StageRef> {
@@ -105,11 +134,27 @@ async function nextStage(run: OpenRun, request: StageRequest, call: Call): Promi
   return { iteration: next.iteration, stage: next.stage };
 }
 
-/** Goes on with the stage, or reports the commit that another client made of it meanwhile. */
-async function advanceOrFollow(run: OpenRun, at: StageRef, call: Call): Promise<Advance> {
+/** Goes on with the stage, or reports the commit that another client made of it meanwhile; renders what is committed. */
+async function advanceOrFollow(runDir: string, at: StageRef, call: Call, measured?: Measured): Promise<Advance> {
+  return await rendered(
+    runDir,
+    at,
+    await withRun(runDir, (run) => lockedStep(run, at, call, measured), call.deps),
+    call,
+  );
+}
+
+async function rendered(runDir: string, at: StageRef, step: Advance, call: Call): Promise<Advance> {
+  if (!("committed" in step)) return step;
+  const { committed } = step;
+  const warning = await renderAfter(runDir, committed.state, at, call.deps);
+  return warning === undefined ? step : { committed: { ...committed, warnings: [...committed.warnings, warning] } };
+}
+
+async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Measured): Promise<Advance> {
   const next = nextAction(run.state);
   if (next.action === "run_stage" && next.iteration === at.iteration && next.stage === at.stage) {
-    return await advance(run, at, call.deps);
+    return await advance(run, at, call.deps, measured);
   }
   const entry = run.entries.findLast((one) => one.iter === at.iteration && one.stage === at.stage);
   if (entry === undefined) throw new Refusal("state.lock-lost", "The run moved on without this stage.", { ...at });

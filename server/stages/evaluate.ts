@@ -1,9 +1,12 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readChangeNet } from "../data/changenet.ts";
 import { analyseKpi, writeKpiFiles } from "../data/kpi-files.ts";
+import { Refusal } from "../errors.ts";
 import { readMeasurement, runEvaluator } from "../exec/evaluator.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { readText } from "../fs/read.ts";
+import { withScratchFolder } from "../fs/folder.ts";
+import { sha256OfFile } from "../fs/hash.ts";
+import { kindOf, readText } from "../fs/read.ts";
 import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
 import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
@@ -57,6 +60,19 @@ export const evaluate: Stage = {
     });
     await writeAtomic(specPath(context), text);
     return {};
+  },
+
+  measures({ state }) {
+    return state.metric_contract.evaluator.type === "command";
+  },
+
+  async measure(context) {
+    const measured = new Map<string, { sha256: string; said: string | Refusal }>();
+    for (const { dir } of candidates(context)) {
+      const csv = join(dir, "inference.csv");
+      if ((await kindOf(csv)) === "file") measured.set(csv, await askEvaluator(context, csv));
+    }
+    return measured;
   },
 
   async collect(context, outcomes) {
@@ -158,9 +174,42 @@ async function judgedBy(
   const { evaluator } = contract;
   const outputJson = join(candidate.dir, "metric_result.json");
   if (evaluator.type === "builtin") return { ...far, evidence_path: outputJson };
-  if (evaluator.type === "command") return await runEvaluator(contract, evaluator, { inferenceCsv, outputJson });
+  if (evaluator.type === "command") {
+    await writeAtomic(outputJson, await saidOf(context, inferenceCsv));
+    return await readMeasurement(contract, outputJson);
+  }
   const delivered = artifactPath(evaluator.path_template, context.iteration);
   return await asEvidence(delivered, () => readMeasurement(contract, delivered));
+}
+
+/** What the contract's program says of an inference, or why it says nothing. */
+async function askEvaluator(context: StageContext, inferenceCsv: string) {
+  const { metric_contract: contract } = context.state;
+  const { evaluator } = contract;
+  if (evaluator.type !== "command") throw new Error("the contract names no program");
+  const sha256 = await sha256OfFile(inferenceCsv);
+  try {
+    const said = await withScratchFolder(join(dirname(inferenceCsv), "metric_result"), async (scratch) => {
+      const outputJson = join(scratch, "metric_result.json");
+      await runEvaluator(contract, evaluator, { inferenceCsv, outputJson });
+      return await readText(outputJson);
+    });
+    return { sha256, said };
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code === "input.write-failed") throw error;
+    return { sha256, said: error };
+  }
+}
+
+/** What the program said, which counts only for the inference as it now lies there. */
+async function saidOf({ measured }: StageContext, inferenceCsv: string): Promise<string> {
+  const found = measured?.get(inferenceCsv);
+  if (found === undefined) throw missing(inferenceCsv, "was not there when the metric's evaluator was asked");
+  if (found.sha256 !== (await sha256OfFile(inferenceCsv))) {
+    throw missing(inferenceCsv, "changed after the metric's evaluator was asked");
+  }
+  if (found.said instanceof Refusal) throw found.said;
+  return found.said;
 }
 
 /** One delivered artifact cannot tell two checkpoints apart; FAR then does. */

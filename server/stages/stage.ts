@@ -1,6 +1,6 @@
 import type { Leakage } from "../data/leakage.ts";
 import type { Problem } from "../data/problems.ts";
-import type { Facts } from "../errors.ts";
+import type { Facts, Refusal } from "../errors.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import type { IterationState, MetricResult, RunState } from "../run/state.ts";
@@ -24,6 +24,8 @@ export type ReadEmbeddings = (
   tables: { readonly source: string; readonly targets: string },
   asked: readonly string[],
 ) => Promise<EmbeddingFacts>;
+/** What a program of the user's said of a file, by the file's path; it counts for the bytes with that hash alone. */
+export type Measured = ReadonlyMap<string, { readonly sha256: string; readonly said: string | Refusal }>;
 
 /** Everything a stage may look at: the committed state and its own attempt. Paths are absolute. */
 export type StageContext = {
@@ -35,6 +37,8 @@ export type StageContext = {
   readonly stamp: string;
   /** ISO time at which the attempt began; evidence must be newer. */
   readonly startedAt: string;
+  /** What `measure` found before the run lock was taken. */
+  readonly measured?: Measured;
   /** Codes that a human accepted for this very attempt: a gate then warns instead of refusing. */
   readonly accepted: readonly string[];
   readonly readEmbeddings: ReadEmbeddings;
@@ -133,4 +137,8 @@ export type Stage = {
   /** Returns what the gates judge before any job starts. */
   prepare?(context: StageContext, plan: StagePlan): Promise<GateFacts>;
   collect(context: StageContext, jobs: readonly JobOutcome[]): Promise<Evidence>;
+  /** Whether programs of the user's, which may take long, must be asked before `collect`. */
+  measures?(context: StageContext): boolean;
+  /** Asks them. Runs without the run lock and changes nothing that it protects. */
+  measure?(context: StageContext): Promise<Measured>;
 };
