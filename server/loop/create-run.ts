@@ -1,9 +1,10 @@
 import { basename, dirname, join } from "node:path";
 import { layoutOf, readSpec } from "../data/spec.ts";
-import { quoted } from "../errors.ts";
+import { quoted, Refusal } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
 import { makeNewDirectory } from "../fs/copy.ts";
+import { sha256OfFile } from "../fs/hash.ts";
 import { kindOf } from "../fs/read.ts";
 import { removeTree } from "../fs/remove.ts";
 import type { Resolution } from "../preflight/resolution.ts";
@@ -51,7 +52,26 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   }
   const state = firstState(runDir, { ...resolution, config }, approval, deps);
   state.pins = await takePins(inputsOf(config));
+  await assertApprovedInputs(resolution.plan, state.pins);
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
+}
+
+/**
+ * Proves that a run begins with the very files that its plan was made of: somebody may have changed one while the human
+ * read the summary. From here on the pins watch them.
+ *
+ * @throws Refusal `approval.plan-changed` naming the inputs.
+ */
+async function assertApprovedInputs(plan: Plan, pins: Readonly<Record<string, string>>): Promise<void> {
+  const changed: string[] = [];
+  for (const [name, { path, sha256 }] of Object.entries(plan.inputs)) {
+    if (typeof path !== "string" || typeof sha256 !== "string" || (await kindOf(path)) === "directory") continue;
+    const now = pins[path] ?? (await sha256OfFile(path));
+    if (now !== sha256) changed.push(name);
+  }
+  if (changed.length === 0) return;
+  const facts = { plan_id: plan.plan_id, changed };
+  throw new Refusal("approval.plan-changed", "Inputs changed while the plan was being approved.", facts);
 }
 
 /** Files that decide what is trained on and measured by: a change after the approval is seen at the next stage. */

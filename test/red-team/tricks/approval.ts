@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { edit, outcomeOf, type Trick } from "../scene.ts";
@@ -51,6 +52,23 @@ export function approvalTricks(trick: Trick): void {
     await one.result("preflight", { ...scene.loop.request });
     return outcomeOf(await one.call("approve_plan", { plan_id: scene.loop.planId, words }));
   });
+
+  for (const [what, csv] of [
+    ["the training rows", "train/base/training_set.csv"],
+    ["the KPI rows", "kpi/testing_set.csv"],
+    ["the mining pool", "augmentation/mining_pool/mining_pool.csv"],
+  ] as const) {
+    trick(`${what} changed while the human reads the summary`, "planned", "approval.plan-changed", async (scene) => {
+      const human = () => {
+        const text = readFileSync(scene.at(csv), "utf8");
+        writeFileSync(scene.at(csv), `${text.trimEnd().split("\n").slice(0, -1).join("\n")}\n`);
+        return { action: "accept", content: { approve: true } } as const;
+      };
+      const one = await scene.client({ human });
+      const code = outcomeOf(await one.call("approve_plan", { plan_id: scene.loop.planId }));
+      return (await scene.client().then((other) => other.call("run_stage"))).ok ? "a run began" : code;
+    });
+  }
 
   trick("one approval for two workspaces", "planned", /^approval\.(plan-changed|required)$/, async (scene) => {
     const twin = `${scene.at()}-twin`;
