@@ -17,15 +17,21 @@ import { readEmbeddings } from "../stages/shared/embedding-files.ts";
 import { replayedEmbeddings } from "../trace/embeddings.ts";
 import type { TraceLine } from "../trace/format.ts";
 import type { Trace } from "../trace/load.ts";
-import type { Stage } from "../trace/play.ts";
 import { fingerprint } from "../trace/recorder.ts";
 import type { Symbols } from "../trace/symbols.ts";
+import type { Stage } from "../trace/talk.ts";
 import { linesOf, type RunningTape } from "../trace/tape.ts";
 
 type Base = Pick<Deps, "clock" | "ids" | "executors" | "readEmbeddings">;
+type Head = Parameters<Stage["connect"]>[0];
 
 /** Starts servers in this process as a trace's connections had them, with a home of their own. */
-export function serversOf(base: Base, symbols: Symbols, home: string, log: (line: string) => void): Stage["connect"] {
+export function serversOf(
+  baseOf: (head: Head) => Base,
+  symbols: Symbols,
+  home: string,
+  log: (line: string) => void,
+): Stage["connect"] {
   return async (head, hear) => {
     const secrets = head.secrets.map((name) => [name, "recorded"]);
     const told = Object.entries(head.env).map(([name, value]) => [name, symbols.expand(value)]);
@@ -33,7 +39,7 @@ export function serversOf(base: Base, symbols: Symbols, home: string, log: (line
     const env = { ...Object.fromEntries([...told, ...secrets]), ...state, DEFT_TRANSCRIPTS: join(home, "none") };
     const cwd = head.cwd.startsWith("{workspace}") ? symbols.expand(head.cwd) : home;
     const toolsets = (["deft", "osmo"] as const).filter((name) => head.toolsets.includes(name));
-    return await connectHere({ ...base, env, cwd }, { version, toolsets, log }, hear);
+    return await connectHere({ ...baseOf(head), env, cwd }, { version, toolsets, log }, hear);
   };
 }
 
@@ -50,8 +56,8 @@ export function replayStage(
   const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
   const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
   const embeddings = replayedEmbeddings(trace, symbols, readEmbeddings);
-  const base = { clock: tape.clock, ids: tape.ids, executors, readEmbeddings: embeddings };
-  return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(base, symbols, home, log) };
+  const baseOf = (head: Head) => ({ ...tape.timeOf(head), executors, readEmbeddings: embeddings });
+  return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(baseOf, symbols, home, log) };
 }
 
 /** Every tool that a trace may call. */

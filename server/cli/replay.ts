@@ -80,7 +80,8 @@ async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Repl
       symbols.root("workspace", workspace);
       const log = (line: string) => void io.stderr.write(`${line}\n`);
       if (given.text("live") !== undefined) {
-        const connect = serversOf(systemDeps({ env: { PATH: io.env.PATH }, cwd: home }), symbols, home, log);
+        const real = systemDeps({ env: { PATH: io.env.PATH }, cwd: home });
+        const connect = serversOf(() => real, symbols, home, log);
         const live = await playLive(trace, connect, symbols);
         return { ...live, skipped: [], lines: [], notes, seconds: (Date.now() - started) / 1000 };
       }

@@ -4,13 +4,14 @@ import { readText } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { openHttp } from "../mcp/http.ts";
 import type { ServerOptions } from "../mcp/server.ts";
+import { recordSeveral } from "../trace/recorder.ts";
 import type { CliIo } from "./io.ts";
 
 const fewestTokenChars = 16;
 
 /** `serve --http`: any number of clients over Streamable HTTP, until a signal arrives. Jobs run on without us. */
 export async function serveHttp(
-  where: { readonly address: string; readonly tokenFile: string | undefined },
+  where: { readonly address: string; readonly tokenFile: string | undefined; readonly record: string | undefined },
   deps: Deps,
   options: ServerOptions,
   io: CliIo,
@@ -18,7 +19,9 @@ export async function serveHttp(
   const token = where.tokenFile === undefined ? undefined : await readToken(resolve(io.cwd, where.tokenFile));
   const fixtures = io.env.DEFT_CONFORMANCE === "1" ? await import("../mcp/conformance-fixtures.ts") : undefined;
   const dress = fixtures === undefined ? {} : { dress: fixtures.offerFixtures };
-  const service = await openHttp(deps, { ...options, ...parseAddress(where.address), token, ...dress });
+  const address = parseAddress(where.address);
+  const record = where.record === undefined ? undefined : await recordSeveral(where.record, deps, options);
+  const service = await openHttp(deps, { ...options, ...address, token, record, ...dress });
   io.stderr.write(`deft-mcp serves MCP on ${service.url}\n`);
   await untilStopped();
   await service.close();

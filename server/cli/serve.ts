@@ -9,11 +9,11 @@ import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 import { assertComplete } from "./shipped.ts";
 
-const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE] | --record DIR]
+const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]] [--record DIR]
 
 Speaks MCP on stdin and stdout, or with --http over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1
-unless given; any other needs a token. Ending the server ends no job. --record (or DEFT_RECORD) writes a trace of the
-connection, which \`deft-mcp replay\` plays again.
+unless given; any other needs a token. Ending the server ends no job. --record (or DEFT_RECORD) writes a trace, one
+file a connection, which \`deft-mcp replay\` plays again.
 `;
 
 const known: readonly Toolset[] = ["deft", "osmo"];
@@ -31,11 +31,11 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   await assertComplete();
   const address = given.text("http");
   const tokenFile = given.text("token-file");
-  const record = given.text("record") ?? io.env.DEFT_RECORD;
+  const folder = given.text("record") ?? io.env.DEFT_RECORD;
+  const record = folder ? resolve(io.cwd, folder) : undefined;
   if (address !== undefined) {
-    if (record) throw new Refusal("input.invalid", "Only a connection over stdin and stdout is recorded.", { record });
     const { serveHttp } = await import("./serve-http.ts");
-    await serveHttp({ address, tokenFile }, systemDeps(io), options, io);
+    await serveHttp({ address, tokenFile, record }, systemDeps(io), options, io);
     return 0;
   }
   if (tokenFile !== undefined) throw new Refusal("input.invalid", "--token-file goes with --http.", {});
@@ -44,8 +44,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n",
     );
   }
-  if (!record) await serveStdio(systemDeps(io), options);
-  else await serveRecorded(resolve(io.cwd, record), options, io);
+  if (record === undefined) await serveStdio(systemDeps(io), options);
+  else await serveRecorded(record, options, io);
   return 0;
 }
 

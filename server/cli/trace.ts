@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { Refusal } from "../errors.ts";
-import { loadTrace } from "../trace/load.ts";
+import { loadTrace, type Trace } from "../trace/load.ts";
 import { describeLine } from "../trace/show.ts";
-import { linesOf } from "../trace/tape.ts";
 import { parseArguments } from "./arguments.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
@@ -25,11 +24,27 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const [verb, path = ""] = given.positionals;
     if (verb !== "show") throw new Refusal("input.invalid", "The only thing to do with a trace here is show.", {});
     const trace = await loadTrace(resolve(io.cwd, path), { partial: true });
-    const lines = linesOf(trace);
-    const shown = lines.flatMap((line) => describeLine(line) ?? []);
+    const shown = shownLines(trace);
     if (json)
-      printJson(io, { connections: trace.connections.length, lines: lines.length, files: trace.files.size, shown });
+      printJson(io, {
+        connections: trace.connections.length,
+        lines: trace.order.length,
+        files: trace.files.size,
+        shown,
+      });
     else io.stdout.write(`${shown.join("\n")}\n`);
     return exitOk;
+  });
+}
+
+/** Lines for people; where clients of one server took turns, a line says whose follow. */
+function shownLines(trace: Trace): string[] {
+  let before: Trace["connections"][number] | undefined;
+  return trace.order.flatMap(({ line, connection }) => {
+    const text = describeLine(line);
+    if (text === undefined) return [];
+    const turn = before === connection || line.kind === "connection" ? [] : [`-- ${connection.file}`];
+    before = connection;
+    return [...turn, text];
   });
 }

@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import type { Tap } from "../trace/recorder.ts";
 import { type Events, recordEvents } from "./http-events.ts";
+import { tapped } from "./tap.ts";
 
 const idleMs = 30 * 60_000;
 const mostBodyBytes = 4 * 1024 * 1024;
@@ -27,7 +29,7 @@ type Live = Session & { open: number; usedAt: number; timer?: NodeJS.Timeout; cl
  * ends after half an hour, or earlier when its place is needed.
  */
 export function keepSessions(
-  build: () => Server,
+  build: () => Promise<{ readonly server: Server; readonly tap: Tap | undefined }>,
   options: { keepAliveMs?: number | undefined; most: number },
 ): Sessions {
   const live = new Map<string, Live>();
@@ -36,7 +38,7 @@ export function keepSessions(
     async open() {
       if (live.size >= options.most && !(await makeRoom(live))) return undefined;
       const events = recordEvents();
-      const server = build();
+      const { server, tap } = await build();
       const transport = new StreamableHTTPServerTransport({
         sessionIdGenerator: randomUUID,
         eventStore: events,
@@ -53,10 +55,11 @@ export function keepSessions(
       };
       transport.onclose = () => {
         clearTimeout(session.timer);
+        tap?.close();
         if (transport.sessionId !== undefined) live.delete(transport.sessionId);
       };
       // The transport's getters say `| undefined` where the interface has optional members.
-      await server.connect(transport as Transport);
+      await server.connect(tap === undefined ? (transport as Transport) : tapped(transport as Transport, tap));
       return session;
     },
     async closeAll() {

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { Deps } from "../loop/call.ts";
+import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
 import { keepSessions, type Sessions } from "./http-sessions.ts";
@@ -18,6 +19,8 @@ export type HttpOptions = ServerOptions & {
   readonly mostSessions?: number;
   /** Time between keep-alive comments on an open stream, 15 s unless told. */
   readonly keepAliveMs?: number;
+  /** Starts the recording of one session. */
+  readonly record?: (() => Promise<Recording>) | undefined;
   /** Adds to each session's server before it is connected. */
   readonly dress?: (server: Server) => void;
 };
@@ -41,10 +44,11 @@ export async function openHttp(deps: Deps, options: HttpOptions): Promise<HttpSe
   if (!door.loopback && token === undefined) {
     throw new Refusal("http.token", "Without a token this is served on loopback only.", { host });
   }
-  const build = () => {
-    const server = buildServer(deps, options);
+  const build = async () => {
+    const recording = await options.record?.();
+    const server = buildServer(recording?.deps ?? deps, options);
     options.dress?.(server);
-    return server;
+    return { server, tap: recording?.tap };
   };
   const sessions = keepSessions(build, { keepAliveMs, most: options.mostSessions ?? 64 });
   const http = createServer((request, response) => {

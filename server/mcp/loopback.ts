@@ -2,7 +2,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import type { Deps } from "../loop/call.ts";
 import type { Message } from "../trace/message.ts";
-import type { Line } from "../trace/play.ts";
+import type { Line } from "../trace/talk.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
 
 /** Connects to a server in this process and speaks plain protocol messages with it, as they lie in a trace. */

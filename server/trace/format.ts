@@ -17,6 +17,8 @@ export type Output = z.infer<typeof output>;
 
 const counted = {
   n: z.number().int().min(1),
+  /** Place among the lines of all connections of one server; absent where it served one alone. */
+  turn: z.number().int().optional(),
   now: z.array(z.number()).optional(),
   ids: z.array(z.string()).optional(),
 };
@@ -29,6 +31,8 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
     ...counted,
     kind: z.literal("connection"),
     format: z.number().int(),
+    /** Number of the first connection of the server that this one belongs to, when it served several at once. */
+    group: z.number().int().optional(),
     version: z.string(),
     started_at: z.string(),
     toolsets: z.array(z.string()),
@@ -74,7 +78,7 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
   z.object({ ...counted, kind: z.literal("end") }),
 ]);
 export type TraceLine = z.infer<typeof traceLineSchema>;
-type Uncounted<Line> = Line extends TraceLine ? Omit<Line, "n" | "now" | "ids"> : never;
+type Uncounted<Line> = Line extends TraceLine ? Omit<Line, "n" | "turn" | "now" | "ids"> : never;
 /** A line before it gets its number. */
 export type NewLine = Uncounted<TraceLine>;
 

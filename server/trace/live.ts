@@ -3,8 +3,9 @@ import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Mailbox, mailbox } from "./mailbox.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
-import type { Difference, Line } from "./play.ts";
+import type { Difference } from "./play.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
+import type { Line } from "./talk.ts";
 
 /** How far the figures of jobs that really run again may lie from the recorded ones. */
 const tolerances = { value_points: 2, counts_pct: 10, counts: 2 };

@@ -15,6 +15,8 @@ export type Connection = {
 export type Trace = {
   readonly path: string;
   readonly connections: readonly Connection[];
+  /** The lines of all connections as they were written: those of one server by turns, servers one after the other. */
+  readonly order: readonly { readonly line: TraceLine; readonly connection: Connection }[];
   readonly files: ReadonlyMap<string, StoredFile>;
 };
 
@@ -38,7 +40,19 @@ export async function loadTrace(path: string, options: { partial?: boolean } = {
     const message = "The trace stops in the middle: its last connection never ended. --partial replays what is there.";
     throw unusable(message, { file: names.at(-1) });
   }
-  return { path, connections, files: filesOf(connections) };
+  return { path, connections, order: inOrder(connections), files: filesOf(connections) };
+}
+
+function inOrder(connections: readonly Connection[]): Trace["order"] {
+  const placed = connections.flatMap((connection, index) => {
+    const group = connection.head.group ?? index + 1;
+    let turn = 0;
+    return connection.lines.map((line) => {
+      turn = line.turn ?? turn;
+      return { line, connection, group, turn };
+    });
+  });
+  return placed.sort((a, b) => a.group - b.group || a.turn - b.turn);
 }
 
 async function readConnection(path: string, file: string): Promise<Connection> {

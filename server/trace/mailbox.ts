@@ -3,6 +3,8 @@ import type { Message } from "./message.ts";
 /** What came from the server and waits to be looked at. A thing that never comes is undefined after the patience. */
 export type Mailbox = {
   put(message: Message): void;
+  /** Whether there is something to be taken. */
+  isWaiting(): boolean;
   next(fits: (message: Message) => boolean, patienceMs?: number): Promise<Message | undefined>;
 };
 
@@ -12,6 +14,7 @@ export function mailbox(): Mailbox {
   const kept: Message[] = [];
   const waiting = new Set<() => void>();
   return {
+    isWaiting: () => kept.length > 0,
     async next(fits, patienceMs = usualPatienceMs) {
       const deadline = performance.now() + patienceMs;
       for (;;) {

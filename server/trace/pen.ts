@@ -18,47 +18,66 @@ export type Pen = {
   cleanFile(text: string): string;
 };
 
-/** The file of the next connection, created by this process alone. */
-export function openFile(dir: string): LineFile {
+/** What the connections of one server have in common, so that a run has one name and lines have one order. */
+export type Shared = {
+  readonly symbols: Symbols;
+  /** Names given since the last line; whoever writes next writes them down. */
+  readonly fresh: NewLine[];
+  /** The next place among the lines of all connections; absent where there is one only. */
+  readonly turn?: () => number;
+};
+
+/** Names as earlier connections of the same trace gave them. */
+export async function sharedNames(dir: string, home: string | undefined): Promise<Shared> {
+  const isRoot = (name: string) => /^(workspace|home)/.test(name);
+  const fresh: NewLine[] = [];
+  // Directories differ by machine and may tell about it: only a hash of them is kept, to know them again.
+  const symbols = symbolTable((name, value) => {
+    fresh.push({ kind: "symbol", name, value: isRoot(name) ? sha256(value) : value });
+  });
+  for (const [name, value] of await earlierNames(dir)) symbols.again(name, value);
+  if (home) symbols.root("home", home);
+  return { symbols, fresh };
+}
+
+/** The file of the next connection, created by this process alone, and its number. */
+export function openFile(dir: string): { file: LineFile; number: number } {
   for (let number = 1; ; number++) {
     const file = createLineFile(join(dir, connectionFile(number)));
-    if (file !== undefined) return file;
+    if (file !== undefined) return { file, number };
   }
 }
 
 /** `heard` holds what clock and chance said since the last line; each line takes it along. */
 export function penOf(
-  file: LineFile,
-  deps: Deps,
-  earlier: readonly (readonly [string, string])[],
+  open: () => LineFile,
+  env: Deps["env"],
+  { symbols, fresh, turn }: Shared,
   heard: { now: number[]; ids: string[] },
 ): Pen {
+  const redact = redactor(env);
+  let file: LineFile | undefined;
   let n = 0;
-  const write = (line: NewLine) => {
+  let ended = false;
+  const append = (line: NewLine) => {
     const { now, ids } = heard;
     const read = { ...(now.length > 0 ? { now } : {}), ...(ids.length > 0 ? { ids } : {}) };
     heard.now = [];
     heard.ids = [];
     n += 1;
-    file.append(JSON.stringify({ n, ...line, ...read }));
-    if (line.kind === "end") file.close();
+    file ??= open();
+    file.append(JSON.stringify({ n, ...line, ...(turn === undefined ? {} : { turn: turn() }), ...read }));
   };
-  const isRoot = (name: string) => /^(workspace|home)/.test(name);
-  const waiting: NewLine[] = [];
-  const symbols = symbolTable((name, value) => {
-    // Directories differ by machine and may tell about it: only a hash of them is kept, to know them again.
-    const line: NewLine = { kind: "symbol", name, value: isRoot(name) ? sha256(value) : value };
-    if (n === 0) waiting.push(line);
-    else write(line);
-  });
-  for (const [name, value] of earlier) symbols.again(name, value);
-  const redact = redactor(deps.env);
-  if (deps.env.HOME) symbols.root("home", deps.env.HOME);
   return {
     symbols,
     write(line) {
-      write(line);
-      for (const one of waiting.splice(0)) write(one);
+      // A call that outlives its connection has nobody left to tell.
+      if (ended) return;
+      if (line.kind === "connection") append(line);
+      for (const one of fresh.splice(0)) append(one);
+      if (line.kind !== "connection") append(line);
+      ended = line.kind === "end";
+      if (ended) file?.close();
     },
     clean: (value) => mapTexts(value, (text) => symbols.name(redact(text))),
     cleanText: (text) => symbols.name(redact(text)),
@@ -67,7 +86,7 @@ export function penOf(
 }
 
 /** Names that earlier connections of the same trace gave, so that a run has one name through all of them. */
-export async function earlierNames(dir: string): Promise<[string, string][]> {
+async function earlierNames(dir: string): Promise<[string, string][]> {
   const names = (await listNames(dir)).filter((name) => connectionPattern.test(name));
   const texts = await Promise.all(names.map((name) => readText(join(dir, name))));
   const lines = texts.flatMap((text) => text.split("\n").filter((line) => line.includes('"kind":"symbol"')));

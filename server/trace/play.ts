@@ -1,24 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { blur } from "./blur.ts";
 import { type Mismatch, mismatches } from "./compare.ts";
-import { eventReader } from "./events.ts";
 import type { TraceLine } from "./format.ts";
-import type { Trace } from "./load.ts";
-import { type Mailbox, mailbox } from "./mailbox.ts";
+import type { Connection, Trace } from "./load.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
-import { linesOf, type RunningTape } from "./tape.ts";
-
-/** A connection to a server, message by message. */
-export type Line = { send(message: Message): Promise<void>; close(): Promise<void> };
-
-/** What a replay needs of the house: servers, and which tools are not its business. */
-export type Stage = {
-  /** Starts a server for the connection whose first line this is. */
-  connect(head: Extract<TraceLine, { kind: "connection" }>, hear: (message: Message) => void): Promise<Line>;
-  /** Tools that need an outside service which a trace does not hold. */
-  isSkipped(tool: string): boolean;
-};
+import { closeTalk, openTalk, type Stage, type Talk, untilStarted } from "./talk.ts";
+import type { RunningTape } from "./tape.ts";
 
 /** One place where the replay went another way. */
 export type Difference = Mismatch & { readonly file: string; readonly line: number; readonly what: string };
@@ -49,19 +36,26 @@ export async function playTrace(
     symbols,
     stage,
     options,
-    all: linesOf(trace),
+    order: trace.order,
     differences: [],
     skipped: new Set(),
     begun: new Set(),
     calls: 0,
   };
-  const lines: TraceLine[][] = [];
-  let first = 0;
-  for (const connection of trace.connections) {
-    lines.push(await playConnection(connection.lines, connection.file, first, connection.head, play));
-    first += connection.lines.length;
-    if (play.differences.length > 0 && !options.goOn) break;
+  const talks = new Map<Connection, Talk>();
+  try {
+    for (const [index, { line, connection }] of trace.order.entries()) {
+      const talk = talks.get(connection) ?? (await openTalk(connection, stage.connect));
+      talks.set(connection, talk);
+      tape.at = index;
+      await step(line, talk, play);
+      if (line === connection.lines.at(-1)) await closeTalk(talk);
+      if (play.differences.length > 0 && !options.goOn) break;
+    }
+  } finally {
+    for (const talk of talks.values()) await closeTalk(talk);
   }
+  const lines = trace.connections.map((connection) => talks.get(connection)?.written ?? []);
   return { differences: play.differences, calls: play.calls, skipped: [...play.skipped], lines };
 }
 
@@ -70,59 +64,13 @@ type Play = {
   readonly symbols: Symbols;
   readonly stage: Stage;
   readonly options: Options;
-  readonly all: readonly TraceLine[];
+  readonly order: Trace["order"];
   readonly differences: Difference[];
   readonly skipped: Set<string>;
   /** Recorded jobs that were started. */
   readonly begun: Set<TraceLine>;
   calls: number;
 };
-
-/** One connection under way. */
-type Talk = {
-  readonly file: string;
-  readonly line: Line;
-  readonly mail: Mailbox;
-  readonly requests: Map<string | number, Message>;
-  readonly asks: Map<string | number, string | number>;
-  readonly eventsOf: ReturnType<typeof eventReader>;
-  /** Recorded lines that the next result answers for. */
-  events: TraceLine[];
-  written: TraceLine[];
-};
-
-async function playConnection(
-  lines: readonly TraceLine[],
-  file: string,
-  first: number,
-  head: Extract<TraceLine, { kind: "connection" }>,
-  play: Play,
-): Promise<TraceLine[]> {
-  const mail = mailbox();
-  const line = await play.stage.connect(head, mail.put);
-  const talk: Talk = {
-    file,
-    line,
-    mail,
-    requests: new Map(),
-    asks: new Map(),
-    eventsOf: eventReader(),
-    events: [],
-    written: [],
-  };
-  try {
-    for (const [index, one] of lines.entries()) {
-      play.tape.at = first + index;
-      await step(one, talk, play);
-      if (play.differences.length > 0 && !play.options.goOn) break;
-    }
-  } finally {
-    await line.close();
-    // A call that the recorded server did not live to answer is still on its way out.
-    if (talk.requests.size > 0) await sleep(100);
-  }
-  return talk.written;
-}
 
 async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
   const { symbols } = play;
@@ -150,6 +98,9 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
       return;
     case "result":
       return await takeResult(line, talk, play);
+    case "job-start":
+      talk.written.push(line);
+      return await untilStarted(line, talk, play.tape.hasStarted);
     default:
       talk.written.push(line);
   }
@@ -169,16 +120,16 @@ async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: 
   if (line.method === "tools/call") play.calls += 1;
   const message: Message = { id: line.id, method: line.method, ...(params === undefined ? {} : { params }) };
   talk.requests.set(line.id, message);
-  tape.wind(tape.at);
+  tape.timeOf(talk.connection.head).wind(line);
   await talk.line.send(
-    endedRunning(line, play) ? { ...message, params: { ...params, arguments: { ...args, wait_seconds: 0 } } } : message,
+    endedRunning(line, talk) ? { ...message, params: { ...params, arguments: { ...args, wait_seconds: 0 } } } : message,
   );
 }
 
 /** Waiting is not replayed: a call whose recorded wait ended before its job did looks once. */
-function endedRunning(line: Extract<TraceLine, { kind: "request" }>, play: Play): boolean {
+function endedRunning(line: Extract<TraceLine, { kind: "request" }>, { connection }: Talk): boolean {
   if (line.params?.name !== "run_stage") return false;
-  const result = play.all.find((one, index) => index > play.tape.at && one.kind === "result" && one.id === line.id);
+  const result = connection.lines.find((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
   return result?.kind === "result" && membersOf(membersOf(result.result).structured).outcome === "running";
 }
 
@@ -229,13 +180,22 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   note(recorded[0] ?? line, `${what}: log entries`, before, now, talk, play);
   const named = blur(mapTexts(result, symbols.name));
   note(line, `${what}: result`, line.result, named, talk, play);
+  // What clock and chance said then belongs to this answer, however many entries are written before it now.
+  const heard = [...recorded, line];
+  const nows = heard.flatMap((one) => one.now ?? []);
+  const ids = heard.flatMap((one) => one.ids ?? []);
   talk.written.push(...now.map((event) => ({ n: 1, kind: "event", ...membersOf(event) }) as TraceLine));
-  talk.written.push({ ...line, result: named });
+  talk.written.push({
+    ...line,
+    result: named,
+    ...(nows.length > 0 ? { now: nows } : {}),
+    ...(ids.length > 0 ? { ids } : {}),
+  });
 }
 
 /** Every job that was started by now must be the recorded one, and every recorded one must have been started. */
 function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): void {
-  const { tape, all } = play;
+  const { tape, order } = play;
   for (const { id, expected, actual } of tape.takeStarted()) {
     const place = expected ?? line;
     const wanted = expected === undefined ? "no such job" : blur(expected.spec);
@@ -245,7 +205,9 @@ function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): voi
     const at = talk.written.indexOf(expected);
     if (at >= 0) talk.written[at] = { ...expected, spec: actual as typeof expected.spec };
   }
-  const missing = all.slice(0, tape.at).find((one) => one.kind === "job-start" && !play.begun.has(one));
+  const missing = order.slice(0, tape.at).find(({ line: one, connection }) => {
+    return one.kind === "job-start" && connection === talk.connection && !play.begun.has(one);
+  })?.line;
   if (missing?.kind !== "job-start") return;
   play.begun.add(missing);
   note(missing, `${what}: jobs`, { job: missing.spec.id }, { job: "not started" }, talk, play);
@@ -253,5 +215,6 @@ function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): voi
 
 function note(line: TraceLine, what: string, expected: unknown, actual: unknown, talk: Talk, play: Play): void {
   const found = mismatches(blur(expected), actual, play.options.newFields);
-  play.differences.push(...found.map((one) => ({ ...one, file: talk.file, line: line.n, what })));
+  const { file } = play.order.find((one) => one.line === line)?.connection ?? talk.connection;
+  play.differences.push(...found.map((one) => ({ ...one, file, line: line.n, what })));
 }

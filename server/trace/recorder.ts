@@ -13,7 +13,7 @@ import { recordedEmbeddings } from "./embeddings.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import { type NewLine, traceFormat } from "./format.ts";
 import { lineOf, type Message, membersOf, resultOf, runDirOf } from "./message.ts";
-import { earlierNames, openFile, type Pen, penOf } from "./pen.ts";
+import { openFile, type Pen, penOf, type Shared, sharedNames } from "./pen.ts";
 import { recordingExecutors } from "./recording-executor.ts";
 import { learn } from "./symbols.ts";
 
@@ -25,42 +25,82 @@ export type Tap = {
   close(): void;
 };
 
+/** One connection under record: the dependencies to serve it with, and the tap for its messages. */
+export type Recording = { readonly deps: Deps; readonly tap: Tap };
+type About = { readonly version: string; readonly toolsets: readonly string[]; log(line: string): void };
+
 /**
- * Starts recording one connection into a new file of `dir`: the dependencies to serve it with, and the tap for its
- * messages. Every line is written at once, so what a crash leaves is a valid beginning. A disk that takes no more ends
- * the trace, which `log` is told, and not what is recorded.
+ * Starts recording one connection into a new file of `dir`. Every line is written at once, so what a crash leaves is a
+ * valid beginning; a client that never says anything leaves no file. A disk that takes no more ends the trace, which
+ * `log` is told, and not what is recorded.
  *
  * @throws Refusal `input.write-failed`.
  */
-export async function startRecording(
+export async function startRecording(dir: string, deps: Deps, about: About): Promise<Recording> {
+  await makeDirectory(dir);
+  return await record(dir, deps, about, await sharedNames(dir, deps.env.HOME));
+}
+
+/** Returns what starts recording one more connection of a server that has several at once. */
+export async function recordSeveral(dir: string, deps: Deps, about: About): Promise<() => Promise<Recording>> {
+  await makeDirectory(dir);
+  const group: { first?: number } = {};
+  let turns = 0;
+  const shared = { ...(await sharedNames(dir, deps.env.HOME)), turn: () => ++turns };
+  return () => record(dir, deps, about, shared, group);
+}
+
+async function record(
   dir: string,
   deps: Deps,
-  about: { readonly version: string; readonly toolsets: readonly string[]; log(line: string): void },
-): Promise<{ deps: Deps; tap: Tap }> {
-  await makeDirectory(dir);
-  const earlier = await earlierNames(dir);
+  about: About,
+  shared: Shared,
+  group?: { first?: number },
+): Promise<Recording> {
   const started = deps.clock.now();
   const heard: { now: number[]; ids: string[] } = { now: [], ids: [] };
-  const pen = penOf(whileItTakes(openFile(dir), about.log), deps, earlier, heard);
-  const env = Object.entries(deps.env).filter(
-    ([name, value]) => /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR)/.test(name) && value !== undefined,
-  );
-  const told = env.filter(([name]) => name !== "DEFT_RECORD" && !secretNames(deps.env).includes(name));
+  const opened = once(() => openWhileItTakes(dir, about.log));
+  const pen = penOf(() => opened().file, deps.env, shared, heard);
   const places = [deps.env.DEFT_WORKSPACE, deps.env.CLAUDE_PROJECT_DIR, await workspaceAt(deps.cwd)];
   for (const workspace of places) learn(pen.symbols, { workspace });
   learn(pen.symbols, { plan_id: deps.env.DEFT_APPROVE_PLAN });
-  pen.write({
-    kind: "connection",
-    format: traceFormat,
-    version: about.version,
-    started_at: started.toISOString(),
-    toolsets: [...about.toolsets],
-    env: pen.clean(Object.fromEntries(told)) as Record<string, string>,
-    secrets: secretNames(deps.env).filter((name) => /^(HF_TOKEN|NGC_KEY)$/.test(name)),
-    cwd: pen.cleanText(deps.cwd),
+  const begin = once(() => {
+    if (group !== undefined) group.first ??= opened().number;
+    const member = group?.first === undefined ? {} : { group: group.first };
+    pen.write({ kind: "connection", format: traceFormat, ...member, ...circumstances(deps, about, started, pen) });
   });
   const recorded: Deps = {
     ...deps,
+    ...heardDeps(deps, started, heard),
+    executors: recordingExecutors(deps, pen),
+    readEmbeddings: recordedEmbeddings(deps.readEmbeddings ?? readEmbeddings, pen),
+  };
+  return { deps: recorded, tap: tapOf(pen, begin) };
+}
+
+/** What a server was started with, as far as it decides what the server does. */
+function circumstances(deps: Deps, { version, toolsets }: About, started: Date, pen: Pen) {
+  const secrets = secretNames(deps.env);
+  const told = Object.entries(deps.env).filter(
+    ([name, value]) =>
+      /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR)/.test(name) &&
+      value !== undefined &&
+      name !== "DEFT_RECORD" &&
+      !secrets.includes(name),
+  );
+  return {
+    version,
+    started_at: started.toISOString(),
+    toolsets: [...toolsets],
+    env: pen.clean(Object.fromEntries(told)) as Record<string, string>,
+    secrets: secrets.filter((name) => /^(HF_TOKEN|NGC_KEY)$/.test(name)),
+    cwd: pen.cleanText(deps.cwd),
+  };
+}
+
+/** Clock and chance of a server, each answer noted. */
+function heardDeps(deps: Deps, started: Date, heard: { now: number[]; ids: string[] }): Pick<Deps, "clock" | "ids"> {
+  return {
     clock: {
       now() {
         const now = deps.clock.now();
@@ -75,36 +115,45 @@ export async function startRecording(
         return id;
       },
     },
-    executors: recordingExecutors(deps, pen),
-    readEmbeddings: recordedEmbeddings(deps.readEmbeddings ?? readEmbeddings, pen),
   };
-  return { deps: recorded, tap: tapOf(pen) };
 }
 
-/** A file that takes lines until the disk refuses one, says so once, and then forgets every further line. */
-function whileItTakes(file: LineFile, log: (line: string) => void): LineFile {
+/** The file of a connection; on a disk that takes none, one that forgets every line. */
+function openWhileItTakes(dir: string, log: (line: string) => void): { file: LineFile; number: number } {
   let over = false;
-  return {
-    append(line) {
-      if (over) return;
-      try {
-        file.append(line);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        over = true;
-        log(`the recording stopped: ${error.message} The trace ends here, what it recorded goes on.`);
-      }
-    },
-    close: () => file.close(),
+  const attempt = <T>(work: () => T, otherwise: T): T => {
+    if (over) return otherwise;
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      over = true;
+      log(`the recording stopped: ${error.message} The trace ends here, what it recorded goes on.`);
+      return otherwise;
+    }
+  };
+  const opened = attempt(() => openFile(dir), undefined);
+  const append = (line: string) => attempt(() => opened?.file.append(line), undefined);
+  return { file: { append, close: () => opened?.file.close() }, number: opened?.number ?? 0 };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
-function tapOf(pen: Pen): Tap {
+function tapOf(pen: Pen, begin: () => void): Tap {
   const calls = new Map<string | number, Message>();
   const eventsOf = eventReader();
   const told = new Set<string>();
+  let begun = false;
   return {
     fromClient(message) {
+      begin();
+      begun = true;
       learn(pen.symbols, message.params?.arguments);
       if (message.id !== undefined && message.method !== undefined) calls.set(message.id, message);
       pen.write(pen.clean(lineOf(message, "client")) as NewLine);
@@ -124,7 +173,9 @@ function tapOf(pen: Pen): Tap {
           : lineOf(message, "server");
       pen.write(blur(pen.clean(line)) as NewLine);
     },
-    close: () => pen.write({ kind: "end" }),
+    close() {
+      if (begun) pen.write({ kind: "end" });
+    },
   };
 }
 

@@ -16,24 +16,25 @@ export type StartedJob = { readonly id: string; readonly expected: Start | undef
 
 /** A trace in motion. `at` is the line that the player has reached: what lies behind it has happened. */
 export type RunningTape = Tape & {
-  readonly clock: Clock;
-  readonly ids: Ids;
   at: number;
+  /** Clock and chance of the connection with this first line. */
+  timeOf(head: TraceLine): Time;
   /** Jobs started since the last look. */
   takeStarted(): StartedJob[];
-  /** Puts time to where it was when the request of this line came. */
-  wind(line: number): void;
+  /** Whether the job of this line was started. */
+  hasStarted(line: Start): boolean;
 };
 
-/** The lines of all connections, one after the other. */
+/** The lines of all connections in the order in which they were written. */
 export function linesOf(trace: Trace): TraceLine[] {
-  return trace.connections.flatMap(({ lines }) => lines);
+  return trace.order.map(({ line }) => line);
 }
 
 export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
   const lines = linesOf(trace);
-  const time = timeOf(lines);
+  const times = new Map(trace.connections.map(({ head, lines: own }) => [head as TraceLine, timeOf(head, own)]));
   const started: StartedJob[] = [];
+  const known = new Set<TraceLine>();
   const restored = new Set<string>();
   const used = new Map<string, number>();
   const named = (runDir: string) => symbols.name(runDir);
@@ -43,9 +44,12 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
     });
   const tape: RunningTape = {
     at: 0,
-    clock: time.clock,
-    ids: time.ids,
-    wind: time.wind,
+    timeOf(head) {
+      const time = times.get(head);
+      if (time === undefined) throw new Error("a connection of another trace");
+      return time;
+    },
+    hasStarted: (line) => known.has(line),
     takeStarted: () => started.splice(0),
     started(runDir, spec) {
       const run = named(runDir);
@@ -53,6 +57,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       const expected = lines.find((line): line is Start => {
         return line.kind === "job-start" && line.run === run && line.spec.id === spec.id;
       });
+      if (expected !== undefined) known.add(expected);
       started.push({ id: spec.id, expected, actual });
     },
     async ended(runDir, { spec }): Promise<JobExit | undefined> {
@@ -92,25 +97,32 @@ function refusalOf(recorded: unknown): Error {
   return new Refusal(code as RefusalCode, String(message), membersOf(facts));
 }
 
+/** Clock and chance of one connection. */
+export type Time = {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Puts time to where it was when the request of this line came. */
+  wind(line: TraceLine): void;
+};
+
 /**
  * Clock and chance as recorded: each call reads again what was read then, so runs and stage directories get the same
  * names. A call that asks more often than the recorded one hears the last answer again.
  */
-function timeOf(lines: readonly TraceLine[]) {
-  let base = 0;
-  let last = 0;
+function timeOf(head: { readonly started_at: string }, lines: readonly TraceLine[]): Time {
+  const base = Date.parse(head.started_at);
+  let last = base;
   let count = 0;
   let nows: number[] = [];
   let tokens: string[] = [];
   return {
-    wind(line: number) {
-      const head = lines.slice(0, line + 1).findLast((one) => one.kind === "connection");
-      base = head === undefined ? 0 : Date.parse(head.started_at);
-      const next = lines.findIndex((one, index) => index > line && one.kind === "request");
-      const own = lines.slice(line + 1, next < 0 ? undefined : next + 1);
+    wind(line) {
+      const at = lines.indexOf(line);
+      const next = lines.findIndex((one, index) => index > at && one.kind === "request");
+      const own = lines.slice(at + 1, next < 0 ? undefined : next + 1);
       nows = own.flatMap(({ now }) => now ?? []).map((offset) => base + offset);
       tokens = own.flatMap(({ ids }) => ids ?? []);
-      last = nows[0] ?? Math.max(last, base);
+      last = nows[0] ?? last;
     },
     clock: {
       now() {

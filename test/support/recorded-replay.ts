@@ -7,9 +7,10 @@ import { buildServer } from "../../server/mcp/server.ts";
 import { tapped } from "../../server/mcp/tap.ts";
 import { loadTrace } from "../../server/trace/load.ts";
 import type { Message } from "../../server/trace/message.ts";
-import { playTrace, type Stage } from "../../server/trace/play.ts";
+import { playTrace } from "../../server/trace/play.ts";
 import { startRecording } from "../../server/trace/recorder.ts";
 import { symbolTable } from "../../server/trace/symbols.ts";
+import type { Stage } from "../../server/trace/talk.ts";
 import { tapeOf } from "../../server/trace/tape.ts";
 
 /**
@@ -28,9 +29,10 @@ export async function recordReplay(
   const tape = tapeOf(trace, symbols);
   const log = () => undefined;
   const options = { version: "0", toolsets: ["deft", "osmo"] as const, log };
-  const connect = async (hear: (message: Message) => void, executors: Deps["executors"]) => {
+  const connect: Stage["connect"] = async (head, hear) => {
     const env = { HOME: places.home, DEFT_TRANSCRIPTS: places.home };
-    const deps: Deps = { clock: tape.clock, ids: tape.ids, executors, env, cwd: places.home };
+    const executors = { embedded: async () => change(cassetteExecutor("embedded", tape)) };
+    const deps: Deps = { ...tape.timeOf(head), executors, env, cwd: places.home };
     const recording = await startRecording(places.dir, deps, options);
     const [here, there] = InMemoryTransport.createLinkedPair();
     here.onmessage = (message) => hear(message as Message);
@@ -43,8 +45,7 @@ export async function recordReplay(
       },
     };
   };
-  const embedded = async () => change(cassetteExecutor("embedded", tape));
-  const stage: Stage = { isSkipped: () => false, connect: (_, hear) => connect(hear, { embedded }) };
+  const stage: Stage = { isSkipped: () => false, connect };
   const { differences } = await playTrace(trace, stage, tape, symbols, { newFields: false, goOn: false });
   if (differences.length > 0) throw new Error(JSON.stringify(differences));
 }

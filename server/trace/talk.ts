@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventReader } from "./events.ts";
+import type { TraceLine } from "./format.ts";
+import type { Connection } from "./load.ts";
+import { type Mailbox, mailbox } from "./mailbox.ts";
+import type { Message } from "./message.ts";
+
+/** A connection to a server, message by message. */
+export type Line = { send(message: Message): Promise<void>; close(): Promise<void> };
+
+/** What a replay needs of the house: servers, and which tools are not its business. */
+export type Stage = {
+  /** Starts a server for the connection whose first line this is. */
+  connect(head: Extract<TraceLine, { kind: "connection" }>, hear: (message: Message) => void): Promise<Line>;
+  /** Tools that need an outside service which a trace does not hold. */
+  isSkipped(tool: string): boolean;
+};
+
+/** One connection under way. */
+export type Talk = {
+  readonly connection: Connection;
+  readonly line: Line;
+  readonly mail: Mailbox;
+  readonly requests: Map<string | number, Message>;
+  readonly asks: Map<string | number, string | number>;
+  readonly eventsOf: ReturnType<typeof eventReader>;
+  /** Recorded lines that the next result answers for. */
+  events: TraceLine[];
+  written: TraceLine[];
+  closed: boolean;
+};
+
+export async function openTalk(connection: Connection, connect: Stage["connect"]): Promise<Talk> {
+  const mail = mailbox();
+  const line = await connect(connection.head, mail.put);
+  return {
+    connection,
+    line,
+    mail,
+    requests: new Map(),
+    asks: new Map(),
+    eventsOf: eventReader(),
+    events: [],
+    written: [],
+    closed: false,
+  };
+}
+
+export async function closeTalk(talk: Talk): Promise<void> {
+  if (talk.closed) return;
+  talk.closed = true;
+  await talk.line.close();
+  // A call that the recorded server did not live to answer is still on its way out.
+  if (talk.requests.size > 0) await sleep(100);
+}
+
+type JobStart = Extract<TraceLine, { kind: "job-start" }>;
+const patienceMs = 5000;
+
+/** Calls of other connections saw this job running, so it has to run before they are played. */
+export async function untilStarted(line: JobStart, talk: Talk, hasStarted: (line: JobStart) => boolean): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  while (!hasStarted(line) && !talk.mail.isWaiting() && Date.now() < deadline) await sleep(5);
+}
