@@ -83,7 +83,7 @@ function circumstances(deps: Deps, { version, toolsets }: About, started: Date, 
   const secrets = secretNames(deps.env);
   const told = Object.entries(deps.env).filter(
     ([name, value]) =>
-      /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR)/.test(name) &&
+      /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR|HF_HUB_OFFLINE|HF_ENDPOINT)/.test(name) &&
       value !== undefined &&
       name !== "DEFT_RECORD" &&
       !secrets.includes(name),

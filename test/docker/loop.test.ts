@@ -38,9 +38,9 @@ async function workspace(name: string): Promise<string> {
 
 type Figures = { run_dir: string; iterations: unknown[]; best: unknown; status: string; stop_reason: string };
 
-async function demo(place: string, platform: string): Promise<Figures> {
+async function demo(place: string, platform: string, more: NodeJS.ProcessEnv = {}): Promise<Figures> {
   const args = ["demo", "--workspace", place, "--platform", platform, "--max-iterations", "1", "--json"];
-  const { stdout } = await execa(process.execPath, [main, ...args], { env, extendEnv: false });
+  const { stdout } = await execa(process.execPath, [main, ...args], { env: { ...env, ...more }, extendEnv: false });
   return JSON.parse(stdout);
 }
 
@@ -67,7 +67,7 @@ describe("the whole loop on containers", () => {
   it("gives the figures of the embedded engine, to the last digit, and names the images that gave them", async () => {
     const embedded = await demo(await workspace("embedded"), "embedded");
     const place = await workspace("docker");
-    const contained = await demo(place, "docker");
+    const contained = await demo(place, "docker", { DEFT_RECORD: join(folder, "trace") });
     expect(contained).toMatchObject({ status: "complete", iterations: embedded.iterations, best: embedded.best });
     for (const iteration of ["baseline", "iter1"]) {
       const csv = (run: string) => readFile(join(run, iteration, "inference", "best_val", "inference.csv"), "utf8");
@@ -83,6 +83,17 @@ describe("the whole loop on containers", () => {
       expect(await readFile(join(contained.run_dir, "jobs", name), "utf8")).not.toContain("NotForAnybody");
     }
   }, 240_000);
+
+  it("was recorded, and the trace replays on a machine without Docker", async () => {
+    const bare = { PATH: join(folder, "nowhere"), HOME: folder, DOCKER_HOST: `unix://${join(folder, "nowhere.sock")}` };
+    const argv = [main, "replay", join(folder, "trace"), "--workspace", await workspace("replayed"), "--json"];
+    const { stdout } = await execa(process.execPath, argv, { env: bare, extendEnv: false, reject: false });
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, same: true, differences: [] });
+    const lines = (await readFile(join(folder, "trace", "connection-2.jsonl"), "utf8")).trim().split("\n");
+    const starts = lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === "job-start");
+    expect(starts.map(({ platform }) => platform)).toEqual(Array(starts.length).fill("docker"));
+    expect(starts.length).toBeGreaterThan(8);
+  }, 60_000);
 
   it("goes on with a training whose server was killed, neither starting it again nor losing it", async () => {
     const place = await workspace("killed");
