@@ -1,15 +1,20 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { sizes, type WorkspaceSize } from "../../engine/workspace/rows.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
+import { identityOf, isAlive } from "../exec/identity.ts";
 import { cassetteExecutor } from "../executors/cassette.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
+import { sha256 } from "../fs/hash.ts";
+import { type LockOwner, withLock } from "../fs/lock.ts";
 import { listPaths } from "../fs/read.ts";
 import { removeTree } from "../fs/remove.ts";
 import type { Deps } from "../loop/call.ts";
 import { connectHere } from "../mcp/loopback.ts";
+import { processIdentitySchema } from "../run/job.ts";
 import { type Platform, platforms } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { version } from "../run/version.ts";
@@ -64,8 +69,8 @@ export function replayStage(
 export const knownTools: readonly string[] = tools.map(({ name }) => name);
 
 /**
- * Lends the workspace of a trace: the given one, which gets its runs of this replay removed again, or the generated
- * one made anew. A spec that differs is a note, because that is what replays are for; other tables are another board.
+ * Lends the workspace of a trace: the given one, to one replay after the other, or the generated one made anew. A given
+ * one gets the runs of this replay removed again. A spec that differs is a note, because that is what replays are for; other tables are another board.
  *
  * @throws Refusal `trace.unusable` when it is another workspace, or one is needed.
  */
@@ -76,16 +81,36 @@ export async function withWorkspace<T>(
   use: (workspace: string, notes: string[]) => Promise<T>,
 ): Promise<T> {
   const recorded = linesOf(trace).find((line) => line.kind === "workspace");
-  const workspace =
-    given === undefined ? await generated(recorded, join(scratch, "workspace")) : await realPathOf(given);
+  if (given === undefined) {
+    const workspace = await generated(recorded, join(scratch, "workspace"));
+    return await use(workspace, await differing(recorded, workspace));
+  }
+  const workspace = await realPathOf(given);
   const notes = await differing(recorded, workspace);
+  return await withTurn(workspace, () => withoutTraces(workspace, () => use(workspace, notes)));
+}
+
+/** A replay would see the unfinished runs of another one in the same workspace. */
+async function withTurn<T>(workspace: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(tmpdir(), `deft-replay-${sha256(workspace).slice(0, 16)}.lock`);
+  const owner = { ...(await identityOf(process.pid)) };
+  const isOwnerAlive = async (record: LockOwner) => {
+    const parsed = processIdentitySchema.safeParse(record);
+    return parsed.success && (await isAlive(parsed.data));
+  };
+  return await withLock(lock, { owner, isAlive: isOwnerAlive, waitMs: turnWaitMs }, work);
+}
+
+const turnWaitMs = 600_000;
+
+async function withoutTraces<T>(workspace: string, work: () => Promise<T>): Promise<T> {
   const { results } = workspacePaths(workspace);
   const before = await listPaths(results, /^run_/);
   try {
-    return await use(workspace, notes);
+    return await work();
   } finally {
     const made = (await listPaths(results, /^run_/)).filter((path) => !before.includes(path));
-    if (given !== undefined) for (const path of made) await removeTree(path);
+    for (const path of made) await removeTree(path);
   }
 }
 

@@ -6,7 +6,7 @@ import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
 import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
-import { type Difference, type Played, playTrace } from "../trace/play.ts";
+import { type Difference, type Played, playTrace, unrecordedJob } from "../trace/play.ts";
 import { rewriteTrace } from "../trace/rewrite.ts";
 import { describeLine } from "../trace/show.ts";
 import { symbolTable } from "../trace/symbols.ts";
@@ -50,9 +50,13 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     assertKnownTools(trace, knownTools);
     assertLive(given);
     const replay = await replayed(trace, given, io);
-    const update = given.flag("update") && replay.differences.length > 0;
+    const isNew = replay.differences.some(({ expected }) => expected === unrecordedJob);
+    const update = given.flag("update") && replay.differences.length > 0 && !isNew;
     if (update) await rewriteTrace(trace, replay.lines);
-    report(trace, replay, update, json, io);
+    const notes = isNew
+      ? [...replay.notes, "a job runs that the trace does not hold: record the run anew"]
+      : replay.notes;
+    report(trace, { ...replay, notes }, update, json, io);
     return replay.differences.length === 0 || update ? exitOk : exitDefect;
   });
 }

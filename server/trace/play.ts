@@ -193,24 +193,27 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   });
 }
 
+/** What a difference expects of a job that the trace does not hold; no update can record it. */
+export const unrecordedJob = "no such job";
+
 /** Every job that was started by now must be the recorded one, and every recorded one must have been started. */
 function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): void {
   const { tape, order } = play;
   for (const { id, expected, actual } of tape.takeStarted()) {
     const place = expected ?? line;
-    const wanted = expected === undefined ? "no such job" : blur(expected.spec);
+    const wanted = expected === undefined ? unrecordedJob : blur(expected.spec);
     note(place, `job ${id}`, { spec: wanted }, { spec: actual }, talk, play);
     if (expected === undefined) continue;
     play.begun.add(expected);
     const at = talk.written.indexOf(expected);
     if (at >= 0) talk.written[at] = { ...expected, spec: actual as typeof expected.spec };
   }
-  const missing = order.slice(0, tape.at).find(({ line: one, connection }) => {
-    return one.kind === "job-start" && connection === talk.connection && !play.begun.has(one);
-  })?.line;
-  if (missing?.kind !== "job-start") return;
-  play.begun.add(missing);
-  note(missing, `${what}: jobs`, { job: missing.spec.id }, { job: "not started" }, talk, play);
+  for (const { line: one, connection } of order.slice(0, tape.at)) {
+    if (one.kind !== "job-start" || connection !== talk.connection || play.begun.has(one)) continue;
+    play.begun.add(one);
+    note(one, `${what}: jobs`, { job: one.spec.id }, { job: "not started" }, talk, play);
+    talk.written = talk.written.filter((line) => line !== one);
+  }
 }
 
 function note(line: TraceLine, what: string, expected: unknown, actual: unknown, talk: Talk, play: Play): void {
