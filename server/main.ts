@@ -11,6 +11,7 @@ const commands: Record<string, () => Promise<Command>> = {
   engine: () => import("./cli/engine.ts"),
   "engine-job": () => import("./cli/engine-job.ts"),
   "docker-keeper": () => import("./cli/docker-keeper.ts"),
+  "osmo-keeper": () => import("./cli/osmo-keeper.ts"),
   "docker-ready": () => import("./cli/docker-ready.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),

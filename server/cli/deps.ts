@@ -23,15 +23,21 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
     cwd: io.cwd,
     executors: {
       docker: async () => {
-        const [{ dockerExecutor }, { hostUser }] = await Promise.all([
+        const [{ dockerExecutor }, { hostUser }, { trainingElsewhere }] = await Promise.all([
           import("../executors/docker.ts"),
           import("../executors/docker-argv.ts"),
+          import("../executors/training-elsewhere.ts"),
         ]);
-        return dockerExecutor({ main: mainPath(), env: io.env, user: hostUser() });
+        const own = { main: mainPath(), env: io.env };
+        return trainingElsewhere(dockerExecutor({ ...own, user: hostUser() }), own);
       },
       embedded: async () => {
-        const { embeddedExecutor } = await import("../executors/embedded.ts");
-        return embeddedExecutor({ main: mainPath(), version, env: io.env });
+        const [{ embeddedExecutor }, { trainingElsewhere }] = await Promise.all([
+          import("../executors/embedded.ts"),
+          import("../executors/training-elsewhere.ts"),
+        ]);
+        const own = { main: mainPath(), env: io.env };
+        return trainingElsewhere(embeddedExecutor({ ...own, version }), own);
       },
     },
   };

@@ -8,6 +8,7 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
   return {
     platform,
     engine: String(tape.answer(platform, "engine")),
+    ...(tape.knows(platform, "trains_on") ? { trains_on: String(tape.answer(platform, "trains_on")) } : {}),
     availability: () => answer<{ available: boolean; detail: string }>("availability"),
     ...(tape.knows(platform, "survey") ? { survey: () => answer<PlatformFacts>("survey") } : {}),
     ...(tape.knows(platform, "makeReady") ? { makeReady: () => answer<Readiness>("makeReady") } : {}),

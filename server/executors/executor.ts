@@ -42,6 +42,9 @@ export type Readiness =
   | { readonly state: "ready"; readonly cleared: readonly string[] }
   | { readonly state: "working"; readonly message: string; readonly cleared: readonly string[] };
 
+/** How long a training that is sent away from the platform may take, unless the plan limits its stages. */
+export const remoteTrainingLimitSec = 24 * 3600;
+
 /**
  * Runs durable jobs on one platform. A job outlives the server; its record is on disk before `start` is called.
  *
@@ -51,6 +54,8 @@ export interface Executor {
   readonly platform: Platform;
   /** Names the program that produces the figures, for state and report, e.g. `deft-mcp embedded engine 0.1.0`. */
   readonly engine: string;
+  /** Where training goes when it does not stay on the platform: a setting of the plan that a human approves. */
+  readonly trains_on?: string;
   /** Whether jobs could run here now; no side effect. */
   availability(): Promise<{ available: boolean; detail: string }>;
   /** What the platform has and lacks, for preflight; no side effect. Absent where nothing lies outside this program. */

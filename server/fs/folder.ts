@@ -18,10 +18,15 @@ export async function filesBelow(dir: string): Promise<string[]> {
 export async function replaceFolder(dir: string, build: (fresh: string) => Promise<void>): Promise<void> {
   await withScratchFolder(dir, async (fresh) => {
     await build(fresh);
-    await changing(dir, async () => {
-      await rm(dir, { recursive: true, force: true });
-      await rename(fresh, dir);
-    });
+    await putInPlace(fresh, dir);
+  });
+}
+
+/** Lets a finished folder beside `dir` take its place. */
+export async function putInPlace(fresh: string, dir: string): Promise<void> {
+  await changing(dir, async () => {
+    await rm(dir, { recursive: true, force: true });
+    await rename(fresh, dir);
   });
 }
 

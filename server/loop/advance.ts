@@ -39,7 +39,7 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
   if ("committed" in prepared) return prepared;
   const records = await Promise.all((prepared.jobs ?? []).map((id) => readRecord(run.runDir, id)));
   for (const [index, record] of records.entries()) {
-    const settled = await settle(run.runDir, record, executor, deps);
+    const settled = await settle(run, record, executor, deps);
     if (settled.exit === undefined) return { running: settled, attempt: prepared };
     records[index] = settled;
     // A failed job ends the attempt: what would follow reads its output.
@@ -145,9 +145,15 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 }
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
-async function settle(runDir: string, record: JobRecord, executor: Executor, deps: Deps): Promise<JobRecord> {
+async function settle(
+  { runDir, state }: OpenRun,
+  record: JobRecord,
+  executor: Executor,
+  deps: Deps,
+): Promise<JobRecord> {
   if (record.exit !== undefined) return record;
   if (record.handle === undefined) {
+    assertTrainsAsApproved(state, executor);
     const started = { ...record, handle: await executor.start(runDir, record.spec) };
     await saveRecord(runDir, started);
     return started;
@@ -159,6 +165,14 @@ async function settle(runDir: string, record: JobRecord, executor: Executor, dep
   await saveRecord(runDir, ended);
   await executor.discard(runDir, ended);
   return ended;
+}
+
+/** A person approved where training goes and what it may cost; the operator's settings may have changed since. */
+function assertTrainsAsApproved({ plan }: OpenRun["state"], { trains_on }: Executor): void {
+  const approved = plan.parameters.trains_on?.value;
+  if (approved === trains_on) return;
+  const facts = { approved: approved ?? "on the platform", configured: trains_on ?? "on the platform" };
+  throw new Refusal("approval.plan-changed", "Training would run elsewhere than in the approved plan.", facts);
 }
 
 /** Takes secrets out of what a job printed, before the log becomes evidence that is kept and shown. */

@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import type { Executor } from "../executors/executor.ts";
 import type { JobRecord } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
 import { executorOf } from "./advance.ts";
@@ -44,10 +45,20 @@ async function runningRecord(runDir: string, call: Call): Promise<{ at: StageRef
     for (const id of ids) {
       const record = await readRecord(runDir, id);
       if (record.handle === undefined || record.exit !== undefined) continue;
-      if ((await executor.poll(runDir, record)).state === "running") {
+      if (await isUnsettled(executor, runDir, record)) {
         return { at: { iteration: next.iteration, stage: next.stage }, record };
       }
     }
   }
   throw new Refusal("stage.not-running", "No job of this run is running.", { run: runDir });
+}
+
+/** A job that cannot be looked at now, because its service is away, may still be given up. */
+async function isUnsettled(executor: Executor, runDir: string, record: JobRecord): Promise<boolean> {
+  try {
+    return (await executor.poll(runDir, record)).state === "running";
+  } catch (error) {
+    if (error instanceof Refusal) return true;
+    throw error;
+  }
 }

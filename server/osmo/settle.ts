@@ -1,8 +1,9 @@
 import { Refusal } from "../errors.ts";
+import { sizedFor } from "../exec/osmo/sizes.ts";
 import { type Flow, type KnobValues, passesThrough } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { checkKnob } from "./knobs.ts";
-import { sizedFor, structuralPatches } from "./sizing.ts";
+import { structuralPatches } from "./sizing.ts";
 import { boards, defaultBoard, defectModes, pairsJson, usecases } from "./usecases.ts";
 
 export const countMeanings = ["final_crops", "raw_patches", "defects", "structural_crops"] as const;

@@ -13,6 +13,8 @@ type Ground = {
   readonly contract: MetricContract | undefined;
   readonly platform: Platform | undefined;
   readonly airgapped: boolean;
+  /** Where training goes when the operator sends it away from the platform. */
+  readonly trains_on: string | undefined;
 };
 
 /** Published defaults (tao-stages 6.4); the seed of training is the train schema's. */
@@ -56,6 +58,7 @@ export function resolveParameters(ground: Ground): Parameters {
   put("mining_metric", "cosine", "default");
   put("top_k_per_label", 50, "default");
   put("min_recall", (contract === undefined ? 100 : recallTargetPct(contract)) / 100, "default");
+  if (ground.trains_on !== undefined) put("trains_on", ground.trains_on, "user");
   if (platform === "docker") {
     put("network_mode", ground.airgapped ? "airgap" : "network-enabled", ground.airgapped ? "user" : "default");
   }

@@ -1,3 +1,4 @@
+import { remoteTrainingLimitSec } from "../executors/executor.ts";
 import { describeContract } from "../kpi/metric-contract.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, totalMinutes } from "./estimate.ts";
@@ -68,10 +69,23 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     ["Workspace", cell(plan.workspace), resolution.workspace_source],
     ["Platform", cell(`${plan.platform} (${resolution.config?.engine ?? "unknown engine"})`), "user"],
     ...settings,
+    ...remoteTrainingRows(plan),
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],
   ];
+}
+
+/** What training away from the platform may cost at most: a person who approves the plan agrees to it. */
+function remoteTrainingRows({ parameters }: Plan): Row[] {
+  const { trains_on, num_gpus, max_iterations, stage_time_limit_sec } = parameters;
+  if (trains_on === undefined) return [];
+  const gpus = Number(num_gpus?.value ?? 0);
+  const limit = typeof stage_time_limit_sec?.value === "number" ? stage_time_limit_sec.value : remoteTrainingLimitSec;
+  const trainings = Number(max_iterations?.value ?? 0) + 1;
+  const hours = Math.ceil((gpus * trainings * limit) / 360) / 10;
+  const cost = `${trainings} trainings of at most ${minutesText(limit / 60)} on ${gpus} GPUs: at most ${hours} GPU hours`;
+  return [["Training", cell(`on ${String(trains_on.value)}; ${cost}`), "operator"]];
 }
 
 function valueText(name: string, value: unknown): string {

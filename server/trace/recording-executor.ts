@@ -22,9 +22,13 @@ function recording(inner: Executor, pen: Pen): Executor {
   const { survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
   pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
+  if (inner.trains_on !== undefined) {
+    pen.write({ kind: "port", platform: inner.platform, call: "trains_on", result: { value: inner.trains_on } });
+  }
   return {
     platform: inner.platform,
     engine: inner.engine,
+    ...(inner.trains_on === undefined ? {} : { trains_on: inner.trains_on }),
     availability: () => port("availability", inner.availability()),
     ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
     ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),

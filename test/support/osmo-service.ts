@@ -20,6 +20,8 @@ export type FakeWorkflow = {
   logs: Record<string, string>;
   events: string;
   cancelled: boolean;
+  /** Ends the pod of a workflow whose tasks are really run. */
+  stop?: () => void;
 };
 
 const finished = (status: string) => !["PENDING", "RUNNING", "WAITING"].includes(status);
@@ -43,6 +45,8 @@ export class OsmoService {
   readonly failures = new Map<string, { status: number; body: string }>();
   loseSubmitAnswer = false;
   models: string[] = ["nvidia/Qwen-Image-Edit-NVPCB-OVSL2SL"];
+  /** Runs the task of a workflow for real; its life then follows the pod's. */
+  runTask: ((workflow: FakeWorkflow) => Promise<Snapshot>) | undefined;
   /** Life of the next submitted workflows. */
   timeline: Snapshot[] = [{ status: "PENDING" }];
   private counter = 0;
@@ -163,6 +167,7 @@ export class OsmoService {
       events: "",
       cancelled: false,
     });
+    this.begin(name);
     if (this.loseSubmitAnswer) {
       return response.destroy();
     }
@@ -175,6 +180,22 @@ export class OsmoService {
       dashboard_url: null,
       warnings: [],
     });
+  }
+
+  /** Lets the pod of a new workflow live beside the service. */
+  private begin(name: string): void {
+    const workflow = this.workflows.get(name);
+    if (!this.runTask || !workflow) return;
+    workflow.timeline = [{ status: "RUNNING" }];
+    this.runTask(workflow).then(
+      (end) => {
+        if (!workflow.cancelled) workflow.timeline = [end];
+      },
+      (error) => {
+        workflow.timeline = [{ status: "FAILED_SERVER_ERROR" }];
+        workflow.events = String(error);
+      },
+    );
   }
 
   private list(url: URL) {
@@ -204,6 +225,10 @@ export class OsmoService {
       if (finished(found.timeline[0]?.status ?? ""))
         return refuse(response, `Workflow ${id} is already finished.`, "USER");
       found.cancelled = true;
+      if (found.stop) {
+        found.stop();
+        found.timeline = [{ status: "FAILED_CANCELED" }];
+      }
       return send(response, 200, { name: id });
     }
     if (action === "spec") return raw(response, 200, found.spec);

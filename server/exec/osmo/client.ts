@@ -63,18 +63,20 @@ function dataCommands(run: Run) {
   return {
     listData: async (url: string, recursive = false): Promise<string[]> =>
       dataKeys(await run(["data", "list", "--no-pager", ...(recursive ? ["-r"] : []), `${url}/`]), url),
-    download: async (url: string, dir: string): Promise<void> => {
-      const done = await run(["data", "download", `${url}/`, dir], transferLimit);
-      succeed(done, `download ${url}`);
-      // A missing prefix and failed files leave the exit code at 0.
-      if (/No entries found for prefix|Failed on files/.test(done.stderr)) {
-        throw new Refusal("osmo.download", `Nothing complete came from ${url}.`, {
-          url,
-          detail: excerpt(redact(done.stderr)),
-        });
-      }
-    },
+    download: async (url: string, dir: string): Promise<void> =>
+      moved(await run(["data", "download", `${url}/`, dir], transferLimit), `download ${url}`, url),
+    /** `path` is a folder or, ending in a slash and a star that the CLI itself expands, what is in one. */
+    upload: async (url: string, path: string): Promise<void> =>
+      moved(await run(["data", "upload", url, path], transferLimit), `upload to ${url}`, url),
   };
+}
+
+/** Moves files; a missing path, a missing prefix and failed files leave the exit code at 0. */
+function moved(run: OsmoRun, what: string, url: string): void {
+  succeed(run, what);
+  if (!/No entries found for prefix|Failed on files/.test(run.stderr)) return;
+  const facts = { url, detail: excerpt(redact(run.stderr)) };
+  throw new Refusal("osmo.download", `Not everything was transferred: ${what}.`, facts);
 }
 
 function succeed(run: OsmoRun, what: string): OsmoRun {

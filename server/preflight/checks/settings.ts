@@ -8,8 +8,8 @@ export const settingsStep: Step = {
   async look(survey): Promise<Findings> {
     const { request, contract, platform, deps } = survey;
     const airgapped = isAirgapped(deps);
-    return {
-      found: { parameters: resolveParameters({ request, spec: survey.spec?.content, contract, platform, airgapped }) },
-    };
+    const trains_on = survey.executor?.trains_on;
+    const ground = { request, spec: survey.spec?.content, contract, platform, airgapped, trains_on };
+    return { found: { parameters: resolveParameters(ground) } };
   },
 };

@@ -1,0 +1,17 @@
+import { keepTask } from "../executors/osmo-keeper.ts";
+import { osmoFiles } from "../executors/osmo-record.ts";
+import { readJson } from "../fs/read.ts";
+import { jobRecordSchema } from "../run/job.ts";
+import type { CliIo } from "./io.ts";
+
+/** `deft-mcp osmo-keeper RUN JOB`: takes one recorded job through its life on OSMO; started by the server alone. */
+export async function run(argv: string[], io: CliIo): Promise<number> {
+  const [runDir, jobId] = argv;
+  if (runDir === undefined || jobId === undefined) {
+    io.stderr.write("usage: deft-mcp osmo-keeper RUN JOB\n");
+    return 2;
+  }
+  const record = jobRecordSchema.parse(await readJson(osmoFiles(runDir, jobId).record));
+  await keepTask({ runDir, record, env: io.env });
+  return 0;
+}
