@@ -12,6 +12,7 @@ const commands: Record<string, () => Promise<Command>> = {
   "engine-job": () => import("./cli/engine-job.ts"),
   "docker-keeper": () => import("./cli/docker-keeper.ts"),
   "osmo-keeper": () => import("./cli/osmo-keeper.ts"),
+  "osmo-watcher": () => import("./cli/osmo-watcher.ts"),
   "docker-ready": () => import("./cli/docker-ready.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),

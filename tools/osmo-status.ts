@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { readStatus, type StatusArgs } from "../server/osmo/status.ts";
+import type { StatusArgs } from "../server/osmo/status.ts";
+import { statusWithWatcher } from "../server/osmo/watcher.ts";
 import { defineTool } from "./define.ts";
 
 export const osmoStatus = defineTool({
@@ -24,5 +25,5 @@ export const osmoStatus = defineTool({
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   searchHint: "OSMO workflow query logs events failure",
-  handle: (args, call) => readStatus(call, args as StatusArgs),
+  handle: (args, call) => statusWithWatcher(call, args as StatusArgs),
 });

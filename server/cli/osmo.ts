@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Refusal } from "../errors.ts";
+import { quoted, Refusal } from "../errors.ts";
 import { cancelWorkflow } from "../osmo/cancel.ts";
 import { editPreferences } from "../osmo/edit-preferences.ts";
 import { flowIds } from "../osmo/flow.ts";
@@ -7,10 +7,10 @@ import { flows } from "../osmo/flow-table.ts";
 import { fetchOutputs } from "../osmo/outputs.ts";
 import { type PreferenceKey, preferenceKeys } from "../osmo/preferences.ts";
 import { isFlowId } from "../osmo/questions.ts";
-import { readStatus } from "../osmo/status.ts";
 import { planOnly, type SubmitArgs, submitFlow } from "../osmo/submit.ts";
 import { dryRunReport, submitReport } from "../osmo/submit-report.ts";
-import { startWatcher, watchWorkflow } from "../osmo/watch.ts";
+import { watchWorkflow } from "../osmo/watch.ts";
+import { startWatcher, statusWithWatcher } from "../osmo/watcher.ts";
 import { parseArguments } from "./arguments.ts";
 import { mainPath, systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
@@ -84,9 +84,7 @@ async function perform(command: string, given: Given, io: CliIo): Promise<number
   const show = (report: { status_line?: string }) => print(io, json, report);
   switch (command) {
     case "flows":
-      return show({
-        flows: Object.values(flows).map(({ id, title, usecases }) => ({ id, title, usecases })),
-      } as object);
+      return json ? show({ flows: flowRows() } as object) : listFlows(io);
     case "plan":
       return show(dryRunReport(await planOnly(call, submitArgs(named, given))));
     case "spec":
@@ -95,7 +93,9 @@ async function perform(command: string, given: Given, io: CliIo): Promise<number
     case "submit":
       return show(submitReport(call, await submitFlow(call, submitArgs(named, given))));
     case "status":
-      return show(await readStatus(call, { run: named, task: given.text("task"), events: given.flag("events") }));
+      return show(
+        await statusWithWatcher(call, { run: named, task: given.text("task"), events: given.flag("events") }),
+      );
     case "watch":
       return await watch(named, given, io);
     case "cancel":
@@ -109,8 +109,25 @@ async function perform(command: string, given: Given, io: CliIo): Promise<number
   }
 }
 
+function flowRows() {
+  return Object.values(flows).map(({ id, title, usecases }) => ({ id, title, usecases }));
+}
+
+function listFlows(io: CliIo): number {
+  const cases = (names: readonly string[]) => (names.length === 0 ? "" : ` (${names.join(", ")})`);
+  io.stdout.write(
+    flowRows()
+      .map(({ id, title, usecases }) => `${id}${cases(usecases)}: ${title}\n`)
+      .join(""),
+  );
+  return exitOk;
+}
+
 function submitArgs(flow: string | undefined, given: Given): SubmitArgs {
-  if (flow === undefined || !isFlowId(flow)) throw new Refusal("input.invalid", "Name a flow.", { flows: flowIds });
+  if (flow === undefined || !isFlowId(flow)) {
+    const message = flow === undefined ? "Name a flow." : `There is no flow ${quoted(flow)}.`;
+    throw new Refusal("input.invalid", message, { flows: flowIds });
+  }
   return {
     flow,
     usecase: given.text("usecase"),
@@ -145,14 +162,15 @@ function preferenceArgs(given: Given) {
 /** Looks until the workflow ends. The watcher only reads, so stopping it stops nothing else. */
 async function watch(run: string | undefined, given: Given, io: CliIo): Promise<number> {
   const deps = systemDeps(io);
-  if (given.flag("detach")) {
-    return print(io, given.flag("json"), await startWatcher(deps, mainPath(), run));
-  }
   const every = given.text("every");
   if (every !== undefined && !(Number(every) >= 1))
     throw new Refusal("input.invalid", "--every takes seconds.", { got: every });
+  const every_sec = every === undefined ? undefined : Number(every);
+  if (given.flag("detach")) {
+    return print(io, given.flag("json"), await startWatcher(deps, mainPath(), run, every_sec));
+  }
   const report = await watchWorkflow(askingCall(deps), run, {
-    every_sec: every === undefined ? undefined : Number(every),
+    every_sec,
     sleep: (seconds) => sleep(seconds * 1000),
     onChange: (line) =>
       given.flag("json") ? printJson(io, line) : io.stdout.write(`${line.at} ${line.status_line}\n`),
@@ -162,7 +180,10 @@ async function watch(run: string | undefined, given: Given, io: CliIo): Promise<
 
 function print(io: CliIo, json: boolean, report: object): number {
   if (json) printJson(io, report);
-  else io.stdout.write(`${Object.entries(report).map(lineOf).join("\n")}\n`);
+  else {
+    const told = Object.entries(report).filter(([, value]) => !(Array.isArray(value) && value.length === 0));
+    io.stdout.write(`${told.map(lineOf).join("\n")}\n`);
+  }
   return exitOk;
 }
 

@@ -30,6 +30,7 @@ export function printJson(io: CliIo, value: unknown): void {
 
 function factLines(facts: Readonly<Record<string, unknown>>): string {
   return Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}\n`)
     .join("");
 }

@@ -25,7 +25,7 @@ export function exitOfWorkflow(workflow: WorkflowAnswer): JobExit {
   const { status, start_time, end_time } = workflow;
   const memory = status !== "COMPLETED" && code !== undefined && memoryCodes.includes(code);
   const outcome = memory ? "oom" : (outcomes[status] ?? "lost");
-  const exit_code = outcome === "exited" ? (code ?? (status === "COMPLETED" ? 0 : 1)) : code;
+  const exit_code = outcome === "exited" ? exitCode(status, code) : code;
   return {
     outcome,
     ...(exit_code === undefined ? {} : { exit_code }),
@@ -33,6 +33,11 @@ export function exitOfWorkflow(workflow: WorkflowAnswer): JobExit {
     ...(end_time ? { ended_at: end_time } : {}),
     ...(status === "COMPLETED" ? {} : { detail: detailOf(workflow, task?.failure_message) }),
   };
+}
+
+/** A task that failed never exited with 0, whatever was recorded of it. */
+function exitCode(status: string, code: number | undefined): number {
+  return status === "COMPLETED" ? (code ?? 0) : code || 1;
 }
 
 function detailOf({ name, status, groups }: WorkflowAnswer, message: string | null | undefined): string {

@@ -16,9 +16,9 @@ export type JobInputs = {
   readonly gpus: number;
   /** Host folders whose files are staged; the pod sees `<data>/<index>/<path below the folder>`. */
   readonly roots: readonly string[];
-  /** sha256 by `<index>/<path below the root>`; of the data set, and of what the run itself wrote. */
-  readonly data: Readonly<Record<string, string>>;
-  readonly run: Readonly<Record<string, string>>;
+  /** sha256 by `<index>/<path below the root>`: images and backbone, which later trainings read too, and the rest. */
+  readonly lasting: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string>>;
 };
 
 /** Whether a job is a training of Visual ChangeNet, the only program whose inputs can be told from its spec here. */
@@ -32,22 +32,21 @@ export function isTraining(spec: Pick<JobSpec, "argv">): boolean {
  *
  * @throws Refusal `executor.mount-missing` for a file that is not there or lies outside the job's mounts.
  */
-export async function inputsOf(runDir: string, { spec: job, platform }: JobRecord): Promise<JobInputs> {
-  const specPath = job.argv[job.argv.indexOf("-e") + 1] ?? "";
+export async function inputsOf({ spec: job, platform }: JobRecord): Promise<JobInputs> {
+  const { roots, spec_path: specPath } = hostPlaces(job);
   const text = await readText(specPath);
   const spec = parseSpec(text, specPath);
-  const roots = [runDir, ...[...new Set(job.mounts.map(({ source }) => source))].filter((path) => path !== runDir)];
-  const files = await filesOf(spec);
-  const hashes: Record<"data" | "run", Record<string, string>> = { data: {}, run: {} };
+  const { lasting, own } = await filesOf(spec);
+  const hashes: Record<"lasting" | "own", Record<string, string>> = { lasting: {}, own: {} };
   const real = await Promise.all(roots.map(realPathOf));
-  for (const path of [...files].sort()) {
+  for (const path of [...lasting, ...own].sort()) {
     const at = placeOf(path, roots);
     // A link may lead out of the mounts; what it shows must not leave this host then.
     const mounted = placeOf(await realPathOf(path), real);
     if (at === undefined || mounted === undefined || (await kindOf(path)) !== "file") {
       throw new Refusal("executor.mount-missing", "The training reads a file that cannot be staged.", { path });
     }
-    hashes[at.root === 0 ? "run" : "data"][`${at.root}/${at.below}`] = await sha256OfFile(path);
+    hashes[lasting.has(path) ? "lasting" : "own"][`${at.root}/${at.below}`] = await sha256OfFile(path);
   }
   return {
     spec: { name: basename(specPath), text: inPod(text, job.workdir, roots), host_path: specPath },
@@ -57,24 +56,30 @@ export async function inputsOf(runDir: string, { spec: job, platform }: JobRecor
   };
 }
 
-async function filesOf(spec: TrainSpec): Promise<Set<string>> {
-  const files = new Set<string>();
-  for (const block of [spec.datasets.train, spec.datasets.validation]) {
-    const { csv_path, images_dir = "" } = block;
+/** The folders that a job's paths lie in, and its spec. */
+export function hostPlaces(job: JobSpec): { roots: string[]; spec_path: string } {
+  const roots = [...new Set(job.mounts.map(({ source }) => source))];
+  return { roots, spec_path: job.argv[job.argv.indexOf("-e") + 1] ?? "" };
+}
+
+async function filesOf(spec: TrainSpec): Promise<{ lasting: Set<string>; own: Set<string> }> {
+  const lasting = new Set<string>();
+  const own = new Set<string>();
+  for (const { csv_path, images_dir = "" } of [spec.datasets.train, spec.datasets.validation]) {
     if (csv_path === undefined) continue;
-    files.add(csv_path);
+    own.add(csv_path);
     for (const row of (await readChangeNet(csv_path)).rows) {
       for (const { input, golden } of imagesOf(row, { ...spec, images_dir })) {
-        files.add(plainPath(input, csv_path)).add(plainPath(golden, csv_path));
+        lasting.add(plainPath(input, csv_path)).add(plainPath(golden, csv_path));
       }
     }
   }
   const weights = (spec.raw.train as Record<string, unknown> | undefined)?.pretrained_model_path;
-  if (typeof weights === "string") files.add(weights);
+  if (typeof weights === "string") own.add(weights);
   // The embedded engine has no backbone; where one is needed, preflight has seen it.
   const backbone = spec.pretrained_backbone_path;
-  if (backbone !== undefined && (await kindOf(backbone)) === "file") files.add(backbone);
-  return files;
+  if (backbone !== undefined && (await kindOf(backbone)) === "file") lasting.add(backbone);
+  return { lasting, own };
 }
 
 /** An image's path in one spelling, so that one file has one name in the pod. */

@@ -9,7 +9,7 @@ import { fileFacts } from "../fs/read.ts";
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import type { JobExit, JobRecord } from "../run/job.ts";
 import { exitOfWorkflow } from "./osmo-exit.ts";
-import { inputsOf } from "./osmo-inputs.ts";
+import { hostPlaces } from "./osmo-inputs.ts";
 import { bringBack } from "./osmo-outputs.ts";
 import {
   isCancelled,
@@ -113,11 +113,11 @@ async function endOf(kept: KeptTask, client: OsmoClient, task: OsmoTask, pace: t
   }
 }
 
-async function outputsOf({ runDir, record }: KeptTask, client: OsmoClient, task: OsmoTask): Promise<number> {
-  const { roots, spec } = await inputsOf(runDir, record);
-  const sent_at_ms = Date.parse(task.sent_at ?? record.created_at);
+async function outputsOf({ record }: KeptTask, client: OsmoClient, task: OsmoTask): Promise<number> {
+  const { spec: job, created_at } = record;
+  const sent_at_ms = Date.parse(task.sent_at ?? created_at);
   const { output_url: url, stamp } = task;
-  return await bringBack(client, { job: record.spec, url, stamp, sent_at_ms, roots, spec_path: spec.host_path });
+  return await bringBack(client, { job, url, stamp, sent_at_ms, ...hostPlaces(job) });
 }
 
 /** Looks until the workflow ends; undefined when OSMO no longer knows it. */

@@ -25,7 +25,7 @@ export async function stageInputs(
   inputs: JobInputs,
 ): Promise<string[]> {
   const known = await knownTrees(runDir);
-  const trees = [...covering(inputs.data, known), inputs.run].filter((tree) => Object.keys(tree).length > 0);
+  const trees = [...covering(inputs.lasting, known), inputs.own].filter((tree) => Object.keys(tree).length > 0);
   const urls: string[] = [];
   for (const tree of trees) urls.push(await stageTree(client, root, runDir, tree, inputs.roots));
   await writeAtomic(knownPath(runDir), `${JSON.stringify(merged(known, trees))}\n`);

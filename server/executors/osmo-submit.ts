@@ -50,7 +50,7 @@ async function stage({ runDir, record, env, client }: Sending): Promise<OsmoTask
   const output_url = `${settings.root}/deft/outputs/${identity.workflow_name}`;
   const task: OsmoTask = { ...identity, pool: settings.pool, output_url, state: "staging" };
   await saveTask(runDir, job.id, task);
-  const inputs = await inputsOf(runDir, record);
+  const inputs = await inputsOf(record);
   const input_urls = await stageInputs(client, settings.root, runDir, inputs);
   const { tao_pyt } = await chooseImages(env);
   const text = renderTask({ job, inputs, image: tao_pyt.uri, settings, ...identity, input_urls, output_url });

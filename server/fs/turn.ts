@@ -55,6 +55,15 @@ export async function turnTaken(stem: string, isAlive: (owner: Owner) => Promise
   return last > 0 && (await isTaken(`${stem}.${last}`, isAlive));
 }
 
+/** Who has the turn, or undefined when nobody alive has it. */
+export async function turnOwner(stem: string, isAlive: (owner: Owner) => Promise<boolean>): Promise<Owner | undefined> {
+  const last = await lastTurn(stem);
+  const text = last === 0 ? undefined : await readTextIfPresent(`${stem}.${last}`);
+  // A claim that is just being written names nobody yet.
+  const owner = text ? (JSON.parse(text) as Owner) : undefined;
+  return owner !== undefined && (await isAlive(owner)) ? owner : undefined;
+}
+
 /** Waits until a process that was just started has taken its turn, or `limitMs` have passed. */
 export async function turnBegins(
   stem: string,

@@ -23,13 +23,14 @@ export type SubmitReport = {
   reference?: string;
 };
 
-function sections(plan: SubmitPlan) {
+/** The five sections in the order in which they are read, then notes and cost. */
+function sections(plan: SubmitPlan, found: Pick<SubmitReport, "preflights" | "monitoring" | "output_location">) {
   return {
-    plan_id: plan.plan_id,
-    ...(plan.name ? { name: plan.name } : {}),
+    preflights: found.preflights,
     required_url_artifacts: [...plan.artifacts],
     submit_command: shownCommand(plan.argv),
-    output_location: [...plan.outputs],
+    monitoring: found.monitoring,
+    output_location: found.output_location,
     notes: [...plan.notes],
     cost: plan.cost,
   };
@@ -44,12 +45,16 @@ export function dryRunReport(plan: SubmitPlan): SubmitReport {
   return {
     status_line: `${flow.title}: planned, nothing submitted. A submit stamps a fresh name.`,
     outcome: "planned",
-    ...sections(plan),
-    preflights: ["credential hf-token", "pod template", "required artifacts", "run name is free", ...endpoint],
-    monitoring: [
-      "osmo_status with the workflow id; first look after 5 minutes",
-      "deft-mcp osmo watch WORKFLOW_ID keeps watching when the client is gone",
-    ],
+    plan_id: plan.plan_id,
+    ...(plan.name ? { name: plan.name } : {}),
+    ...sections(plan, {
+      preflights: ["credential hf-token", "pod template", "required artifacts", "run name is free", ...endpoint],
+      monitoring: [
+        "osmo_status with the workflow id; first look after 5 minutes",
+        "deft-mcp osmo watch WORKFLOW_ID --detach goes on when the client is gone",
+      ],
+      output_location: [...plan.outputs],
+    }),
   };
 }
 
@@ -70,13 +75,15 @@ export function submitReport(call: Call, done: Submitted): SubmitReport {
       ? `An earlier submit of this plan was taken as ${id}; nothing was sent again.`
       : `Submitted as ${id}${submission.name ? `, run ${submission.name}` : ""}.`,
     outcome: done.recovered ? "recovered" : "submitted",
-    ...sections(plan),
+    plan_id: plan.plan_id,
     ...(submission.name ? { name: submission.name } : {}),
-    output_location: location,
     workflow_id: id,
     ...(submission.overview ? { overview: submission.overview } : {}),
-    preflights: findings.map(({ check, state, detail }) => `${check}: ${state}, ${detail}`),
-    monitoring: [`osmo_status ${id}`, `deft-mcp osmo watch ${id}`],
+    ...sections(plan, {
+      preflights: findings.map(({ check, state, detail }) => `${check}: ${state}, ${detail}`),
+      monitoring: [`osmo_status ${id}`, `deft-mcp osmo watch ${id} --detach`],
+      output_location: location,
+    }),
     ...(look ? { next_look_sec: look } : {}),
     ...(first ? { reference: `deft://reference/flows/${flow.id}` } : {}),
   };

@@ -1,11 +1,9 @@
-import { join } from "node:path";
 import { Refusal } from "../errors.ts";
-import { spawnDetached } from "../exec/detached.ts";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import type { Call, Deps } from "../loop/call.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import type { Call } from "../loop/call.ts";
 import { locateWorkflow } from "./locate.ts";
 import { readStatus, type StatusReport } from "./status.ts";
-import { recordsDir } from "./submissions.ts";
+import { watchFiles } from "./watch-files.ts";
 
 export type WatchLine = { readonly at: string; readonly status: string; readonly status_line: string };
 
@@ -26,7 +24,7 @@ const pauseSec = 60;
  */
 export async function watchWorkflow(call: Call, run: string | undefined, options: WatchOptions): Promise<StatusReport> {
   const { workflow_id } = await locateWorkflow(call.deps.env, run);
-  const path = join(await watchDir(call.deps), `${workflow_id}.json`);
+  const { record } = await watchFiles(call.deps.env, workflow_id);
   let told = "";
   let failures = 0;
   for (;;) {
@@ -35,7 +33,7 @@ export async function watchWorkflow(call: Call, run: string | undefined, options
       failures = 0;
       const at = call.deps.clock.now().toISOString();
       const line = { at, status: report.status, status_line: report.status_line };
-      await writeAtomic(path, `${JSON.stringify({ ...line, ...report }, null, 2)}\n`, 0o600);
+      await writeAtomic(record, `${JSON.stringify({ ...line, ...report }, null, 2)}\n`, 0o600);
       if (report.status_line !== told) options.onChange(line);
       told = report.status_line;
       if (report.terminal) return report;
@@ -52,19 +50,4 @@ async function lookOnce(call: Call, run: string, attempt: number): Promise<Statu
     if (passing && attempt < patience) return undefined;
     throw error;
   }
-}
-
-async function watchDir(deps: Deps): Promise<string> {
-  const dir = join(recordsDir(deps.env), "watch");
-  await makeDirectory(dir, 0o700);
-  return dir;
-}
-
-/** Starts the same watch as a process of its own session, which neither the client nor the server takes along. */
-export async function startWatcher(deps: Deps, main: string, run: string | undefined) {
-  const { workflow_id } = await locateWorkflow(deps.env, run);
-  const log = join(await watchDir(deps), `${workflow_id}.log`);
-  const argv = [process.execPath, main, "osmo", "watch", workflow_id];
-  const pid = spawnDetached(argv, { cwd: deps.cwd, env: { ...deps.env }, logPath: log });
-  return { status_line: `${workflow_id} is watched by process ${pid}; its changes go to ${log}.`, workflow_id, log };
 }

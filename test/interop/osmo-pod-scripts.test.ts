@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
+import { podScript } from "../../server/executors/osmo-pod-script.ts";
 import { ownFlowsDir } from "../../server/osmo/flow-files.ts";
 import { temporaryFolders } from "../support/folder.ts";
 import { makePod, type Pod } from "../support/pod.ts";
@@ -27,6 +28,12 @@ async function pod(shm?: number): Promise<Pod> {
 }
 
 describe("the scripts", () => {
+  it("of a training in a pod is clean for shellcheck too", async () => {
+    const path = join(await folder(), "run.sh");
+    await writeFile(path, podScript);
+    execFileSync("shellcheck", [path], { stdio: "pipe" });
+  });
+
   it("are clean for shellcheck", async () => {
     const scripts = join(await ownFlowsDir(), "scripts");
     const names = (await readdir(scripts, { recursive: true })).filter((name) => name.endsWith(".sh"));

@@ -105,9 +105,12 @@ export function runBuilt(argv: string[], options: { home: string; env?: Record<s
 }
 
 /** Starts a subcommand of the built bin and lets it run; `ended` tells how it ended and what it printed. */
-export function startBuilt(argv: string[], options: { home: string; env?: Record<string, string> }) {
-  const env = isolated(options.home, options.env);
-  const child = spawn(process.execPath, [builtBin, ...argv], { cwd: options.home, env, stdio: "pipe" });
+export function startBuilt(
+  argv: string[],
+  place: { home: string; env?: Record<string, string> } | { cwd: string; env: Record<string, string | undefined> },
+) {
+  const options = "cwd" in place ? place : { cwd: place.home, env: isolated(place.home, place.env) };
+  const child = spawn(process.execPath, [builtBin, ...argv], { ...options, stdio: "pipe" });
   const printed = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {

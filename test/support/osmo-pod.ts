@@ -70,7 +70,8 @@ async function run(
 ): Promise<number> {
   const child = spawn(program, args, { cwd, env, detached: true });
   workflow.stop = () => {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, "SIGKILL");
   };
   const take = (chunk: Buffer) => {
     const lines = chunk.toString().split("\n").filter(Boolean);

@@ -87,6 +87,7 @@ export async function osmoTraining(): Promise<Training> {
     ...{ service, home, store, workspace, runDir, env, deps },
     planSummary: String(plan.summary_markdown ?? plan.summary ?? JSON.stringify(plan)),
     async restore() {
+      stopPods(service);
       await rm(workspace, { recursive: true, force: true });
       await cp(kept, workspace, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
       for (const name of ["store", "pods", "commands.jsonl"])
@@ -100,8 +101,16 @@ export async function osmoTraining(): Promise<Training> {
       service.runTask = runPod({ home: join(home, "pods"), store, programs });
     },
     async remove() {
+      stopPods(service);
       await service.stop();
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+function stopPods(service: OsmoService): void {
+  for (const workflow of service.workflows.values()) {
+    workflow.cancelled = true;
+    workflow.stop?.();
+  }
 }

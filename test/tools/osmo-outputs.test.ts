@@ -113,6 +113,14 @@ describe("outputs", () => {
     expect((await refusalOf(() => use(osmoOutputs, connection, elsewhere))).code).toBe("osmo.no-outputs");
   });
 
+  it("a target directory that does not exist is made", async () => {
+    const { desk, connection, name } = await submitted(done);
+    await fillGood(desk, name, 1, 1);
+    const shown = await use(osmoOutputs, connection, { target_dir: "not/there/yet" });
+    expect(await readdir(join(desk.home, "not", "there", "yet"))).not.toEqual([]);
+    expect(shown.samples).toBe(1);
+  });
+
   it("checkpoints are downloaded only after a human agreed to the size", async () => {
     const { desk, name } = await submitted(done, { flow: "finetune", usecase: "pcb" });
     await desk.put(`runs/${name}/finetune/results/iter_000002000.pt`, Buffer.from("weights"));

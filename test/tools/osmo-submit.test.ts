@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { parse } from "yaml";
 import { agreeing, allArtifacts, osmoDesks, root } from "../support/osmo-desk.ts";
 import { good, settled, submit } from "../support/osmo-submit.ts";
 import { refusalOf } from "../support/refusal.ts";
@@ -209,6 +210,49 @@ describe("submitting", () => {
     const refusal = await refusalOf(() => submit(desk.connect(agreeing()), good));
     expect(refusal.facts.message).toContain("token is not a valid credential key");
     expect(JSON.stringify(refusal.facts)).not.toContain("hf_secretsecret");
+  });
+
+  it("a request that the pool cannot hold is told with the service's words", async () => {
+    const desk = await settledDesk();
+    const message = "Resource validation failed for task: image-edit\nValue 64Gi too high for memory";
+    const body = JSON.stringify({ message, error_code: "RESOURCE", workflow_id: null });
+    desk.service.failures.set("POST /api/pool", { status: 400, body });
+    const refusal = await refusalOf(() => submit(desk.connect(agreeing()), good));
+    expect([refusal.code, refusal.facts.message]).toEqual(["osmo.no-capacity", expect.stringContaining("too high")]);
+  });
+
+  it("a name whose outputs exist is refused before anything is sent, and the next call has another", async () => {
+    const desk = await settledDesk();
+    const connection = desk.connect(agreeing());
+    const { ids } = connection.call.deps;
+    let next = "00c0ffee";
+    const fixed = {
+      ...connection,
+      call: { ...connection.call, deps: { ...connection.call.deps, ids: { hex: () => next } } },
+    };
+    await desk.store("runs/good_image_gen-00c0ffee/augment");
+    const refusal = await refusalOf(() => submit(fixed, good));
+    expect([refusal.code, refusal.facts.name]).toEqual(["osmo.name-used", "good_image_gen-00c0ffee"]);
+    expect(desk.service.workflows.size).toBe(0);
+    next = ids.hex(8);
+    expect((await submit(fixed, good)).outcome).toBe("submitted");
+  });
+
+  it("a value with equals signs and quotes reaches the workflow whole", async () => {
+    const desk = await settledDesk();
+    const image = "registry.example/augment:1@sha256=ab==";
+    const pairs = '[["IC","bridge"],["passive_component","missing"]]';
+    const args = {
+      flow: "texture_defect_generation_day0",
+      knobs: { augmentation_image: image, anomaly_types_json: pairs },
+    };
+    const { workflow_id } = await submit(desk.connect(agreeing()), args);
+    const tasks = parse(desk.service.workflows.get(workflow_id)?.spec ?? "").workflow.groups.flatMap(
+      (group: { tasks: { name: string; image: string; environment: Record<string, string> }[] }) => group.tasks,
+    );
+    expect(tasks.find(({ name }: { name: string }) => name === "image-edit").image).toBe(image);
+    const infer = tasks.find(({ name }: { name: string }) => name === "infer-all-defects");
+    expect(Object.values(infer.environment)).toContain(pairs);
   });
 
   it("a pool that is not accessible is refused with those that are", async () => {

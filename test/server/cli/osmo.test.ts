@@ -44,6 +44,19 @@ describe("deft-mcp osmo", () => {
     expect(spec.workflow.groups[0].tasks[0].environment.USECASE).toBe("glass");
   });
 
+  it("lists the flows a line each, and shows the five sections in their order", async () => {
+    const desk = await open();
+    const listed = (await command(desk, "flows")).stdout;
+    expect(listed).toContain("good_image_generation (pcb): Clean crops of rendered boards\n");
+    const { stdout } = await command(desk, "plan", "good_image_generation");
+    const keys = stdout.split("\n").flatMap((line) => /^([a-z_]+):/.exec(line)?.[1] ?? []);
+    const order = ["preflights", "required_url_artifacts", "submit_command", "monitoring", "output_location"];
+    expect(keys.filter((key) => order.includes(key))).toEqual(order);
+    expect(keys).not.toContain("notes");
+    const refused = await command(desk, "plan", "texture");
+    expect(refused.stderr).toContain("There is no flow texture.");
+  });
+
   it("without a terminal a submit waits for a person; preauthorised it goes through and is watched to its end", async () => {
     const desk = await readyDesk();
     const refused = await command(desk, "submit", "good_image_generation", "--json");

@@ -2,48 +2,21 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
-import { activeTasks, type Flow, fillPath, flowIds } from "../../../server/osmo/flow.ts";
+import { activeTasks, fillPath, flowIds } from "../../../server/osmo/flow.ts";
 import { ownFlowsDir, readFlowFile } from "../../../server/osmo/flow-files.ts";
 import { flows } from "../../../server/osmo/flow-table.ts";
 import { planSubmit, shownCommand } from "../../../server/osmo/plan.ts";
 import { defaultsOf, settle } from "../../../server/osmo/settle.ts";
 import { setupFor } from "../../../server/osmo/setup-table.ts";
 import { templateTokens } from "../../../server/osmo/template.ts";
-import { boards } from "../../../server/osmo/usecases.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { legalSubmits, planOf, root, title } from "../../support/osmo-plans.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
-const root = "s3://lab/dig";
 const temporary = temporaryFolders();
 
-type Case = { flow: Flow; usecase: string | undefined; training: boolean; board: string | undefined };
-
-/** Every legal pair of flow and use case, passing through and training, on every shipped board. */
-const cases: Case[] = Object.values(flows).flatMap((flow) =>
-  (flow.usecases.length > 0 ? flow.usecases : [undefined]).flatMap((usecase) =>
-    (flow.tasks.some((task) => task.only === "training") ? [false, true] : [false]).flatMap((training) =>
-      (flow.knobs.board ? Object.keys(boards) : [undefined]).map((board) => ({ flow, usecase, training, board })),
-    ),
-  ),
-);
-
-async function planOf({ flow, usecase, training, board }: Case, dir?: string, more: Record<string, unknown> = {}) {
-  const knobs = {
-    dig_url_root: root,
-    ...(training ? { use_pretrained_checkpoint: "false" } : {}),
-    ...(flow.id === "setup_glass" ? { uc3_zip_url_root: `${root}/uploads/glass-zip` } : {}),
-    ...more,
-  };
-  const settled = settle({ flow, usecase, board, knobs });
-  const file = await readFlowFile(dir ?? (await ownFlowsDir()), flow);
-  return planSubmit(settled, file, "default", flow.kind === "setup" ? undefined : `${flow.workflow_name}-0a1b2c3d`);
-}
-
-const title = ({ flow, usecase, training, board }: Case) =>
-  [flow.id, usecase, board, training ? "training" : ""].filter(Boolean).join(" ");
-
 describe("every legal pair of flow and use case", () => {
-  it.each(cases.map((each) => [title(each), each] as const))("%s", async (_title, each) => {
+  it.each(legalSubmits.map((each) => [title(each), each] as const))("%s", async (_title, each) => {
     const plan = await planOf(each);
     const { workflow } = parse(plan.spec ?? "");
     const tasks = workflow.groups.flatMap((group: { name: string; tasks: object[] }) =>
@@ -77,13 +50,6 @@ describe("every legal pair of flow and use case", () => {
       .flatMap((task: { inputs?: { url?: string }[] }) => task.inputs ?? [])
       .flatMap((i: { url?: string }) => i.url ?? []);
     expect(new Set(plan.artifacts)).toEqual(new Set(readUrls.filter((url: string) => !url.includes("uploads"))));
-    expect({
-      command: shownCommand(plan.argv).replace(dirname(await ownFlowsDir()), "DIR"),
-      environment: Object.fromEntries(
-        tasks.map((task: { name: string; environment: object }) => [task.name, task.environment]),
-      ),
-      cost: plan.cost,
-    }).toMatchSnapshot();
   });
 });
 
@@ -95,7 +61,7 @@ describe("our flow files", () => {
   });
 
   it("mounted files hold no template tokens and every cookbook is YAML", async () => {
-    for (const each of cases) {
+    for (const each of legalSubmits) {
       const plan = await planOf(each);
       const { workflow } = parse(plan.spec ?? "");
       for (const task of workflow.groups.flatMap((group: { tasks: object[] }) => group.tasks)) {
@@ -109,7 +75,7 @@ describe("our flow files", () => {
   });
 
   it("every artifact of a shipped use case has a setup flow that writes it", async () => {
-    for (const each of cases) {
+    for (const each of legalSubmits) {
       for (const url of (await planOf(each)).artifacts) expect(setupFor(url.slice(root.length + 1))).toBeDefined();
     }
   });

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "@jest/globals";
+import { identityOf } from "../../server/exec/identity.ts";
+import { startBuilt } from "../support/built-server.ts";
+import { agreeing, type Desk, osmoDesks } from "../support/osmo-desk.ts";
+import { good, settled, submit } from "../support/osmo-submit.ts";
+
+const open = osmoDesks();
+
+/** Runs a command of the built bin while the service of the desk keeps answering. */
+async function command(desk: Desk, ...argv: string[]) {
+  const { exit, stdout, stderr } = await startBuilt(["osmo", ...argv], { env: desk.env, cwd: desk.home }).ended;
+  if (exit !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as { status_line: string; log: string; watcher?: string };
+}
+
+async function running(): Promise<Desk> {
+  const desk = await settled(await open());
+  // The flow's own pace is minutes; a queue that is looked at often is not what this is about.
+  desk.service.timeline = [{ status: "RUNNING" }];
+  await submit(desk.connect(agreeing()), good);
+  return desk;
+}
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(200)) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw new Error("it did not happen in time");
+}
+
+const pidIn = (line: string) => Number(/process (\d+)/.exec(line)?.[1]);
+const queries = (desk: Desk) =>
+  desk.service.requests.filter((line) => line.startsWith("GET /api/workflow/good")).length;
+
+describe("osmo watch --detach", () => {
+  it("goes on when the command is gone, records the end, and the next command shows it", async () => {
+    const desk = await running();
+    const { status_line, log } = await command(desk, "watch", "--detach", "--every", "1", "--json");
+    const pid = pidIn(status_line);
+    expect(await identityOf(pid)).toBeDefined();
+    await until(async () => (await readFile(log, "utf8")).includes("is RUNNING") || undefined);
+    expect((await command(desk, "status", "--json")).watcher).toContain(`process ${pid}`);
+    const workflow = desk.service.workflows.get("good_image_gen-1");
+    if (workflow) workflow.timeline = [{ status: "FAILED_EVICTED" }];
+    await until(async () => ((await identityOf(pid)) === undefined ? true : undefined));
+    expect(await readFile(log, "utf8")).toContain("ended FAILED_EVICTED");
+    expect((await command(desk, "status", "--json")).watcher).toMatch(/^saw it end FAILED_EVICTED at /);
+  }, 60_000);
+
+  it("leaves a workflow that is watched to its watcher, and notices one that was killed", async () => {
+    const desk = await running();
+    const first = await command(desk, "watch", "--detach", "--every", "1", "--json");
+    const again = await command(desk, "watch", "--detach", "--every", "1", "--json");
+    const pid = pidIn(first.status_line);
+    expect(again.status_line).toContain(`was watched already by process ${pid}`);
+    const before = queries(desk);
+    await sleep(2500);
+    expect(queries(desk) - before).toBeLessThanOrEqual(4);
+    process.kill(pid, "SIGKILL");
+    await until(async () => ((await identityOf(pid)) === undefined ? true : undefined));
+    expect((await command(desk, "status", "--json")).watcher).toMatch(
+      /^died, last look .*watch good_image_gen-1 --detach$/,
+    );
+    const next = await command(desk, "watch", "--detach", "--every", "1", "--json");
+    expect(pidIn(next.status_line)).not.toBe(pid);
+    process.kill(pidIn(next.status_line), "SIGKILL");
+  }, 60_000);
+
+  it("says why it gave up", async () => {
+    const desk = await running();
+    desk.service.workflows.clear();
+    const { status_line } = await command(desk, "watch", "good_image_gen-1", "--detach", "--json");
+    const pid = pidIn(status_line);
+    if (pid) await until(async () => ((await identityOf(pid)) === undefined ? true : undefined));
+    await submit(desk.connect(agreeing()), good);
+    desk.service.workflows.set("good_image_gen-1", desk.service.workflows.get("good_image_gen-2") ?? fail());
+    expect((await command(desk, "status", "good_image_gen-1", "--json")).watcher).toContain(
+      "gave up (osmo.unknown-workflow",
+    );
+  }, 60_000);
+});
+
+function fail(): never {
+  throw new Error("nothing was submitted");
+}
