@@ -240,18 +240,18 @@ describe("submitting", () => {
 
   it("a value with equals signs and quotes reaches the workflow whole", async () => {
     const desk = await settledDesk();
-    const image = "registry.example/augment:1@sha256=ab==";
+    const equals = `${root}/run=a=b`;
+    await desk.store(...allArtifacts.map((key) => `run=a=b/${key}`));
     const pairs = '[["IC","bridge"],["passive_component","missing"]]';
-    const args = {
-      flow: "texture_defect_generation_day0",
-      knobs: { augmentation_image: image, anomaly_types_json: pairs },
-    };
+    const knobs = { dig_url_root: equals, anomaly_types_json: pairs };
+    const args = { flow: "texture_defect_generation_day0", knobs };
     const { workflow_id } = await submit(desk.connect(agreeing()), args);
     const tasks = parse(desk.service.workflows.get(workflow_id)?.spec ?? "").workflow.groups.flatMap(
-      (group: { tasks: { name: string; image: string; environment: Record<string, string> }[] }) => group.tasks,
+      (group: { tasks: { name: string; outputs: { url: string }[]; environment: Record<string, string> }[] }) =>
+        group.tasks,
     );
-    expect(tasks.find(({ name }: { name: string }) => name === "image-edit").image).toBe(image);
     const infer = tasks.find(({ name }: { name: string }) => name === "infer-all-defects");
+    expect(infer.outputs[0].url.startsWith(`${equals}/runs/`)).toBe(true);
     expect(Object.values(infer.environment)).toContain(pairs);
   });
 
