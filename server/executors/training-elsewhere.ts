@@ -25,9 +25,9 @@ export function trainingElsewhere(local: Executor, options: { main: string; env:
       const here = await local.availability();
       if (!wanted || !here.available) return here;
       const missing = await missingImage(local, env);
-      if (missing !== undefined) return { available: false, detail: missing };
-      const there = await runner.availability();
-      return { available: there.available, detail: there.available ? `${here.detail}; ${there.detail}` : there.detail };
+      const there = missing === undefined ? await runner.availability() : { available: false, detail: missing };
+      if (there.available) return { available: true, detail: `${here.detail}; ${there.detail}` };
+      return { available: false, detail: `${there.detail} (without DEFT_OSMO_TRAIN_POOL training stays here)` };
     },
     async start(runDir, spec) {
       const elsewhere = isTraining(spec) && (wanted || (await begun(runDir, spec)));
