@@ -1,11 +1,11 @@
 // Runs one measurement: node bench/run.mjs NAME [ARGS]. It prints figures and asserts nothing.
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const names = ["kpi", "validate", "report", "server", "context", "tokens", "learning"];
+const names = ["kpi", "validate", "report", "server", "context", "tokens", "learning", "content"];
 // A measurement reads its own arguments where it would find them if it were started by itself.
 const [name] = process.argv.splice(2, 1);
 if (!names.includes(name)) throw new Error(`usage: node bench/run.mjs ${names.join("|")} [ARGS]`);
@@ -15,7 +15,11 @@ const banner =
 const commands = ["kpi", "gaps", "validate"].map((command) => [`${command}-command`, `server/cli/${command}.ts`]);
 try {
   await build({
-    entryPoints: { ...Object.fromEntries(commands), bench: `bench/${name}.ts` },
+    entryPoints: {
+      ...Object.fromEntries(commands),
+      bench: `bench/${name}.ts`,
+      "data-process": "server/data/process/main.ts",
+    },
     outdir: out,
     bundle: true,
     splitting: true,
@@ -26,6 +30,10 @@ try {
     banner: { js: banner },
     logLevel: "warning",
   });
+  // The second process of the data layer is looked for in the package.
+  await writeFile(join(out, "package.json"), JSON.stringify({ name: "deft-mcp", type: "module" }));
+  await mkdir(join(out, "dist"));
+  await writeFile(join(out, "dist", "data-process.js"), 'import "../data-process.mjs";');
   await cp("server/report/templates", join(out, "templates"), { recursive: true });
   const { measure } = await import(pathToFileURL(join(out, "bench.mjs")).href);
   await measure?.(resolve(out));

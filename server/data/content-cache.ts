@@ -1,34 +1,47 @@
-import { z } from "zod";
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { writeAtomic } from "../fs/atomic.ts";
-import { fileFacts, readTextIfPresent } from "../fs/read.ts";
-import { describeImage, type ImageContent } from "./image-content.ts";
+import { stampOf } from "../fs/head.ts";
+import { readTextIfPresent } from "../fs/read.ts";
+import { sketchImages } from "./process/image-batches.ts";
+import type { Depth, Sketch } from "./sketch.ts";
 
-/** Contents of images, each file read and decoded once. */
+/** Sketches of images, each made once. */
 export type Contents = {
-  /** @throws Refusal `input.unreadable-file`. */
-  of(path: string): Promise<ImageContent>;
-  /** Keeps what was read for the next call, if there is a place for it. */
+  /** A sketch of each image, or undefined for one that cannot be decoded. @throws Refusal `input.unreadable-file`. */
+  sketches(paths: readonly string[], depth: Depth, signal?: AbortSignal): Promise<(Sketch | undefined)[]>;
+  /** Keeps what was made for the next call, if there is a place for it. */
   save(): Promise<void>;
 };
 
-const entrySchema = z.tuple([z.string(), z.string(), z.string(), z.string(), z.string()]);
+/** `null` stands for an image that cannot be decoded. */
+type Kept = { readonly stamp: string; head?: Sketch | null; whole?: Sketch | null };
+
+/** Images between two pauses: the server goes on answering. */
+const sliceSize = 500;
 
 /**
- * Contents with a cache file, or without one for a single look. An entry counts only for a file of the same size, time
- * and inode; a damaged cache is an empty one.
+ * Contents with a cache file, or without one for a single look. An entry counts only for a file of the same size, times
+ * and inode; a cache that is not what was written, by its last line, is an empty one.
  */
 export async function openContents(cachePath?: string): Promise<Contents> {
   const known = cachePath === undefined ? new Map<string, Kept>() : await readCache(cachePath);
   let fresh = 0;
   return {
-    async of(path) {
-      const stamp = await stampOf(path);
-      const kept = known.get(path);
-      if (kept !== undefined && kept.stamp === stamp) return kept.content;
-      const content = await describeImage(path);
-      known.set(path, { stamp, content });
-      fresh++;
-      return content;
+    async sketches(paths, depth, signal) {
+      const missing: string[] = [];
+      await inSlices(paths, (path) => {
+        const stamp = stampOf(path);
+        if (known.get(path)?.stamp !== stamp) known.set(path, { stamp });
+        if (known.get(path)?.[depth] === undefined) missing.push(path);
+      });
+      const made = await sketchImages(missing, depth, signal);
+      for (const [at, path] of missing.entries()) {
+        const kept = known.get(path);
+        if (kept !== undefined) kept[depth] = made[at] ?? null;
+      }
+      fresh += missing.length;
+      return paths.map((path) => known.get(path)?.[depth] ?? undefined);
     },
     async save() {
       if (cachePath === undefined || fresh === 0) return;
@@ -38,34 +51,61 @@ export async function openContents(cachePath?: string): Promise<Contents> {
   };
 }
 
-type Kept = { readonly stamp: string; readonly content: ImageContent };
-
-async function stampOf(path: string): Promise<string> {
-  const facts = await fileFacts(path);
-  return facts === undefined ? "absent" : `${facts.size_bytes} ${facts.mtime_ms} ${facts.ctime_ms} ${facts.ino}`;
+async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
+  for (let at = 0; at < items.length; at++) {
+    work(items[at] as T);
+    if (at % sliceSize === sliceSize - 1) await setImmediate();
+  }
 }
 
 async function readCache(path: string): Promise<Map<string, Kept>> {
   const known = new Map<string, Kept>();
-  for (const line of ((await readTextIfPresent(path)) ?? "").split("\n")) {
-    const entry = entrySchema.safeParse(parsed(line));
-    if (!entry.success) continue;
-    const [image, stamp, bytes, pixels, fields] = entry.data;
-    known.set(image, { stamp, content: { bytes, ...(pixels === "" ? {} : { pixels, fields }) } });
-  }
-  return known;
+  const lines = ((await readTextIfPresent(path)) ?? "").split("\n");
+  const hash = createHash("sha256");
+  const seal = lines.at(-1);
+  await inSlices(lines.slice(0, -1), (line) => {
+    hash.update(`${line}\n`);
+    const [image, stamp, head, whole] = cellsOf(line);
+    if (typeof image !== "string" || typeof stamp !== "string") return;
+    const kept: Kept = { stamp };
+    const [first, all] = [sketchFrom(head), sketchFrom(whole)];
+    if (first !== undefined) kept.head = first;
+    if (all !== undefined) kept.whole = all;
+    known.set(image, kept);
+  });
+  return seal === hash.digest("hex") ? known : new Map();
 }
 
 function* linesOf(known: ReadonlyMap<string, Kept>): Generator<string> {
-  for (const [image, { stamp, content }] of known) {
-    yield `${JSON.stringify([image, stamp, content.bytes, content.pixels ?? "", content.fields ?? ""])}\n`;
+  const hash = createHash("sha256");
+  for (const [image, { stamp, head, whole }] of known) {
+    const line = `${JSON.stringify([image, stamp, cellOf(head), cellOf(whole)])}\n`;
+    hash.update(line);
+    yield line;
   }
+  yield hash.digest("hex");
 }
 
-function parsed(line: string): unknown {
+/** `<width>x<height> <fields in base64>`; `none` for an image without a sketch, empty for one that was not asked for. */
+function cellOf(sketch: Sketch | null | undefined): string {
+  if (sketch === undefined) return "";
+  if (sketch === null) return "none";
+  return `${sketch.width}x${sketch.height} ${Buffer.from(sketch.fields).toString("base64")}`;
+}
+
+function sketchFrom(cell: unknown): Sketch | null | undefined {
+  if (cell === "none") return null;
+  const found = /^(\d+)x(\d+) ([\w+/=]+)$/.exec(typeof cell === "string" ? cell : "");
+  if (found === null) return undefined;
+  const fields = Uint8Array.from(Buffer.from(found[3] ?? "", "base64"));
+  return { width: Number(found[1]), height: Number(found[2]), fields };
+}
+
+function cellsOf(line: string): readonly unknown[] {
   try {
-    return JSON.parse(line);
+    const cells: unknown = JSON.parse(line);
+    return Array.isArray(cells) ? cells : [];
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -1,10 +1,10 @@
 import { excerpt } from "../errors.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import type { Contents } from "./content-cache.ts";
+import { contentMatches } from "./content-matches.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { normalPath } from "./images.ts";
 import { canonicalLabel } from "./labels.ts";
-import { nearIndex } from "./near-images.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
 
@@ -23,10 +23,14 @@ export type Leakage = {
   readonly examples: readonly Leak[];
   /** Rows that show nearly the same image, as a re-compressed copy does: a warning, since twins look alike too. */
   readonly near: { readonly count: number; readonly examples: readonly Omit<Leak, "by">[] };
+  /** Images that nothing here decodes: only a copy of the same bytes is found among them. */
+  readonly undecoded: number;
 };
 
 /** A CSV and the directories its relative paths may start from, the likeliest first. */
 export type CsvSide = { readonly csv: string; readonly roots: readonly string[] };
+
+type Options = { readonly contents?: Contents; readonly signal?: AbortSignal };
 
 const exampleLimit = 5;
 
@@ -35,7 +39,7 @@ const exampleLimit = 5;
  *
  * The published key (input_path, golden_path, label, object_name, boardname where both have it) is compared with
  * normal spelling and canonical labels; images are compared as files, whatever directory each CSV is relative to; with
- * `contents` also by bytes and pixels. A training row leaks through its golden image as well.
+ * `contents` also by what they show. A training row leaks through its golden image as well.
  *
  * @throws Refusal what reading a CSV throws.
  */
@@ -43,12 +47,12 @@ export async function findLeakage(
   training: CsvSide,
   held: CsvSide,
   lightings: Lightings,
-  options: { readonly contents?: Contents; readonly signal?: AbortSignal } = {},
+  options: Options = {},
 ): Promise<Leakage> {
   const index = createImageIndex();
   const [left, right] = [await placeCsv(training, lightings, index), await placeCsv(held, lightings, index)];
   await index.probe(options.signal);
-  return leakageBetween(left, right, index, options.contents);
+  return leakageBetween(left, right, index, options);
 }
 
 /** Reads a CSV and numbers its images under the root that fits it. */
@@ -63,11 +67,11 @@ export async function leakageBetween(
   training: RowImages,
   held: RowImages,
   index: ImageIndex,
-  contents?: Contents,
+  options: Options = {},
 ): Promise<Leakage> {
   const heldKeys = keyTable(training.columns, held.columns);
   const heldFiles = fileTable(held, index);
-  const heldContents = contents === undefined ? undefined : await contentTable(held, index, contents);
+  const contents = await contentTable(training, held, index, options);
   const leaks = leakList(training.columns, held.columns);
   const near = leakList(training.columns, held.columns);
   for (let row = 0; row < training.columns.rows; row++) {
@@ -76,13 +80,14 @@ export async function leakageBetween(
       leaks.add(row, found);
       continue;
     }
-    const alike = await heldContents?.(training, row);
+    const alike = contents.find(row);
     if (alike === undefined) continue;
     if (alike.likeness === "near") near.add(row, { by: "content", heldRow: alike.heldRow });
     else leaks.add(row, { by: "content", heldRow: alike.heldRow });
   }
   const { count, examples } = near.all();
-  return { ...leaks.all(), near: { count, examples: examples.map(({ by: _by, ...place }) => place) } };
+  const places = examples.map(({ by: _by, ...place }) => place);
+  return { ...leaks.all(), near: { count, examples: places }, undecoded: contents.undecoded };
 }
 
 function leakList(training: RowColumns, held: RowColumns) {
@@ -152,36 +157,28 @@ function fileTable(held: RowImages, index: ImageIndex): FindRow {
   };
 }
 
-type Alike = { readonly heldRow: number; readonly likeness: "same" | "copy" | "near" };
+type Alike = { readonly heldRow: number; readonly likeness: "copy" | "near" };
 
-/** Finds the held row whose inspected image shows what an image of a training row shows: equal first, then alike. */
-async function contentTable(held: RowImages, index: ImageIndex, contents: Contents) {
-  const contentAt = async (image: number) => {
-    const identity = index.identityOf(image);
-    return index.stateOf(identity) === "ok" ? await contents.of(index.pathOf(identity)) : undefined;
-  };
-  const rows = new Map<string, number>();
-  const near = nearIndex();
-  for (const [at, image] of held.input.entries()) {
-    const content = await contentAt(image);
-    if (content === undefined) continue;
-    const row = Math.floor(at / held.count);
-    for (const key of [content.bytes, content.pixels]) if (key !== undefined && !rows.has(key)) rows.set(key, row);
-    near.add(index.pathOf(index.identityOf(image)), row, content);
+/** Finds the held row whose inspected image shows what an image of a training row shows: a copy first, then a near one. */
+async function contentTable(training: RowImages, held: RowImages, index: ImageIndex, options: Options) {
+  if (options.contents === undefined) return { undecoded: 0, find: () => undefined };
+  const { matches, undecoded } = await contentMatches(training, held, index, options.contents, options.signal);
+  const rows = new Map<number, number>();
+  for (let at = held.input.length - 1; at >= 0; at--) {
+    rows.set(index.identityOf(held.input[at] ?? -1), Math.floor(at / held.count));
   }
-  return async (training: RowImages, row: number): Promise<Alike | undefined> => {
-    let nearly: Alike | undefined;
+  const find = (row: number): Alike | undefined => {
+    let near: Alike | undefined;
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
       for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
-        const content = await contentAt(image);
-        if (content === undefined) continue;
-        const heldRow = rows.get(content.bytes) ?? rows.get(content.pixels ?? "");
-        if (heldRow !== undefined) return { heldRow, likeness: "same" };
-        const found = await near.find(index.pathOf(index.identityOf(image)), content);
-        if (found?.likeness === "copy") return { heldRow: found.row, likeness: "copy" };
-        if (found !== undefined) nearly ??= { heldRow: found.row, likeness: "near" };
+        const match = matches.get(index.identityOf(image));
+        if (match === undefined) continue;
+        const found = { heldRow: rows.get(match.held) ?? 0, likeness: match.likeness };
+        if (found.likeness === "copy") return found;
+        near ??= found;
       }
     }
-    return nearly;
+    return near;
   };
+  return { undecoded, find };
 }

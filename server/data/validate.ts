@@ -1,7 +1,6 @@
 import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
-import type { Contents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "./labels.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
@@ -19,7 +18,6 @@ export type CsvCheck = {
   /** Held-out rows that the CSV must not share; left out when it is the CSV itself. */
   readonly validation_csv?: string | undefined;
   readonly kpi_csv?: string | undefined;
-  readonly contents?: Contents;
   readonly signal?: AbortSignal;
 };
 
@@ -56,7 +54,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
   checkDuplicates(images, index, problems);
   for (const { code, side } of held) {
-    const { count, examples } = await leakageBetween(images, side, index, check.contents);
+    const { count, examples } = await leakageBetween(images, side, index);
     problems.addCounted(code, count, examples);
   }
   return done();

@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { errnoOf } from "../errors.ts";
+import { errnoOf, Refusal } from "../errors.ts";
 
 /** The first bytes of a file, or why there are none. A link as the last part of the path is `link`, not followed. */
 export type Head = number | "absent" | "link" | "unreadable";
@@ -56,4 +56,44 @@ function faultOf(error: unknown): Head {
   if (errno === undefined) throw error;
   if (errno === "ENOENT" || errno === "ENOTDIR") return "absent";
   return errno === "ELOOP" ? "link" : "unreadable";
+}
+
+/**
+ * Reads the first bytes of a file, or all of it, with its size. Blocks: for a process that does nothing else.
+ *
+ * @throws Refusal `input.unreadable-file`.
+ */
+export function readFileStart(
+  path: string,
+  limit = Number.POSITIVE_INFINITY,
+): { readonly bytes: Uint8Array; readonly size_bytes: number } {
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { size } = fstatSync(file);
+      const bytes = Buffer.allocUnsafe(Math.min(size, limit));
+      let filled = 0;
+      for (let more = 1; more > 0 && filled < bytes.length; filled += more) {
+        more = readSync(file, bytes, filled, bytes.length - filled, filled);
+      }
+      return { bytes: bytes.subarray(0, filled), size_bytes: size };
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
+  }
+}
+
+/** Size, times and inode of a file in one line: equal lines mean a file that nobody touched. `absent` without one. */
+export function stampOf(path: string): string {
+  try {
+    const { size, mtimeMs, ctimeMs, ino } = statSync(path);
+    return `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return "absent";
+  }
 }

@@ -1,9 +1,6 @@
 import jpeg from "jpeg-js";
-import { PNG } from "pngjs";
+import { decodePixels, type Pixels } from "../data/decode/decode-image.ts";
 import type { Picture } from "./model.ts";
-
-/** Pixels as RGBA bytes. */
-export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8Array };
 
 /** Larger images are not decoded: inspected crops are a few hundred pixels wide, and decoding must not take seconds. */
 const megapixelLimit = 6;
@@ -15,18 +12,8 @@ export type ImageFile = { readonly bytes: Uint8Array; readonly type: "jpeg" | "p
 
 /** Decodes a JPEG or PNG; undefined when it is neither, broken or too large. */
 export function decode(bytes: Uint8Array): ImageFile | undefined {
-  try {
-    if (bytes[0] === 0xff && bytes[1] === 0xd8) {
-      const limits = { useTArray: true, maxResolutionInMP: megapixelLimit, maxMemoryUsageInMB: 256 } as const;
-      return { bytes, type: "jpeg", pixels: jpeg.decode(bytes, limits) };
-    }
-    if (bytes[0] !== 0x89 || bytes[1] !== 0x50) return undefined;
-    const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (header.getUint32(16) * header.getUint32(20) > megapixelLimit * 1e6) return undefined;
-    return { bytes, type: "png", pixels: PNG.sync.read(Buffer.from(bytes)) };
-  } catch {
-    return undefined;
-  }
+  const pixels = decodePixels(bytes, megapixelLimit);
+  return pixels && { bytes, type: bytes[0] === 0xff ? "jpeg" : "png", pixels };
 }
 
 /**

@@ -1,8 +1,14 @@
 import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
+import type { Depth } from "../sketch.ts";
+import type { Comparison } from "./image-work.ts";
 
 /** What another process asks this one for. */
-export type Request = { readonly kind: "parquet"; readonly path: string };
+export type Request =
+  | { readonly kind: "parquet"; readonly path: string }
+  | { readonly kind: "sketches"; readonly items: readonly string[]; readonly depth: Depth }
+  | { readonly kind: "compared"; readonly items: readonly Comparison[] }
+  | { readonly kind: "digests"; readonly items: readonly string[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
 async function answer(request: Request): Promise<void> {
@@ -22,7 +28,16 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
     case "parquet": {
       const { parquetParts } = await import("./parquet-parts.ts");
       yield* parquetParts(request.path);
+      return;
     }
+    case "sketches":
+      yield (await import("./image-work.ts")).sketches(request.items, request.depth);
+      return;
+    case "compared":
+      yield (await import("./image-work.ts")).compared(request.items);
+      return;
+    case "digests":
+      yield (await import("./image-work.ts")).digests(request.items);
   }
 }
 

@@ -13,13 +13,20 @@ export function leaks(facts: GateFacts, held: LeakageFacts["held"], code: Refusa
   });
 }
 
-/** What a person should look at: rows that are nearly the same image, a re-compressed copy or a mere twin. */
+/**
+ * What a person should look at: rows that are nearly the same image, a re-compressed copy or a mere twin, and images
+ * that could not be looked at.
+ */
 export function nearMisses(facts: GateFacts, held: LeakageFacts["held"]): string[] {
   return (facts.leakage ?? []).flatMap((one) => {
-    const { count, examples } = one.leakage.near;
-    if (one.held !== held || count === 0) return [];
-    const [first] = examples;
+    if (one.held !== held) return [];
+    const { near, undecoded } = one.leakage;
+    const [first] = near.examples;
     const where = first === undefined ? "" : `, e.g. line ${first.line} like line ${first.held_line}`;
-    return [`${count} training rows show nearly what ${held} rows show${where}.`];
+    const blind = `${undecoded} training or ${held} images cannot be decoded and were compared byte for byte only.`;
+    return [
+      ...(near.count > 0 ? [`${near.count} training rows show nearly what ${held} rows show${where}.`] : []),
+      ...(undecoded > 0 ? [blind] : []),
+    ];
   });
 }

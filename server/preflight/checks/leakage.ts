@@ -8,7 +8,6 @@ import { remedyBeforeRun } from "../remedy.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 
-const contentLimit = 20_000;
 const head = { id: "leakage", title: "Leakage" };
 
 type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
@@ -29,21 +28,21 @@ export const leakageStep: Step = {
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
-    // Beyond this many images only names and files are compared here; the first training compares all contents.
-    const contents = sides.index.size() > contentLimit ? undefined : await openContents();
+    const contents = await openContents();
     const checks: Check[] = [];
     const warnings: string[] = [];
     for (const [training, held, code] of pairs) {
       const [left, right] = [sides[training], sides[held]];
       if (left === undefined || right === undefined) continue;
-      const { count, examples, near } = await leakageBetween(left, right, sides.index, contents);
+      const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, { contents });
       if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
+      if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
       checks.push({ ...head, outcome: "halt", code, detail, fix: remedyBeforeRun(code), facts: { count, examples } });
     }
-    const compared = contents === undefined ? "no shared row or image file" : "no shared row, image file or content";
-    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail: compared }], warnings };
+    const detail = "no shared row, image file or content";
+    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail }], warnings };
   },
 };
 
@@ -55,6 +54,11 @@ function nearText(
 ) {
   const where = first === undefined ? "" : `, line ${first.line} like line ${first.held_line}`;
   return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows${where}.`;
+}
+
+function undecodedText(left: RowImages, right: RowImages, count: number): string {
+  const csvs = `${left.columns.path} and ${right.columns.path}`;
+  return `${count} images of ${csvs} cannot be decoded and were compared byte for byte only.`;
 }
 
 /** All CSVs placed in one index and looked at once. */

@@ -1,5 +1,5 @@
 import { join, parse } from "node:path";
-import { PNG } from "pngjs";
+import { decodePixels, type Pixels } from "../../data/decode/decode-image.ts";
 import { excerpt, Refusal } from "../../errors.ts";
 import { kindOf, listNames, readBytes, readJson, readText } from "../../fs/read.ts";
 import { asEvidence } from "./evidence.ts";
@@ -95,12 +95,10 @@ async function showsPart(path: string, colours: ReadonlySet<string>): Promise<bo
   return labelled && seen.size > 1;
 }
 
-function decodePng(bytes: Uint8Array, path: string): PNG {
-  try {
-    return PNG.sync.read(Buffer.from(bytes));
-  } catch (error) {
-    throw new Refusal("gate.bad-image", "A cad mask cannot be decoded.", { path }, { cause: error });
-  }
+function decodePng(bytes: Uint8Array, path: string): Pixels {
+  const pixels = bytes[0] === 0x89 ? decodePixels(bytes) : undefined;
+  if (pixels === undefined) throw new Refusal("gate.bad-image", "A cad mask cannot be decoded.", { path });
+  return pixels;
 }
 
 function defectType(line: string, path: string, number: number): DefectType {

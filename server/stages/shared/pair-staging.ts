@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { decode as decodeJpeg, encode as encodeJpeg } from "jpeg-js";
+import { encode as encodeJpeg } from "jpeg-js";
 import { PNG } from "pngjs";
 import type { ChangeNetRow } from "../../data/changenet.ts";
+import { decodePixels, type Pixels } from "../../data/decode/decode-image.ts";
 import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { listNames, readBytes } from "../../fs/read.ts";
@@ -116,11 +117,9 @@ function inFormat(bytes: Uint8Array, ext: string, path: string): { bytes: Uint8A
     throw new Refusal("gate.bad-image", "A generated image has a format that cannot be staged.", { path, ext });
   }
   if (found === wanted) return { bytes, changed: false };
-  try {
-    return { bytes: found === "png" ? pngToJpeg(bytes) : jpegToPng(bytes), changed: true };
-  } catch (error) {
-    throw new Refusal("gate.bad-image", "A generated image cannot be decoded.", { path }, { cause: error });
-  }
+  const pixels = decodePixels(bytes);
+  if (pixels === undefined) throw new Refusal("gate.bad-image", "A generated image cannot be decoded.", { path });
+  return { bytes: found === "png" ? jpegOf(pixels) : pngOf(pixels), changed: true };
 }
 
 function formatOf(bytes: Uint8Array): "png" | "jpeg" | undefined {
@@ -129,13 +128,11 @@ function formatOf(bytes: Uint8Array): "png" | "jpeg" | undefined {
 }
 
 /** Quality 95, RGB, as the published recipe stages its pairs. */
-function pngToJpeg(bytes: Uint8Array): Uint8Array {
-  const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
+function jpegOf({ width, height, data }: Pixels): Uint8Array {
   return encodeJpeg({ width, height, data }, 95).data;
 }
 
-function jpegToPng(bytes: Uint8Array): Uint8Array {
-  const { width, height, data } = decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true });
+function pngOf({ width, height, data }: Pixels): Uint8Array {
   const png = new PNG({ width, height });
   png.data = Buffer.from(data);
   return PNG.sync.write(png);

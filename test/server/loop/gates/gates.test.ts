@@ -26,7 +26,7 @@ const whole: GenerationCounts = {
 const generated = (change: Partial<GenerationCounts>) => generationSteps({ ...whole, ...change }, []);
 const leak = (held: LeakageFacts["held"], count: number, near = 0): GateFacts => {
   const examples = [{ line: 2, held_line: 3, by: "content" as const, object_name: "C1" }];
-  const leakage = { count, examples, near: { count: near, examples } };
+  const leakage = { count, examples, near: { count: near, examples }, undecoded: 0 };
   return { leakage: [{ held, training_csv: "/t.csv", held_csv: "/h.csv", leakage }] };
 };
 const inference = (patch: object): GateFacts => ({

@@ -1,0 +1,129 @@
+// How long the comparison of image contents takes, beside reading the same files once, and how much memory.
+// node bench/run.mjs content [DEEPPCB_WORKSPACE] [ROWS]
+import { readdirSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encode } from "jpeg-js";
+import { PNG } from "pngjs";
+import { openContents } from "../server/data/content-cache.ts";
+import { findLeakage } from "../server/data/leakage.ts";
+import { readFileStart } from "../server/fs/head.ts";
+
+type Images = { readonly training: readonly string[]; readonly held: readonly string[] };
+type Make = { readonly name: string; readonly side: number; readonly count: number; readonly type: "jpg" | "png" };
+
+const made: readonly Make[] = [
+  { name: "96 x 96 PNG", side: 96, count: 1000, type: "png" },
+  { name: "1000 x 1000 PNG", side: 1000, count: 24, type: "png" },
+  { name: "1000 x 1000 JPEG", side: 1000, count: 40, type: "jpg" },
+];
+
+export async function measure(): Promise<void> {
+  const [workspace, rows = "100000"] = process.argv.slice(2);
+  const folder = await mkdtemp(join(tmpdir(), "deft-bench-content-"));
+  try {
+    if (workspace !== undefined) await measureImages("DeepPCB, 96 x 96 JPEG", deepPcb(workspace), folder);
+    for (const make of made) await measureImages(make.name, await makeImages(join(folder, make.name), make), folder);
+    await measureMemory(folder, Number(rows));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Pool and training images against the KPI images. */
+function deepPcb(workspace: string): Images {
+  const all = readdirSync(workspace, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".jpg"))
+    .map((file) => join(workspace, file));
+  const isKpi = (file: string) => file.startsWith(join(workspace, "kpi"));
+  return { training: all.filter((file) => !isKpi(file)), held: all.filter(isKpi) };
+}
+
+async function measureImages(name: string, images: Images, folder: string): Promise<void> {
+  const all = [...images.training, ...images.held];
+  for (const path of all) readFileStart(path);
+  const sides = await csvsOf(images, folder);
+  const ratios: string[] = [];
+  for (let run = 0; run < 3; run++) {
+    const began = performance.now();
+    for (const path of all) readFileStart(path);
+    const reading = performance.now() - began;
+    const names = await checked(sides, undefined);
+    const whole = await checked(sides, await openContents());
+    const check = whole.ms - names.ms;
+    const each = (ms: number) => `${(ms / all.length).toFixed(3)} ms`;
+    ratios.push(`${(check / reading).toFixed(1)} (${each(reading)} and ${each(check)} an image)`);
+    if (run === 2) console.log(`  longest stall of this process ${whole.stall.toFixed(0)} ms, ${whole.found}`);
+  }
+  console.log(`${name}, ${images.training.length} against ${images.held.length}: check / reading ${ratios.join(", ")}`);
+}
+
+async function checked(sides: Sides, contents: Awaited<ReturnType<typeof openContents>> | undefined) {
+  let stall = 0;
+  let last = performance.now();
+  const clock = setInterval(() => {
+    stall = Math.max(stall, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  const began = performance.now();
+  const options = contents === undefined ? {} : { contents };
+  const { count, near } = await findLeakage(sides.training, sides.held, { lightings: [], image_ext: "" }, options);
+  clearInterval(clock);
+  return { ms: performance.now() - began, stall, found: `${count} copies, ${near.count} near` };
+}
+
+type Sides = Awaited<ReturnType<typeof csvsOf>>;
+
+async function csvsOf(images: Images, folder: string) {
+  const write = async (name: string, paths: readonly string[]) => {
+    const rows = paths.map((path) => `/,/,PASS,${path}`);
+    const csv = join(folder, name);
+    await writeFile(csv, ["input_path,golden_path,label,object_name", ...rows, ""].join("\n"));
+    return { csv, roots: [folder] };
+  };
+  return { training: await write("training.csv", images.training), held: await write("held.csv", images.held) };
+}
+
+async function makeImages(folder: string, { side, count, type }: Make): Promise<Images> {
+  await mkdir(folder, { recursive: true });
+  const paths: string[] = [];
+  for (let seed = 0; seed < count; seed++) {
+    const path = join(folder, `${seed}.${type}`);
+    await writeFile(path, boardImage(side, seed, type));
+    paths.push(path);
+  }
+  const middle = Math.floor((count * 4) / 5);
+  return { training: paths.slice(0, middle), held: paths.slice(middle) };
+}
+
+/** Pads on a noisy ground, in other places on each board. */
+function boardImage(side: number, seed: number, type: Make["type"]): Buffer {
+  const png = new PNG({ width: side, height: side });
+  for (let at = 0; at < side * side; at++) {
+    const [x, y] = [at % side, Math.floor(at / side)];
+    const noise = Math.imul(at + seed * 7919, 2654435761) >>> 28;
+    const pad = Math.imul((x >> 3) * 131 + (y >> 3) * 37 + seed * 7919, 2654435761) >>> 30 === 0 ? 90 : 0;
+    for (const [channel, base] of [40, 90, 50].entries()) png.data[4 * at + channel] = base + pad + noise;
+    png.data[4 * at + 3] = 255;
+  }
+  if (type === "png") return PNG.sync.write(png, { colorType: 2 });
+  return encode({ width: side, height: side, data: png.data }, 90).data;
+}
+
+/** As many rows as asked for, each with a small file of its own, of few different images. */
+async function measureMemory(folder: string, rows: number): Promise<void> {
+  const many = join(folder, "many");
+  await mkdir(many, { recursive: true });
+  const images = Array.from({ length: 200 }, (_, seed) => boardImage(24, seed, "jpg"));
+  const paths = Array.from({ length: rows }, (_, at) => join(many, `${at}.jpg`));
+  for (const [at, path] of paths.entries()) await writeFile(path, images[at % 199] as Buffer);
+  const held = Array.from({ length: Math.floor(rows / 50) }, (_, at) => join(many, `held${at}.jpg`));
+  for (const path of held) await writeFile(path, images[199] as Buffer);
+  const before = process.memoryUsage().rss;
+  const { ms, stall } = await checked(await csvsOf({ training: paths, held }, folder), await openContents());
+  const peak = process.resourceUsage().maxRSS / 1024;
+  console.log(
+    `${rows} rows: ${(ms / 1000).toFixed(1)} s, longest stall ${stall.toFixed(0)} ms, peak memory ${peak.toFixed(0)} MB of this process (${(before / 1e6).toFixed(0)} MB before)`,
+  );
+}

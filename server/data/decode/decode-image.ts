@@ -1,0 +1,40 @@
+import { decode as decodeJpeg } from "jpeg-js";
+import { PNG } from "pngjs";
+import { imageHeader } from "../image-header.ts";
+
+/** Pixels as RGBA bytes. */
+export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8Array };
+
+/** More than any camera of an inspection line takes; decoded four bytes a pixel. */
+export const megapixelLimit = 64;
+const jpegMemoryMb = 1024;
+/**
+ * Pixels that one byte of a file can stand for at most: two bits code a block of 64 pixels of a JPEG; deflate packs a
+ * thousand to one. A header that promises more belongs to a file cut short, or to a bomb.
+ */
+const pixelsPerByte = { jpeg: 1024, png: 8300 } as const;
+
+/** Whether a JPEG or PNG may be decoded: it is one, of a size that memory bears and that its bytes can hold. */
+export function isDecodable(bytes: Uint8Array, fileBytes = bytes.length, megapixels = megapixelLimit): boolean {
+  const header = imageHeader(bytes, (position) => bytes.subarray(position));
+  if (header === undefined || header.format === "bmp") return false;
+  const pixels = header.width * header.height;
+  return pixels <= megapixels * 1e6 && pixels <= fileBytes * pixelsPerByte[header.format];
+}
+
+/**
+ * Decodes a JPEG or PNG of any kind; undefined when it is neither, broken, larger than `megapixels` or promises more
+ * pixels than it can hold.
+ */
+export function decodePixels(bytes: Uint8Array, megapixels = megapixelLimit): Pixels | undefined {
+  if (!isDecodable(bytes, bytes.length, megapixels)) return undefined;
+  try {
+    if (bytes[0] === 0xff) {
+      const limits = { maxResolutionInMP: megapixels, maxMemoryUsageInMB: jpegMemoryMb };
+      return decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
+    }
+    return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,68 @@
+import { Refusal } from "../../errors.ts";
+import { WorkFailed } from "../../exec/second-process.ts";
+import type { Depth, Sketch } from "../sketch.ts";
+import type { Compared, Comparison } from "./image-work.ts";
+import { askOutside } from "./lanes.ts";
+
+/** Images of one request: enough to be worth its cost, few enough to end soon when cancelled. */
+const batchSize = 64;
+const batchMs = 30_000;
+/** An image that alone takes longer, or kills its process, counts as one that cannot be decoded. */
+const oneMs = 10_000;
+
+/**
+ * Sketches images in second processes, several at a time. One that cannot be decoded has none.
+ *
+ * @throws Refusal `input.unreadable-file`.
+ */
+export function sketchImages(paths: readonly string[], depth: Depth, signal?: AbortSignal) {
+  return inBatches<string, Sketch>(paths, (items) => ({ kind: "sketches", items, depth }), signal);
+}
+
+/** Compares images with held-out ones pixel by pixel. @throws Refusal `input.unreadable-file`. */
+export function compareImages(pairs: readonly Comparison[], signal?: AbortSignal) {
+  return inBatches<Comparison, Compared>(pairs, (items) => ({ kind: "compared", items }), signal);
+}
+
+/** sha256 of the bytes of files. @throws Refusal `input.unreadable-file`. */
+export async function digestFiles(paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
+  const found = await inBatches<string, string>(paths, (items) => ({ kind: "digests", items }), signal);
+  return found.map((digest, at) => {
+    if (digest !== undefined) return digest;
+    throw new Refusal("input.unreadable-file", `Cannot read ${paths[at]} in time.`, { path: paths[at] ?? "" });
+  });
+}
+
+type Ask<Item> = (items: readonly Item[]) => Parameters<typeof askOutside>[0];
+
+async function inBatches<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
+  const found = new Array<Found | undefined>(items.length);
+  const starts = Array.from({ length: Math.ceil(items.length / batchSize) }, (_, at) => at * batchSize);
+  await Promise.all(
+    starts.map(async (from) => {
+      const batch = items.slice(from, from + batchSize);
+      const some =
+        (await asked<Found>(ask(batch), batchMs, signal)) ?? (await oneByOne<Item, Found>(batch, ask, signal));
+      for (const [at, one] of some.entries()) found[from + at] = one;
+    }),
+  );
+  return found;
+}
+
+async function oneByOne<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
+  const found: (Found | undefined)[] = [];
+  for (const item of items) found.push((await asked<Found>(ask([item]), oneMs, signal))?.[0]);
+  return found;
+}
+
+/** The answer, or undefined when the process did not live to give one. */
+async function asked<Found>(request: Parameters<typeof askOutside>[0], limitMs: number, signal?: AbortSignal) {
+  try {
+    const [found] = await askOutside(request, { limitMs, signal });
+    return found as (Found | undefined)[];
+  } catch (error) {
+    if (!(error instanceof WorkFailed)) throw error;
+    if (error.refused) throw new Refusal(error.refused.code, error.message, error.refused.facts, { cause: error });
+    return undefined;
+  }
+}
