@@ -6,6 +6,7 @@ import { latestAttempt, saveAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { type Consent, type ConsentRequest, obtainConsent } from "./consent.ts";
 import { assertContractFixed } from "./fixed-contract.ts";
+import { acceptImages } from "./image-pins.ts";
 import { commitAccepted, commitState, type OpenRun, withRun } from "./journal.ts";
 import { type PendingStop, pendingStop, stopIn } from "./pending-stop.ts";
 import { takePins } from "./pins.ts";
@@ -77,6 +78,7 @@ type Note = RunState["acknowledgements"][number];
 
 async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
   assertContractFixed(run.state);
+  await acceptImages(run.runDir, run.state);
   const present = await takePins(Object.keys(run.state.pins));
   const next = { ...run.state, pins: present, acknowledgements: [...run.state.acknowledgements, note] };
   await commitAccepted(run, next);

@@ -17,6 +17,7 @@ import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.t
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
 import { passGates } from "./gates/index.ts";
+import { assertImagesHold } from "./image-pins.ts";
 import type { OpenRun, Run } from "./journal.ts";
 import { assertPinsHold } from "./pins.ts";
 
@@ -107,6 +108,7 @@ async function openAttempt(run: OpenRun, at: StageRef, deps: Deps): Promise<Atte
 
 async function newAttempt(run: OpenRun, at: StageRef, latest: Attempt | undefined, deps: Deps): Promise<Attempt> {
   await assertPinsHold(run.state);
+  if (at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
   const now = deps.clock.now();
   const attempt: Attempt = {
     ...at,

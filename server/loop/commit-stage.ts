@@ -9,6 +9,7 @@ import type { Evidence, JobOutcome, StageContext } from "../stages/stage.ts";
 import { saveAttempt } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { passGates } from "./gates/index.ts";
+import { assertImagesHold } from "./image-pins.ts";
 import { commit, type OpenRun } from "./journal.ts";
 import { outputsOf } from "./outputs.ts";
 import { assertPinsHold, takePins } from "./pins.ts";
@@ -38,6 +39,8 @@ export async function commitStage(
     assertJobsEnded(outcomes);
     const evidence = await stages[at.stage].collect(context, outcomes);
     await assertPinsHold(run.state);
+    // These two are what the images decide: the weights and the figure.
+    if (at.stage === "train" || at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
     const outputs = await outputsOf(run.runDir, at.iteration, evidence);
     const noted = passGates({ ...evidence.facts, outputs }, context, at.stage);
     const warnings = [...evidence.warnings, ...noted];

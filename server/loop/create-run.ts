@@ -17,6 +17,7 @@ import { resolvePool } from "../stages/shared/pool-resolver.ts";
 import { type AdoptedBaseline, adoptBaseline } from "./adopt.ts";
 import type { Deps } from "./call.ts";
 import { dropHead } from "./heads.ts";
+import { writeImageDigests } from "./image-pins.ts";
 import { createState, withRun } from "./journal.ts";
 import { takePins } from "./pins.ts";
 
@@ -45,13 +46,14 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   await makeDirectory(paths.inputs);
   await makeDirectory(paths.jobs);
   const config = { ...resolution.config };
+  const layout = layoutOf(await readSpec(config.specs_file), config.images_dir);
   if (config.mining_pool_csv !== undefined) {
-    const source = poolSource(config, layoutOf(await readSpec(config.specs_file), config.images_dir));
+    const source = poolSource(config, layout);
     await writeResolvedPool(paths.resolvedPool, source, await resolvePool(source));
     config.resolved_mining_pool_csv = paths.resolvedPool;
   }
   const state = firstState(runDir, { ...resolution, config }, approval, deps);
-  state.pins = await takePins(inputsOf(config));
+  state.pins = await takePins([...inputsOf(config), await writeImageDigests(runDir, config, layout)]);
   await assertApprovedInputs(resolution.plan, state.pins);
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
 }

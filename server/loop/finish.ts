@@ -8,6 +8,7 @@ import { tryAlignTokens } from "../tokens/align-run.ts";
 import type { Call } from "./call.ts";
 import { obtainConsent } from "./consent.ts";
 import { assertTargetMet } from "./fixed-contract.ts";
+import { assertImagesHold } from "./image-pins.ts";
 import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
 import { assertPinsHold } from "./pins.ts";
 import { tryRender } from "./render-after.ts";
@@ -26,6 +27,8 @@ const summaries: Record<string, string> = {
   max_iterations: "Stopped because the configured iteration limit was reached.",
   cancelled: "Stopped because a human cancelled the run.",
 };
+
+const claims = ["metric_met", "max_iterations"];
 
 /**
  * Ends a run: loop_stop entry, token alignment, hand-off files, report. Every step is idempotent, so the call may be
@@ -101,7 +104,11 @@ async function confirmCancel(runDir: string, words: string | undefined, call: Ca
 
 async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void> {
   if (reason === "metric_met") await assertTargetMet(run.state);
-  if (reason === "metric_met" || reason === "max_iterations") await assertPinsHold(run.state);
+  // A figure is claimed for the files and images that it was measured on; a run that ends otherwise claims none.
+  if (claims.includes(reason)) {
+    await assertPinsHold(run.state);
+    await assertImagesHold(run.runDir, run.state);
+  }
   const started = Date.parse(run.state.started_at);
   const seconds = (call.deps.clock.now().getTime() - started) / 1000;
   await commit(

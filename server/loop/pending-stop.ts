@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import type { HardStop } from "../run/state.ts";
 import type { Deps } from "./call.ts";
+import { changedImages } from "./image-pins.ts";
 import { acceptAsBase, stateDigest } from "./integrity.ts";
 import { type Run, readRun } from "./journal.ts";
 import { changedPins } from "./pins.ts";
@@ -33,9 +34,9 @@ export function markOf({ code, at, iteration, stage }: HardStop): string {
 export async function stopIn(run: Run): Promise<PendingStop> {
   const stop = stopOf(run);
   if (stop !== undefined) return stop;
-  const changed = await changedPins(run.state);
+  const changed = [...(await changedPins(run.state)), ...(await changedImages(run.runDir, run.state))];
   if (changed.length === 0) throw new Refusal("stage.not-running", "The run is not stopped.", { run: run.runDir });
-  const facts = { changed: changed.map(({ path }) => path) };
+  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
   const mark = changed.map(({ path, now }) => `${path} ${now}`).join("\n");
   return { code: "state.tampered", message: "committed artifacts were changed", facts, mark };
 }

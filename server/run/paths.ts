@@ -12,6 +12,7 @@ export function runPaths(runDir: string) {
     miningHistory: join(runDir, "mining_history.json"),
     resolvedPool: join(runDir, "inputs", "mining_pool.resolved.csv"),
     inputs: join(runDir, "inputs"),
+    imageDigests: join(runDir, "inputs", "image_digests.jsonl"),
     jobs: join(runDir, "jobs"),
     lock: join(runDir, ".lock"),
     cache: join(runDir, ".cache"),

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { writeParquet } from "../../../server/data/parquet.ts";
 import type { JobExit, JobSpec } from "../../../server/run/job.ts";
@@ -54,7 +54,74 @@ async function logOk(scene: Scene, iteration: string, stage: string): Promise<st
 }
 
 /** Ways to pass off what was not trained, measured or generated. */
+/** The inspected image of a KPI row, the golden one of the first and that of the last row. */
+async function kpiImages(scene: Scene): Promise<[first: string, golden: string, last: string]> {
+  const [header = "", ...lines] = await linesOf(scene.at("kpi", "testing_set.csv"));
+  const names = header.split(",");
+  const image = (line: string | undefined, side: string) => {
+    const cells = (line ?? "").split(",");
+    const cell = (name: string) => cells[names.indexOf(name)] ?? "";
+    return scene.at("kpi", "images", cell(side), `${cell("object_name")}_SolderLight.jpg`);
+  };
+  return [image(lines[0], "input_path"), image(lines[0], "golden_path"), image(lines.at(-1), "input_path")];
+}
+
+const tampered = "state.tampered";
+
 export function evidenceTricks(trick: Trick): void {
+  const swaps: [string, (images: [string, string, string]) => Promise<unknown>][] = [
+    ["for another", ([first, , last]) => copyFile(last, first)],
+    ["for its golden one, by a hard link", ([first, golden]) => rm(first).then(() => link(golden, first))],
+    ["for a link to another", ([first, , last]) => rm(first).then(() => symlink(last, first))],
+    ["for none", ([first]) => rm(first)],
+  ];
+  for (const [how, swap] of swaps) {
+    trick(`a KPI image exchanged ${how} before it is scored`, "baseline-train", tampered, async (scene) => {
+      await swap(await kpiImages(scene));
+      return await scene.runStage();
+    });
+  }
+
+  trick(
+    "a golden KPI image exchanged in bytes of the same size and time",
+    "baseline-train",
+    tampered,
+    async (scene) => {
+      const [, golden] = await kpiImages(scene);
+      const { atime, mtime } = await stat(golden);
+      const bytes = await readFile(golden);
+      bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
+      await writeFile(golden, bytes);
+      await utimes(golden, atime, mtime);
+      return await scene.runStage();
+    },
+  );
+
+  trick("a KPI image exchanged while it is scored", "baseline-train", tampered, async (scene) => {
+    const [first, , last] = await kpiImages(scene);
+    return await scene.runStage(after("inference", () => copyFile(last, first)));
+  });
+
+  trick(
+    "KPI images that were merely touched and copied back are no alarm",
+    "baseline-train",
+    "passed",
+    async (scene) => {
+      const [first, golden] = await kpiImages(scene);
+      await utimes(first, 1, 1);
+      const bytes = await readFile(golden);
+      await rm(golden);
+      await writeFile(golden, bytes);
+      return await scene.runStage();
+    },
+  );
+
+  trick("accepting one's own exchange of KPI images", "baseline-train", "approval.words-missing", async (scene) => {
+    const [first, , last] = await kpiImages(scene);
+    await copyFile(last, first);
+    return outcomeOf(await (await scene.client()).call("acknowledge_stop", { run: scene.runDir, resolve: "accept" }));
+  });
+
   trick("logging ok for a stage that never ran", "created", noEvidence, (scene) => logOk(scene, "baseline", "train"));
 
   trick("logging ok with another iteration's artifacts", "iter1-data_merge", noEvidence, async (scene) => {
