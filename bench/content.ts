@@ -97,13 +97,20 @@ async function makeImages(folder: string, { side, count, type }: Make): Promise<
   return { training: paths.slice(0, middle), held: paths.slice(middle) };
 }
 
+/** A number of 32 bits that looks drawn by lot. */
+function chance(at: number, seed: number): number {
+  let mixed = Math.imul(at ^ Math.imul(seed + 1, 0x9e3779b1), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
 /** Pads on a noisy ground, in other places on each board. */
 function boardImage(side: number, seed: number, type: Make["type"]): Buffer {
   const png = new PNG({ width: side, height: side });
   for (let at = 0; at < side * side; at++) {
     const [x, y] = [at % side, Math.floor(at / side)];
-    const noise = Math.imul(at + seed * 7919, 2654435761) >>> 28;
-    const pad = Math.imul((x >> 3) * 131 + (y >> 3) * 37 + seed * 7919, 2654435761) >>> 30 === 0 ? 90 : 0;
+    const noise = chance(at, seed) >>> 28;
+    const pad = chance((x >> 3) * 131 + (y >> 3), seed) >>> 30 === 0 ? 90 : 0;
     for (const [channel, base] of [40, 90, 50].entries()) png.data[4 * at + channel] = base + pad + noise;
     png.data[4 * at + 3] = 255;
   }

@@ -5,7 +5,7 @@ import { compareImages, digestFiles } from "./process/image-batches.ts";
 import type { Comparison } from "./process/image-work.ts";
 import type { RowImages } from "./row-images.ts";
 import type { Depth, Sketch } from "./sketch.ts";
-import { type Candidates, sketchIndex } from "./sketch-index.ts";
+import { sketchIndex } from "./sketch-index.ts";
 
 /** A held-out image, by number, and how alike an image of the training side is to it. */
 export type Match = { readonly held: number; readonly likeness: "copy" | "near" };
@@ -19,6 +19,7 @@ export type ContentMatches = {
 
 /** Longest piece of work between two pauses: the server goes on answering. */
 const sliceMs = 10;
+const portionSize = 512;
 
 /**
  * Finds images of the training side that show what an inspected image of the held-out side shows.
@@ -41,12 +42,9 @@ export async function contentMatches(
   const sketch = (images: readonly number[], depth: Depth) => sketched(images, depth, index, contents, signal);
 
   const [leftHeads, rightHeads] = [await sketch(left, "head"), await sketch(right, "head")];
-  const first = await candidates("head", leftHeads, rightHeads, signal);
-  const likely = new Set([...first.values()].flatMap(({ copies, near }) => [...copies, ...near]));
-  const [leftWhole, rightWhole] = [await sketch([...first.keys()], "whole"), await sketch([...likely], "whole")];
-  const second = await candidates("whole", leftWhole, rightWhole, signal);
-
-  const matches = await comparedPixels(second, index, signal);
+  const first = await likelyImages(leftHeads, rightHeads, signal);
+  const [leftWhole, rightWhole] = [await sketch(first.left, "whole"), await sketch(first.right, "whole")];
+  const matches = await comparedPixels(leftWhole, rightWhole, index, signal);
   const [plainLeft, plainRight] = [without(left, leftHeads), without(right, rightHeads)];
   for (const [image, match] of await equalBytes(plainLeft, plainRight, index, signal)) matches.set(image, match);
   return { matches, undecoded: plainLeft.length + plainRight.length };
@@ -85,41 +83,56 @@ function without(images: readonly number[], sketches: Sketches): number[] {
   return images.filter((image) => !sketches.has(image));
 }
 
-async function candidates(depth: Depth, left: Sketches, right: Sketches, signal: AbortSignal | undefined) {
-  const find = sketchIndex(depth, right);
-  const found = new Map<number, Candidates>();
+/** Images of both sides whose first rows look alike; which of them belong together is found again on the whole. */
+async function likelyImages(left: Sketches, right: Sketches, signal: AbortSignal | undefined) {
+  const find = sketchIndex("head", right);
+  const likely = { left: new Set<number>(), right: new Set<number>() };
   let began = performance.now();
   for (const [image, sketch] of left) {
-    const alike = find(sketch);
-    if (alike.copies.length + alike.near.length > 0) found.set(image, alike);
-    if (performance.now() - began < sliceMs) continue;
-    await setImmediate();
-    signal?.throwIfAborted();
-    began = performance.now();
+    const { copies, near } = find(sketch);
+    if (copies.length + near.length > 0) likely.left.add(image);
+    for (const one of copies) likely.right.add(one);
+    for (const one of near) likely.right.add(one);
+    began = await pauseAfter(began, signal);
   }
-  return found;
+  return { left: [...likely.left], right: [...likely.right] };
 }
 
-async function comparedPixels(
-  alike: ReadonlyMap<number, Candidates>,
-  index: ImageIndex,
-  signal: AbortSignal | undefined,
-): Promise<Map<number, Match>> {
-  const list = [...alike].map(([image, { copies, near }]) => ({ image, held: [...copies, ...near], copies }));
-  const pairs = list.map(
-    ({ image, held, copies }): Comparison => ({
-      path: index.pathOf(image),
-      held: held.map(index.pathOf),
-      copies: copies.length,
-    }),
-  );
-  const compared = await compareImages(pairs, signal);
+/** Compares in portions: where thousands look alike, the list of all pairs would take gigabytes. */
+async function comparedPixels(left: Sketches, right: Sketches, index: ImageIndex, signal: AbortSignal | undefined) {
+  const find = sketchIndex("whole", right);
   const matches = new Map<number, Match>();
-  for (const [at, { image, held }] of list.entries()) {
-    const found = compared[at];
-    if (found) matches.set(image, { held: held[found.held] ?? -1, likeness: found.likeness });
+  let portion: { readonly image: number; readonly held: readonly number[]; readonly pair: Comparison }[] = [];
+  const compare = async () => {
+    const compared = await compareImages(
+      portion.map(({ pair }) => pair),
+      signal,
+    );
+    for (const [at, { image, held }] of portion.entries()) {
+      const found = compared[at];
+      if (found) matches.set(image, { held: held[found.held] ?? -1, likeness: found.likeness });
+    }
+    portion = [];
+  };
+  let began = performance.now();
+  for (const [image, sketch] of left) {
+    const { copies, near } = find(sketch);
+    const held = [...copies, ...near];
+    const pair = { path: index.pathOf(image), held: held.map(index.pathOf), copies: copies.length };
+    if (held.length > 0) portion.push({ image, held, pair });
+    if (portion.length >= portionSize) await compare();
+    began = await pauseAfter(began, signal);
   }
+  await compare();
   return matches;
+}
+
+/** Lets others have their turn when the slice is over; the time from which the next one counts. */
+async function pauseAfter(began: number, signal: AbortSignal | undefined): Promise<number> {
+  if (performance.now() - began < sliceMs) return began;
+  await setImmediate();
+  signal?.throwIfAborted();
+  return performance.now();
 }
 
 async function equalBytes(

@@ -1,7 +1,7 @@
 import { type Depth, meanReach, possibleLikeness, type Sketch } from "./sketch.ts";
 
 /** Held-out images, by number, that an image may be a copy of or near to. */
-export type Candidates = { readonly copies: readonly number[]; readonly near: readonly number[] };
+type Candidates = { readonly copies: readonly number[]; readonly near: readonly number[] };
 
 type Held = { readonly image: number; readonly mean: number; readonly sketch: Sketch };
 
