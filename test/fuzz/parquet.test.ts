@@ -7,10 +7,9 @@ import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { readParquet } from "../../server/data/parquet.ts";
 import { Refusal } from "../../server/errors.ts";
+import { cases } from "../support/fuzz.ts";
 import { refusalOf } from "../support/refusal.ts";
 
-/** Cases over all shapes; the soak asks for ten times as many. */
-const cases = Number(process.env.DEFT_FUZZ_CASES ?? "1000");
 const slowMs = 5000;
 let folder: string;
 

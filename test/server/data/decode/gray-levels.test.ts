@@ -5,6 +5,7 @@ import { PNG } from "pngjs";
 import { decodePixels, isDecodable } from "../../../../server/data/decode/decode-image.ts";
 import { luma } from "../../../../server/data/decode/gray-image.ts";
 import { grayLevels } from "../../../../server/data/decode/gray-levels.ts";
+import { fuzzCases } from "../../../support/soak.ts";
 
 type Size = { width: number; height: number };
 
@@ -116,7 +117,7 @@ describe("gray levels of an image", () => {
         if (gray !== undefined) expect(gray.data).toHaveLength(gray.width * gray.height);
         expect(performance.now() - began).toBeLessThan(5000);
       }),
-      { numRuns: Number(process.env.DEFT_FUZZ_CASES ?? "1000") },
+      { numRuns: fuzzCases },
     );
   });
 });
