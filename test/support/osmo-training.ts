@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { trainingElsewhere } from "../../server/executors/training-elsewhere.ts";
@@ -34,7 +34,7 @@ export type Training = {
   readonly planSummary: string;
   readonly env: Record<string, string>;
   deps(env?: Record<string, string>): Deps;
-  /** Puts workspace, run and store back to how they were when the run was created. */
+  /** Puts workspace, run, state folder and store back to how they were when the run was created. */
   restore(): Promise<void>;
   /** Lets pods really run, with these programs in their image. */
   runPods(programs?: Record<string, string>): void;
@@ -81,15 +81,20 @@ export async function osmoTraining(): Promise<Training> {
   const client = await toolClient(deps({ DEFT_APPROVE_PLAN: String(plan.plan_id) }));
   const runDir = String((await client.result("approve_plan", { plan_id: plan.plan_id })).run_dir);
   await client.close();
-  const kept = join(home, "kept");
-  await cp(workspace, kept, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  // The run's head lies in the state folder: it goes back with the run, or the run is seen as put back.
+  const places = [workspace, env.XDG_STATE_HOME];
+  const kept = (place: string) => join(home, "kept", basename(place));
+  const copy = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  for (const place of places) await cp(place, kept(place), copy);
   return {
     ...{ service, home, store, workspace, runDir, env, deps },
     planSummary: String(plan.summary_markdown ?? plan.summary ?? JSON.stringify(plan)),
     async restore() {
       stopPods(service);
-      await rm(workspace, { recursive: true, force: true });
-      await cp(kept, workspace, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+      for (const place of places) {
+        await rm(place, { recursive: true, force: true });
+        await cp(kept(place), place, copy);
+      }
       for (const name of ["store", "pods", "commands.jsonl"])
         await rm(join(home, name), { recursive: true, force: true });
       await mkdir(store);
