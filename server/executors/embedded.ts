@@ -48,16 +48,17 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
     },
     async poll(runDir, record) {
       const files = runnerFiles(recordPath(runDir, record.spec.id));
-      const exit = await readExit(files);
+      const exit = await readExit(files.exit);
       if (exit) return { state: "ended", exit };
       const claimed = await readClaim(files.claim);
       if (claimed ? await isAlive(claimed) : await isStarting(record)) return { state: "running" };
       // The runner may have written its exit between the two reads.
-      const late = await readExit(files);
+      const late = await readExit(files.exit);
       if (late) return { state: "ended", exit: late };
       // A runner that died alone leaves its program behind; nobody would collect that.
       if (claimed && (await identityOf(claimed.pid)) === undefined) signalGroup(claimed.pid, "SIGKILL");
-      return { state: "ended", exit: { outcome: (await isCancelled(files)) ? "cancelled" : "lost" } };
+      const cancelled = (await fileFacts(files.cancel)) !== undefined;
+      return { state: "ended", exit: { outcome: cancelled ? "cancelled" : "lost" } };
     },
     async cancel(runDir, record, graceSec) {
       const files = runnerFiles(recordPath(runDir, record.spec.id));
@@ -84,18 +85,9 @@ async function isStarting({ handle }: JobRecord): Promise<boolean> {
   return typeof at === "number" && Math.abs(Date.now() - at) < claimGraceMs;
 }
 
-type Files = ReturnType<typeof runnerFiles>;
-
-/** How the job ended. The signal that cancels it reaches its program too, whose death the runner may see first. */
-async function readExit(files: Files): Promise<JobExit | undefined> {
-  const text = await readTextIfPresent(files.exit);
-  if (text === undefined) return undefined;
-  const exit = jobExitSchema.parse(JSON.parse(text));
-  return exit.outcome === "killed" && (await isCancelled(files)) ? { ...exit, outcome: "cancelled" } : exit;
-}
-
-async function isCancelled(files: Files): Promise<boolean> {
-  return (await fileFacts(files.cancel)) !== undefined;
+async function readExit(path: string): Promise<JobExit | undefined> {
+  const text = await readTextIfPresent(path);
+  return text === undefined ? undefined : jobExitSchema.parse(JSON.parse(text));
 }
 
 async function readClaim(path: string): Promise<ProcessIdentity | undefined> {
