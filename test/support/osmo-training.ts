@@ -9,18 +9,10 @@ import { builtBin } from "./built-server.ts";
 import { engineHere } from "./engine-here.ts";
 import { runPod } from "./osmo-pod.ts";
 import { OsmoService } from "./osmo-service.ts";
+import { tinyRequest } from "./tiny-loop.ts";
 import { toolClient } from "./tool-client.ts";
 
-const request = {
-  platform: "embedded",
-  max_iterations: 1,
-  kpi_target: "FAR < 0.001% at recall=100%",
-  num_epochs: 2,
-  num_sdg: 4,
-  min_similarity: 0.2,
-  seed: 1,
-  resume: "fresh",
-};
+const request = { ...tinyRequest, max_iterations: 1 };
 
 const bin = fileURLToPath(new URL("../fixtures/bin/osmo", import.meta.url));
 

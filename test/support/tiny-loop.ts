@@ -22,7 +22,8 @@ export type TinyLoop = {
   remove(): Promise<void>;
 };
 
-const tinyRequest = {
+/** The preflight arguments of the cheapest loop that still trains, generates and mines. */
+export const tinyRequest = {
   platform: "embedded",
   max_iterations: 2,
   kpi_target: "FAR < 0.001% at recall=100%",
