@@ -66,7 +66,7 @@ function fill(root) {
   writeFileSync(place("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n");
   writeFileSync(place("etc/group"), "root:x:0:\n");
   cpSync(join(house, "dist"), place("opt/deft/dist"), { recursive: true });
-  writeFileSync(place("opt/deft/package.json"), JSON.stringify({ type: "module", version }));
+  writeFileSync(place("opt/deft/package.json"), JSON.stringify({ name: "deft-mcp", type: "module", version }));
   for (const name of programs) writeEntry(place(`usr/bin/${name}`), name);
   for (const name of scripts) writeEntry(place(join(scriptsDir, name)), name);
   writeFileSync(place(join(scriptsDir, "download_checkpoints.sh")), download, { mode: 0o755 });
