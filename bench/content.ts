@@ -1,10 +1,11 @@
-// How long the comparison of image contents takes, beside reading the same files once, and how much memory.
+// How long the comparison of image contents takes, beside reading the same files once from a warm cache, beside decoding
+// them once with the packages that we use elsewhere (jpeg-js, pngjs), and beside itself when asked again; how much memory.
 // node bench/run.mjs content [DEEPPCB_WORKSPACE] [ROWS]
 import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode } from "jpeg-js";
+import { decode, encode } from "jpeg-js";
 import { PNG } from "pngjs";
 import { openContents } from "../server/data/content-cache.ts";
 import { findLeakage } from "../server/data/leakage.ts";
@@ -42,21 +43,42 @@ function deepPcb(workspace: string): Images {
 
 async function measureImages(name: string, images: Images, folder: string): Promise<void> {
   const all = [...images.training, ...images.held];
-  for (const path of all) readFileStart(path);
+  all.forEach(readWhole);
   const sides = await csvsOf(images, folder);
   const ratios: string[] = [];
   for (let run = 0; run < 3; run++) {
-    const began = performance.now();
-    for (const path of all) readFileStart(path);
-    const reading = performance.now() - began;
+    const reading = timeOf(() => all.forEach(readWhole));
+    const decoding = timeOf(() => all.forEach(decodeWhole));
     const names = await checked(sides, undefined);
-    const whole = await checked(sides, await openContents());
+    const memory = new Map();
+    const whole = await checked(sides, await openContents(undefined, memory));
+    const again = await checked(sides, await openContents(undefined, memory));
     const check = whole.ms - names.ms;
     const each = (ms: number) => `${(ms / all.length).toFixed(3)} ms`;
     ratios.push(`${(check / reading).toFixed(1)} (${each(reading)} and ${each(check)} an image)`);
-    if (run === 2) console.log(`  longest stall of this process ${whole.stall.toFixed(0)} ms, ${whole.found}`);
+    if (run < 2) continue;
+    console.log(`  longest stall of this process ${whole.stall.toFixed(0)} ms, ${whole.found}`);
+    console.log(
+      `  check / decoding each once ${(check / decoding).toFixed(2)} (${each(decoding)} an image), again / first ${((again.ms - names.ms) / check).toFixed(2)}`,
+    );
   }
   console.log(`${name}, ${images.training.length} against ${images.held.length}: check / reading ${ratios.join(", ")}`);
+}
+
+function timeOf(work: () => void): number {
+  const began = performance.now();
+  work();
+  return performance.now() - began;
+}
+
+function readWhole(path: string): void {
+  readFileStart(path);
+}
+
+function decodeWhole(path: string): void {
+  const bytes = Buffer.from(readFileStart(path).bytes);
+  if (path.endsWith(".png")) PNG.sync.read(bytes);
+  else decode(bytes, { useTArray: true });
 }
 
 async function checked(sides: Sides, contents: Awaited<ReturnType<typeof openContents>> | undefined) {
@@ -128,7 +150,10 @@ async function measureMemory(folder: string, rows: number): Promise<void> {
   const held = Array.from({ length: Math.floor(rows / 50) }, (_, at) => join(many, `held${at}.jpg`));
   for (const path of held) await writeFile(path, images[199] as Buffer);
   const before = process.memoryUsage().rss;
-  const { ms, stall } = await checked(await csvsOf({ training: paths, held }, folder), await openContents());
+  const { ms, stall } = await checked(
+    await csvsOf({ training: paths, held }, folder),
+    await openContents(undefined, new Map()),
+  );
   const peak = process.resourceUsage().maxRSS / 1024;
   console.log(
     `${rows} rows: ${(ms / 1000).toFixed(1)} s, longest stall ${stall.toFixed(0)} ms, peak memory ${peak.toFixed(0)} MB of this process (${(before / 1e6).toFixed(0)} MB before)`,

@@ -53,9 +53,9 @@ export const preflight = defineTool({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   alwaysLoad: true,
   searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
-  async handle(args, { deps, connection }) {
+  async handle(args, { deps, connection, signal, progress }) {
     const { resolvePlan } = await import("../server/preflight/resolve.ts");
-    const resolution = await resolvePlan(args, deps);
+    const resolution = await resolvePlan(args, deps, { signal, progress });
     await savePending(resolution, deps);
     const { plan, question } = resolution;
     if (plan !== undefined) connection.shownPlans.add(plan.plan_id);

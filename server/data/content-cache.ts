@@ -10,6 +10,8 @@ import type { Depth, Sketch } from "./sketch.ts";
 export type Contents = {
   /** A sketch of each image, or undefined for one that cannot be decoded. @throws Refusal `input.unreadable-file`. */
   sketches(paths: readonly string[], depth: Depth, signal?: AbortSignal): Promise<(Sketch | undefined)[]>;
+  /** Sketches that had to be made, not found. */
+  decoded(): number;
   /** Keeps what was made for the next call, if there is a place for it. */
   save(): Promise<void>;
 };
@@ -17,29 +19,50 @@ export type Contents = {
 /** `null` stands for an image that cannot be decoded. */
 type Kept = { readonly stamp: string; head?: Sketch | null; whole?: Sketch | null };
 
+type Sketched = Map<string, Kept>;
+
+/** What this process made, for whatever was asked: a preflight, the approval after it and the run look at the same files. */
+const madeHere: Sketched = new Map();
+const madeHereLimit = 300_000;
+
 /** Images between two pauses: the server goes on answering. */
 const sliceSize = 500;
 
 /**
- * Contents with a cache file, or without one for a single look. An entry counts only for a file of the same size, times
- * and inode; a cache that is not what was written, by its last line, is an empty one.
+ * Contents with a cache file, or with the memory of this process alone. An entry counts only for a file of the same
+ * size, times and inode; a cache that is not what was written, by its last line, is an empty one.
  */
-export async function openContents(cachePath?: string): Promise<Contents> {
-  const known = cachePath === undefined ? new Map<string, Kept>() : await readCache(cachePath);
+export async function openContents(cachePath?: string, memory: Sketched = madeHere): Promise<Contents> {
+  const known: Sketched = cachePath === undefined ? new Map() : await readCache(cachePath);
+  let decoded = 0;
   let fresh = 0;
+  const entryOf = (path: string): Kept => {
+    const stamp = stampOf(path);
+    const [own, remembered] = [known.get(path), memory.get(path)];
+    if (own?.stamp === stamp) return own;
+    fresh++;
+    const entry = remembered?.stamp === stamp ? remembered : { stamp };
+    known.set(path, entry);
+    return entry;
+  };
   return {
+    decoded: () => decoded,
     async sketches(paths, depth, signal) {
-      const missing: string[] = [];
+      const missing: { readonly path: string; readonly entry: Kept }[] = [];
       await inSlices(paths, (path) => {
-        const stamp = stampOf(path);
-        if (known.get(path)?.stamp !== stamp) known.set(path, { stamp });
-        if (known.get(path)?.[depth] === undefined) missing.push(path);
+        const entry = entryOf(path);
+        if (entry[depth] === undefined) missing.push({ path, entry });
       });
-      const made = await sketchImages(missing, depth, signal);
-      for (const [at, path] of missing.entries()) {
-        const kept = known.get(path);
-        if (kept !== undefined) kept[depth] = made[at] ?? null;
+      const made = await sketchImages(
+        missing.map(({ path }) => path),
+        depth,
+        signal,
+      );
+      for (const [at, { path, entry }] of missing.entries()) {
+        entry[depth] = made[at] ?? null;
+        remember(memory, path, entry);
       }
+      decoded += missing.length;
       fresh += missing.length;
       return paths.map((path) => known.get(path)?.[depth] ?? undefined);
     },
@@ -49,6 +72,15 @@ export async function openContents(cachePath?: string): Promise<Contents> {
       fresh = 0;
     },
   };
+}
+
+/** The oldest entries go first. */
+function remember(memory: Sketched, path: string, entry: Kept): void {
+  memory.delete(path);
+  memory.set(path, entry);
+  if (memory.size <= madeHereLimit) return;
+  const [oldest] = memory.keys();
+  if (oldest !== undefined) memory.delete(oldest);
 }
 
 async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promise<void> {

@@ -47,7 +47,7 @@ export async function approveAtConsole(planId: string, call: Call): Promise<Appr
 /** What a person is about to approve. @throws Refusal `approval.plan-unknown`, `approval.plan-changed`. */
 export async function resolveAgain(planId: string, call: Call): Promise<Approvable> {
   const pending = await loadPending(planId, call.deps);
-  const resolution = await resolvePlan(pending.request, call.deps);
+  const resolution = await resolvePlan(pending.request, call.deps, call);
   const now = resolution.plan?.plan_id;
   if (!isApprovable(resolution) || now !== planId) {
     refuseUnwritable(resolution);

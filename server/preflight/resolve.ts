@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Call, Deps } from "../loop/call.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateRuntime } from "./estimate.ts";
@@ -15,22 +15,26 @@ import { findRuns } from "./unfinished.ts";
 import { workloadOf } from "./workload.ts";
 import { resolveWorkspace } from "./workspace.ts";
 
+/** Who waits for a plan: may cancel it and is told of each step. */
+type Waiting = Partial<Pick<Call, "signal" | "progress">>;
+
 /**
  * Resolves a request into a plan, or into everything that stands in its way: all findings at once and one question.
  * Reads only.
  *
- * @throws Refusal `input.no-workspace`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
+ * @throws the reason of the signal; Refusal `input.no-workspace`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
  * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
  */
-export async function resolvePlan(given: PlanRequest, deps: Deps): Promise<Resolution> {
+export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
   const { workspace, source } = await resolveWorkspace(given.workspace, deps);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs);
   const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
   const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
-  const start: Survey = { request, deps, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
-  const outcome = await surveyAll(start);
+  const { signal } = waiting;
+  const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
+  const outcome = await surveyAll(start, waiting);
   const resolution: Omit<Resolution, "summary_markdown"> = {
     workspace,
     workspace_source: source,
@@ -66,9 +70,11 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
 
 type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };
 
-async function surveyAll(start: Survey): Promise<Outcome> {
+async function surveyAll(start: Survey, { signal, progress }: Waiting): Promise<Outcome> {
   const outcome: Outcome = { survey: start, checks: [], missing: [], warnings: [] };
   for (const step of steps) {
+    signal?.throwIfAborted();
+    progress?.(step.title);
     const findings = await lookAt(step, outcome.survey);
     outcome.survey = { ...outcome.survey, ...findings.found };
     outcome.checks.push(...(findings.checks ?? []));

@@ -47,6 +47,8 @@ export type GeneratorFacts = {
 export type Survey = {
   readonly request: PlanRequest;
   readonly deps: Deps;
+  /** Ends steps that take long. */
+  readonly signal?: AbortSignal | undefined;
   readonly workspace: string;
   readonly contract?: MetricContract | undefined;
   readonly base?: Plan | undefined;

@@ -29,12 +29,13 @@ export const leakageStep: Step = {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
     const contents = await openContents();
+    const options = survey.signal === undefined ? { contents } : { contents, signal: survey.signal };
     const checks: Check[] = [];
     const warnings: string[] = [];
     for (const [training, held, code] of pairs) {
       const [left, right] = [sides[training], sides[held]];
       if (left === undefined || right === undefined) continue;
-      const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, { contents });
+      const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
       if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
       if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
@@ -76,6 +77,6 @@ async function placeSides(survey: Survey) {
     validation_csv: await place(csvs.validation_csv?.path),
     kpi_csv: await place(csvs.kpi_csv?.path),
   };
-  await index.probe();
+  await index.probe(survey.signal);
   return { index, ...placed };
 }

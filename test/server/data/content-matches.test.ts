@@ -74,7 +74,7 @@ describe("image contents of two CSVs", () => {
     const { root, training, held } = await sides({ a: encode(board(1)) }, { b: encode(board(2)) });
     const cache = join(root, "cache.jsonl");
     const look = async () => {
-      const contents = await openContents(cache);
+      const contents = await openContents(cache, new Map());
       const { count } = await findLeakage(training, held, names, { contents });
       await contents.save();
       return count;
@@ -93,5 +93,23 @@ describe("image contents of two CSVs", () => {
     expect(await look()).toBe(1);
     await utimes(join(root, "held", "b.jpg"), 1, 1);
     expect(await look()).toBe(1);
+  });
+
+  it("are sketched once by a server, whatever asks, until a file changes", async () => {
+    const { root, training, held } = await sides({ a: encode(board(1)) }, { b: encode(board(2)) });
+    const look = async (cache?: string) => {
+      const contents = await openContents(cache);
+      const { count } = await findLeakage(training, held, names, { contents });
+      await contents.save();
+      return { count, decoded: contents.decoded() };
+    };
+    expect(await look()).toEqual({ count: 0, decoded: 4 });
+    expect(await look(join(root, "cache.jsonl"))).toEqual({ count: 0, decoded: 0 });
+    // What another part of this server made reaches the run's own cache, for the server after this one.
+    const later = await openContents(join(root, "cache.jsonl"), new Map());
+    await findLeakage(training, held, names, { contents: later });
+    expect(later.decoded()).toBe(0);
+    await copyFile(join(root, "held", "b.jpg"), join(root, "training", "a.jpg"));
+    expect((await look()).count).toBe(1);
   });
 });

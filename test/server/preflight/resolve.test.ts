@@ -43,6 +43,19 @@ describe("resolving a plan", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("says what it looks at and ends in the midst of it when nobody waits any more", async () => {
+    const root = await boardsIn(await folder());
+    const waiting = new AbortController();
+    const seen: string[] = [];
+    const progress = (title: string) => {
+      seen.push(title);
+      if (title === "Leakage") waiting.abort(new Error("the client went away"));
+    };
+    const plan = resolvePlan(completeRequest, depsIn(root), { signal: waiting.signal, progress });
+    await expect(plan).rejects.toThrow("the client went away");
+    expect(seen.at(-1)).toBe("Leakage");
+  });
+
   it("looks at everything in the published order", async () => {
     const root = await boardsIn(await folder());
     const { checks } = await resolvePlan(completeRequest, depsIn(root));
