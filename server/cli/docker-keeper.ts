@@ -1,3 +1,4 @@
+import { hostUser } from "../executors/docker-argv.ts";
 import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
 import { readJson } from "../fs/read.ts";
 import { jobRecordSchema } from "../run/job.ts";
@@ -11,7 +12,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     return 2;
   }
   const { spec } = jobRecordSchema.parse(await readJson(jobFiles(runDir, jobId).record));
-  await keepJob({ runDir, spec, containerId, env: io.env });
+  await keepJob({ runDir, spec, containerId, user: hostUser(), env: io.env });
   // A follow that is still open must not hold the process once its run is gone.
   process.exit(0);
 }

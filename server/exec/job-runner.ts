@@ -8,6 +8,7 @@ import { changing } from "../fs/write-failure.ts";
 import { isoMicros } from "../run/clock.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../run/job.ts";
 import { identityOf } from "./identity.ts";
+import { noteOutput } from "./job-output.ts";
 
 /** Files beside a job record by which runner and executor speak; all survive both of them. */
 export function runnerFiles(recordPath: string) {
@@ -36,6 +37,7 @@ export async function runRecordedJob(
   const cancelled = ended.outcome === "killed" && (await fileFacts(files.cancel)) !== undefined;
   const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;
   const times = { started_at: isoMicros(started), ended_at: isoMicros(new Date()) };
+  await onceThereIsRoom(() => noteOutput(recordPath, spec.workdir));
   await onceThereIsRoom(() => writeAtomic(files.exit, JSON.stringify({ ...exit, ...times })));
 }
 

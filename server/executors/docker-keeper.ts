@@ -3,13 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import { type Docker, dockerCli } from "../exec/docker-cli.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
+import { noteOutput } from "../exec/job-output.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { fileFacts } from "../fs/read.ts";
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import type { JobRecord, JobSpec } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
+import type { HostUser } from "./docker-argv.ts";
 import { daemonNow, findContainer, hasEnded } from "./docker-containers.ts";
 import { followOnce } from "./docker-follower.ts";
+import { giveBack } from "./docker-give-back.ts";
 
 /** Files beside the record of a docker job. */
 export function jobFiles(runDir: string, jobId: string) {
@@ -28,6 +31,7 @@ export type KeptJob = {
   readonly runDir: string;
   readonly spec: JobSpec;
   readonly containerId: string;
+  readonly user: HostUser;
   readonly env: NodeJS.ProcessEnv;
 };
 
@@ -86,10 +90,20 @@ async function followToEnd(docker: Docker, kept: KeptJob, signal: AbortSignal): 
     const last = hasEnded(container);
     const wish = { env, containerId, logPath: spec.log_path, positionPath, last };
     // Once the container has ended a full disk is the caller's to hear of, who asks again.
-    if (last) return await followOnce(wish);
+    if (last) {
+      await followOnce(wish);
+      return await noteEnd(docker, kept);
+    }
     await followOnce(wish).catch(onlyRefusals);
     await sleep(patienceMs / 5);
   }
+}
+
+/** Gives files back to the host user and notes them, so that whoever asks next finds all that the job left. */
+export async function noteEnd(docker: Docker, kept: Omit<KeptJob, "containerId" | "env">, unwatched = false) {
+  const { runDir, spec, user } = kept;
+  const note = await giveBack(docker, runDir, spec, user);
+  await noteOutput(jobFiles(runDir, spec.id).record, spec.workdir, { ...note, ...(unwatched ? { unwatched } : {}) });
 }
 
 /** Stops the container when its time is over; the time is the daemon's, so a clock that differs from ours is fine. */

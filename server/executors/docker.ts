@@ -2,15 +2,15 @@ import { dirname, join } from "node:path";
 import { Refusal } from "../errors.ts";
 import { spawnDetached } from "../exec/detached.ts";
 import { type Docker, dockerCli } from "../exec/docker-cli.ts";
+import { notedOutput } from "../exec/job-output.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { fileFacts, readTextIfPresent } from "../fs/read.ts";
 import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import { type HostUser, labelNames } from "./docker-argv.ts";
 import { type Container, findContainer, hasEnded, labelledContainers } from "./docker-containers.ts";
-import { followOnce, readFollowed } from "./docker-follower.ts";
-import { giveBack } from "./docker-give-back.ts";
-import { containerIdOf, isKept, jobFiles, keeperBegins, stopContainer } from "./docker-keeper.ts";
+import { followOnce } from "./docker-follower.ts";
+import { containerIdOf, isKept, jobFiles, keeperBegins, noteEnd, stopContainer } from "./docker-keeper.ts";
 import { barProgress } from "./docker-progress.ts";
 import { readReady } from "./docker-readiness.ts";
 import { makeReady } from "./docker-ready.ts";
@@ -61,14 +61,22 @@ export function dockerExecutor(options: DockerOptions): Executor {
         if (!(await isKept(runDir, record.spec.id))) await spawnKeeper(runDir, record.spec.id, container, options);
         return { state: "running" };
       }
-      const { followed } = jobFiles(runDir, record.spec.id);
-      if (!(await readFollowed(followed)).complete) {
-        if (await isKept(runDir, record.spec.id)) return { state: "running" };
-        const wish = { env, containerId: container.id, logPath: record.spec.log_path, positionPath: followed };
-        await followOnce({ ...wish, last: true });
+      const { spec } = record;
+      const files = jobFiles(runDir, spec.id);
+      if ((await notedOutput(files.record)) === undefined) {
+        if (await isKept(runDir, spec.id)) return { state: "running" };
+        await followOnce({
+          env,
+          containerId: container.id,
+          logPath: spec.log_path,
+          positionPath: files.followed,
+          last: true,
+        });
+        await noteEnd(docker, { runDir, spec, user: options.user }, true);
       }
-      const note = await giveBack(docker, runDir, record.spec, options.user);
-      return { state: "ended", exit: { ...(await exitOf(runDir, record, container)), ...note } };
+      const { detail } = (await notedOutput(files.record)) ?? {};
+      const exit = await exitOf(runDir, record, container);
+      return { state: "ended", exit: detail === undefined ? exit : { ...exit, detail } };
     },
 
     async cancel(runDir, record, graceSec) {

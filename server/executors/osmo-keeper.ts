@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
+import { noteOutput } from "../exec/job-output.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isTerminal } from "../exec/osmo/statuses.ts";
@@ -91,6 +92,7 @@ async function live(kept: KeptTask): Promise<void> {
     task === undefined
       ? { outcome: "cancelled", detail: "before it was submitted to OSMO" }
       : await endOf(kept, client, task, pace);
+  await noteOutput(osmoFiles(runDir, id).record, record.spec.workdir);
   await saveExit(runDir, id, exit);
 }
 

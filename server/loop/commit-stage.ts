@@ -10,6 +10,7 @@ import { saveAttempt } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { passGates } from "./gates/index.ts";
 import { assertImagesHold } from "./image-pins.ts";
+import { assertNothingAdded, assertOutputsAsLeft } from "./job-outputs.ts";
 import { commit, type OpenRun } from "./journal.ts";
 import { outputsOf } from "./outputs.ts";
 import { assertPinsHold, takePins } from "./pins.ts";
@@ -37,13 +38,15 @@ export async function commitStage(
 ): Promise<CommittedStage> {
   try {
     assertJobsEnded(outcomes);
+    const left = await assertOutputsAsLeft(run.runDir, outcomes);
     const evidence = await stages[at.stage].collect(context, outcomes);
+    await assertNothingAdded(left, outcomes, evidence.pins);
     await assertPinsHold(run.state);
     // These two are what the images decide: the weights and the figure.
     if (at.stage === "train" || at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
     const outputs = await outputsOf(run.runDir, at.iteration, evidence);
     const noted = passGates({ ...evidence.facts, outputs }, context, at.stage);
-    const warnings = [...evidence.warnings, ...noted];
+    const warnings = [...left.warnings, ...evidence.warnings, ...noted];
     return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
   } catch (error) {
     if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;

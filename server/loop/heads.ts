@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
@@ -28,7 +29,7 @@ export function headsDir({ XDG_STATE_HOME, HOME, USERPROFILE }: Env): string | u
   return state === undefined ? undefined : join(state, "deft-mcp", "heads");
 }
 
-/** The kept head of a run; undefined where there is none: another machine or user, a folder that was cleared. */
+/** The kept head of a run; undefined where there is none, or none that can be read. */
 export async function readHead(runDir: string, env: Env): Promise<Head | undefined> {
   const path = await headPath(runDir, env);
   if (path === undefined) return undefined;
@@ -69,15 +70,32 @@ export async function dropHead(runDir: string, env: Env): Promise<void> {
   if (path !== undefined) await removeIfPresent(path).catch(() => undefined);
 }
 
+/** How a state names the host and the folder in which its head is kept; another machine has another name. */
+export async function headPlaceOf(runDir: string, env: Env): Promise<string | undefined> {
+  const path = await headPath(runDir, env);
+  return path === undefined ? undefined : sha256(`${hostname()}\n${path}`).slice(0, 16);
+}
+
 /**
  * Holds a run that is whole in itself against its kept head.
+ *
+ * Where the state says that a head was found in this very place, there must be one: without it nothing would show that
+ * the run was put back.
  *
  * A run may be ahead of its head (a kill, commits on another machine), as long as its log holds the head's entry or a
  * human accepted the log as it stood. A run behind its head, or beside it, was put back or exchanged as a whole.
  */
-export function checkHead(state: RunState, entries: readonly LogEntry[], head: Head | undefined): IntegrityFinding {
-  if (head === undefined) return { ok: true };
+export function checkHead(
+  state: RunState,
+  entries: readonly LogEntry[],
+  head: Head | undefined,
+  place: string | undefined,
+): IntegrityFinding {
   const revision = state.revision ?? 0;
+  if (head === undefined) {
+    if (place === undefined || state.head_kept_at !== place) return { ok: true };
+    return { ok: false, what: "the head of the run that was kept outside the workspace is gone", facts: { revision } };
+  }
   const facts = {
     last_seq: entries.at(-1)?.seq ?? 0,
     recorded_last_seq: head.last_seq,

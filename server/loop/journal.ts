@@ -8,7 +8,7 @@ import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import type { Deps } from "./call.ts";
-import { checkHead, type Head, keepHead, readHead } from "./heads.ts";
+import { checkHead, type Head, headPlaceOf, keepHead, readHead } from "./heads.ts";
 import { acceptAsBase, checkIntegrity, type IntegrityFinding, stateDigest } from "./integrity.ts";
 import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
 import { noRun, readState } from "./read-state.ts";
@@ -23,6 +23,8 @@ export type Run = {
   readonly integrity: IntegrityFinding;
   /** Its last commit as kept outside the workspace, where the reader looked for it and there is one. */
   readonly head: Head | undefined;
+  /** Where it is looked for, as the state names it. */
+  readonly headPlace: string | undefined;
   /** What opening had to mend, for people. */
   readonly notes: readonly string[];
 };
@@ -49,8 +51,10 @@ export async function readRun(runDir: string, { env }: Place = {}): Promise<Run>
   const due = pendingDue(state, log.entries);
   const entries = due === undefined ? log.entries : [...log.entries, due];
   const head = env === undefined ? undefined : await readHead(runDir, env);
+  const headPlace = env === undefined ? undefined : await headPlaceOf(runDir, env);
   const found = checkIntegrity(state, entries);
-  return { runDir, state, entries, integrity: found.ok ? checkHead(state, entries, head) : found, head, notes };
+  const integrity = found.ok ? checkHead(state, entries, head, headPlace) : found;
+  return { runDir, state, entries, integrity, head, headPlace, notes };
 }
 
 /**

@@ -30,15 +30,18 @@ export function numberedLine(
 
 /** The state as it is written: its revision counted on, with digests of itself and of the log that belongs to it. */
 export function seal(
-  before: { readonly state: RunState; readonly head: Head | undefined } | undefined,
+  before:
+    | { readonly state: RunState; readonly head: Head | undefined; readonly headPlace: string | undefined }
+    | undefined,
   next: RunState,
   entries: readonly LogEntry[],
   base: Base,
 ): RunState {
-  const { pending: _pending, ...rest } = next;
+  const { pending: _pending, head_kept_at: _was, ...rest } = next;
   // An accepted older copy goes on above the head that it was held against.
   const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0) + 1;
-  const state = runStateSchema.parse({ ...rest, revision });
+  const kept = before?.head === undefined ? {} : { head_kept_at: before.headPlace };
+  const state = runStateSchema.parse({ ...rest, revision, ...kept });
   const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
   const digests = { state_digest: stateDigest(state), parts: partDigests(state) };
   return { ...state, integrity: { ...digests, ...head, ...(base ? { base } : {}) } };

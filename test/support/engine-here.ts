@@ -1,8 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { runEngine } from "../../engine/main.ts";
+import { notedOutput, noteOutput } from "../../server/exec/job-output.ts";
 import type { Executor } from "../../server/executors/executor.ts";
 import type { JobExit, JobSpec } from "../../server/run/job.ts";
+import { runPaths } from "../../server/run/paths.ts";
 
 /** Takes a job's place: what it does instead of the engine, and how it says it ended. */
 export type Stand = (spec: JobSpec, run: () => Promise<JobExit>) => Promise<JobExit>;
@@ -16,7 +18,11 @@ export function engineHere(stand: Stand = (_spec, run) => run()): Executor {
     availability: async () => ({ available: true, detail: "CPU" }),
     async start(runDir, spec) {
       const key = `${runDir}/${spec.id}`;
-      if (!exits.has(key)) exits.set(key, await stand(spec, () => runHere(spec)));
+      if (exits.has(key)) return { started: spec.id };
+      exits.set(key, await stand(spec, () => runHere(spec)));
+      // A stand may have noted the end itself, to change something after it.
+      const record = join(runPaths(runDir).jobs, `${spec.id}.json`);
+      if ((await notedOutput(record)) === undefined) await noteOutput(record, spec.workdir);
       return { started: spec.id };
     },
     async poll(runDir, record) {

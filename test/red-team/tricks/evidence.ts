@@ -1,7 +1,9 @@
 import { copyFile, cp, link, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { writeParquet } from "../../../server/data/parquet.ts";
+import { noteOutput } from "../../../server/exec/job-output.ts";
 import type { JobExit, JobSpec } from "../../../server/run/job.ts";
+import { runPaths } from "../../../server/run/paths.ts";
 import type { Stand } from "../../support/engine-here.ts";
 import { edit, linesOf, outcomeOf, type Scene, type Trick } from "../scene.ts";
 
@@ -17,6 +19,13 @@ const after =
     if (spec.argv.some((part) => part.includes(program))) await spoil(spec);
     return exit;
   };
+
+/** Runs the real job and, when its end is known, changes what it left before a client asks again. */
+const afterTheEnd = (scene: Scene, program: string, change: (spec: JobSpec) => Promise<unknown>): Stand =>
+  after(program, async (spec) => {
+    await noteOutput(join(runPaths(scene.runDir).jobs, `${spec.id}.json`), spec.workdir);
+    await change(spec);
+  });
 
 /** Leaves files in the job's place and says that it went well. */
 const instead =
@@ -323,6 +332,40 @@ export function evidenceTricks(trick: Trick): void {
 
   trick("a file that is no parquet", "iter1-anomalygen", noEvidence, (scene) =>
     scene.runStage(after("nearest_neighbors", async () => writeFile(await inMining(scene, "mined_raw.parquet"), ""))),
+  );
+
+  const scores = (spec: JobSpec) => join(spec.workdir, "inference.csv");
+  const easier = (text: string) => text.replace(/0\.\d+/, "0.0");
+  trick("scores changed between the evaluation's end and its commit", "baseline-train", noEvidence, (scene) =>
+    scene.runStage(afterTheEnd(scene, "inference", (spec) => edit(scores(spec), easier))),
+  );
+
+  trick("the same with the old times put back", "baseline-train", noEvidence, (scene) =>
+    scene.runStage(
+      afterTheEnd(scene, "inference", async (spec) => {
+        const { atime, mtime } = await stat(scores(spec));
+        await edit(scores(spec), easier);
+        await utimes(scores(spec), atime, mtime);
+      }),
+    ),
+  );
+
+  trick("weights exchanged between the training's end and its commit", "iter1-data_merge", noEvidence, (scene) =>
+    scene.runStage(
+      afterTheEnd(scene, "train", async () => {
+        await copyFile(await aCheckpointOf(scene, "baseline"), await aCheckpointOf(scene, "iter1"));
+      }),
+    ),
+  );
+
+  trick("weights put beside the training's own after its end", "created", noEvidence, (scene) =>
+    scene.runStage(
+      afterTheEnd(scene, "train", async ({ workdir }) => {
+        const own = await aCheckpointOf(scene, "baseline");
+        const bytes = await readFile(own);
+        await writeFile(join(workdir, basename(own).replace(/\d+/, "099")), Buffer.concat([bytes, Buffer.from("x")]));
+      }),
+    ),
   );
 
   trick("a directory stamp that climbs out of the run", "baseline-rca", "input.invalid", async (scene) => {

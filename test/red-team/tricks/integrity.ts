@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { copyFile, cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { writeParquet } from "../../../server/data/parquet.ts";
 import { edit, linesOf, outcomeOf, type Scene, type Trick } from "../scene.ts";
 
@@ -154,6 +155,12 @@ export function integrityTricks(trick: Trick): void {
       return String(status.integrity).includes("older copy") ? code : String(status.integrity);
     });
   }
+
+  trick("the same with the kept head deleted", "iter1-evaluate", seen, async (scene) => {
+    await putBack(scene, "iter1-train");
+    await rm(join(scene.loop.home, "state", "deft-mcp", "heads"), { recursive: true });
+    return await scene.runStage();
+  });
 
   trick("a second value for a key of the state", "iter1-train", seen, async (scene) => {
     await edit(scene.in("deft_state.json"), (text) => text.replace(/\n}\s*$/, ',\n  "max_iterations": 9\n}\n'));

@@ -87,8 +87,33 @@ describe("a run directory that is put back to an older copy as a whole", () => {
   });
 });
 
+describe("a head that was there and is gone", () => {
+  it("is named, since an older copy would not show any more, until a human accepts it", async () => {
+    await train();
+    await copy();
+    await train();
+    await rm(join(home, "state"), { recursive: true });
+    const what = "the head of the run that was kept outside the workspace is gone";
+    expect(await seen()).toMatchObject({ ok: false, what });
+    expect((await refusalOf(open)).code).toBe("state.tampered");
+    const call = { deps } as Parameters<typeof acknowledgeWith>[4];
+    await acknowledgeWith(runDir, await pendingStop(runDir, deps), "repaired", { how: "console" }, call);
+    await train();
+    expect(await seen()).toEqual({ ok: true });
+  });
+
+  it("is no alarm on another machine, for another user or in a moved workspace", async () => {
+    await train();
+    await train();
+    const elsewhere = testDeps({ env: { XDG_STATE_HOME: join(home, "other") } });
+    expect((await readRun(runDir, elsewhere)).integrity).toEqual({ ok: true });
+    await withRun(runDir, (run) => commit(run, run.state, entry, elsewhere), elsewhere);
+    expect(await seen()).toEqual({ ok: true });
+  });
+});
+
 describe("no alarm", () => {
-  it("where the head is missing, of another run, or not readable as one", async () => {
+  it("where the head was never found, is of another run, or not readable as one", async () => {
     await train();
     await rm(join(home, "state"), { recursive: true });
     expect(await seen()).toEqual({ ok: true });

@@ -1,0 +1,90 @@
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { errnoOf } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { sha256, sha256OfFile } from "../fs/hash.ts";
+import { readTextIfPresent } from "../fs/read.ts";
+
+const fileSchema = z.object({ path: z.string(), stamp: z.string(), sha256: z.string().optional() });
+const outputSchema = z.object({
+  /** Nobody of ours saw the job end: the files are those found later. */
+  unwatched: z.boolean().optional(),
+  detail: z.string().optional(),
+  files: z.array(fileSchema),
+});
+/** Every file below a job's working directory, as it was when the job had ended. */
+export type JobOutput = z.infer<typeof outputSchema>;
+type LeftFile = JobOutput["files"][number];
+
+type Note = Omit<JobOutput, "files">;
+
+/** Where the note of a job lies, beside its record. */
+function notePath(recordPath: string): string {
+  return `${recordPath.replace(/\.json$/, "")}.output`;
+}
+
+/**
+ * Notes what a job left, before anybody is told that it ended. Later the stage is committed on these very files.
+ *
+ * @throws Refusal `input.write-failed`, `input.unreadable-file`.
+ */
+export async function noteOutput(recordPath: string, workdir: string, note: Note = {}): Promise<void> {
+  const files: LeftFile[] = [];
+  for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
+  const text = JSON.stringify({ ...note, files });
+  await writeAtomic(notePath(recordPath), `${text}\n${sha256(text)}\n`);
+}
+
+/** The note of a job; undefined when there is none, or none that is as it was written. */
+export async function notedOutput(recordPath: string): Promise<JobOutput | undefined> {
+  const [text = "", seal] = ((await readTextIfPresent(notePath(recordPath))) ?? "").split("\n");
+  if (text === "" || seal !== sha256(text)) return undefined;
+  return outputSchema.parse(JSON.parse(text));
+}
+
+/** Files of a note that are not what they were: gone, or with other content. Untouched ones are not read. */
+export async function changedSince({ files }: JobOutput): Promise<string[]> {
+  const changed: string[] = [];
+  for (const { path, stamp, sha256: left } of files) {
+    const now = await stampIfPresent(path);
+    if (now === stamp) continue;
+    if (now === undefined || left === undefined || (await leftFile(path, now)).sha256 !== left) changed.push(path);
+  }
+  return changed;
+}
+
+/** Kind, size, times and inode of every file and link below a directory, by path; links are not followed. */
+export async function stampsBelow(directory: string): Promise<ReadonlyMap<string, string>> {
+  const stamps = new Map<string, string>();
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }).catch(nothing)) {
+    if (entry.isDirectory()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const stamp = await stampIfPresent(path);
+    if (stamp !== undefined) stamps.set(path, stamp);
+  }
+  return stamps;
+}
+
+async function stampIfPresent(path: string): Promise<string | undefined> {
+  try {
+    const { mode, size, mtimeMs, ctimeMs, ino } = await lstat(path);
+    return `${mode & 0o170000} ${size} ${mtimeMs} ${ctimeMs} ${ino}`;
+  } catch (error) {
+    nothing(error);
+    return undefined;
+  }
+}
+
+/** A link counts by itself: what it leads to is judged by the gate of the paths. */
+async function leftFile(path: string, stamp: string): Promise<LeftFile> {
+  const isRegular = stamp.startsWith(`${0o100000} `);
+  return { path, stamp, ...(isRegular ? { sha256: await sha256OfFile(path) } : {}) };
+}
+
+/** No entries, for what is not there. */
+function nothing(error: unknown): [] {
+  const errno = errnoOf(error);
+  if (errno === "ENOENT" || errno === "ENOTDIR") return [];
+  throw error;
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { Refusal } from "../errors.ts";
+import { changedSince, notedOutput, stampsBelow } from "../exec/job-output.ts";
+import { runPaths } from "../run/paths.ts";
+import type { JobOutcome } from "../stages/stage.ts";
+
+/** What stands in the working directories of a stage's jobs, before anything of it is collected. */
+export type Left = {
+  readonly noted: ReadonlySet<string>;
+  readonly present: ReadonlyMap<string, string>;
+  /** Jobs of which nobody saw the end. */
+  readonly warnings: readonly string[];
+};
+
+/**
+ * Proves that the files of ended jobs are what the jobs left: between the end of a job and its commit lies all the time
+ * that a client takes to ask again.
+ *
+ * A job without a note (a stage that ran elsewhere, a replay) proves nothing and is not held against one.
+ *
+ * @throws Refusal `stage.evidence-missing` naming the files.
+ */
+export async function assertOutputsAsLeft(runDir: string, outcomes: readonly JobOutcome[]): Promise<Left> {
+  const noted = new Set<string>();
+  const present = new Map<string, string>();
+  const warnings: string[] = [];
+  for (const { spec } of outcomes) {
+    const output = await notedOutput(join(runPaths(runDir).jobs, `${spec.id}.json`));
+    if (output === undefined) continue;
+    const changed = await changedSince(output);
+    if (changed.length > 0) throw notAsLeft("changed", spec.id, changed);
+    for (const { path } of output.files) noted.add(path);
+    for (const [path, stamp] of await stampsBelow(spec.workdir)) present.set(path, stamp);
+    if (output.unwatched)
+      warnings.push(`No process of this server saw job ${spec.id} end; its files are those found later.`);
+  }
+  return { noted, present, warnings };
+}
+
+/**
+ * Proves that no file that the commit pins was put beside a job's output after its end. What collecting wrote itself
+ * is another file than before.
+ *
+ * @throws Refusal `stage.evidence-missing`.
+ */
+export async function assertNothingAdded(left: Left, outcomes: readonly JobOutcome[], pins: readonly string[]) {
+  if (left.noted.size === 0) return;
+  for (const { spec } of outcomes) {
+    const now = await stampsBelow(spec.workdir);
+    const added = pins.filter((path) => {
+      const stamp = now.get(path);
+      return stamp !== undefined && !left.noted.has(path) && left.present.get(path) === stamp;
+    });
+    if (added.length > 0) throw notAsLeft("added", spec.id, added);
+  }
+}
+
+function notAsLeft(how: "changed" | "added", job: string, paths: readonly string[]): Refusal {
+  const message = `Files of job ${job} were ${how} after it had ended.`;
+  return new Refusal("stage.evidence-missing", message, { job, count: paths.length, [how]: paths.slice(0, 5) });
+}
