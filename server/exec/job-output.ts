@@ -4,7 +4,9 @@ import { z } from "zod";
 import { errnoOf } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { kindOf, readText, readTextIfPresent } from "../fs/read.ts";
+import type { JobSpec } from "../run/job.ts";
+import { redactor } from "../run/redact.ts";
 
 const fileSchema = z.object({ path: z.string(), stamp: z.string(), sha256: z.string().optional() });
 const outputSchema = z.object({
@@ -17,6 +19,7 @@ const outputSchema = z.object({
 export type JobOutput = z.infer<typeof outputSchema>;
 type LeftFile = JobOutput["files"][number];
 
+type Env = Parameters<typeof redactor>[0];
 type Note = Omit<JobOutput, "files">;
 
 /** Where the note of a job lies, beside its record. */
@@ -25,15 +28,29 @@ function notePath(recordPath: string): string {
 }
 
 /**
- * Notes what a job left, before anybody is told that it ended. Later the stage is committed on these very files.
+ * Notes what a job left, before anybody is told that it ended: the stage is committed on these very files. Secrets are
+ * taken out of its log first, which is evidence that is kept and shown.
  *
  * @throws Refusal `input.write-failed`, `input.unreadable-file`.
  */
-export async function noteOutput(recordPath: string, workdir: string, note: Note = {}): Promise<void> {
+export async function noteOutput(
+  recordPath: string,
+  { workdir, log_path }: Pick<JobSpec, "workdir" | "log_path">,
+  env: Env,
+  note: Note = {},
+): Promise<void> {
+  await scrubLog(log_path, env);
   const files: LeftFile[] = [];
   for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
   const text = JSON.stringify({ ...note, files });
   await writeAtomic(notePath(recordPath), `${text}\n${sha256(text)}\n`);
+}
+
+/** Takes secrets out of what a job printed. @throws Refusal `input.write-failed`. */
+export async function scrubLog(path: string, env: Env): Promise<void> {
+  const text = (await kindOf(path)) === "file" ? await readText(path) : "";
+  const clean = redactor(env)(text);
+  if (clean !== text) await writeAtomic(path, clean);
 }
 
 /** The note of a job; undefined when there is none, or none that is as it was written. */

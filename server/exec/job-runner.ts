@@ -37,7 +37,7 @@ export async function runRecordedJob(
   const cancelled = ended.outcome === "killed" && (await fileFacts(files.cancel)) !== undefined;
   const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;
   const times = { started_at: isoMicros(started), ended_at: isoMicros(new Date()) };
-  await onceThereIsRoom(() => noteOutput(recordPath, spec.workdir));
+  await onceThereIsRoom(() => noteOutput(recordPath, spec, env));
   await onceThereIsRoom(() => writeAtomic(files.exit, JSON.stringify({ ...exit, ...times })));
 }
 

@@ -100,10 +100,10 @@ async function followToEnd(docker: Docker, kept: KeptJob, signal: AbortSignal): 
 }
 
 /** Gives files back to the host user and notes them, so that whoever asks next finds all that the job left. */
-export async function noteEnd(docker: Docker, kept: Omit<KeptJob, "containerId" | "env">, unwatched = false) {
-  const { runDir, spec, user } = kept;
+export async function noteEnd(docker: Docker, kept: Omit<KeptJob, "containerId">, unwatched = false) {
+  const { runDir, spec, user, env } = kept;
   const note = await giveBack(docker, runDir, spec, user);
-  await noteOutput(jobFiles(runDir, spec.id).record, spec.workdir, { ...note, ...(unwatched ? { unwatched } : {}) });
+  await noteOutput(jobFiles(runDir, spec.id).record, spec, env, { ...note, ...(unwatched ? { unwatched } : {}) });
 }
 
 /** Stops the container when its time is over; the time is the daemon's, so a clock that differs from ours is fine. */

@@ -72,7 +72,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
           positionPath: files.followed,
           last: true,
         });
-        await noteEnd(docker, { runDir, spec, user: options.user }, true);
+        await noteEnd(docker, { runDir, spec, user: options.user, env }, true);
       }
       const { detail } = (await notedOutput(files.record)) ?? {};
       const exit = await exitOf(runDir, record, container);

@@ -92,7 +92,7 @@ async function live(kept: KeptTask): Promise<void> {
     task === undefined
       ? { outcome: "cancelled", detail: "before it was submitted to OSMO" }
       : await endOf(kept, client, task, pace);
-  await noteOutput(osmoFiles(runDir, id).record, record.spec.workdir);
+  await noteOutput(osmoFiles(runDir, id).record, record.spec, env);
   await saveExit(runDir, id, exit);
 }
 

@@ -1,19 +1,18 @@
 import { join } from "node:path";
 import { Refusal } from "../errors.ts";
+import { notedOutput, scrubLog } from "../exec/job-output.ts";
 import type { Executor } from "../executors/executor.ts";
 import { setAside } from "../fs/aside.ts";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { makeDirectory } from "../fs/atomic.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
-import { kindOf, readText } from "../fs/read.ts";
 import { isoSeconds, stageStamp } from "../run/clock.ts";
 import type { Attempt, JobRecord } from "../run/job.ts";
 import type { StageRef } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
-import { redactor } from "../run/redact.ts";
 import { stages } from "../stages/index.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
 import type { Measured, StageContext } from "../stages/stage.ts";
-import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
+import { latestAttempt, readRecord, recordPath, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
 import { passGates } from "./gates/index.ts";
@@ -162,7 +161,9 @@ async function settle(
   }
   const now = await executor.poll(runDir, record);
   if (now.state === "running") return record;
-  await scrubLog(record.spec.log_path, deps);
+  // Whoever noted the end of the job has done so; a job that was lost has nobody.
+  if ((await notedOutput(recordPath(runDir, record.spec.id))) === undefined)
+    await scrubLog(record.spec.log_path, deps.env);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
   await executor.discard(runDir, ended);
@@ -175,11 +176,4 @@ function assertTrainsAsApproved({ plan }: OpenRun["state"], { trains_on }: Execu
   if (approved === trains_on) return;
   const facts = { approved: approved ?? "on the platform", configured: trains_on ?? "on the platform" };
   throw new Refusal("approval.plan-changed", "Training would run elsewhere than in the approved plan.", facts);
-}
-
-/** Takes secrets out of what a job printed, before the log becomes evidence that is kept and shown. */
-async function scrubLog(path: string, deps: Deps): Promise<void> {
-  const text = (await kindOf(path)) === "file" ? await readText(path) : "";
-  const clean = redactor(deps.env)(text);
-  if (clean !== text) await writeAtomic(path, clean);
 }

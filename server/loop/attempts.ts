@@ -32,7 +32,7 @@ export async function saveAttempt(runDir: string, attempt: Attempt): Promise<voi
 }
 
 /** `jobs/<id>.json` of one job. */
-function recordPath(runDir: string, id: string): string {
+export function recordPath(runDir: string, id: string): string {
   return join(runPaths(runDir).jobs, `${id}.json`);
 }
 

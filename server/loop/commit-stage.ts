@@ -15,6 +15,9 @@ import { commit, type OpenRun } from "./journal.ts";
 import { outputsOf } from "./outputs.ts";
 import { assertPinsHold, takePins } from "./pins.ts";
 
+/** Platform of an attempt that no executor of this server ran. */
+export const external = "external";
+
 export type CommittedStage = {
   readonly state: RunState;
   readonly entry: LogEntry;
@@ -46,7 +49,7 @@ export async function commitStage(
     if (at.stage === "train" || at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
     const outputs = await outputsOf(run.runDir, at.iteration, evidence);
     const noted = passGates({ ...evidence.facts, outputs }, context, at.stage);
-    const warnings = [...left.warnings, ...evidence.warnings, ...noted];
+    const warnings = [...ranElsewhere(attempt), ...left.warnings, ...evidence.warnings, ...noted];
     return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
   } catch (error) {
     if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;
@@ -96,9 +99,12 @@ async function commitEvidence(
 ): Promise<CommittedStage> {
   const pins = await takePins(evidence.pins);
   const before = run.state.iterations[at.iteration];
+  const elsewhere = (before?.adopted ?? []).filter((stage) => stage !== at.stage);
+  if (attempt.platform === external) elsewhere.push(at.stage);
   const next: RunState = {
     ...withIteration(run.state, at, {
       ...evidence.patch,
+      ...(elsewhere.length > 0 || before?.adopted ? { adopted: elsewhere } : {}),
       stage_completed: at.stage,
       // rca looks back at a finished iteration and does not reopen it.
       status: at.stage === "evaluate" || at.stage === "rca" ? "complete" : "in_progress",
@@ -116,6 +122,12 @@ async function commitEvidence(
   );
   await saveAttempt(run.runDir, { ...attempt, finished: "ok" });
   return { state: next, entry, warnings: evidence.warnings };
+}
+
+/** No gate can tell what another program left from what a job of ours would have: people are told. */
+function ranElsewhere({ platform, stage }: Attempt): string[] {
+  if (platform !== external) return [];
+  return [`${stage} ran outside this server: its files are taken as they were found.`];
 }
 
 function withIteration(state: RunState, at: StageRef, patch: Partial<IterationState>): RunState {

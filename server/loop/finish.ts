@@ -58,12 +58,20 @@ export async function finishLoop(
     },
     call.deps,
   );
+  warnings.push(...takenAsFound(before.state));
   const tokenWarning = await tryAlignTokens(runDir, call.deps);
   if (tokenWarning !== undefined) warnings.push(tokenWarning);
   const { state, handOff } = await withRun(runDir, (run) => handOver(run, call), call.deps);
   const reportWarning = await tryRender(runDir, call.deps);
   if (reportWarning !== undefined) warnings.push(reportWarning);
   return { state, stopReason: state.stop_reason ?? reason, handOff, reportPath: runPaths(runDir).report, warnings };
+}
+
+/** Whoever reads a final figure must know that a stage it rests on was not run by this server. */
+function takenAsFound({ iterations, current_iteration }: RunState): string[] {
+  const label = iterationLabel(current_iteration);
+  const stages = (iterations[label]?.adopted ?? []).filter((stage) => stage === "train" || stage === "evaluate");
+  return stages.map((stage) => `The figure of ${label} rests on ${stage}, which ran outside this server.`);
 }
 
 function stopReason(state: RunState, asked: string | undefined): string {

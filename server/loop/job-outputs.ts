@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import { Refusal } from "../errors.ts";
 import { changedSince, notedOutput, stampsBelow } from "../exec/job-output.ts";
-import { runPaths } from "../run/paths.ts";
 import type { JobOutcome } from "../stages/stage.ts";
+import { recordPath } from "./attempts.ts";
 
 /** What stands in the working directories of a stage's jobs, before anything of it is collected. */
 export type Left = {
@@ -25,7 +24,7 @@ export async function assertOutputsAsLeft(runDir: string, outcomes: readonly Job
   const present = new Map<string, string>();
   const warnings: string[] = [];
   for (const { spec } of outcomes) {
-    const output = await notedOutput(join(runPaths(runDir).jobs, `${spec.id}.json`));
+    const output = await notedOutput(recordPath(runDir, spec.id));
     if (output === undefined) continue;
     const changed = await changedSince(output);
     if (changed.length > 0) throw notAsLeft("changed", spec.id, changed);

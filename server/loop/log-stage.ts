@@ -10,7 +10,7 @@ import { contextOf } from "./advance.ts";
 import { assertApproved } from "./approval-state.ts";
 import { latestAttempt } from "./attempts.ts";
 import type { Call } from "./call.ts";
-import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
+import { type CommittedStage, commitStage, commitStop, external } from "./commit-stage.ts";
 import { type OpenRun, type Run, readRun, withRun } from "./journal.ts";
 import { renderAfter } from "./render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
@@ -103,7 +103,7 @@ async function externalAttempt(run: Run, at: StageRef, report: StageReport, call
     attempt: (latest?.attempt ?? 0) + 1,
     started_at: isoSeconds(new Date(since)),
     stamp: report.stamp ?? stageStamp(now),
-    platform: "external",
+    platform: external,
   };
   await makeDirectory(runPaths(run.runDir).jobs);
   return attempt;

@@ -10,7 +10,7 @@ import { runPaths } from "../../server/run/paths.ts";
 export type Stand = (spec: JobSpec, run: () => Promise<JobExit>) => Promise<JobExit>;
 
 /** Runs the embedded engine inside the test process: real work and real files, without a process for each job. */
-export function engineHere(stand: Stand = (_spec, run) => run()): Executor {
+export function engineHere(stand: Stand = (_spec, run) => run(), env: Record<string, string> = {}): Executor {
   const exits = new Map<string, JobExit>();
   return {
     platform: "embedded",
@@ -22,7 +22,7 @@ export function engineHere(stand: Stand = (_spec, run) => run()): Executor {
       exits.set(key, await stand(spec, () => runHere(spec)));
       // A stand may have noted the end itself, to change something after it.
       const record = join(runPaths(runDir).jobs, `${spec.id}.json`);
-      if ((await notedOutput(record)) === undefined) await noteOutput(record, spec.workdir);
+      if ((await notedOutput(record)) === undefined) await noteOutput(record, spec, env);
       return { started: spec.id };
     },
     async poll(runDir, record) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import type { Deps } from "../../server/loop/call.ts";
 import { engineHere, type Stand } from "./engine-here.ts";
+import { putBackInto } from "./put-back.ts";
 import { toolClient } from "./tool-client.ts";
 
 /** A finished loop on a tiny workspace, with a copy of everything as it was after each commit. */
@@ -40,7 +41,7 @@ export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
   const workspace = join(home, "boards");
   await generateWorkspace(workspace, { seed: 1, size: "tiny" });
   const deps = (env: Record<string, string> = {}, stand?: Stand): Deps => {
-    const executor = engineHere(stand);
+    const executor = engineHere(stand, env);
     return {
       clock: { now: () => new Date() },
       ids: { hex: (length) => "0".repeat(length) },
@@ -50,6 +51,7 @@ export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
     };
   };
   const points: string[] = [];
+  const parts = new Map(["boards", "state"].map((part) => [part, putBackInto(join(home, part))]));
   const keep = async (point: string) => {
     for (const part of ["boards", "state"]) await copyTree(join(home, part), join(home, "points", point, part));
     points.push(point);
@@ -81,10 +83,7 @@ export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
     points,
     deps,
     async backTo(point) {
-      for (const part of ["boards", "state"]) {
-        await rm(join(home, part), { recursive: true, force: true });
-        await copyTree(join(home, "points", point, part), join(home, part));
-      }
+      for (const [part, putBack] of parts) await putBack(join(home, "points", point, part));
     },
     remove: () => rm(home, { recursive: true, force: true }),
   };
