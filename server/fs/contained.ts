@@ -1,4 +1,5 @@
-import { realpath } from "node:fs/promises";
+import { readlinkSync, realpathSync } from "node:fs";
+import { readlink, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
 
@@ -9,7 +10,8 @@ export function isInside(root: string, path: string): boolean {
 }
 
 /**
- * The real path of a file that may not exist yet: links of the longest existing part are resolved, the rest is kept.
+ * The real path of a file that may not exist yet: links of the longest existing part are resolved, the rest is kept. A
+ * link that leads to nothing yet is where a file would be created.
  *
  * @throws Refusal `gate.path-outside-workspace` for a loop of links or a name that is too long.
  */
@@ -22,7 +24,31 @@ export async function realPathOf(path: string): Promise<string> {
     if (errno !== "ENOENT" && errno !== "ENOTDIR") throw unresolvable(absolute, error);
     const parent = dirname(absolute);
     if (parent === absolute) return absolute;
-    return resolve(await realPathOf(parent), relative(parent, absolute));
+    const [real, target] = [await realPathOf(parent), await readlink(absolute).catch(() => undefined)];
+    return target === undefined ? resolve(real, relative(parent, absolute)) : await realPathOf(resolve(real, target));
+  }
+}
+
+/** The same for callers that cannot wait; undefined where nothing could be proved. */
+export function realPathSync(path: string): string | undefined {
+  const absolute = resolve(path);
+  try {
+    return realpathSync.native(absolute);
+  } catch (error) {
+    const errno = errnoOf(error);
+    const parent = dirname(absolute);
+    if ((errno !== "ENOENT" && errno !== "ENOTDIR") || parent === absolute) return undefined;
+    const [real, target] = [realPathSync(parent), linkTarget(absolute)];
+    if (real === undefined) return undefined;
+    return target === undefined ? resolve(real, relative(parent, absolute)) : realPathSync(resolve(real, target));
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Document } from "yaml";
 import { excerpt, Refusal } from "../../errors.ts";
-import { isInside } from "../../fs/contained.ts";
+import { isInside, realPathSync } from "../../fs/contained.ts";
 import type { RunConfig } from "../../run/state.ts";
 import { stagedBackbone } from "./backbone.ts";
 import { editSpec, mapTexts, parseSpecDocument, type SpecEdit, specText } from "./spec-document.ts";
@@ -180,7 +180,9 @@ function unsafe(value: string, roots: readonly string[]): string | undefined {
   if (/\$\{[^}]*:/.test(value)) return "is computed by a resolver, which may lead anywhere";
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return "is a URL; the file must be staged";
   if (value.startsWith("/")) {
-    return roots.some((root) => isInside(root, resolve(value))) ? undefined : "leads outside the workspace";
+    const real = realPathSync(value);
+    const inside = roots.some((root) => real !== undefined && isInside(realPathSync(root) ?? root, real));
+    return inside ? undefined : "leads outside the workspace";
   }
   return value.includes("/") && value.split("/").includes("..") ? "climbs out of its directory" : undefined;
 }

@@ -48,6 +48,14 @@ export function pathTricks(trick: Trick): void {
     });
   }
 
+  trick("a link in a spec that leads outside", "planned", outside, async (scene) => {
+    await symlink("/etc", scene.at("specs", "elsewhere"));
+    const key = "resume_training_checkpoint_path: ";
+    const value = scene.at("specs", "elsewhere", "none.pth");
+    await edit(scene.at("specs", "baseline_spec.yaml"), (text) => text.replace(`${key}null`, () => `${key}${value}`));
+    return await scene.preflight();
+  });
+
   for (const [what, spec] of [
     ["a spec outside the workspace", "/etc/passwd"],
     ["a spec that climbs out", "../../../../etc/passwd"],
