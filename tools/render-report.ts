@@ -27,7 +27,7 @@ export const renderReport = defineTool({
   async handle(args, { deps }) {
     const { renderReport: render } = await import("../server/report/render.ts");
     const runDir = await resolveRun(args, deps, { orLatest: true });
-    const { report_path, bytes, warnings } = await render(runDir, { clock: deps.clock });
+    const { report_path, bytes, warnings } = await render(runDir, deps);
     const remarks = warnings.length === 0 ? "" : `, ${warnings.length} remarks about what is missing`;
     return {
       status_line: `Report rendered: ${report_path} (${Math.ceil(bytes / 1000)} kB${remarks})`,

@@ -23,7 +23,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const deps = systemDeps(io);
     const choice = { run: given.positionals[0], workspace: given.text("workspace") };
     const runDir = await resolveRun(choice, deps, { orLatest: true });
-    const rendered = await renderReport(runDir, { clock: deps.clock });
+    const rendered = await renderReport(runDir, deps);
     if (json) printJson(io, rendered);
     else io.stdout.write(`${[...rendered.warnings.map((text) => `note: ${text}`), rendered.report_path].join("\n")}\n`);
     return exitOk;

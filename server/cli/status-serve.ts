@@ -3,10 +3,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileFacts, listNames } from "../fs/read.ts";
 import { renderPage } from "../report/html.ts";
-import { load } from "../report/load.ts";
+import { load, type ReportDeps } from "../report/load.ts";
 import type { RunningStage } from "../report/model.ts";
 import { readTemplates } from "../report/templates.ts";
-import type { Clock } from "../run/clock.ts";
 import { runPaths } from "../run/paths.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk } from "./outcome.ts";
@@ -14,8 +13,7 @@ import { exitOk } from "./outcome.ts";
 const lookEveryMs = 1000;
 const keepAliveMs = 15_000;
 
-export type LiveOptions = {
-  readonly clock: Clock;
+export type LiveOptions = ReportDeps & {
   /** 0 takes a free port. */
   readonly port?: number;
   /** What runs at the moment, for the headline. */
@@ -45,7 +43,7 @@ export async function openLivePage(runDir: string, options: LiveOptions): Promis
   const templates = await readTemplates();
   const page = async () => {
     const running = await options.running?.();
-    const model = await load(runDir, { clock: options.clock });
+    const model = await load(runDir, options);
     return renderPage(running === undefined ? model : { ...model, running }, templates, "live");
   };
   const first = await fingerprint(runDir, options);

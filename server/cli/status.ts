@@ -36,7 +36,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const look = () => loopStatus(runDir, deps);
     if (given.flag("serve")) {
       const { serveStatus } = await import("./status-serve.ts");
-      return await serveStatus(runDir, io, { clock: deps.clock, running: async () => (await look()).running });
+      return await serveStatus(runDir, io, { ...deps, running: async () => (await look()).running });
     }
     if (given.flag("watch")) return await watch(look, io, json);
     const status = await look();

@@ -27,7 +27,7 @@ export async function renderAfter(
 /** Renders the report; a failure comes back as a warning text. */
 export async function tryRender(runDir: string, deps: Deps): Promise<string | undefined> {
   try {
-    await renderReport(runDir, { clock: deps.clock });
+    await renderReport(runDir, deps);
     return undefined;
   } catch (error) {
     return `the report could not be rendered: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,4 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
+import type { Deps } from "../loop/call.ts";
+import { headPlaceOf, readHead } from "../loop/heads.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { imagesUsed } from "./images-used.ts";
@@ -15,12 +17,15 @@ import { configurationRows, iterationView, optional, plain } from "./views.ts";
 type Note = (sentence: string) => void;
 type Labelled = ReadState["iterations"][number];
 
+/** The environment tells where heads are kept; without it the run is held against itself alone. */
+export type ReportDeps = { readonly clock: Clock; readonly env?: Deps["env"] };
+
 /**
  * Reads a run directory into what the report shows. Disk is the only source; nothing is written.
  *
  * A half-written, malformed or foreign run gives what is true and a sentence in `missing` for all that is not there.
  */
-export async function load(runDir: string, deps: { clock: Clock }): Promise<ReportModel> {
+export async function load(runDir: string, deps: ReportDeps): Promise<ReportModel> {
   const dir = resolve(runDir);
   const missing: string[] = [];
   const note = (sentence: string) => void missing.push(sentence);
@@ -39,7 +44,7 @@ export async function load(runDir: string, deps: { clock: Clock }): Promise<Repo
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
-    integrity: verify(read.raw, log),
+    integrity: verify(read.raw, log, await keptOutside(dir, deps.env)),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),
@@ -56,6 +61,11 @@ export async function load(runDir: string, deps: { clock: Clock }): Promise<Repo
     pins: Object.entries(state.pins ?? {}).map(([path, sha256]) => ({ path, sha256 })),
     missing,
   };
+}
+
+async function keptOutside(runDir: string, env: ReportDeps["env"]) {
+  if (env === undefined) return {};
+  return { head: await readHead(runDir, env), place: await headPlaceOf(runDir, env) };
 }
 
 /** What the state says by itself, as far as it says it. */

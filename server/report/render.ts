@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import { writeAtomic } from "../fs/atomic.ts";
-import type { Clock } from "../run/clock.ts";
 import { runPaths } from "../run/paths.ts";
 import { renderPage } from "./html.ts";
-import { load } from "./load.ts";
+import { load, type ReportDeps } from "./load.ts";
 import { readTemplates } from "./templates.ts";
 
 /**
@@ -15,7 +14,7 @@ import { readTemplates } from "./templates.ts";
  */
 export async function renderReport(
   runDir: string,
-  deps: { clock: Clock },
+  deps: ReportDeps,
 ): Promise<{ report_path: string; bytes: number; warnings: string[] }> {
   const [model, templates] = await Promise.all([load(runDir, deps), readTemplates()]);
   const page = Buffer.from(renderPage(model, templates), "utf8");

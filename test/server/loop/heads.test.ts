@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { acknowledgeWith } from "../../../server/loop/acknowledge.ts";
 import { commit, commitState, readRun, withRun } from "../../../server/loop/journal.ts";
 import { pendingStop } from "../../../server/loop/pending-stop.ts";
+import { load } from "../../../server/report/load.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";
 import { buildCommitChild, commitIn } from "../../support/commit-child.ts";
 import { temporaryFolders } from "../../support/folder.ts";
@@ -47,6 +48,8 @@ describe("a run directory that is put back to an older copy as a whole", () => {
     expect(await seen()).toMatchObject({ ok: false, what, facts: { last_seq: 1, recorded_last_seq: 2 } });
     const refusal = await refusalOf(open);
     expect([refusal.code, refusal.facts.recorded_last_seq]).toEqual(["state.tampered", 2]);
+    const { integrity } = await load(runDir, deps);
+    expect(integrity).toMatchObject({ status: "tampered", findings: [expect.stringContaining(what)] });
   });
 
   it("is named too where no log line lies between, as with an approval", async () => {
