@@ -35,7 +35,10 @@ export async function acknowledgeStop(
 ): Promise<Acknowledged> {
   const stop = await pendingStop(runDir, call.deps);
   refuseUnacceptable(stop, request.resolve);
-  const consent = await obtainConsent(consentRequest(runDir, stop, request, call), call);
+  const asked = consentRequest(runDir, stop, request, call);
+  // Should this be refused, the refusal shows the stop: files that were exchanged show nowhere else.
+  call.connection.notes.set(`stop:${runDir}`, stop.mark);
+  const consent = await obtainConsent(asked, call);
   return await acknowledgeWith(runDir, stop, request.resolve, consent, call);
 }
 
@@ -135,5 +138,6 @@ function consentRequest(
     preauthorised: (call.deps.env.DEFT_ACKNOWLEDGE ?? "").split(",").includes(stop.code),
     shown: call.connection.notes.get(`stop:${runDir}`) === stop.mark,
     words: request.words,
+    facts: { stopped_by: { code: stop.code, message: stop.message, facts: stop.facts } },
   };
 }

@@ -17,6 +17,8 @@ export type ConsentRequest = {
   readonly shown: boolean;
   /** The human's own words, passed on by the agent. */
   readonly words?: string | undefined;
+  /** What a refusal says besides: a client that cannot ask shows it to the human. */
+  readonly facts?: Facts;
   /** Codes and facts of a refusal where they are not those of an approval. */
   readonly refusal?: { readonly codes: ConsentCodes; readonly facts: Facts };
 };
@@ -82,7 +84,7 @@ async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
 function missingYes(request: ConsentRequest, why: keyof ConsentCodes): Refusal {
   const { codes, facts } = request.refusal ?? {
     codes: approvalCodes,
-    facts: { terminal_command: request.terminalCommand },
+    facts: { terminal_command: request.terminalCommand, ...request.facts },
   };
   return new Refusal(codes[why], sentences[why], facts);
 }
