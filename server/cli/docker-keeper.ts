@@ -1,18 +1,24 @@
-import { hostUser } from "../executors/docker-argv.ts";
 import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
 import { readJson } from "../fs/read.ts";
 import { jobRecordSchema } from "../run/job.ts";
 import type { CliIo } from "./io.ts";
 
-/** `deft-mcp docker-keeper RUN JOB CONTAINER`: follows and bounds one container; started by the server alone. */
+/** `deft-mcp docker-keeper RUN JOB CONTAINER UID:GID`: follows and bounds one container; started by the server alone. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  const [runDir, jobId, containerId] = argv;
-  if (runDir === undefined || jobId === undefined || containerId === undefined) {
-    io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER\n");
+  const [runDir, jobId, containerId, ids] = argv;
+  const [uid, gid] = (ids ?? "").split(":").map(Number);
+  if (
+    runDir === undefined ||
+    jobId === undefined ||
+    containerId === undefined ||
+    uid === undefined ||
+    gid === undefined
+  ) {
+    io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER UID:GID\n");
     return 2;
   }
   const { spec } = jobRecordSchema.parse(await readJson(jobFiles(runDir, jobId).record));
-  await keepJob({ runDir, spec, containerId, user: hostUser(), env: io.env });
+  await keepJob({ runDir, spec, containerId, user: { uid, gid }, env: io.env });
   // A follow that is still open must not hold the process once its run is gone.
   process.exit(0);
 }

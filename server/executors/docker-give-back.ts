@@ -4,6 +4,9 @@ import type { JobExit, JobSpec } from "../run/job.ts";
 import type { HostUser } from "./docker-argv.ts";
 import { readReady } from "./docker-readiness.ts";
 
+/** A user of this host. */
+export type Owner = Pick<HostUser, "uid" | "gid">;
+
 /** The one thing that this container does; ids are positional, the text is a constant. */
 const script = 'chown -R -h "$1:$2" /owned';
 
@@ -15,7 +18,7 @@ export async function giveBack(
   docker: Docker,
   runDir: string,
   spec: JobSpec,
-  user: HostUser,
+  user: Owner,
 ): Promise<Pick<JobExit, "detail">> {
   if (spec.user !== "root" || user.uid === 0) return {};
   const image = (await readReady(runDir)).images[spec.image];

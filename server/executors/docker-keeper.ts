@@ -9,10 +9,9 @@ import { fileFacts } from "../fs/read.ts";
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import type { JobRecord, JobSpec } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
-import type { HostUser } from "./docker-argv.ts";
 import { daemonNow, findContainer, hasEnded } from "./docker-containers.ts";
 import { followOnce } from "./docker-follower.ts";
-import { giveBack } from "./docker-give-back.ts";
+import { giveBack, type Owner } from "./docker-give-back.ts";
 
 /** Files beside the record of a docker job. */
 export function jobFiles(runDir: string, jobId: string) {
@@ -31,7 +30,8 @@ export type KeptJob = {
   readonly runDir: string;
   readonly spec: JobSpec;
   readonly containerId: string;
-  readonly user: HostUser;
+  /** Who gets the files of a job that wrote as root. */
+  readonly user: Owner;
   readonly env: NodeJS.ProcessEnv;
 };
 

@@ -110,8 +110,8 @@ async function launchApproved(docker: Docker, runDir: string, spec: JobSpec, opt
 }
 
 /** Starts the process that follows and bounds the job; it outlives this one. */
-async function spawnKeeper(runDir: string, jobId: string, { id }: Container, { main, env }: DockerOptions) {
-  const argv = [process.execPath, main, "docker-keeper", runDir, jobId, id];
+async function spawnKeeper(runDir: string, jobId: string, { id }: Container, { main, env, user }: DockerOptions) {
+  const argv = [process.execPath, main, "docker-keeper", runDir, jobId, id, `${user.uid}:${user.gid}`];
   spawnDetached(argv, { cwd: dirname(main), env, logPath: join(runPaths(runDir).jobs, "keeper.log") });
   await keeperBegins(runDir, jobId);
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { notedOutput } from "../../server/exec/job-output.ts";
 import { dockerExecutor } from "../../server/executors/docker.ts";
 import { type Desk, docker, main, openDesk, until } from "./support/desk.ts";
 
@@ -127,10 +128,40 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
     const workdir = join(desk.runDir, "mining");
     await mkdir(workdir);
     const spec = desk.job("iter1-data_mining-1-mine", ["node", program], { image: "tao_ds", user: "root", workdir });
-    const record = await desk.start(spec);
+    const record = await desk.start(spec, executor);
     await until("the end", async () => (await executor.poll(desk.runDir, record)).state === "ended");
     const owned = await stat(join(workdir, "mined"));
     expect([owned.uid, owned.gid]).toEqual([1234, 4321]);
+  });
+
+  it("leaves a note of its files, and whoever finds it ended without a keeper says that nobody was there", async () => {
+    const leave = await desk.program("leave.mjs", [
+      'import { writeFileSync } from "node:fs"; import { setTimeout } from "node:timers/promises";',
+      'await setTimeout(Number(process.argv[2])); writeFileSync("scores.csv", "0.5");',
+    ]);
+    const job = async (number: number, ms: string) => {
+      const workdir = join(desk.runDir, `scores-${number}`);
+      await mkdir(workdir);
+      return desk.job(`iter4-evaluate-${number}-score`, ["node", leave, ms], { workdir });
+    };
+    const noted = async (id: string) => await notedOutput(join(desk.runDir, "jobs", `${id}.json`));
+    const seen = await job(1, "0");
+    await desk.end(await desk.start(seen));
+    expect(await noted(seen.id)).toMatchObject({ files: [{ path: join(seen.workdir, "scores.csv") }] });
+    expect((await noted(seen.id))?.unwatched).toBeUndefined();
+    const unseen = await job(2, "3000");
+    const record = await desk.start(unseen);
+    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.keeper.1`), "utf8"));
+    process.kill(keeper.pid, "SIGKILL");
+    await until(
+      "the end",
+      async () => !(await docker(desk.env, "ps", "-q")).includes(String(record.handle?.container_id).slice(0, 12)),
+    );
+    await desk.end(record);
+    expect(await noted(unseen.id)).toMatchObject({
+      unwatched: true,
+      files: [{ path: join(unseen.workdir, "scores.csv") }],
+    });
   });
 
   it("is removed later when the server died between recording its exit and removing it", async () => {

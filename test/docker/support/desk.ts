@@ -60,7 +60,7 @@ export type Desk = {
   program(name: string, lines: readonly string[]): Promise<string>;
   job(id: string, argv: readonly string[], change?: Partial<JobSpec>): JobSpec;
   /** Records the job and starts it, as the loop does. */
-  start(spec: JobSpec): Promise<JobRecord>;
+  start(spec: JobSpec, by?: Executor): Promise<JobRecord>;
   end(record: JobRecord, seconds?: number): Promise<JobExit>;
   log(spec: JobSpec): Promise<string>;
   close(): Promise<void>;
@@ -107,10 +107,10 @@ export async function openDesk(host = daemonHost(), more: Record<string, string>
       log_path: join(runDir, "jobs", `${jobId}.log`),
       ...change,
     }),
-    async start(spec) {
+    async start(spec, by = executor) {
       const record: JobRecord = { spec, platform: "docker", created_at: "2026-11-21T09:00:00+00:00" };
       await writeFile(recordPath(spec.id), JSON.stringify(record));
-      const started = { ...record, handle: await executor.start(runDir, spec) };
+      const started = { ...record, handle: await by.start(runDir, spec) };
       await writeFile(recordPath(spec.id), JSON.stringify(started));
       return jobRecordSchema.parse(started);
     },

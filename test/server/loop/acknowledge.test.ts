@@ -23,7 +23,10 @@ it("a client that cannot ask learns from the refusal what stops the run, shows i
   const first = await acknowledge("the new image is right");
   expect(first).toMatchObject({ ok: false, code: "approval.required" });
   expect(first.text).toContain(images[0] ?? "none");
-  expect(await acknowledge("yes, the new image is right")).toMatchObject({ ok: true, result: { acknowledged: "relayed" } });
+  expect(await acknowledge("yes, the new image is right")).toMatchObject({
+    ok: true,
+    result: { acknowledged: "relayed" },
+  });
   expect(await client.result("run_stage", { run: loop.runDir })).toMatchObject({ outcome: "committed" });
   await client.close();
 });
