@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
+import { sha256 } from "../fs/hash.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
-import { connectionPattern, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
+import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { membersOf } from "./message.ts";
-import { hashOfStored, type StoredFile } from "./stored-file.ts";
+import { hashOfStored, type StoredFile, textOf } from "./stored-file.ts";
 
 export type Connection = {
   readonly file: string;
@@ -94,15 +95,23 @@ function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
         files.set(sha256, { encoding, content });
       }
       const missing = namedIn(line).find(({ stored }) => stored !== undefined && !files.has(stored));
-      if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, output: missing.path });
+      if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, path: missing.path });
+      const other = (line.kind === "job-start" ? line.inputs : undefined)?.find((input) => !holdsItself(input, files));
+      if (other) throw unusable("A recorded file was changed.", { file, line: line.n, path: other.path });
     }
   }
   return files;
 }
 
+function holdsItself({ sha256: named, stored }: JobInput, files: ReadonlyMap<string, StoredFile>): boolean {
+  const content = stored === undefined ? undefined : files.get(stored);
+  return content === undefined || sha256(textOf(content)) === named;
+}
+
 /** Files whose content a line counts on. */
-function namedIn(line: TraceLine): readonly { readonly path: string; readonly stored?: string | undefined }[] {
+export function namedIn(line: TraceLine): readonly { readonly path: string; readonly stored?: string | undefined }[] {
   if (line.kind === "embeddings") return [{ path: line.source, stored: line.stored }];
+  if (line.kind === "job-start") return line.inputs ?? [];
   return line.kind === "job-end" ? line.outputs : [];
 }
 

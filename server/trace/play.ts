@@ -1,11 +1,13 @@
 import { blur } from "./blur.ts";
 import { type Mismatch, mismatches } from "./compare.ts";
 import type { TraceLine } from "./format.ts";
+import { inputMismatches } from "./input-diff.ts";
+import type { ReadInput } from "./job-inputs.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
 import { closeTalk, openTalk, type Stage, type Talk, untilStarted } from "./talk.ts";
-import type { RunningTape } from "./tape.ts";
+import type { RunningTape, StartedJob } from "./tape.ts";
 
 /** One place where the replay went another way. */
 export type Difference = Mismatch & { readonly file: string; readonly line: number; readonly what: string };
@@ -37,6 +39,7 @@ export async function playTrace(
     stage,
     options,
     order: trace.order,
+    files: trace.files,
     differences: [],
     skipped: new Set(),
     begun: new Set(),
@@ -65,6 +68,7 @@ type Play = {
   readonly stage: Stage;
   readonly options: Options;
   readonly order: Trace["order"];
+  readonly files: Trace["files"];
   readonly differences: Difference[];
   readonly skipped: Set<string>;
   /** Recorded jobs that were started. */
@@ -198,17 +202,8 @@ export const unrecordedJob = "no such job";
 
 /** Every job that was started by now must be the recorded one, and every recorded one must have been started. */
 function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): void {
-  const { tape, order } = play;
-  for (const { id, expected, actual } of tape.takeStarted()) {
-    const place = expected ?? line;
-    const wanted = expected === undefined ? unrecordedJob : blur(expected.spec);
-    note(place, `job ${id}`, { spec: wanted }, { spec: actual }, talk, play);
-    if (expected === undefined) continue;
-    play.begun.add(expected);
-    const at = talk.written.indexOf(expected);
-    if (at >= 0) talk.written[at] = { ...expected, spec: actual as typeof expected.spec };
-  }
-  for (const { line: one, connection } of order.slice(0, tape.at)) {
+  for (const job of play.tape.takeStarted()) compareJob(line, job, talk, play);
+  for (const { line: one, connection } of play.order.slice(0, play.tape.at)) {
     if (one.kind !== "job-start" || connection !== talk.connection || play.begun.has(one)) continue;
     play.begun.add(one);
     note(one, `${what}: jobs`, { job: one.spec.id }, { job: "not started" }, talk, play);
@@ -216,8 +211,36 @@ function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): voi
   }
 }
 
+function compareJob(line: TraceLine, { id, expected, ...job }: StartedJob, talk: Talk, play: Play): void {
+  const wanted = expected === undefined ? unrecordedJob : blur(expected.spec);
+  note(expected ?? line, `job ${id}`, { spec: wanted }, { spec: job.actual }, talk, play);
+  if (expected === undefined) return;
+  play.begun.add(expected);
+  for (const { file: path, ...found } of inputMismatches(
+    job.recorded,
+    job.inputs,
+    play.files,
+    play.options.newFields,
+  )) {
+    place([found], expected, `job ${id}, its ${path}`, talk, play);
+  }
+  const at = talk.written.indexOf(expected);
+  if (at < 0) return;
+  const before = job.recorded === undefined ? [] : job.inputs.flatMap(fileLine);
+  const inputs = job.recorded === undefined ? {} : { inputs: job.inputs.map(({ input }) => input) };
+  talk.written.splice(at, 1, ...before, { ...expected, spec: job.actual as typeof expected.spec, ...inputs });
+}
+
+function fileLine({ input, file }: ReadInput): TraceLine[] {
+  return input.stored === undefined ? [] : [{ n: 1, kind: "file", sha256: input.stored, ...file }];
+}
+
 function note(line: TraceLine, what: string, expected: unknown, actual: unknown, talk: Talk, play: Play): void {
-  const found = mismatches(blur(expected), actual, play.options.newFields);
+  place(mismatches(blur(expected), actual, play.options.newFields), line, what, talk, play);
+}
+
+/** Notes where in the trace something parted. */
+function place(found: readonly Mismatch[], line: TraceLine, what: string, talk: Talk, play: Play): void {
   const { file } = play.order.find((one) => one.line === line)?.connection ?? talk.connection;
   play.differences.push(...found.map((one) => ({ ...one, file, line: line.n, what })));
 }

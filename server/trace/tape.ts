@@ -1,9 +1,12 @@
+import { relative } from "node:path";
 import { Refusal, type RefusalCode, refusals } from "../errors.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { JobExit, JobProgress } from "../run/job.ts";
+import { redact } from "../run/redact.ts";
 import type { Tape } from "../run/tape.ts";
 import { blur } from "./blur.ts";
-import type { TraceLine } from "./format.ts";
+import type { JobInput, TraceLine } from "./format.ts";
+import { type ReadInput, readInputs } from "./job-inputs.ts";
 import type { Trace } from "./load.ts";
 import { membersOf } from "./message.ts";
 import { restoreOutput } from "./outputs.ts";
@@ -12,7 +15,14 @@ import { mapTexts, type Symbols } from "./symbols.ts";
 type Start = Extract<TraceLine, { kind: "job-start" }>;
 
 /** A job as it was started now, beside the recorded one if there is one. */
-export type StartedJob = { readonly id: string; readonly expected: Start | undefined; readonly actual: unknown };
+export type StartedJob = {
+  readonly id: string;
+  readonly expected: Start | undefined;
+  readonly actual: unknown;
+  /** What the server wrote for it now, and of what it wrote then the part that no job wrote. */
+  readonly inputs: readonly ReadInput[];
+  readonly recorded: readonly JobInput[] | undefined;
+};
 
 /** A trace in motion. `at` is the line that the player has reached: what lies behind it has happened. */
 export type RunningTape = Tape & {
@@ -42,6 +52,11 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
     lines.findLast((line, index): line is Extract<TraceLine, { kind: Kind }> => {
       return index <= at && line.kind === kind && "run" in line && line.run === run && "id" in line && line.id === id;
     });
+  const outputsOf = (run: string) => {
+    const ends = lines.flatMap((line) => (line.kind === "job-end" && line.run === run ? line.outputs : []));
+    const paths = new Set(ends.map(({ path }) => symbols.expand(path)));
+    return (path: string) => paths.has(path);
+  };
   const tape: RunningTape = {
     at: 0,
     timeOf(head) {
@@ -51,14 +66,17 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
     },
     hasStarted: (line) => known.has(line),
     takeStarted: () => started.splice(0),
-    started(runDir, spec) {
+    async started(runDir, spec) {
       const run = named(runDir);
       const actual = blur(mapTexts(spec, symbols.name));
       const expected = lines.find((line): line is Start => {
         return line.kind === "job-start" && line.run === run && line.spec.id === spec.id;
       });
+      const isOutput = outputsOf(run);
+      const inputs = await readInputs(runDir, spec, { change: (text) => symbols.nameKnown(redact(text)), isOutput });
+      const recorded = expected?.inputs?.filter(({ path }) => !isOutput(relative(runDir, symbols.expand(path))));
       if (expected !== undefined) known.add(expected);
-      started.push({ id: spec.id, expected, actual });
+      started.push({ id: spec.id, expected, actual, inputs, recorded });
     },
     async ended(runDir, { spec }): Promise<JobExit | undefined> {
       const end = lastBefore("job-end", named(runDir), spec.id, tape.at);

@@ -296,7 +296,8 @@ describe("a trace that cannot be used is refused", () => {
   });
 
   it("with a file named that is not stored, numbered as if nothing were missing", async () => {
-    const folder = await edited((lines) => lines.filter((line) => line !== first(lines, "file")), { connection: 2 });
+    const dropped = (lines: Lines) => lines.filter((line) => line !== lines.findLast(({ kind }) => kind === "file"));
+    const folder = await edited(dropped, { connection: 2 });
     expect((await replayed(folder)).error.message).toBe("A recorded file is missing.");
   });
 
