@@ -31,7 +31,7 @@ export type RunningTape = Tape & {
   timeOf(head: TraceLine): Time;
   /** Jobs started since the last look. */
   takeStarted(): StartedJob[];
-  /** Whether the job of this line was started. */
+  /** Whether the job of this line was started; two servers may have begun one job, of which the first was killed. */
   hasStarted(line: Start): boolean;
 };
 
@@ -44,7 +44,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
   const lines = linesOf(trace);
   const times = new Map(trace.connections.map(({ head, lines: own }) => [head as TraceLine, timeOf(head, own)]));
   const started: StartedJob[] = [];
-  const known = new Set<TraceLine>();
+  const known = new Set<string>();
   const restored = new Set<string>();
   const used = new Map<string, number>();
   const named = (runDir: string) => symbols.name(runDir);
@@ -64,7 +64,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       if (time === undefined) throw new Error("a connection of another trace");
       return time;
     },
-    hasStarted: (line) => known.has(line),
+    hasStarted: (line) => known.has(`${line.run} ${line.spec.id}`),
     takeStarted: () => started.splice(0),
     async started(runDir, spec) {
       const run = named(runDir);
@@ -75,7 +75,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       const isOutput = outputsOf(run);
       const inputs = await readInputs(runDir, spec, { change: (text) => symbols.nameKnown(redact(text)), isOutput });
       const recorded = expected?.inputs?.filter(({ path }) => !isOutput(relative(runDir, symbols.expand(path))));
-      if (expected !== undefined) known.add(expected);
+      known.add(`${run} ${spec.id}`);
       started.push({ id: spec.id, expected, actual, inputs, recorded });
     },
     async ended(runDir, { spec }): Promise<JobExit | undefined> {
