@@ -6,7 +6,9 @@ import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
 import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
-import { type Difference, type Played, playTrace, unrecordedJob } from "../trace/play.ts";
+import { type Played, playTrace } from "../trace/play.ts";
+import { unrecordedJob } from "../trace/play-jobs.ts";
+import type { Difference } from "../trace/play-state.ts";
 import { rewriteTrace } from "../trace/rewrite.ts";
 import { describeLine } from "../trace/show.ts";
 import { symbolTable } from "../trace/symbols.ts";
@@ -26,7 +28,7 @@ Needs no GPU, no Docker and no network. Exit 0: it goes the same way; 1: it diff
   --workspace DIR      the workspace it was recorded on; a generated one is made anew. Runs of the replay are removed.
   --allow-new-fields   fields that results gained are no difference
   --update             rewrite the trace to what happens now, and show what changed
-  --partial            replay a trace whose server never ended
+  --partial            replay a trace whose last server was killed, as far as it goes
   --live embedded      run the jobs again with the embedded engine and compare what came of them, within tolerances
 `;
 
@@ -87,16 +89,29 @@ async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Repl
         const real = systemDeps({ env: { PATH: io.env.PATH }, cwd: home });
         const connect = serversOf(() => real, symbols, home, log);
         const live = await playLive(trace, connect, symbols);
-        return { ...live, skipped: [], lines: [], notes, seconds: (Date.now() - started) / 1000 };
+        return {
+          ...live,
+          skipped: [],
+          lines: [],
+          notes: [...notes, ...cutOff(trace)],
+          seconds: (Date.now() - started) / 1000,
+        };
       }
       const tape = tapeOf(trace, symbols);
       const stage = replayStage(trace, tape, symbols, home, log);
       const options = { newFields: given.flag("allow-new-fields"), goOn: given.flag("update") };
       const played = await playTrace(trace, stage, tape, symbols, options);
       const skipped = played.skipped.map((tool) => `${tool} needs an outside service and was not replayed`);
-      return { ...played, notes: [...notes, ...skipped], seconds: (Date.now() - started) / 1000 };
+      return { ...played, notes: [...notes, ...cutOff(trace), ...skipped], seconds: (Date.now() - started) / 1000 };
     });
   });
+}
+
+/** Says where a trace stops whose last server was killed: nothing after that is known. */
+function cutOff({ connections }: Trace): string[] {
+  const last = connections.at(-1);
+  if (last === undefined || last.ended) return [];
+  return [`the trace is cut off after ${last.file} line ${last.lines.length}: replayed up to there`];
 }
 
 function report(trace: Trace, replay: Replay, updated: boolean, json: boolean, io: CliIo): void {

@@ -30,6 +30,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
         connections: trace.connections.length,
         lines: trace.order.length,
         files: trace.files.size,
+        cut_off: trace.connections.at(-1)?.ended !== true,
         shown,
       });
     else io.stdout.write(`${shown.join("\n")}\n`);
@@ -41,10 +42,11 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
 function shownLines(trace: Trace): string[] {
   let before: Trace["connections"][number] | undefined;
   return trace.order.flatMap(({ line, connection }) => {
-    const text = describeLine(line);
-    if (text === undefined) return [];
+    const isCut = !connection.ended && line === connection.lines.at(-1);
+    const texts = [describeLine(line) ?? [], isCut ? "cut off: the server was killed here" : []].flat();
+    if (texts.length === 0) return [];
     const turn = before === connection || line.kind === "connection" ? [] : [`-- ${connection.file}`];
     before = connection;
-    return [...turn, text];
+    return [...turn, ...texts];
   });
 }

@@ -13,7 +13,7 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
     ...(tape.knows(platform, "survey") ? { survey: () => answer<PlatformFacts>("survey") } : {}),
     ...(tape.knows(platform, "makeReady") ? { makeReady: () => answer<Readiness>("makeReady") } : {}),
     async start(runDir, spec) {
-      tape.started(runDir, spec);
+      await tape.started(runDir, spec);
       return { cassette: spec.id };
     },
     async poll(runDir, record) {

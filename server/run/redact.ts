@@ -1,7 +1,8 @@
 const shapes =
   /\b(?:nvapi-[\w-]{8,}|hf_\w{6,}|gh[pousr]_\w{8,}|AKIA[0-9A-Z]{12,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{12,}|ey[\w-]{10,}\.[\w-]{10,}\.[\w-]+)/g;
+/** A switch with such a name (`use_summary_token: true`) holds no secret. */
 const assignments =
-  /\b((?:[A-Z_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY)|access_key)\s*[=:]\s*)["']?[^\s"',]{4,}/gi;
+  /\b((?:[A-Z_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY)|access_key)\s*[=:]\s*)(?!(?:true|false|null|none)(?![\w.-]))["']?[^\s"',]{4,}/gi;
 const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/g;
 const secretName = /TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY|CREDENTIAL/;
 

@@ -15,6 +15,15 @@ const output = z.object({
 });
 export type Output = z.infer<typeof output>;
 
+/** What the server wrote for a job, with names for what differs between runs; `sha256` is of the named content. */
+const input = z.object({
+  path: z.string(),
+  sha256: z.string(),
+  /** Hash of the stored content; absent when it was too long. */
+  stored: z.string().optional(),
+});
+export type JobInput = z.infer<typeof input>;
+
 const counted = {
   n: z.number().int().min(1),
   /** Place among the lines of all connections of one server; absent where it served one alone. */
@@ -55,7 +64,15 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
   z.object({ ...counted, kind: z.literal("answer"), id: messageId, result: z.unknown() }),
   z.object({ ...counted, kind: z.literal("progress"), params: members }),
   z.object({ ...counted, kind: z.literal("event"), run: z.string(), entry: members, figures: members }),
-  z.object({ ...counted, kind: z.literal("job-start"), run: z.string(), platform: z.string(), spec: jobSpecSchema }),
+  z.object({
+    ...counted,
+    kind: z.literal("job-start"),
+    run: z.string(),
+    platform: z.string(),
+    spec: jobSpecSchema,
+    /** Absent in traces from before inputs were recorded: they are then not compared. */
+    inputs: z.array(input).optional(),
+  }),
   z.object({ ...counted, kind: z.literal("job-progress"), run: z.string(), id: z.string(), progress: members }),
   z.object({
     ...counted,

@@ -3,7 +3,7 @@ import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Mailbox, mailbox } from "./mailbox.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
-import type { Difference } from "./play.ts";
+import type { Difference } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
 import type { Line } from "./talk.ts";
 

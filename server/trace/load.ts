@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
+import { sha256 } from "../fs/hash.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
-import { connectionPattern, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
+import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { membersOf } from "./message.ts";
-import { hashOfStored, type StoredFile } from "./stored-file.ts";
+import { hashOfStored, type StoredFile, textOf } from "./stored-file.ts";
 
 export type Connection = {
   readonly file: string;
   readonly head: Extract<TraceLine, { kind: "connection" }>;
   readonly lines: readonly TraceLine[];
-  /** Whether the server got to say goodbye. */
+  /** Whether the server got to say goodbye; a killed one did not. */
   readonly ended: boolean;
 };
 export type Trace = {
@@ -22,7 +23,8 @@ export type Trace = {
 
 /**
  * Reads a trace, a folder of connections, and proves that it is whole: every line there, of a format that this code
- * knows, every file with the content that its hash names.
+ * knows, every file with the content that its hash names. The last connection may be cut off with `partial` only; one
+ * before it may, because a server that was killed is followed by the one that resumed.
  *
  * @throws Refusal `trace.unusable` naming file and line.
  */
@@ -36,9 +38,10 @@ export async function loadTrace(path: string, options: { partial?: boolean } = {
     if (number(name) !== index + 1) throw unusable("A connection of the trace is missing.", { path, found: name });
     connections.push(await readConnection(join(path, name), name));
   }
-  if (connections.at(-1)?.ended !== true && options.partial !== true) {
-    const message = "The trace stops in the middle: its last connection never ended. --partial replays what is there.";
-    throw unusable(message, { file: names.at(-1) });
+  const last = connections.at(-1);
+  if (last?.ended !== true && options.partial !== true) {
+    const message = "The trace is cut off: its last connection never ended. --partial replays what is there.";
+    throw unusable(message, { file: last?.file, lines: last?.lines.length });
   }
   return { path, connections, order: inOrder(connections), files: filesOf(connections) };
 }
@@ -56,8 +59,8 @@ function inOrder(connections: readonly Connection[]): Trace["order"] {
 }
 
 async function readConnection(path: string, file: string): Promise<Connection> {
-  const rows = (await readText(path)).split("\n");
-  if (rows.pop() !== "") throw unusable("The trace ends in a torn line.", { file, line: rows.length + 1 });
+  // A killed server can leave a part of its last line: the system writes long ones in pieces.
+  const rows = (await readText(path)).split("\n").slice(0, -1);
   const lines = rows.map((row, index) => parseLine(row, file, index + 1));
   const head = lines[0];
   if (head?.kind !== "connection") throw unusable("The trace has no beginning.", { file });
@@ -94,15 +97,23 @@ function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
         files.set(sha256, { encoding, content });
       }
       const missing = namedIn(line).find(({ stored }) => stored !== undefined && !files.has(stored));
-      if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, output: missing.path });
+      if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, path: missing.path });
+      const other = (line.kind === "job-start" ? line.inputs : undefined)?.find((input) => !holdsItself(input, files));
+      if (other) throw unusable("A recorded file was changed.", { file, line: line.n, path: other.path });
     }
   }
   return files;
 }
 
+function holdsItself({ sha256: named, stored }: JobInput, files: ReadonlyMap<string, StoredFile>): boolean {
+  const content = stored === undefined ? undefined : files.get(stored);
+  return content === undefined || sha256(textOf(content)) === named;
+}
+
 /** Files whose content a line counts on. */
-function namedIn(line: TraceLine): readonly { readonly path: string; readonly stored?: string | undefined }[] {
+export function namedIn(line: TraceLine): readonly { readonly path: string; readonly stored?: string | undefined }[] {
   if (line.kind === "embeddings") return [{ path: line.source, stored: line.stored }];
+  if (line.kind === "job-start") return line.inputs ?? [];
   return line.kind === "job-end" ? line.outputs : [];
 }
 

@@ -89,7 +89,9 @@ export function penOf(
 async function earlierNames(dir: string): Promise<[string, string][]> {
   const names = (await listNames(dir)).filter((name) => connectionPattern.test(name));
   const texts = await Promise.all(names.map((name) => readText(join(dir, name))));
-  const lines = texts.flatMap((text) => text.split("\n").filter((line) => line.includes('"kind":"symbol"')));
+  // What follows the last line end is a line that a killed server never finished.
+  const whole = texts.flatMap((text) => text.split("\n").slice(0, -1));
+  const lines = whole.filter((line) => line.includes('"kind":"symbol"'));
   return lines.flatMap((line) => {
     const { name, value } = JSON.parse(line) as TraceLine & { name?: string; value?: string };
     return name !== undefined && value !== undefined ? [[name, value] as [string, string]] : [];

@@ -1,14 +1,13 @@
 import { blur } from "./blur.ts";
-import { type Mismatch, mismatches } from "./compare.ts";
+import { commitIfSeen, isCutShort, lookUntilStarted } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { compareJobs } from "./play-jobs.ts";
+import { type Difference, note, type Options, type Play } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
 import { closeTalk, openTalk, type Stage, type Talk, untilStarted } from "./talk.ts";
 import type { RunningTape } from "./tape.ts";
-
-/** One place where the replay went another way. */
-export type Difference = Mismatch & { readonly file: string; readonly line: number; readonly what: string };
 
 export type Played = {
   readonly differences: readonly Difference[];
@@ -17,8 +16,6 @@ export type Played = {
   /** The lines as they would be recorded now, one list a connection. */
   readonly lines: readonly (readonly TraceLine[])[];
 };
-
-type Options = { readonly newFields: boolean; readonly goOn: boolean };
 
 /**
  * Plays a trace against the present code: sends what the client sent, answers what the human answered, and holds
@@ -37,9 +34,10 @@ export async function playTrace(
     stage,
     options,
     order: trace.order,
+    files: trace.files,
     differences: [],
     skipped: new Set(),
-    begun: new Set(),
+    missed: new Set(),
     calls: 0,
   };
   const talks = new Map<Connection, Talk>();
@@ -49,7 +47,7 @@ export async function playTrace(
       talks.set(connection, talk);
       tape.at = index;
       await step(line, talk, play);
-      if (line === connection.lines.at(-1)) await closeTalk(talk);
+      if (line === connection.lines.at(-1)) await endTalk(line, talk, play);
       if (play.differences.length > 0 && !options.goOn) break;
     }
   } finally {
@@ -58,19 +56,6 @@ export async function playTrace(
   const lines = trace.connections.map((connection) => talks.get(connection)?.written ?? []);
   return { differences: play.differences, calls: play.calls, skipped: [...play.skipped], lines };
 }
-
-type Play = {
-  readonly tape: RunningTape;
-  readonly symbols: Symbols;
-  readonly stage: Stage;
-  readonly options: Options;
-  readonly order: Trace["order"];
-  readonly differences: Difference[];
-  readonly skipped: Set<string>;
-  /** Recorded jobs that were started. */
-  readonly begun: Set<TraceLine>;
-  calls: number;
-};
 
 async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
   const { symbols } = play;
@@ -100,10 +85,19 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
       return await takeResult(line, talk, play);
     case "job-start":
       talk.written.push(line);
+      if (talk.cutShort !== undefined) return await lookUntilStarted(line, talk.cutShort, talk, play.tape);
       return await untilStarted(line, talk, play.tape.hasStarted);
     default:
       talk.written.push(line);
   }
+}
+
+async function endTalk(line: TraceLine, talk: Talk, play: Play): Promise<void> {
+  if (talk.cutShort !== undefined) {
+    await commitIfSeen(talk.cutShort, talk, play.order);
+    compareJobs(line, `run_stage (request ${talk.cutShort.line.id})`, talk, play);
+  }
+  await closeTalk(talk);
 }
 
 async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: Talk, play: Play): Promise<void> {
@@ -119,8 +113,12 @@ async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: 
   }
   if (line.method === "tools/call") play.calls += 1;
   const message: Message = { id: line.id, method: line.method, ...(params === undefined ? {} : { params }) };
-  talk.requests.set(line.id, message);
   tape.timeOf(talk.connection.head).wind(line);
+  if (isCutShort(line, talk.connection)) {
+    talk.cutShort = { line, message };
+    return;
+  }
+  talk.requests.set(line.id, message);
   await talk.line.send(
     endedRunning(line, talk) ? { ...message, params: { ...params, arguments: { ...args, wait_seconds: 0 } } } : message,
   );
@@ -191,33 +189,4 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
     ...(nows.length > 0 ? { now: nows } : {}),
     ...(ids.length > 0 ? { ids } : {}),
   });
-}
-
-/** What a difference expects of a job that the trace does not hold; no update can record it. */
-export const unrecordedJob = "no such job";
-
-/** Every job that was started by now must be the recorded one, and every recorded one must have been started. */
-function compareJobs(line: TraceLine, what: string, talk: Talk, play: Play): void {
-  const { tape, order } = play;
-  for (const { id, expected, actual } of tape.takeStarted()) {
-    const place = expected ?? line;
-    const wanted = expected === undefined ? unrecordedJob : blur(expected.spec);
-    note(place, `job ${id}`, { spec: wanted }, { spec: actual }, talk, play);
-    if (expected === undefined) continue;
-    play.begun.add(expected);
-    const at = talk.written.indexOf(expected);
-    if (at >= 0) talk.written[at] = { ...expected, spec: actual as typeof expected.spec };
-  }
-  for (const { line: one, connection } of order.slice(0, tape.at)) {
-    if (one.kind !== "job-start" || connection !== talk.connection || play.begun.has(one)) continue;
-    play.begun.add(one);
-    note(one, `${what}: jobs`, { job: one.spec.id }, { job: "not started" }, talk, play);
-    talk.written = talk.written.filter((line) => line !== one);
-  }
-}
-
-function note(line: TraceLine, what: string, expected: unknown, actual: unknown, talk: Talk, play: Play): void {
-  const found = mismatches(blur(expected), actual, play.options.newFields);
-  const { file } = play.order.find((one) => one.line === line)?.connection ?? talk.connection;
-  play.differences.push(...found.map((one) => ({ ...one, file, line: line.n, what })));
 }

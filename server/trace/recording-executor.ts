@@ -4,8 +4,12 @@ import type { Deps } from "../loop/call.ts";
 import { readProgress } from "../loop/progress.ts";
 import type { JobRecord } from "../run/job.ts";
 import type { NewLine } from "./format.ts";
+import { readInputs } from "./job-inputs.ts";
 import { collectOutputs, type Snapshot, takeSnapshot } from "./outputs.ts";
 import type { Pen } from "./pen.ts";
+import type { StoredFile } from "./stored-file.ts";
+
+type JobStart = Extract<NewLine, { kind: "job-start" }>;
 
 /** The executors of a server, each writing down what it is asked and what its jobs leave. */
 export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
@@ -19,6 +23,13 @@ export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
 function recording(inner: Executor, pen: Pen): Executor {
   const started = new Map<string, Snapshot>();
   const ended = new Set<string>();
+  const made = new Set<string>();
+  const kept = new Set<string>();
+  const keep = (sha256: string, file: StoredFile) => {
+    if (kept.has(sha256)) return;
+    kept.add(sha256);
+    pen.write({ kind: "file", sha256, ...file });
+  };
   const { survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
   pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
@@ -34,7 +45,13 @@ function recording(inner: Executor, pen: Pen): Executor {
     ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
     async start(runDir, spec) {
       started.set(`${runDir} ${spec.id}`, await takeSnapshot(runDir));
-      pen.write(pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as NewLine);
+      const line = pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as JobStart;
+      const isOutput = (relative: string) => made.has(`${runDir} ${pen.cleanFile(relative)}`);
+      const read = await readInputs(runDir, spec, { change: pen.cleanFile, isOutput });
+      for (const { input, file } of read) {
+        if (input.stored !== undefined) keep(input.stored, file);
+      }
+      pen.write({ ...line, inputs: read.map(({ input }) => input) });
       return await inner.start(runDir, spec);
     },
     async poll(runDir, record) {
@@ -44,9 +61,8 @@ function recording(inner: Executor, pen: Pen): Executor {
       ended.add(key);
       const { exit } = state;
       const since = started.get(key) ?? Date.parse(exit.started_at ?? record.created_at);
-      const outputs = await collectOutputs(runDir, since, pen.cleanFile, (sha256, file) =>
-        pen.write({ kind: "file", sha256, ...file } as NewLine),
-      );
+      const outputs = await collectOutputs(runDir, since, pen.cleanFile, keep);
+      for (const { path } of outputs) made.add(`${runDir} ${path}`);
       pen.write({ kind: "job-end", run: pen.cleanText(runDir), id: record.spec.id, exit, outputs });
       return state;
     },

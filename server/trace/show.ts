@@ -18,7 +18,7 @@ export function describeLine(line: TraceLine): string | undefined {
     case "event":
       return `  logged    ${line.entry.seq} ${line.entry.iter} ${line.entry.stage} ${line.entry.status}: ${line.entry.summary}`;
     case "job-start":
-      return `  started   ${line.spec.id}: ${line.spec.argv.join(" ")}`;
+      return `  started   ${line.spec.id}: ${line.spec.argv.join(" ")}${givenText(line.inputs)}`;
     case "job-end": {
       const whole = line.outputs.filter(({ stored }) => stored !== undefined).length;
       const exit = `${line.exit.outcome}${line.exit.exit_code === undefined ? "" : ` ${line.exit.exit_code}`}`;
@@ -31,6 +31,11 @@ export function describeLine(line: TraceLine): string | undefined {
     default:
       return undefined;
   }
+}
+
+function givenText(inputs: readonly { readonly path: string }[] = []): string {
+  const names = inputs.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
+  return names.length === 0 ? "" : ` (given ${names.join(", ")})`;
 }
 
 function callText(params: Record<string, unknown> | undefined): string {

@@ -58,6 +58,12 @@ function unpacked(content: unknown): Buffer {
   return gunzipSync(Buffer.from(String(content), "base64"));
 }
 
+/** The text of a stored file; of a table its JSON. */
+export function textOf({ encoding, content }: StoredFile): string {
+  if (encoding === "text") return String(content);
+  return encoding === "table" ? JSON.stringify(content) : unpacked(content).toString("utf8");
+}
+
 export function hashOfStored({ encoding, content }: StoredFile): string {
   return sha256(`${encoding}\n${canonicalJson(content)}`);
 }

@@ -16,6 +16,12 @@ export type Stage = {
   isSkipped(tool: string): boolean;
 };
 
+/**
+ * A stage that was under way when its server was killed. How far it came is not in an answer but in the lines: it is
+ * taken to each job that it started, and to its commit where the next server found it committed.
+ */
+export type CutShort = { readonly line: Extract<TraceLine, { kind: "request" }>; readonly message: Message };
+
 /** One connection under way. */
 export type Talk = {
   readonly connection: Connection;
@@ -27,6 +33,8 @@ export type Talk = {
   /** Recorded lines that the next result answers for. */
   events: TraceLine[];
   written: TraceLine[];
+  /** The stage that was under way when this server was killed, once its call came. */
+  cutShort: CutShort | undefined;
   closed: boolean;
 };
 
@@ -42,6 +50,7 @@ export async function openTalk(connection: Connection, connect: Stage["connect"]
     eventsOf: eventReader(),
     events: [],
     written: [],
+    cutShort: undefined,
     closed: false,
   };
 }
@@ -49,8 +58,11 @@ export async function openTalk(connection: Connection, connect: Stage["connect"]
 export async function closeTalk(talk: Talk): Promise<void> {
   if (talk.closed) return;
   talk.closed = true;
+  // What the recorded server did not live to answer goes to its end, unless it waits for a human.
+  for (const id of talk.connection.ended || talk.asks.size > 0 ? [] : talk.requests.keys()) {
+    await talk.mail.next((message) => message.method === undefined && message.id === id, patienceMs);
+  }
   await talk.line.close();
-  // A call that the recorded server did not live to answer is still on its way out.
   if (talk.requests.size > 0) await sleep(100);
 }
 

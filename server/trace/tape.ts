@@ -1,9 +1,12 @@
+import { relative } from "node:path";
 import { Refusal, type RefusalCode, refusals } from "../errors.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { JobExit, JobProgress } from "../run/job.ts";
+import { redact } from "../run/redact.ts";
 import type { Tape } from "../run/tape.ts";
 import { blur } from "./blur.ts";
-import type { TraceLine } from "./format.ts";
+import type { JobInput, TraceLine } from "./format.ts";
+import { type ReadInput, readInputs } from "./job-inputs.ts";
 import type { Trace } from "./load.ts";
 import { membersOf } from "./message.ts";
 import { restoreOutput } from "./outputs.ts";
@@ -12,7 +15,14 @@ import { mapTexts, type Symbols } from "./symbols.ts";
 type Start = Extract<TraceLine, { kind: "job-start" }>;
 
 /** A job as it was started now, beside the recorded one if there is one. */
-export type StartedJob = { readonly id: string; readonly expected: Start | undefined; readonly actual: unknown };
+export type StartedJob = {
+  readonly id: string;
+  readonly expected: Start | undefined;
+  readonly actual: unknown;
+  /** What the server wrote for it now, and of what it wrote then the part that no job wrote. */
+  readonly inputs: readonly ReadInput[];
+  readonly recorded: readonly JobInput[] | undefined;
+};
 
 /** A trace in motion. `at` is the line that the player has reached: what lies behind it has happened. */
 export type RunningTape = Tape & {
@@ -21,7 +31,7 @@ export type RunningTape = Tape & {
   timeOf(head: TraceLine): Time;
   /** Jobs started since the last look. */
   takeStarted(): StartedJob[];
-  /** Whether the job of this line was started. */
+  /** Whether the job of this line was started; two servers may have begun one job, of which the first was killed. */
   hasStarted(line: Start): boolean;
 };
 
@@ -34,7 +44,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
   const lines = linesOf(trace);
   const times = new Map(trace.connections.map(({ head, lines: own }) => [head as TraceLine, timeOf(head, own)]));
   const started: StartedJob[] = [];
-  const known = new Set<TraceLine>();
+  const known = new Set<string>();
   const restored = new Set<string>();
   const used = new Map<string, number>();
   const named = (runDir: string) => symbols.name(runDir);
@@ -42,6 +52,11 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
     lines.findLast((line, index): line is Extract<TraceLine, { kind: Kind }> => {
       return index <= at && line.kind === kind && "run" in line && line.run === run && "id" in line && line.id === id;
     });
+  const outputsOf = (run: string) => {
+    const ends = lines.flatMap((line) => (line.kind === "job-end" && line.run === run ? line.outputs : []));
+    const paths = new Set(ends.map(({ path }) => symbols.expand(path)));
+    return (path: string) => paths.has(path);
+  };
   const tape: RunningTape = {
     at: 0,
     timeOf(head) {
@@ -49,16 +64,19 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       if (time === undefined) throw new Error("a connection of another trace");
       return time;
     },
-    hasStarted: (line) => known.has(line),
+    hasStarted: (line) => known.has(`${line.run} ${line.spec.id}`),
     takeStarted: () => started.splice(0),
-    started(runDir, spec) {
+    async started(runDir, spec) {
       const run = named(runDir);
       const actual = blur(mapTexts(spec, symbols.name));
       const expected = lines.find((line): line is Start => {
         return line.kind === "job-start" && line.run === run && line.spec.id === spec.id;
       });
-      if (expected !== undefined) known.add(expected);
-      started.push({ id: spec.id, expected, actual });
+      const isOutput = outputsOf(run);
+      const inputs = await readInputs(runDir, spec, { change: (text) => symbols.nameKnown(redact(text)), isOutput });
+      const recorded = expected?.inputs?.filter(({ path }) => !isOutput(relative(runDir, symbols.expand(path))));
+      known.add(`${run} ${spec.id}`);
+      started.push({ id: spec.id, expected, actual, inputs, recorded });
     },
     async ended(runDir, { spec }): Promise<JobExit | undefined> {
       const end = lastBefore("job-end", named(runDir), spec.id, tape.at);

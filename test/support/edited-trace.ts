@@ -1,6 +1,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hashOfStored } from "../../server/trace/stored-file.ts";
+import { sha256 as sha256Of } from "../../server/fs/hash.ts";
+import { hashOfStored, textOf } from "../../server/trace/stored-file.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a test edits lines of every kind
 export type Lines = any[];
@@ -34,6 +35,9 @@ export function editStored(lines: Lines, sha256: string, change: (content: Lines
   file.sha256 = hashOfStored(file);
   for (const line of lines) {
     for (const one of [line, ...(line.outputs ?? [])]) if (one.stored === sha256) one.stored = file.sha256;
+    for (const input of Array.isArray(line.inputs) ? line.inputs : []) {
+      if (input.stored === sha256) Object.assign(input, { stored: file.sha256, sha256: sha256Of(textOf(file)) });
+    }
   }
   return lines;
 }

@@ -243,7 +243,7 @@ describe("a trace that cannot be used is refused", () => {
   const same = (lines: Lines) => lines;
 
   it.each<[string, (lines: Lines) => Lines, number, RegExp]>([
-    ["without its end", (lines) => lines.slice(0, -3), 2, /stops in the middle/],
+    ["without its end", (lines) => lines.slice(0, -3), 2, /cut off: its last connection never ended/],
     [
       "of a newer format",
       changed((lines) => {
@@ -287,7 +287,9 @@ describe("a trace that cannot be used is refused", () => {
     const folder = await edited(same);
     const path = join(folder, "connection-2.jsonl");
     await writeFile(path, (await readFile(path, "utf8")).slice(0, -20));
-    expect((await replayed(folder)).error.message).toMatch(/torn line/);
+    expect((await replayed(folder)).error.message).toMatch(/cut off/);
+    const shown = await runCommand(trace, ["show", folder]);
+    expect([shown.code, shown.stdout]).toEqual([0, expect.stringMatching(/\ncut off: the server was killed here\n$/)]);
     expect((await replayed(await newFolder())).error.message).toMatch(/no trace here/);
     const gap = join(await newFolder(), "trace");
     await mkdir(gap);
@@ -296,7 +298,8 @@ describe("a trace that cannot be used is refused", () => {
   });
 
   it("with a file named that is not stored, numbered as if nothing were missing", async () => {
-    const folder = await edited((lines) => lines.filter((line) => line !== first(lines, "file")), { connection: 2 });
+    const dropped = (lines: Lines) => lines.filter((line) => line !== lines.findLast(({ kind }) => kind === "file"));
+    const folder = await edited(dropped, { connection: 2 });
     expect((await replayed(folder)).error.message).toBe("A recorded file is missing.");
   });
 
@@ -311,6 +314,10 @@ describe("a trace that cannot be used is refused", () => {
     const folder = await edited((lines) => lines.slice(0, lines.indexOf(callOf(lines, "finish_loop")) + 1), {
       connection: 2,
     });
-    expect(await replayed(folder, "--partial")).toMatchObject({ code: 0, same: true });
+    expect(await replayed(folder, "--partial")).toMatchObject({
+      code: 0,
+      same: true,
+      notes: [expect.stringMatching(/^the trace is cut off after connection-2.jsonl line \d+/)],
+    });
   });
 });

@@ -1,0 +1,62 @@
+import type { TraceLine } from "./format.ts";
+import type { Connection, Trace } from "./load.ts";
+import { type Message, membersOf } from "./message.ts";
+import type { CutShort, Talk } from "./talk.ts";
+import type { RunningTape } from "./tape.ts";
+
+type Request = Extract<TraceLine, { kind: "request" }>;
+type JobStart = Extract<TraceLine, { kind: "job-start" }>;
+
+/** Whether a call is a stage that its server did not live to answer. */
+export function isCutShort(line: Request, { ended, lines }: Connection): boolean {
+  if (ended || line.params?.name !== "run_stage") return false;
+  return !lines.some((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
+}
+
+const looks = 5;
+
+/** Looks at the stage, which starts its next job each time, until the job of this line runs. */
+export async function lookUntilStarted(line: JobStart, { message }: CutShort, talk: Talk, tape: RunningTape) {
+  const params = membersOf(message.params);
+  const hasty = { ...params, arguments: { ...membersOf(params.arguments), wait_seconds: 0 } };
+  for (let look = 1; look <= looks && !tape.hasStarted(line); look++) {
+    await call({ ...message, id: `look ${look} for line ${line.n}`, params: hasty }, talk);
+  }
+}
+
+/** Lets the stage go to its end if it did. */
+export async function commitIfSeen({ line, message }: CutShort, talk: Talk, order: Trace["order"]): Promise<void> {
+  if (wasCommitted(line, talk.connection, order)) await call(message, talk);
+}
+
+async function call(message: Message, { line, mail }: Talk): Promise<void> {
+  await line.send(message);
+  await mail.next(({ id, method }) => method === undefined && id === message.id);
+}
+
+/** A server tells the whole log of a run at its first answer: the next one's shows what the killed one had committed. */
+function wasCommitted(request: Request, connection: Connection, order: Trace["order"]): boolean {
+  const at = order.findIndex(({ line }) => line === request);
+  const own = order.findLastIndex((one) => one.connection === connection);
+  const run = membersOf(request.params?.arguments).run;
+  const seqs = (from: number, to: number) =>
+    order
+      .slice(from, to)
+      .flatMap(({ line }) => (line.kind === "event" && line.run === run ? [Number(line.entry.seq)] : []));
+  const first = order.findIndex(({ line }, index) => index > own && line.kind === "event" && line.run === run);
+  if (first < 0) return false;
+  const answer = order.findIndex(({ line }, index) => index > first && line.kind === "result");
+  const before = Math.max(0, ...seqs(0, at));
+  return Math.max(...seqs(first, answer)) - ownEntries(order, answer) > before;
+}
+
+/** How many of the log entries before an answer its own call made. */
+function ownEntries(order: Trace["order"], answer: number): number {
+  const { line, connection } = order[answer] ?? {};
+  if (line?.kind !== "result") return 0;
+  const call = connection?.lines.find((one) => one.kind === "request" && one.id === line.id);
+  const { outcome, status_line } = membersOf(membersOf(line.result).structured);
+  const tool = call?.kind === "request" ? call.params?.name : undefined;
+  if (tool === "run_stage") return outcome === "committed" || outcome === "hard_stop" ? 1 : 0;
+  return tool === "finish_loop" && status_line !== undefined ? 1 : 0;
+}

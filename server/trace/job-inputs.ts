@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { Refusal } from "../errors.ts";
+import { isInside } from "../fs/contained.ts";
+import { sha256 } from "../fs/hash.ts";
+import { fileFacts, kindOf, readText } from "../fs/read.ts";
+import type { JobSpec } from "../run/job.ts";
+import { blurText } from "./blur.ts";
+import type { JobInput } from "./format.ts";
+import { hashOfStored, type StoredFile, storeFile, textOf } from "./stored-file.ts";
+
+/** A file that a job is given, as a trace would hold it. */
+export type ReadInput = { readonly input: JobInput; readonly file: StoredFile };
+
+type Reading = {
+  /** Writes names for what differs between two runs. */
+  readonly change: (text: string) => string;
+  /** Whether a job wrote the file with this path in the run: what jobs hand to each other is no word of the server. */
+  isOutput(relative: string): boolean;
+};
+
+const readable = /\.(ya?ml|jsonl?|csv|txt|parquet)$/i;
+const spec = /\.ya?ml$/i;
+/** Larger files are not looked at, longer contents are known by their hash alone. */
+const caps = { read_bytes: 16 * 1024 * 1024, kept_characters: 1024 * 1024 };
+
+/**
+ * Reads what the server wrote for a job: texts and tables of the run that its arguments name, and those that a spec
+ * among them names. Declared normalisations are applied to the contents.
+ */
+export async function readInputs(
+  runDir: string,
+  { argv }: Pick<JobSpec, "argv">,
+  reading: Reading,
+): Promise<ReadInput[]> {
+  const change = (text: string) => blurText(reading.change(text));
+  const named = new Set(pathsIn(argv.join("\n"), runDir));
+  const inputs: ReadInput[] = [];
+  // A set that grows while it is walked hands out what was added.
+  for (const relative of named) {
+    const path = join(runDir, relative);
+    if (!readable.test(relative) || !isInside(runDir, path) || reading.isOutput(relative)) continue;
+    const file = await storedIfPresent(path, change);
+    if (file === undefined) continue;
+    const text = textOf(file);
+    const kept = text.length <= caps.kept_characters ? { stored: hashOfStored(file) } : {};
+    inputs.push({ input: { path: reading.change(path), sha256: sha256(text), ...kept }, file });
+    if (spec.test(relative)) for (const more of pathsIn(withoutNotes(await readText(path)), runDir)) named.add(more);
+  }
+  return inputs;
+}
+
+/** A spec's notes tell what it was derived from, which its job never reads. */
+const withoutNotes = (text: string): string => text.replace(/^\s*#.*$/gm, "");
+
+/** What a text names below a directory, relative to it. */
+function pathsIn(text: string, dir: string): string[] {
+  return text
+    .split(`${dir}/`)
+    .slice(1)
+    .flatMap((rest) => /^[^\s"',\])}]+/.exec(rest)?.[0] ?? []);
+}
+
+async function storedIfPresent(path: string, change: (text: string) => string): Promise<StoredFile | undefined> {
+  if ((await kindOf(path)) !== "file") return undefined;
+  if (((await fileFacts(path))?.size_bytes ?? 0) > caps.read_bytes) return undefined;
+  try {
+    return await storeFile(path, change);
+  } catch (error) {
+    // A table that cannot be read is the job's to complain of.
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
