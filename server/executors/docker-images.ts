@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import { z } from "zod";
+import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import type { Docker } from "../exec/docker-cli.ts";
 import { kindOf, readText } from "../fs/read.ts";
@@ -29,7 +29,7 @@ type Choice = Pick<ImageFacts, "uri" | "source">;
 export async function chooseImages(env: NodeJS.ProcessEnv): Promise<Record<ImageKey, Choice>> {
   const bank = env.TAO_SKILL_BANK_PATH;
   const path = bank === undefined || bank === "" ? await ownVersions() : join(bank, "versions.yaml");
-  const versions: unknown = parse(await readText(path));
+  const versions: unknown = yamlData(await readText(path), path);
   const choose = (image: ImageKey): Choice => {
     const { key, variables } = places[image];
     const variable = variables.find((name) => (env[name] ?? "") !== "");
