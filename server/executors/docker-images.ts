@@ -4,6 +4,7 @@ import { z } from "zod";
 import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import type { Docker } from "../exec/docker-cli.ts";
+import { parseJson } from "../fs/json.ts";
 import { kindOf, readText } from "../fs/read.ts";
 import { type ImageKey, imageKeys } from "../run/job.ts";
 import { dockerFailure } from "./docker-errors.ts";
@@ -73,7 +74,7 @@ export async function lookAtImage(docker: Docker, choice: Choice): Promise<Image
     if (/no such (?:image|object)/i.test(answer.stderr)) return choice;
     throw dockerFailure(`Looking for ${choice.uri}`, answer.stderr, { image: choice.uri });
   }
-  const [found] = z.array(inspected).parse(JSON.parse(answer.stdout));
+  const [found] = z.array(inspected).parse(parseJson(answer.stdout));
   if (found === undefined) return choice;
   const digest = found.RepoDigests?.[0]?.split("@")[1];
   const engine = found.Config?.Labels?.[engineLabel];
