@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseJson } from "../../server/fs/json.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
 import { readFlags } from "../spec/flags.ts";
@@ -49,7 +50,7 @@ function readOptions(args: readonly string[], io: EngineIo): PrepOptions {
 function readCounts(text: string | undefined): Record<string, number> | undefined {
   if (text === undefined || text === "") return undefined;
   try {
-    const counts = JSON.parse(text) as Record<string, unknown>;
+    const counts = parseJson(text) as Record<string, unknown>;
     const entries = Object.entries(counts).map(([name, count]) => [name, Number(count)] as const);
     if (entries.every(([, count]) => Number.isInteger(count) && count >= 0)) return Object.fromEntries(entries);
   } catch (error) {

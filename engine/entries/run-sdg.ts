@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeTable } from "../../server/data/csv.ts";
+import { parseJson } from "../../server/fs/json.ts";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import { encodePng } from "../image/encode.ts";
@@ -48,6 +49,10 @@ function readTestcases(path: string): Testcase[] {
   return lines.flatMap((line, index) => {
     if (line.trim() === "") return [];
     const found = parseLine(line, index + 1);
+    // It becomes a file name.
+    if (/[/\\\0]/.test(String(found.anomaly_type))) {
+      throw new EngineFailure("ValueError", `testcase line ${index + 1} has an anomaly_type that is no name`);
+    }
     if (typeof found.image === "string" && typeof found.mask === "string" && typeof found.anomaly_type === "string") {
       return [found as Testcase];
     }
@@ -57,7 +62,7 @@ function readTestcases(path: string): Testcase[] {
 
 function parseLine(line: string, number: number): Partial<Testcase> {
   try {
-    return JSON.parse(line) as Partial<Testcase>;
+    return (parseJson(line) ?? {}) as Partial<Testcase>;
   } catch (error) {
     throw new EngineFailure("ValueError", `testcase line ${number} is not JSON`, { cause: error });
   }

@@ -1,17 +1,14 @@
-import jpeg from "jpeg-js";
-import { PNG } from "pngjs";
+import { decodeImage, type Pixels } from "../../server/data/decode/decode-image.ts";
 import { EngineFailure } from "../failure.ts";
 import type { Gray } from "./gray.ts";
 
-const MEMORY_LIMIT_MB = 512;
-
-/** Pixels as red, green, blue, alpha bytes. */
-export type Pixels = { width: number; height: number; data: Uint8Array };
+export type { Pixels };
 
 /**
  * Decodes JPEG (baseline, progressive, gray, colour, CMYK) or PNG (any depth; 16 bits are cut to 8).
  *
- * @throws EngineFailure `UnidentifiedImageError` for other content, `OSError` for a truncated or broken file.
+ * @throws EngineFailure `UnidentifiedImageError` for other content, `OSError` for a truncated or broken file, and for one
+ * that is too large or promises more pixels than it can hold.
  */
 export function decodePixels(bytes: Uint8Array, path: string): Pixels {
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
@@ -22,8 +19,7 @@ export function decodePixels(bytes: Uint8Array, path: string): Pixels {
     throw new EngineFailure("OSError", `image file is truncated (0 bytes not processed): ${path}`);
   }
   try {
-    if (isJpeg) return jpeg.decode(bytes, { useTArray: true, maxMemoryUsageInMB: MEMORY_LIMIT_MB });
-    return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return decodeImage(bytes);
   } catch (error) {
     throw new EngineFailure("OSError", `broken data stream when reading image file ${path}`, { cause: error });
   }

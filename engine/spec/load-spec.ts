@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
+import { yamlData } from "../../server/data/yaml.ts";
 import { EngineFailure } from "../failure.ts";
 
 /** A composed experiment spec: nested plain data, as YAML gives it. */
@@ -31,7 +32,7 @@ export function composeSpec(path: string, overrides: readonly string[], known: K
 
 function parseFile(path: string, name: string): SpecTree {
   try {
-    const tree: unknown = parse(readFileSync(path, "utf8"));
+    const tree: unknown = yamlData(readFileSync(path, "utf8"), name);
     if (isTree(tree)) return tree;
     if (tree === null) return {};
   } catch (error) {
@@ -44,6 +45,8 @@ function applyOverride(tree: SpecTree, text: string, known: KnownKeys): void {
   const split = /^\+{0,2}([A-Za-z_][\w.]*)=(.*)$/s.exec(text);
   if (split === null) throw new EngineFailure("HydraException", `Error parsing override '${text}'`);
   const way = (split[1] as string).split(".");
+  // A plain object's own machinery is no section of a spec.
+  if (way.includes("__proto__")) throw new EngineFailure("HydraException", `Error parsing override '${text}'`);
   const key = way.pop() as string;
   const section = way.join(".");
   const rule = known[section];
@@ -68,7 +71,7 @@ function applyOverride(tree: SpecTree, text: string, known: KnownKeys): void {
 
 function parseValue(text: string): unknown {
   try {
-    const value: unknown = parse(text);
+    const value = yamlData(text, "override");
     return value === undefined ? "" : value;
   } catch {
     return text;
@@ -84,7 +87,7 @@ export function isTree(value: unknown): value is SpecTree {
 export function lookUp(tree: SpecTree, path: string): unknown {
   let at: unknown = tree;
   for (const step of path === "" ? [] : path.split(".")) {
-    if (!isTree(at)) return undefined;
+    if (!isTree(at) || !Object.hasOwn(at, step)) return undefined;
     at = at[step];
   }
   return at;

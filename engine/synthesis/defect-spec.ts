@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseJson } from "../../server/fs/json.ts";
 import { EngineFailure } from "../failure.ts";
 
 /** One line of defect_spec.jsonl. */
@@ -35,7 +36,7 @@ export function readDefectSpec(path: string): DefectKind[] {
 function parseLine(line: string, number: number): DefectKind {
   let record: Record<string, unknown>;
   try {
-    record = JSON.parse(line);
+    record = (parseJson(line) ?? {}) as Record<string, unknown>;
   } catch (error) {
     throw new EngineFailure("ValueError", `defect spec line ${number}: ${String(error)}`, { cause: error });
   }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { parseJson } from "../../server/fs/json.ts";
 import { EngineFailure } from "../failure.ts";
 import type { Pixels } from "../image/decode.ts";
 import { findBlobs } from "../image/filters.ts";
@@ -13,7 +14,7 @@ export type LabelColours = ReadonlyMap<string, string>;
 export function readLabelColours(path: string): LabelColours {
   if (!existsSync(path)) throw new EngineFailure("FileNotFoundError", `[Errno 2] No such file or directory: '${path}'`);
   try {
-    const table = JSON.parse(readFileSync(path, "utf8")) as Record<string, { class?: unknown }>;
+    const table = parseJson(readFileSync(path, "utf8")) as Record<string, { class?: unknown }>;
     return new Map(
       Object.entries(table).map(([colour, entry]) => [
         colour

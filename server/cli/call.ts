@@ -1,4 +1,5 @@
 import { excerpt, Refusal } from "../errors.ts";
+import { parseJson } from "../fs/json.ts";
 import { parseArguments } from "./arguments.ts";
 import type { CliIo } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
@@ -61,7 +62,7 @@ function argumentsOf(text: string | undefined): Record<string, unknown> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new Refusal("input.invalid", "The arguments are not valid JSON.", { got: excerpt(text) }, { cause: error });
   }

@@ -1,7 +1,8 @@
 import { join, resolve } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { Refusal } from "../errors.ts";
-import { kindOf, readJson } from "../fs/read.ts";
+import { readJson } from "../fs/json.ts";
+import { kindOf } from "../fs/read.ts";
 
 export type DemoWorkspace = { readonly workspace: string; readonly origin: "given" | "generated" | "reused" };
 

@@ -1,5 +1,6 @@
 import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
-import { readJson } from "../fs/read.ts";
+import { readAs } from "../fs/json.ts";
+
 import { jobRecordSchema } from "../run/job.ts";
 import type { CliIo } from "./io.ts";
 
@@ -17,7 +18,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER UID:GID\n");
     return 2;
   }
-  const { spec } = jobRecordSchema.parse(await readJson(jobFiles(runDir, jobId).record));
+  const { spec } = await readAs(jobFiles(runDir, jobId).record, jobRecordSchema);
   await keepJob({ runDir, spec, containerId, user: { uid, gid }, env: io.env });
   // A follow that is still open must not hold the process once its run is gone.
   process.exit(0);

@@ -1,6 +1,7 @@
 import { keepTask } from "../executors/osmo-keeper.ts";
 import { osmoFiles } from "../executors/osmo-record.ts";
-import { readJson } from "../fs/read.ts";
+import { readAs } from "../fs/json.ts";
+
 import { jobRecordSchema } from "../run/job.ts";
 import type { CliIo } from "./io.ts";
 
@@ -11,7 +12,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     io.stderr.write("usage: deft-mcp osmo-keeper RUN JOB\n");
     return 2;
   }
-  const record = jobRecordSchema.parse(await readJson(osmoFiles(runDir, jobId).record));
+  const record = await readAs(osmoFiles(runDir, jobId).record, jobRecordSchema);
   await keepTask({ runDir, record, env: io.env });
   return 0;
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { writeAtomic } from "../fs/atomic.ts";
 import { stampOf } from "../fs/head.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
@@ -135,7 +136,7 @@ function sketchFrom(cell: unknown): Sketch | null | undefined {
 
 function cellsOf(line: string): readonly unknown[] {
   try {
-    const cells: unknown = JSON.parse(line);
+    const cells: unknown = parseJson(line);
     return Array.isArray(cells) ? cells : [];
   } catch {
     return [];

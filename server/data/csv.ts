@@ -14,6 +14,9 @@ export type Table = {
   readonly bom: boolean;
 };
 
+/** A table of the loop has about 20 columns; a million rows, the most that is promised, fill a gigabyte in memory. */
+const csvLimits = { rows: 1_000_000, columns: 1000 } as const;
+
 export type TableFacts = { readonly header: readonly string[]; readonly rows: number; readonly bom: boolean };
 
 /**
@@ -27,6 +30,7 @@ export async function readTable(path: string): Promise<Table> {
   const rows: string[][] = [];
   const lines: number[] = [];
   const { header, bom } = await scanTable(path, () => (cells, line) => {
+    if (rows.length === csvLimits.rows) throw badCsv(path, `line ${line}: there are more than ${csvLimits.rows} rows`);
     rows.push(cells);
     lines.push(line);
   });
@@ -128,6 +132,10 @@ function tableSink(path: string, open: (header: readonly string[]) => OnRecord) 
 }
 
 function checkedHeader(path: string, cells: readonly string[]): readonly string[] {
+  if (cells.length > csvLimits.columns || cells.includes("__proto__")) {
+    const facts = { line: 1, columns: cells.length, limit: csvLimits.columns };
+    throw badCsv(path, "line 1: the header has too many columns, or one that no row can hold", facts);
+  }
   const seen = new Set<string>();
   for (const name of cells) {
     if (seen.has(name)) {

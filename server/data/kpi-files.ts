@@ -14,6 +14,7 @@ import { confusionMatrixSvg, recallFarSvg, scoreDistributionSvg } from "../kpi/p
 import { bestAtRecall, bestByF1, type OperatingPoint, type Sweep, sweepThresholds } from "../kpi/sweep.ts";
 import { scanTable, writeTable } from "./csv.ts";
 import { readScores, type ScoreColumns, type ScoreTable } from "./inference.ts";
+import { writeSpreadsheet } from "./spreadsheet.ts";
 
 /** The KPI of one inference CSV. */
 export type KpiAnalysis = {
@@ -101,7 +102,7 @@ async function writeMissed(
   });
   const threshold = point?.threshold ?? Number.NaN;
   const rows = missed.map((at) => [...(cellsOf.get(at) ?? []), ...missedCells(at + 2, scoreAt(table, at), threshold)]);
-  await writeTable(path, [...table.header, ...missedColumns], rows);
+  await writeSpreadsheet(path, [...table.header, ...missedColumns], rows);
 }
 
 function plotsOf({ table, sweep, atRecall, bestF1 }: KpiAnalysis, minRecall: number): [string, string][] {

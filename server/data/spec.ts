@@ -1,7 +1,7 @@
-import { parseDocument } from "yaml";
-import { excerpt, Refusal } from "../errors.ts";
+import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
 import type { ImageLayout } from "./images.ts";
+import { yamlDocument, yamlLimits } from "./yaml.ts";
 
 /** One dataset block of a train spec; paths as written, usually those inside the training container. */
 export type DatasetBlock = { readonly csv_path?: string; readonly images_dir?: string };
@@ -22,10 +22,6 @@ export type TrainSpec = {
   readonly results_dir: string | undefined;
   readonly datasets: Readonly<Record<"train" | "validation" | "test" | "infer", DatasetBlock>>;
 };
-
-/** More aliases than any spec has; a file that expands further is refused instead of filling the memory. */
-const aliasLimit = 100;
-const sizeLimit = 1 << 20;
 
 /**
  * Reads the train spec of Visual ChangeNet (classify); absent keys take the defaults of its published schema.
@@ -79,19 +75,9 @@ export function layoutOf(spec: TrainSpec, imagesDir: string): ImageLayout {
 type Mapping = Record<string, unknown>;
 
 function parseYaml(text: string, path: string): { plain: unknown; ordered: unknown } {
-  if (text.length > sizeLimit) throw badYaml(path, 1, "is larger than 1 MiB");
-  const document = parseDocument(text, { merge: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) throw badYaml(path, fault.linePos?.[0].line ?? 1, excerpt(fault.code));
-  try {
-    return {
-      plain: document.toJS({ maxAliasCount: aliasLimit }),
-      ordered: document.toJS({ maxAliasCount: aliasLimit, mapAsMap: true }),
-    };
-  } catch (error) {
-    if (error instanceof ReferenceError) throw badYaml(path, 1, "resolves too many aliases or an unknown one");
-    throw error;
-  }
+  const document = yamlDocument(text, path, { merge: true });
+  const maxAliasCount = yamlLimits.aliases;
+  return { plain: document.toJS({ maxAliasCount }), ordered: document.toJS({ maxAliasCount, mapAsMap: true }) };
 }
 
 function inputsOf(path: string, classify: Mapping, ordered: unknown): Pick<TrainSpec, "lightings" | "num_input"> {
@@ -167,8 +153,4 @@ function isMapping(value: unknown): value is Mapping {
 
 function badSpec(path: string, key: string, problem: string): Refusal {
   return new Refusal("input.bad-spec", `In ${path}, ${key} ${problem}.`, { path, key });
-}
-
-function badYaml(path: string, line: number, detail: string): Refusal {
-  return new Refusal("input.bad-yaml", `${path} is not valid YAML at line ${line}: ${detail}.`, { path, line });
 }

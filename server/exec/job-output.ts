@@ -4,6 +4,7 @@ import { z } from "zod";
 import { errnoOf } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
+import { parseJson } from "../fs/json.ts";
 import { kindOf, readText, readTextIfPresent } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
@@ -57,7 +58,7 @@ export async function scrubLog(path: string, env: Env): Promise<void> {
 export async function notedOutput(recordPath: string): Promise<JobOutput | undefined> {
   const [text = "", seal] = ((await readTextIfPresent(notePath(recordPath))) ?? "").split("\n");
   if (text === "" || seal !== sha256(text)) return undefined;
-  return outputSchema.parse(JSON.parse(text));
+  return outputSchema.parse(parseJson(text));
 }
 
 /** Files of a note that are not what they were: gone, or with other content. Untouched ones are not read. */

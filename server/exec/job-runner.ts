@@ -3,7 +3,8 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { fileFacts, readJson } from "../fs/read.ts";
+import { readAs } from "../fs/json.ts";
+import { fileFacts } from "../fs/read.ts";
 import { changing } from "../fs/write-failure.ts";
 import { isoMicros } from "../run/clock.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../run/job.ts";
@@ -29,7 +30,7 @@ export async function runRecordedJob(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const files = runnerFiles(recordPath);
-  const { spec } = jobRecordSchema.parse(await readJson(recordPath));
+  const { spec } = await readAs(recordPath, jobRecordSchema);
   if (!(await onceThereIsRoom(() => claim(files.claim)))) return;
   const started = new Date();
   const ended = await runLogged(spec, [...command, ...spec.argv], env);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Docker } from "../exec/docker-cli.ts";
+import { parseJson } from "../fs/json.ts";
 import { dockerFailure } from "./docker-errors.ts";
 
 const inspected = z.object({
@@ -59,7 +60,7 @@ export async function labelledContainers(
 }
 
 function parseContainers(text: string): Container[] {
-  const found = z.array(inspected).parse(JSON.parse(text === "" ? "[]" : text));
+  const found = z.array(inspected).parse(parseJson(text === "" ? "[]" : text));
   return found.map(({ Id, Name, Config, State }) => ({
     id: Id,
     name: Name.replace(/^\//, ""),

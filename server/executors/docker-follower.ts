@@ -2,7 +2,8 @@ import { z } from "zod";
 import { followLogs } from "../exec/docker-follow.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { BoundedLog } from "../fs/bounded-log.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
+
 import { LogStream } from "./docker-log.ts";
 
 const streamSchema = z.object({ since: z.string(), count: z.number() });
@@ -33,8 +34,7 @@ export type FollowWish = {
 };
 
 export async function readFollowed(path: string): Promise<Followed> {
-  const text = await readTextIfPresent(path);
-  return text === undefined ? { complete: false } : followedSchema.parse(JSON.parse(text));
+  return (await readAsIfPresent(path, followedSchema)) ?? { complete: false };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import { z } from "zod";
+import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import type { Docker } from "../exec/docker-cli.ts";
+import { parseJson } from "../fs/json.ts";
 import { kindOf, readText } from "../fs/read.ts";
 import { type ImageKey, imageKeys } from "../run/job.ts";
 import { dockerFailure } from "./docker-errors.ts";
@@ -29,7 +30,7 @@ type Choice = Pick<ImageFacts, "uri" | "source">;
 export async function chooseImages(env: NodeJS.ProcessEnv): Promise<Record<ImageKey, Choice>> {
   const bank = env.TAO_SKILL_BANK_PATH;
   const path = bank === undefined || bank === "" ? await ownVersions() : join(bank, "versions.yaml");
-  const versions: unknown = parse(await readText(path));
+  const versions: unknown = yamlData(await readText(path), path);
   const choose = (image: ImageKey): Choice => {
     const { key, variables } = places[image];
     const variable = variables.find((name) => (env[name] ?? "") !== "");
@@ -73,7 +74,7 @@ export async function lookAtImage(docker: Docker, choice: Choice): Promise<Image
     if (/no such (?:image|object)/i.test(answer.stderr)) return choice;
     throw dockerFailure(`Looking for ${choice.uri}`, answer.stderr, { image: choice.uri });
   }
-  const [found] = z.array(inspected).parse(JSON.parse(answer.stdout));
+  const [found] = z.array(inspected).parse(parseJson(answer.stdout));
   if (found === undefined) return choice;
   const digest = found.RepoDigests?.[0]?.split("@")[1];
   const engine = found.Config?.Labels?.[engineLabel];

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
+
 import { imageKeys } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
@@ -33,8 +34,7 @@ export function readinessPlaces(runDir: string) {
 }
 
 export async function readReadiness(path: string): Promise<Ready | undefined> {
-  const text = await readTextIfPresent(path);
-  return text === undefined ? undefined : readySchema.parse(JSON.parse(text));
+  return await readAsIfPresent(path, readySchema);
 }
 
 /** What the run's containers are made of. @throws Refusal `executor.not-ready` before `makeReady` has come through. */

@@ -4,7 +4,8 @@ import { spawnDetached } from "../exec/detached.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { setAside } from "../fs/aside.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { readJson } from "../fs/read.ts";
+import { readAs } from "../fs/json.ts";
+
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import { runPaths } from "../run/paths.ts";
 import { runStateSchema } from "../run/state.ts";
@@ -45,7 +46,7 @@ export async function prepareRun(runDir: string, env: NodeJS.ProcessEnv): Promis
   if (turn === undefined) return;
   // Another process may have come through while this one was starting.
   if ((await readReadiness(files.state))?.state === "ready") return await turn.release();
-  const state = runStateSchema.parse(await readJson(runPaths(runDir).state));
+  const state = await readAs(runPaths(runDir).state, runStateSchema);
   const mode = state.plan.parameters.network_mode?.value === "airgap" ? "airgap" : "network-enabled";
   let ready: Ready = { state: "working", message: "", cleared: [], network_mode: mode, images: {}, fetched: {} };
   const note = async (change: Partial<Ready>) => {

@@ -2,6 +2,7 @@ import { delimiter, join } from "node:path";
 import { z } from "zod";
 import type { Docker } from "../exec/docker-cli.ts";
 import { listGpus } from "../exec/nvidia-smi.ts";
+import { parseJson } from "../fs/json.ts";
 import { kindOf } from "../fs/read.ts";
 import { dockerFailure } from "./docker-errors.ts";
 import { lookAtImages } from "./docker-images.ts";
@@ -38,7 +39,7 @@ export async function surveyDocker(docker: Docker, env: NodeJS.ProcessEnv): Prom
 async function lookAtDaemon(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts["daemon"]> {
   const answer = await docker.run(["info", "--format", "{{json .}}"]);
   if (answer.code !== 0) throw dockerFailure("docker info", answer.stderr);
-  const info = infoSchema.parse(JSON.parse(answer.stdout));
+  const info = infoSchema.parse(parseJson(answer.stdout));
   const known = "nvidia" in (info.Runtimes ?? {}) || (info.DiscoveredDevices ?? []).length > 0;
   return {
     version: info.ServerVersion,

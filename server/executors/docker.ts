@@ -4,7 +4,8 @@ import { spawnDetached } from "../exec/detached.ts";
 import { type Docker, dockerCli } from "../exec/docker-cli.ts";
 import { notedOutput } from "../exec/job-output.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { fileFacts, readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
+import { fileFacts } from "../fs/read.ts";
 import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import { type HostUser, labelNames } from "./docker-argv.ts";
@@ -96,9 +97,11 @@ export function dockerExecutor(options: DockerOptions): Executor {
 /** Removes ended containers of the run whose exit is recorded: a server died between recording and removing. */
 async function sweep(docker: Docker, runDir: string): Promise<void> {
   for (const container of await labelledContainers(docker, { [labelNames.run]: runDir })) {
-    const text = await readTextIfPresent(jobFiles(runDir, container.labels[labelNames.job] ?? "").record);
-    const record = text === undefined ? undefined : jobRecordSchema.safeParse(JSON.parse(text));
-    if (hasEnded(container) && record?.data?.exit !== undefined) await docker.run(["rm", container.id]);
+    const record = await readAsIfPresent(
+      jobFiles(runDir, container.labels[labelNames.job] ?? "").record,
+      jobRecordSchema,
+    );
+    if (hasEnded(container) && record?.exit !== undefined) await docker.run(["rm", container.id]);
   }
 }
 

@@ -5,6 +5,7 @@ import { signalGroup, spawnDetached } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { runnerFiles } from "../exec/job-runner.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { parseJson, readAsIfPresent } from "../fs/json.ts";
 import { fileFacts, readTextIfPresent } from "../fs/read.ts";
 import {
   type JobExit,
@@ -86,13 +87,12 @@ async function isStarting({ handle }: JobRecord): Promise<boolean> {
 }
 
 async function readExit(path: string): Promise<JobExit | undefined> {
-  const text = await readTextIfPresent(path);
-  return text === undefined ? undefined : jobExitSchema.parse(JSON.parse(text));
+  return await readAsIfPresent(path, jobExitSchema);
 }
 
 async function readClaim(path: string): Promise<ProcessIdentity | undefined> {
   const text = await readTextIfPresent(path);
   // An empty claim belongs to a runner that is just writing it.
   if (text === undefined || text === "") return undefined;
-  return processIdentitySchema.parse(JSON.parse(text));
+  return processIdentitySchema.parse(parseJson(text));
 }

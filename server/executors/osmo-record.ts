@@ -3,7 +3,8 @@ import { z } from "zod";
 import { Refusal, type RefusalCode, refusals } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
-import { fileFacts, readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
+import { fileFacts } from "../fs/read.ts";
 import { type JobExit, type JobRecord, jobExitSchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 
@@ -42,8 +43,7 @@ const taskSchema = z.object({
 export type OsmoTask = z.output<typeof taskSchema>;
 
 export async function readTask(runDir: string, jobId: string): Promise<OsmoTask | undefined> {
-  const text = await readTextIfPresent(osmoFiles(runDir, jobId).task);
-  return text === undefined ? undefined : taskSchema.parse(JSON.parse(text));
+  return await readAsIfPresent(osmoFiles(runDir, jobId).task, taskSchema);
 }
 
 export async function saveTask(runDir: string, jobId: string, task: OsmoTask): Promise<void> {
@@ -57,8 +57,7 @@ export function taskIdentity(runDir: string, record: Pick<JobRecord, "spec" | "c
 }
 
 export async function readExit(runDir: string, jobId: string): Promise<JobExit | undefined> {
-  const text = await readTextIfPresent(osmoFiles(runDir, jobId).exit);
-  return text === undefined ? undefined : jobExitSchema.parse(JSON.parse(text));
+  return await readAsIfPresent(osmoFiles(runDir, jobId).exit, jobExitSchema);
 }
 
 export async function saveExit(runDir: string, jobId: string, exit: JobExit): Promise<void> {

@@ -1,15 +1,17 @@
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { readAsIfPresent } from "../fs/json.ts";
 import { placeFile } from "../fs/link.ts";
-import { readTextIfPresent } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import type { JobInputs } from "./osmo-inputs.ts";
 
+const treesSchema = z.array(z.record(z.string(), z.string()));
 type Tree = Readonly<Record<string, string>>;
 
 /**
@@ -59,8 +61,7 @@ function knownPath(runDir: string): string {
 }
 
 async function knownTrees(runDir: string): Promise<Tree[]> {
-  const text = await readTextIfPresent(knownPath(runDir));
-  return text === undefined ? [] : (JSON.parse(text) as Tree[]);
+  return (await readAsIfPresent(knownPath(runDir), treesSchema)) ?? [];
 }
 
 async function stageTree(

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { makeDirectory } from "./atomic.ts";
 import { kindOf } from "./read.ts";
@@ -12,6 +12,18 @@ export async function filesBelow(dir: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .sort();
+}
+
+/**
+ * Takes away everything below a directory that is neither file nor directory: what somebody else filled it with must not
+ * lead out of it, nor hold a reader up.
+ */
+export async function keepPlainFiles(dir: string): Promise<void> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() && !entry.isDirectory()) await changing(path, () => unlink(path));
+  }
 }
 
 /** Fills a hidden neighbour and lets it take the place of `dir`; when `build` fails, what stood there stays. */

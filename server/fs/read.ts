@@ -1,17 +1,20 @@
 import { access, constants, readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, Refusal } from "../errors.ts";
-import { openRegular, unreadable } from "./regular-file.ts";
+import { limits } from "./limits.ts";
+import { openRegular, tooLarge, unreadable } from "./regular-file.ts";
 
-/** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file`, also for what is no regular file. */
-export async function readText(path: string): Promise<string> {
-  return (await readBytes(path)).toString("utf8");
+/** Reads a UTF-8 file whole. @throws Refusal `input.unreadable-file`, also for what is no regular file or too large. */
+export async function readText(path: string, limit: number = limits.text_bytes): Promise<string> {
+  return (await readBytes(path, limit)).toString("utf8");
 }
 
 /** Reads a file whole as bytes. @throws Refusal `input.unreadable-file`. */
-export async function readBytes(path: string): Promise<Buffer> {
+export async function readBytes(path: string, limit: number = limits.image_bytes): Promise<Buffer> {
   const file = await openRegular(path);
   try {
+    const { size } = await file.stat();
+    if (size > limit) throw tooLarge(path, size, limit);
     return await file.readFile();
   } catch (error) {
     throw unreadable(path, error);
@@ -27,16 +30,6 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
   } catch (error) {
     if (error instanceof Refusal && error.facts.errno === "ENOENT") return undefined;
     throw error;
-  }
-}
-
-/** Parses a JSON file. @throws Refusal `input.unreadable-file` or `input.bad-json`. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = await readText(path);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Refusal("input.bad-json", `${path} is not valid JSON.`, { path }, { cause: error });
   }
 }
 

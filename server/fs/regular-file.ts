@@ -28,3 +28,9 @@ export function unreadable(path: string, error: unknown): unknown {
   if (errno === undefined) return error;
   return new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
 }
+
+/** The refusal of a file that is larger than anything that its readers expect. */
+export function tooLarge(path: string, size_bytes: number, limit_bytes: number): Refusal {
+  const facts = { path, size_bytes, limit_bytes };
+  return new Refusal("input.unreadable-file", `Cannot read ${path}: it is too large.`, facts);
+}

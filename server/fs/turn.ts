@@ -59,8 +59,7 @@ export async function turnTaken(stem: string, isAlive: (owner: Owner) => Promise
 export async function turnOwner(stem: string, isAlive: (owner: Owner) => Promise<boolean>): Promise<Owner | undefined> {
   const last = await lastTurn(stem);
   const text = last === 0 ? undefined : await readTextIfPresent(`${stem}.${last}`);
-  // A claim that is just being written names nobody yet.
-  const owner = text ? (JSON.parse(text) as Owner) : undefined;
+  const owner = ownerIn(text ?? "");
   return owner !== undefined && (await isAlive(owner)) ? owner : undefined;
 }
 
@@ -72,6 +71,15 @@ export async function turnBegins(
 ): Promise<void> {
   for (const deadline = performance.now() + limitMs; performance.now() < deadline; await sleep(20)) {
     if ((await lastTurn(stem)) > 0 && (await turnTaken(stem, isAlive))) return;
+  }
+}
+
+/** A claim that is just being written, or was spoiled, names nobody. */
+function ownerIn(text: string): Owner | undefined {
+  try {
+    return JSON.parse(text) as Owner;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeAtomic } from "../fs/atomic.ts";
-import { listNames, readJson } from "../fs/read.ts";
+import { readAs } from "../fs/json.ts";
+import { listNames } from "../fs/read.ts";
 import { type Attempt, attemptSchema, type JobRecord, jobRecordSchema } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -19,7 +20,7 @@ export async function latestAttempt(
   const pattern = new RegExp(`^${iteration}-${stage}-(\\d+)\\.attempt$`);
   const numbers = (await listNames(runPaths(runDir).jobs)).flatMap((name) => pattern.exec(name)?.[1] ?? []).map(Number);
   if (numbers.length === 0) return undefined;
-  return attemptSchema.parse(await readJson(attemptPath(runDir, { iteration, stage, attempt: Math.max(...numbers) })));
+  return await readAs(attemptPath(runDir, { iteration, stage, attempt: Math.max(...numbers) }), attemptSchema);
 }
 
 /** Whether any stage of the run was ever begun. */
@@ -37,7 +38,7 @@ export function recordPath(runDir: string, id: string): string {
 }
 
 export async function readRecord(runDir: string, id: string): Promise<JobRecord> {
-  return jobRecordSchema.parse(await readJson(recordPath(runDir, id)));
+  return await readAs(recordPath(runDir, id), jobRecordSchema);
 }
 
 export async function saveRecord(runDir: string, record: JobRecord): Promise<void> {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { sha256 } from "../fs/hash.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
@@ -35,7 +36,7 @@ export async function readHead(runDir: string, env: Env): Promise<Head | undefin
   if (path === undefined) return undefined;
   try {
     const text = await readTextIfPresent(path);
-    return text === undefined ? undefined : headSchema.parse(JSON.parse(text));
+    return text === undefined ? undefined : headSchema.parse(parseJson(text));
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import { digestFiles } from "../data/process/image-batches.ts";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { stampOf } from "../fs/head.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunConfig, RunState } from "../run/state.ts";
@@ -59,7 +60,7 @@ async function readList(runDir: string, state: RunState): Promise<Pinned[] | und
   const text = state.pins[list] === undefined ? undefined : await readTextIfPresent(list);
   if (text === undefined) return undefined;
   const lines = text.split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as Pinned);
+  return lines.map((line) => parseJson(line) as Pinned);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTail, readTextIfPresent } from "../fs/read.ts";
 import { type LogEntry, logEntrySchema } from "../run/state.ts";
 
@@ -38,7 +39,7 @@ export async function lastSeq(path: string): Promise<number> {
 
 function parseEntry(path: string, line: string, number: number): LogEntry {
   try {
-    return logEntrySchema.parse(JSON.parse(line));
+    return logEntrySchema.parse(parseJson(line));
   } catch (error) {
     const where = number > 0 ? `line ${number}` : "the last line";
     throw new Refusal(

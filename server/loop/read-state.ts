@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import { type RunState, runStateSchema } from "../run/state.ts";
@@ -14,7 +15,7 @@ export async function readState(runDir: string): Promise<RunState> {
   if (text === undefined) throw noRun(runDir);
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = parseJson(text);
   } catch (error) {
     throw new Refusal("state.corrupt", "deft_state.json is not valid JSON.", { path }, { cause: error });
   }

@@ -3,6 +3,7 @@ import { excerpt, Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import { hasStarted } from "../exec/osmo/statuses.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { containedPath } from "../fs/contained.ts";
 import { filesBelow, replaceFolder } from "../fs/folder.ts";
 import { kindOf } from "../fs/read.ts";
 import { writeZip } from "../fs/zip.ts";
@@ -33,7 +34,7 @@ export async function makeArchive(
   await confirmSize(call, run, present, counts, words);
   for (const stage of present) {
     call.progress(`downloading ${stage}`);
-    const dir = join(base, "download", "runs", stage);
+    const dir = await containedPath([base], join(base, "download", "runs", stage), "a download");
     if ((await kindOf(dir)) === "directory") continue;
     // Only a whole download takes the stage's name, so an interrupted one is never reused.
     await replaceFolder(dir, (fresh) => client.download(stageUrl(run, stage), fresh));

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { z } from "zod";
+import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { kindOf, readTextIfPresent } from "../fs/read.ts";
 import type { Flow } from "./flow.ts";
@@ -74,13 +75,12 @@ function sectionsOf(text: string): Map<string, string> {
   return sections;
 }
 
+const sectionSchema = z.object({ "default-values": z.record(z.string(), z.unknown()).nullish() });
+
 function defaultsIn(section: string, path: string): Record<string, string> {
-  try {
-    const values: Record<string, unknown> = parse(section)?.["default-values"] ?? {};
-    return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value ?? "")]));
-  } catch (error) {
-    throw new Refusal("input.bad-yaml", `default-values of ${path} is not YAML.`, { path }, { cause: error });
-  }
+  const parsed = sectionSchema.safeParse(yamlData(section, path));
+  const values = parsed.data?.["default-values"] ?? {};
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value ?? "")]));
 }
 
 function names(workflow: string): Set<string> {

@@ -1,4 +1,5 @@
 import { excerpt, Refusal } from "../errors.ts";
+import { parseJson } from "../fs/json.ts";
 import { survivesCasting } from "./casting.ts";
 import type { Flow, Knob } from "./flow.ts";
 import { imageEditModel } from "./knob-table.ts";
@@ -95,7 +96,7 @@ function violation(knob: Knob, value: string): string | undefined {
 
 function isPairs(value: string): boolean {
   try {
-    const parsed: unknown = JSON.parse(value);
+    const parsed: unknown = parseJson(value);
     return (
       Array.isArray(parsed) &&
       parsed.length > 0 &&

@@ -1,5 +1,5 @@
-import { parse } from "yaml";
 import { z } from "zod";
+import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import { type Cost, costOf } from "./cost.ts";
@@ -62,7 +62,7 @@ export async function planSubmit(
   const spec = renderOrSkip(file, variablesOf(file.defaults, set, setString));
   const notes = [...settled.notes, ...file.notes];
   if (spec === undefined) notes.push("The workflow file is the vendor's; OSMO renders it, not this preview.");
-  else await checkMounts(file, localPaths(spec));
+  else await checkMounts(file, localPaths(spec, file.path));
   const flag = (word: string, pairs: KnobValues) =>
     Object.keys(pairs).length === 0 ? [] : [word, ...Object.entries(pairs).map(([key, value]) => `${key}=${value}`)];
   return {
@@ -103,8 +103,8 @@ function renderOrSkip(file: FlowFile, variables: ReturnType<typeof variablesOf>)
   }
 }
 
-function localPaths(spec: string): string[] {
-  const parsed = specSchema.safeParse(parse(spec));
+function localPaths(spec: string, path: string): string[] {
+  const parsed = specSchema.safeParse(yamlData(spec, path));
   if (!parsed.success) throw new Refusal("osmo.flow-files-differ", "The rendered workflow has another shape.", {});
   return parsed.data.workflow.groups.flatMap((group) =>
     group.tasks.flatMap((task) => task.files.flatMap((file) => file.localpath ?? [])),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { OsmoRun } from "../exec/osmo/cli.ts";
 import { httpStatus, messageOf } from "../exec/osmo/cli-error.ts";
+import { parseJson } from "../fs/json.ts";
 
 /** The five outcomes of reading the cluster's pod template. */
 export type TemplateVerdict = {
@@ -37,7 +38,7 @@ export function judgeTemplate(run: OsmoRun): TemplateVerdict {
     return { outcome: "env-fix", problems: [messageOf(run) || run.outcome] };
   let template: unknown;
   try {
-    template = JSON.parse(text);
+    template = parseJson(text);
   } catch {
     return { outcome: "env-fix", problems: ["The pod template is not JSON."] };
   }

@@ -2,6 +2,7 @@ import { extname, join, posix } from "node:path";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { containedPath } from "../fs/contained.ts";
 import { copyNew } from "../fs/copy.ts";
 import { replaceFolder, withScratchFolder } from "../fs/folder.ts";
 import { kindOf, readBytes } from "../fs/read.ts";
@@ -68,7 +69,7 @@ async function placeImage(source: string, fresh: string, stem: string): Promise<
 
 /** The local folder that holds a stage's sub-folder, downloading it when no archive did. */
 async function sourceOf(client: OsmoClient, run: Run, base: string, scratch: string, stage: string, folder: string) {
-  const archived = join(base, "download", "runs", stage, folder);
+  const archived = await containedPath([base], join(base, "download", "runs", stage, folder), "a download");
   if ((await kindOf(archived)) === "directory") return archived;
   const local = join(scratch, stage, folder);
   if ((await kindOf(local)) !== "directory") {

@@ -29,7 +29,8 @@ export const stageUrl = (run: Run, stage: string) => `${run.root}/runs/${run.nam
 export async function stageKeys(client: OsmoClient, run: Run, stage: string): Promise<string[]> {
   const mark = `runs/${run.name}/${stage}/`;
   const keys = await client.listData(stageUrl(run, stage), true);
-  return keys.flatMap((key) => (key.includes(mark) ? [key.slice(key.indexOf(mark) + mark.length)] : []));
+  const below = keys.flatMap((key) => (key.includes(mark) ? [key.slice(key.indexOf(mark) + mark.length)] : []));
+  return below.filter((key) => !key.startsWith("/") && !key.split("/").includes(".."));
 }
 
 /** The refusal `osmo.no-outputs`, with how many files each stage holds. */

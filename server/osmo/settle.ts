@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { sizedFor } from "../exec/osmo/sizes.ts";
+import { parseJson } from "../fs/json.ts";
 import { type Flow, type KnobValues, passesThrough } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { checkKnob } from "./knobs.ts";
@@ -143,7 +144,7 @@ function settleTaxonomy(flow: Flow, usecase: string | undefined, set: Record<str
     set.checkpoint_step ??= shipped.checkpoint_step;
     set.anomaly_types_json ??= pairsJson(shipped.pairs);
   }
-  const pairs: [string, string][] = JSON.parse(set.anomaly_types_json ?? "[]");
+  const pairs = parseJson(set.anomaly_types_json ?? "[]") as [string, string][];
   const unknown = pairs.filter(([m, d]) => !shipped.pairs.some(([material, defect]) => material === m && defect === d));
   if (unknown.length > 0) {
     throw new Refusal("osmo.bad-knob", `The ${usecase} checkpoint does not know ${JSON.stringify(unknown)}.`, {

@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { listPaths, readJson } from "../fs/read.ts";
+import { readJson } from "../fs/json.ts";
+import { listPaths } from "../fs/read.ts";
 import { flowIds } from "./flow.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -4,7 +4,7 @@ import { Refusal } from "../errors.ts";
 import { spawnDetached } from "../exec/detached.ts";
 import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
 import { takeTurn, turnBegins, turnOwner } from "../fs/turn.ts";
 import type { Call, Deps } from "../loop/call.ts";
 import { locateWorkflow } from "./locate.ts";
@@ -42,7 +42,7 @@ export async function keepWatch(call: Call, workflowId: string, options: WatchOp
     await watchWorkflow(call, workflowId, options);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const last = await readRecord(record);
+    const last = (await readAsIfPresent(record, recordSchema)) ?? {};
     await writeAtomic(record, `${JSON.stringify({ ...last, gave_up: `${error.code}: ${error.message}` }, null, 2)}\n`);
   } finally {
     await own.release();
@@ -65,7 +65,7 @@ const recordSchema = z.looseObject({
 
 async function watcherLine(deps: Deps, workflowId: string): Promise<string | undefined> {
   const { turn, record, log } = await watchFiles(deps.env, workflowId);
-  const { at, status, terminal, gave_up } = await readRecord(record);
+  const { at, status, terminal, gave_up } = (await readAsIfPresent(record, recordSchema)) ?? {};
   if (terminal === true) return `saw it end ${status} at ${at}`;
   const owner = await turnOwner(turn, isOwnerAlive);
   if (owner !== undefined) return `process ${String(owner.pid)}; its changes go to ${log}`;
@@ -74,9 +74,4 @@ async function watcherLine(deps: Deps, workflowId: string): Promise<string | und
   const seen = at === undefined ? "" : `, last look ${at}`;
   // The last turn of a watcher that was killed stays behind.
   return (await turnOwner(turn, async () => true)) === undefined ? undefined : `died${seen}; start another: ${again}`;
-}
-
-async function readRecord(path: string): Promise<z.output<typeof recordSchema>> {
-  const text = await readTextIfPresent(path);
-  return recordSchema.safeParse(text === undefined ? {} : JSON.parse(text)).data ?? {};
 }

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
-import { readJson, readTail } from "../fs/read.ts";
+import { parseJson, readJson } from "../fs/json.ts";
+import { readTail } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import { logEntrySchema, type Plan, runStateSchema } from "../run/state.ts";
 import { type PlanRequest, planRequestSchema } from "./request.ts";
@@ -66,7 +67,7 @@ async function lastEntries(runDir: string, count: number): Promise<LastEvent[]> 
 
 function parsed(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseJson(line);
   } catch {
     return undefined;
   }

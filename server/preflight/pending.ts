@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { parseJson } from "../fs/json.ts";
 import { listPaths, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../loop/call.ts";
@@ -109,7 +110,7 @@ async function readPending(path: string): Promise<PendingPlan | undefined> {
   const text = await readTextIfPresent(path);
   if (text === undefined) return undefined;
   try {
-    return pendingSchema.parse(JSON.parse(text));
+    return pendingSchema.parse(parseJson(text));
   } catch {
     return undefined;
   }

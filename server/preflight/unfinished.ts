@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
-import { listNames, readJson, readTail } from "../fs/read.ts";
+import { parseJson, readJson } from "../fs/json.ts";
+import { listNames, readTail } from "../fs/read.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 /** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
@@ -117,7 +118,7 @@ async function lastLogged(runDir: string): Promise<LastEvent | undefined> {
 
 function parseLine(line: string): LastEvent | undefined {
   try {
-    return parseEvent(JSON.parse(line));
+    return parseEvent(parseJson(line));
   } catch {
     return undefined;
   }

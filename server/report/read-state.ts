@@ -1,6 +1,7 @@
 import { dirname, resolve, sep } from "node:path";
 import type { z } from "zod";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
+import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { isIterationLabel, iterationNumber } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -72,7 +73,7 @@ export async function readLog(runDir: string, events: readonly unknown[], note: 
 
 function parseEntry(line: string): LogEntry | undefined {
   try {
-    return logEntrySchema.safeParse(JSON.parse(line)).data;
+    return logEntrySchema.safeParse(parseJson(line)).data;
   } catch {
     return undefined;
   }
@@ -132,7 +133,7 @@ async function readJsonLeniently(path: string, name: string, note: Note): Promis
     return undefined;
   }
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     note(`${name} is not valid JSON: target, plan and figures cannot be shown.`);
     return undefined;

@@ -1,4 +1,4 @@
-import { parseDocument } from "yaml";
+import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import type { SpecChange } from "./model.ts";
@@ -18,19 +18,14 @@ export async function flatSpec(path: string): Promise<Map<string, string> | unde
   try {
     const text = await readTextIfPresent(path);
     if (text === undefined) return undefined;
-    const document = parseDocument(text);
-    if (document.errors.length > 0) return undefined;
     const flat = new Map<string, string>();
-    flatten(document.toJS({ maxAliasCount: 100 }), "", flat);
+    flatten(yamlData(text, path), "", flat);
     return flat;
   } catch (error) {
-    if (unreadable.some((kind) => error instanceof kind)) return undefined;
+    if (error instanceof Refusal) return undefined;
     throw error;
   }
 }
-
-/** An unreadable file, an unknown alias, or aliases that form a ring. */
-const unreadable = [Refusal, ReferenceError, TypeError, RangeError];
 
 function flatten(value: unknown, key: string, into: Map<string, string>): void {
   if (value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0) {

@@ -1,5 +1,10 @@
+import { excerpt } from "../errors.ts";
+
+/** Enough to cut a secret out whole that begins in what is shown. */
+const lookBytes = 16_384;
+
 const shapes =
-  /\b(?:nvapi-[\w-]{8,}|hf_\w{6,}|gh[pousr]_\w{8,}|AKIA[0-9A-Z]{12,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{12,}|ey[\w-]{10,}\.[\w-]{10,}\.[\w-]+)/g;
+  /\b(?:nvapi-[\w-]{8,}|hf_\w{6,}|gh[pousr]_\w{8,}|AKIA[0-9A-Z]{12,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{12,}|ey[\w-]{10,300}\.[\w-]{10,}\.[\w-]+)/g;
 /** A switch with such a name (`use_summary_token: true`) holds no secret. */
 const assignments =
   /\b((?:[A-Z_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY)|access_key)\s*[=:]\s*)(?!(?:true|false|null|none)(?![\w.-]))["']?[^\s"',]{4,}/gi;
@@ -23,6 +28,11 @@ export function redactor(env: Readonly<Record<string, string | undefined>>): (te
 
 /** Takes what looks like a secret out of what another program printed; values of the environment need a `redactor`. */
 export const redact = redactor({});
+
+/** The start of what another program printed, without secrets; the rest, however long, costs nothing. */
+export function redactedExcerpt(text: string, limit?: number): string {
+  return excerpt(redact(text.slice(0, lookBytes)), limit);
+}
 
 /** The same for every text in a plain value; keys and other values stay. */
 export function redactDeep<T>(value: T, redact: (text: string) => string): T {

@@ -1,4 +1,5 @@
 import { readChunks } from "../fs/chunks.ts";
+import { parseJson } from "../fs/json.ts";
 import { type Message, microsOf } from "./align.ts";
 
 /** A message together with what tells it apart: several lines of a transcript may carry the same one. */
@@ -76,7 +77,7 @@ function countsOf(usage: Record<string, unknown>): Omit<Message, "at" | "model">
 
 function parsed(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseJson(line);
   } catch {
     return undefined;
   }

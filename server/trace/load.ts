@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
 import { sha256 } from "../fs/hash.ts";
+import { parseJson } from "../fs/json.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
 import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { membersOf } from "./message.ts";
@@ -70,7 +71,7 @@ async function readConnection(path: string, file: string): Promise<Connection> {
 function parseLine(row: string, file: string, number: number): TraceLine {
   let raw: unknown;
   try {
-    raw = JSON.parse(row);
+    raw = parseJson(row);
   } catch (error) {
     throw new Refusal("trace.unusable", "A line of the trace is not JSON.", { file, line: number }, { cause: error });
   }

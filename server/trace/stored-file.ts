@@ -3,6 +3,7 @@ import { type ParquetColumn, readParquet, writeParquet } from "../data/parquet.t
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { parseJson } from "../fs/json.ts";
 import { readBytes } from "../fs/read.ts";
 import { mapTexts } from "./symbols.ts";
 
@@ -35,7 +36,7 @@ export function storeValue(value: unknown, change: Change): StoredFile {
 
 /** The value again. */
 export function restoreValue({ encoding, content }: StoredFile, change: Change): unknown {
-  return mapTexts(encoding === "gzip" ? JSON.parse(unpacked(content).toString("utf8")) : content, change);
+  return mapTexts(encoding === "gzip" ? parseJson(unpacked(content).toString("utf8")) : content, change);
 }
 
 /** Reads a file for a trace. Parquet becomes its rows, so that paths in it can get names. */

@@ -1,6 +1,7 @@
 import { decode as decodeJpeg } from "jpeg-js";
 import { PNG } from "pngjs";
 import { imageHeader } from "../image-header.ts";
+import { refusePngBomb } from "./png-bomb.ts";
 
 /** Pixels as RGBA bytes. */
 export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8Array };
@@ -23,18 +24,39 @@ export function isDecodable(bytes: Uint8Array, fileBytes = bytes.length, megapix
 }
 
 /**
- * Decodes a JPEG or PNG of any kind; undefined when it is neither, broken, larger than `megapixels` or promises more
+ * Decodes a JPEG or PNG of any kind; undefined when it is neither, broken, larger than `megapixels`, or promises more
  * pixels than it can hold.
  */
 export function decodePixels(bytes: Uint8Array, megapixels = megapixelLimit): Pixels | undefined {
-  if (!isDecodable(bytes, bytes.length, megapixels)) return undefined;
   try {
-    if (bytes[0] === 0xff) {
-      const limits = { maxResolutionInMP: megapixels, maxMemoryUsageInMB: jpegMemoryMb };
-      return decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
-    }
-    return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return decodeImage(bytes, megapixels);
   } catch {
     return undefined;
   }
+}
+
+/** Like `decodePixels`, but throws, whatever the libraries throw among it. */
+export function decodeImage(bytes: Uint8Array, megapixels = megapixelLimit): Pixels {
+  const header = imageHeader(bytes, (position) => bytes.subarray(position));
+  if (header === undefined || !isDecodable(bytes, bytes.length, megapixels)) throw new Error("no image to decode");
+  const pixels = header.width * header.height;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (header.format === "jpeg") {
+    if (scansOf(buffer) * pixels > scanPixels) throw new Error("more scans than a picture has");
+    const limits = { maxResolutionInMP: megapixels, maxMemoryUsageInMB: jpegMemoryMb };
+    return decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
+  }
+  refusePngBomb(bytes, pixels, header.height);
+  return PNG.sync.read(buffer);
+}
+
+/** Each scan of a progressive JPEG goes over the whole image, if only to change nothing; ten are usual. */
+const scanPixels = 16 * megapixelLimit * 1e6;
+
+/** Starts of scan in the file: inside coded data no other byte than 0 or a restart follows 0xff. */
+function scansOf(bytes: Buffer): number {
+  const mark = Buffer.of(0xff, 0xda);
+  let count = 0;
+  for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + 2)) count++;
+  return count;
 }

@@ -1,18 +1,23 @@
-import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
-import { redact } from "../../run/redact.ts";
+import { Refusal, type RefusalCode } from "../../errors.ts";
+import { parseJson } from "../../fs/json.ts";
+import { redactedExcerpt } from "../../run/redact.ts";
 import type { OsmoRun } from "./cli.ts";
 
-/** The service's own words for a failure: JSON `message`, or the `Error message:` line; both are on stdout. */
+/** Characters of another program's words that are told. */
+const shown = 600;
+
+/** The beginning of the service's own words for a failure: JSON `message`, or the `Error message:` line; both are on stdout. */
 export function messageOf(run: OsmoRun): string {
   const text = run.stdout.trim();
   try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === "object" && parsed !== null && "message" in parsed) return redact(String(parsed.message));
+    const parsed: unknown = parseJson(text);
+    if (typeof parsed === "object" && parsed !== null && "message" in parsed)
+      return redactedExcerpt(String(parsed.message), shown);
   } catch {
     // Not JSON: the command has no --format-type, or died before it could obey.
   }
   const line = /^Error message: ([\s\S]*?)(?:\nError code: .*)?$/m.exec(text)?.[1];
-  return redact(line ?? (text || run.stderr.trim()));
+  return redactedExcerpt(line ?? (text || run.stderr.trim()), shown);
 }
 
 /** Status of the HTTP answer, which the CLI names on stderr alone. */
@@ -49,7 +54,7 @@ const byMessage: readonly (readonly [RegExp, RefusalCode, string])[] = [
 
 /** What a run that did not succeed means, as a refusal. `what` is the action in plain words. */
 export function failureOf(run: OsmoRun, what: string): Refusal {
-  const message = excerpt(messageOf(run), 600);
+  const message = messageOf(run);
   const facts = { action: what, exit_code: run.exit_code, http_status: httpStatus(run), message };
   if (run.outcome === "missing")
     return new Refusal("osmo.cli-missing", "The osmo executable was not found.", { action: what });

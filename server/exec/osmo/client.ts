@@ -1,6 +1,8 @@
 import type { z } from "zod";
-import { excerpt, Refusal } from "../../errors.ts";
-import { redact } from "../../run/redact.ts";
+import { Refusal } from "../../errors.ts";
+import { keepPlainFiles } from "../../fs/folder.ts";
+import { parseJson } from "../../fs/json.ts";
+import { redact, redactedExcerpt } from "../../run/redact.ts";
 import { type OsmoRun, runOsmo, withSecretFile } from "./cli.ts";
 import { failureOf } from "./cli-error.ts";
 import { credentialAnswer, listAnswer, poolAnswer, profileAnswer, queryAnswer, submitAnswer } from "./shapes.ts";
@@ -63,8 +65,11 @@ function dataCommands(run: Run) {
   return {
     listData: async (url: string, recursive = false): Promise<string[]> =>
       dataKeys(await run(["data", "list", "--no-pager", ...(recursive ? ["-r"] : []), `${url}/`]), url),
-    download: async (url: string, dir: string): Promise<void> =>
-      moved(await run(["data", "download", `${url}/`, dir], transferLimit), `download ${url}`, url),
+    download: async (url: string, dir: string): Promise<void> => {
+      const ended = await run(["data", "download", `${url}/`, dir], transferLimit);
+      await keepPlainFiles(dir);
+      moved(ended, `download ${url}`, url);
+    },
     /** `path` is a folder or, ending in a slash and a star that the CLI itself expands, what is in one. */
     upload: async (url: string, path: string): Promise<void> =>
       moved(await run(["data", "upload", url, path], transferLimit), `upload to ${url}`, url),
@@ -75,7 +80,7 @@ function dataCommands(run: Run) {
 function moved(run: OsmoRun, what: string, url: string): void {
   succeed(run, what);
   if (!/No entries found for prefix|Failed on files/.test(run.stderr)) return;
-  const facts = { url, detail: excerpt(redact(run.stderr)) };
+  const facts = { url, detail: redactedExcerpt(run.stderr) };
   throw new Refusal("osmo.download", `Not everything was transferred: ${what}.`, facts);
 }
 
@@ -88,12 +93,12 @@ function succeed(run: OsmoRun, what: string): OsmoRun {
 function parseAnswer<T extends z.ZodType>(schema: T, run: OsmoRun, what: string): z.output<T> {
   let value: unknown;
   try {
-    value = JSON.parse(run.stdout);
+    value = parseJson(run.stdout);
   } catch (error) {
     throw new Refusal(
       "osmo.bad-answer",
       `The CLI printed no JSON: ${what}.`,
-      { got: excerpt(redact(run.stdout)) },
+      { got: redactedExcerpt(run.stdout) },
       { cause: error },
     );
   }
@@ -120,7 +125,7 @@ function dataKeys(run: OsmoRun, url: string): string[] {
   succeed(run, `list ${url}`);
   const total = /^Total (\d+) objects found/m.exec(run.stdout)?.[1];
   if (total === undefined) {
-    throw new Refusal("osmo.bad-answer", "data list printed no total.", { url, got: excerpt(redact(run.stdout)) });
+    throw new Refusal("osmo.bad-answer", "data list printed no total.", { url, got: redactedExcerpt(run.stdout) });
   }
   const lines = run.stdout.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("Total "));
   return total === "0" ? [] : lines;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { readTable } from "../../data/csv.ts";
 import { excerpt } from "../../errors.ts";
-import { readJson, readText } from "../../fs/read.ts";
+import { readJson } from "../../fs/json.ts";
+import { readText } from "../../fs/read.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { StageContext } from "../stage.ts";
 import type { GenerationCounts } from "./allocation.ts";

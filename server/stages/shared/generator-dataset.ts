@@ -1,7 +1,8 @@
 import { join, parse } from "node:path";
 import { decodePixels, type Pixels } from "../../data/decode/decode-image.ts";
 import { excerpt, Refusal } from "../../errors.ts";
-import { kindOf, listNames, readBytes, readJson, readText } from "../../fs/read.ts";
+import { parseJson, readJson } from "../../fs/json.ts";
+import { kindOf, listNames, readBytes, readText } from "../../fs/read.ts";
 import { asEvidence } from "./evidence.ts";
 
 /** One line of defect_spec.jsonl. */
@@ -104,7 +105,7 @@ function decodePng(bytes: Uint8Array, path: string): Pixels {
 function defectType(line: string, path: string, number: number): DefectType {
   let entry: unknown;
   try {
-    entry = JSON.parse(line);
+    entry = parseJson(line);
   } catch (error) {
     throw unusable("A line of the defect spec is not JSON.", { path, line: number }, error);
   }

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
-import { kindOf, readJson } from "../../fs/read.ts";
+import { readJson } from "../../fs/json.ts";
+import { kindOf } from "../../fs/read.ts";
 import {
   emptyHistory,
   type HistoryFilter,

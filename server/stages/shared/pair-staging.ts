@@ -67,8 +67,8 @@ export async function stagePairs(request: PairRequest): Promise<StagedPairs> {
     converted += changed.reduce((sum, count) => sum + count, 0);
   }
   const rows = paired.map((name) => rowOf(request.subdir, name));
-  const labels: Record<string, number> = {};
-  for (const { label } of rows) labels[label] = (labels[label] ?? 0) + 1;
+  const labels = new Map<string, number>();
+  for (const { label } of rows) labels.set(label, (labels.get(label) ?? 0) + 1);
   const unpaired = names.filter((name) => !twins.has(name));
   return {
     rows,
@@ -78,7 +78,7 @@ export async function stagePairs(request: PairRequest): Promise<StagedPairs> {
       skipped_unpaired_count: unpaired.length,
       skipped_unpaired_examples: unpaired.slice(0, 10),
       converted_to_jpg_count: converted,
-      labels,
+      labels: Object.fromEntries(labels),
       ng_staging_dir: stagingDir(request, "ng"),
       ok_staging_dir: stagingDir(request, "ok"),
     },

@@ -1,5 +1,6 @@
-import { type Document, parseDocument, Scalar, type ScalarTag, visit } from "yaml";
-import { errnoOf, excerpt, Refusal } from "../../errors.ts";
+import { type Document, Scalar, type ScalarTag, visit } from "yaml";
+import { yamlDocument } from "../../data/yaml.ts";
+import { errnoOf, Refusal } from "../../errors.ts";
 
 export type SpecValue = string | number | boolean | null | readonly number[];
 export type SpecEdit = readonly [key: string, value: SpecValue];
@@ -13,13 +14,7 @@ const note = "# Derived by deft-mcp: ";
  * @throws Refusal `input.bad-yaml` naming the line.
  */
 export function parseSpecDocument(text: string, path: string): Document {
-  const document = parseDocument(text, { customTags: (tags) => tags.map(keepSpelling) });
-  const [error] = document.errors;
-  if (error) {
-    const line = error.linePos?.[0].line;
-    throw new Refusal("input.bad-yaml", `${path} is not valid YAML.`, { path, line, detail: excerpt(error.message) });
-  }
-  return document;
+  return yamlDocument(text, path, { customTags: (tags) => tags.map(keepSpelling) });
 }
 
 /** Sets dotted keys, creating the maps on their way. @throws Refusal `input.bad-spec` when a key leads through a value. */

@@ -1,3 +1,5 @@
+import { parseJson } from "../../fs/json.ts";
+
 /** What a TAO task says about itself in status.json, from its last start on (tao-stages 3.1). */
 export type TaskStatus = {
   readonly started: boolean;
@@ -14,6 +16,9 @@ export type TaskStatus = {
 };
 
 export type TaskMode = "train" | "evaluate" | "inference";
+
+/** Goes over quoted texts whole, so that a long line is read once, whatever it holds. */
+const textOrNonNumber = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/g;
 
 type Line = { status?: unknown; message?: unknown; epoch?: unknown; kpi?: unknown };
 
@@ -68,7 +73,7 @@ function valLoss(line: Line): number | undefined {
 function parseLine(line: string): Line[] {
   if (line.trim() === "") return [];
   try {
-    const value: unknown = JSON.parse(line.replaceAll(/(?<=[:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])/g, "null"));
+    const value = parseJson(line.replaceAll(textOrNonNumber, (found) => (found.startsWith('"') ? found : "null")));
     return typeof value === "object" && value !== null ? [value] : [];
   } catch {
     return [];

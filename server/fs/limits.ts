@@ -1,0 +1,16 @@
+/**
+ * What a file or answer that somebody else wrote may ask of the server, and why so much; references/hostile-input.md
+ * lists them for readers. Beyond a limit the answer is the refusal that an unreadable file or broken text gets.
+ */
+export const limits = {
+  /** The longest texts are lists of a run's images, 60 MB for 100,000 rows; a JavaScript string ends at 512 MiB. */
+  text_bytes: 256 << 20,
+  /** Twice what the largest image that is decoded (64 megapixels) fills as a PNG that does not shrink. */
+  image_bytes: 256 << 20,
+  /** A table that holds vectors; more than Node reads at once is read by nobody here. */
+  table_bytes: 2 ** 31 - 1,
+  /** One JSON text: state and log lines stay below a megabyte, a recorded output below 32. */
+  json_characters: 64 << 20,
+  /** Records of the loop, TAO and OSMO nest below 10; recursive code that gets them overflows at some thousand. */
+  json_depth: 100,
+} as const;
