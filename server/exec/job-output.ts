@@ -1,7 +1,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { errnoOf } from "../errors.ts";
+import { errnoOf, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
@@ -32,7 +32,7 @@ function notePath(recordPath: string): string {
  * Notes what a job left, before anybody is told that it ended: the stage is committed on these very files. Secrets are
  * taken out of its log first, which is evidence that is kept and shown.
  *
- * @throws Refusal `input.write-failed`, `input.unreadable-file`.
+ * @throws Refusal `input.write-failed`.
  */
 export async function noteOutput(
   recordPath: string,
@@ -94,10 +94,18 @@ async function stampIfPresent(path: string): Promise<string | undefined> {
   }
 }
 
-/** A link counts by itself: what it leads to is judged by the gate of the paths. */
+/**
+ * A link counts by itself: what it leads to is judged by the gate of the paths. A file that cannot be read, as root's
+ * where giving back failed, counts by its stamp alone: whether it is needed is the collector's to say.
+ */
 async function leftFile(path: string, stamp: string): Promise<LeftFile> {
-  const isRegular = stamp.startsWith(`${0o100000} `);
-  return { path, stamp, ...(isRegular ? { sha256: await sha256OfFile(path) } : {}) };
+  if (!stamp.startsWith(`${0o100000} `)) return { path, stamp };
+  try {
+    return { path, stamp, sha256: await sha256OfFile(path) };
+  } catch (error) {
+    if (error instanceof Refusal) return { path, stamp };
+    throw error;
+  }
 }
 
 /** No entries, for what is not there. */

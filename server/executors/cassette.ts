@@ -1,4 +1,7 @@
+import { join } from "node:path";
+import { noteOutput } from "../exec/job-output.ts";
 import type { Platform } from "../run/labels.ts";
+import { runPaths } from "../run/paths.ts";
 import type { Tape } from "../run/tape.ts";
 import type { Executor, PlatformFacts, Readiness } from "./executor.ts";
 
@@ -18,7 +21,9 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
     },
     async poll(runDir, record) {
       const exit = await tape.ended(runDir, record);
-      return exit === undefined ? { state: "running" } : { state: "ended", exit };
+      if (exit === undefined) return { state: "running" };
+      await noteOutput(join(runPaths(runDir).jobs, `${record.spec.id}.json`), record.spec, {});
+      return { state: "ended", exit };
     },
     async progress(runDir, record) {
       return tape.progress(runDir, record);

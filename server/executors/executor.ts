@@ -69,7 +69,10 @@ export interface Executor {
   makeReady?(runDir: string): Promise<Readiness>;
   /** Starts the job or finds it started; returns the handle to keep in the record. */
   start(runDir: string, spec: JobSpec): Promise<Record<string, unknown>>;
-  /** Where the job stands. A job that vanished without an exit record is `ended` with outcome `lost`. */
+  /**
+   * Where the job stands. A job that vanished without an exit record is `ended` with outcome `lost`. What one left that
+   * `exited` is noted by then (server/exec/job-output.ts).
+   */
   poll(runDir: string, record: JobRecord): Promise<JobState>;
   /** Ends the job: asks, waits `graceSec`, then kills. A finished job is left as it is. */
   cancel(runDir: string, record: JobRecord, graceSec: number): Promise<void>;

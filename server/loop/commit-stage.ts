@@ -41,15 +41,17 @@ export async function commitStage(
 ): Promise<CommittedStage> {
   try {
     assertJobsEnded(outcomes);
-    const left = await assertOutputsAsLeft(run.runDir, outcomes);
+    // Nobody of ours saw the end of what another program ran.
+    const noted = attempt.platform === external ? [] : outcomes;
+    const left = await assertOutputsAsLeft(run.runDir, noted);
     const evidence = await stages[at.stage].collect(context, outcomes);
-    await assertNothingAdded(left, outcomes, evidence.pins);
+    await assertNothingAdded(left, noted, evidence.pins);
     await assertPinsHold(run.state);
     // These two are what the images decide: the weights and the figure.
     if (at.stage === "train" || at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
     const outputs = await outputsOf(run.runDir, at.iteration, evidence);
-    const noted = passGates({ ...evidence.facts, outputs }, context, at.stage);
-    const warnings = [...ranElsewhere(attempt), ...left.warnings, ...evidence.warnings, ...noted];
+    const remarks = passGates({ ...evidence.facts, outputs }, context, at.stage);
+    const warnings = [...ranElsewhere(attempt), ...left.warnings, ...evidence.warnings, ...remarks];
     return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
   } catch (error) {
     if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;

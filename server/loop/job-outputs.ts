@@ -15,17 +15,20 @@ export type Left = {
  * Proves that the files of ended jobs are what the jobs left: between the end of a job and its commit lies all the time
  * that a client takes to ask again.
  *
- * A job without a note (a stage that ran elsewhere, a replay) proves nothing and is not held against one.
- *
- * @throws Refusal `stage.evidence-missing` naming the files.
+ * @throws Refusal `stage.evidence-missing` naming the files, or the job whose note is gone.
  */
 export async function assertOutputsAsLeft(runDir: string, outcomes: readonly JobOutcome[]): Promise<Left> {
   const noted = new Set<string>();
   const present = new Map<string, string>();
   const warnings: string[] = [];
-  for (const { spec } of outcomes) {
+  for (const { spec, exit } of outcomes) {
+    // What a job that was lost or killed left is no evidence.
+    if (exit.outcome !== "exited") continue;
     const output = await notedOutput(recordPath(runDir, spec.id));
-    if (output === undefined) continue;
+    if (output === undefined) {
+      const message = `The note of what job ${spec.id} left is gone or not as it was written.`;
+      throw new Refusal("stage.evidence-missing", message, { job: spec.id });
+    }
     const changed = await changedSince(output);
     if (changed.length > 0) throw notAsLeft("changed", spec.id, changed);
     for (const { path } of output.files) noted.add(path);

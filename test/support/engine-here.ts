@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runEngine } from "../../engine/main.ts";
-import { notedOutput, noteOutput } from "../../server/exec/job-output.ts";
+import { noteOutput } from "../../server/exec/job-output.ts";
 import type { Executor } from "../../server/executors/executor.ts";
+import { kindOf } from "../../server/fs/read.ts";
 import type { JobExit, JobSpec } from "../../server/run/job.ts";
 import { runPaths } from "../../server/run/paths.ts";
 
@@ -21,8 +22,8 @@ export function engineHere(stand: Stand = (_spec, run) => run(), env: Record<str
       if (exits.has(key)) return { started: spec.id };
       exits.set(key, await stand(spec, () => runHere(spec)));
       // A stand may have noted the end itself, to change something after it.
-      const record = join(runPaths(runDir).jobs, `${spec.id}.json`);
-      if ((await notedOutput(record)) === undefined) await noteOutput(record, spec, env);
+      const stem = join(runPaths(runDir).jobs, spec.id);
+      if ((await kindOf(`${stem}.output`)) === "absent") await noteOutput(`${stem}.json`, spec, env);
       return { started: spec.id };
     },
     async poll(runDir, record) {

@@ -368,6 +368,15 @@ export function evidenceTricks(trick: Trick): void {
     ),
   );
 
+  trick("the note of what the evaluation left deleted, and scores changed", "baseline-train", noEvidence, (scene) =>
+    scene.runStage(
+      afterTheEnd(scene, "inference", async (spec) => {
+        await edit(scores(spec), easier);
+        await writeFile(join(runPaths(scene.runDir).jobs, `${spec.id}.output`), "{}\n");
+      }),
+    ),
+  );
+
   trick("a directory stamp that climbs out of the run", "baseline-rca", "input.invalid", async (scene) => {
     await mkdir(scene.at("elsewhere"), { recursive: true });
     const args = {
