@@ -19,13 +19,14 @@ import { type Platform, platforms } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { version } from "../run/version.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
+import type { ReadEmbeddings } from "../stages/stage.ts";
 import { replayedEmbeddings } from "../trace/embeddings.ts";
 import type { TraceLine } from "../trace/format.ts";
 import type { Trace } from "../trace/load.ts";
 import { fingerprint } from "../trace/recorder.ts";
 import type { Symbols } from "../trace/symbols.ts";
 import type { Stage } from "../trace/talk.ts";
-import { linesOf, type RunningTape } from "../trace/tape.ts";
+import { faultsOf, linesOf, type RunningTape } from "../trace/tape.ts";
 
 type Base = Pick<Deps, "clock" | "ids" | "executors" | "readEmbeddings">;
 type Head = Parameters<Stage["connect"]>[0];
@@ -60,7 +61,8 @@ export function replayStage(
   const known = platforms.filter((platform) => tape.knows(platform, "engine"));
   const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
   const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
-  const embeddings = replayedEmbeddings(trace, symbols, readEmbeddings);
+  const replayed = replayedEmbeddings(trace, symbols, readEmbeddings);
+  const embeddings: ReadEmbeddings = (tables, asked) => faultsOf(tape, () => replayed(tables, asked));
   const baseOf = (head: Head) => ({ ...tape.timeOf(head), executors, readEmbeddings: embeddings });
   return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(baseOf, symbols, home, log) };
 }

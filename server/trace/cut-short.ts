@@ -7,9 +7,9 @@ import type { RunningTape } from "./tape.ts";
 type Request = Extract<TraceLine, { kind: "request" }>;
 type JobStart = Extract<TraceLine, { kind: "job-start" }>;
 
-/** Whether a call is a stage that its server did not live to answer. */
+/** Whether a call is a stage, or the end of a loop, that its server did not live to answer. */
 export function isCutShort(line: Request, { ended, lines }: Connection): boolean {
-  if (ended || line.params?.name !== "run_stage") return false;
+  if (ended || !/^(run_stage|finish_loop)$/.test(String(line.params?.name))) return false;
   return !lines.some((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
 }
 
@@ -27,6 +27,13 @@ export async function lookUntilStarted(line: JobStart, { message }: CutShort, ta
 /** Lets the stage go to its end if it did. */
 export async function commitIfSeen({ line, message }: CutShort, talk: Talk, order: Trace["order"]): Promise<void> {
   if (wasCommitted(line, talk.connection, order)) await call(message, talk);
+}
+
+/** A result but for whether the report is current: the kill may have come between a commit and its report. */
+export function withoutReport(result: unknown): unknown {
+  const { structured, ...rest } = membersOf(result);
+  const { report: _report, ...told } = membersOf(structured);
+  return structured === undefined ? result : { ...rest, structured: told };
 }
 
 async function call(message: Message, { line, mail }: Talk): Promise<void> {

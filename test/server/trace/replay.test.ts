@@ -303,6 +303,37 @@ describe("a trace that cannot be used is refused", () => {
     expect((await replayed(folder)).error.message).toBe("A recorded file is missing.");
   });
 
+  it.each<[string, (lines: Lines) => void, RegExp]>([
+    [
+      "whose output lies outside its run",
+      (lines) => void Object.assign(first(lines, "job-end").outputs[0], { path: "../../outside.txt" }),
+      /outside its run/,
+    ],
+    [
+      "whose file is packed by nobody",
+      (lines) => {
+        const { path, stored } = first(lines, "job-end").outputs.find((one: Line) => one.stored !== undefined);
+        const file = lines.find(({ sha256 }) => sha256 === stored);
+        Object.assign(file, { encoding: "gzip", content: "aGVsbG8=" });
+        expect(path).toMatch(/\./);
+        editStored(lines, stored, (content) => content);
+      },
+      /cannot be (unpacked|restored)/,
+    ],
+    [
+      "that lacks what the platform answered",
+      (lines) => {
+        for (const port of lines.filter(({ call }) => call === "availability")) port.result = {};
+      },
+      /does not say what the platform answered/,
+    ],
+  ])("%s", async (_, edit, message) => {
+    const folder = await edited(changed(edit));
+    const result = await replayed(folder);
+    expect([result.code, result.error]).toEqual([2, expect.objectContaining({ code: "trace.unusable" })]);
+    expect(result.error.message).toMatch(message);
+  });
+
   it("on another workspace, also one of the same generator", async () => {
     const other = join(await newFolder(), "boards");
     await generateWorkspace(other, { seed: 6, size: "tiny" });
