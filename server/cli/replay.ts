@@ -58,7 +58,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const notes = isNew
       ? [...replay.notes, "a job runs that the trace does not hold: record the run anew"]
       : replay.notes;
-    report(trace, { ...replay, notes }, update, json, io);
+    const remedy = given.text("live") === undefined ? refusals["trace.difference"].remedy : liveRemedy;
+    report(trace, { ...replay, notes }, { updated: update, remedy }, json, io);
     return replay.differences.length === 0 || update ? exitOk : exitDefect;
   });
 }
@@ -114,11 +115,15 @@ function cutOff({ connections }: Trace): string[] {
   return [`the trace is cut off after ${last.file} line ${last.lines.length}: replayed up to there`];
 }
 
-function report(trace: Trace, replay: Replay, updated: boolean, json: boolean, io: CliIo): void {
+/** No recording can be brought in line with jobs that come out otherwise each time. */
+const liveRemedy = "Repeat it; where the outcome is meant, record the run again.";
+
+type Ending = { readonly updated: boolean; readonly remedy: string };
+
+function report(trace: Trace, replay: Replay, { updated, remedy }: Ending, json: boolean, io: CliIo): void {
   const { differences, calls, notes, seconds } = replay;
   const same = differences.length === 0;
   if (json) {
-    const { remedy } = refusals["trace.difference"];
     const message = `The run goes another way at ${differences[0]?.what}.`;
     const error = same || updated ? {} : { error: { code: "trace.difference", message, remedy } };
     printJson(io, { ok: same || updated, same, updated, ...error, calls, differences, notes, seconds });
@@ -129,18 +134,17 @@ function report(trace: Trace, replay: Replay, updated: boolean, json: boolean, i
     io.stdout.write(`same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
   else if (updated)
     io.stdout.write(`${differences.map(differenceText).join("\n")}\nupdated: ${differences.length} places\n`);
-  else io.stdout.write(firstDifferenceText(trace, differences));
+  else io.stdout.write(firstDifferenceText(trace, differences, remedy));
 }
 
 const CONTEXT = 6;
 
-function firstDifferenceText(trace: Trace, differences: readonly Difference[]): string {
+function firstDifferenceText(trace: Trace, differences: readonly Difference[], remedy: string): string {
   const [first] = differences;
   if (first === undefined) return "";
   const lines = trace.connections.find(({ file }) => file === first.file)?.lines ?? [];
   const before = lines.filter(({ n }) => n <= first.line).flatMap((line) => describeLine(line) ?? []);
   const more = differences.length > 1 ? `(${differences.length - 1} more in the same answer)\n` : "";
-  const { remedy } = refusals["trace.difference"];
   const story = before.slice(-CONTEXT).join("\n");
   return `trace.difference: ${first.file} line ${first.line}\n\n${story}\n\n${differenceText(first)}\n${more}Next: ${remedy}\n`;
 }

@@ -13,6 +13,13 @@ export function isCutShort(line: Request, { ended, lines }: Connection): boolean
   return !lines.some((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
 }
 
+/** Whether the next server started this job anew: the killed one had noted it, and came no further. */
+export function startsAgain(start: JobStart, order: Trace["order"]): boolean {
+  const isSame = ({ line }: Trace["order"][number]) =>
+    line.kind === "job-start" && line.run === start.run && line.spec.id === start.spec.id;
+  return order.findLast(isSame)?.line !== start;
+}
+
 const looks = 5;
 
 /** Looks at the stage, which starts its next job each time, until the job of this line runs. */

@@ -1,5 +1,5 @@
 import { blur } from "./blur.ts";
-import { commitIfSeen, isCutShort, lookUntilStarted, withoutReport } from "./cut-short.ts";
+import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
@@ -89,7 +89,9 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
       return await takeResult(line, talk, play);
     case "job-start":
       talk.written.push(line);
-      if (talk.cutShort !== undefined) return await lookUntilStarted(line, talk.cutShort, talk, play.tape);
+      if (talk.cutShort !== undefined) {
+        return startsAgain(line, play.order) ? undefined : await lookUntilStarted(line, talk.cutShort, talk, play.tape);
+      }
       return await untilStarted(line, talk, play.tape.hasStarted);
     default:
       talk.written.push(line);
