@@ -14,6 +14,7 @@ import { listPaths } from "../fs/read.ts";
 import { removeTree } from "../fs/remove.ts";
 import type { Deps } from "../loop/call.ts";
 import { connectHere } from "../mcp/loopback.ts";
+import { findRuns } from "../preflight/unfinished.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { type Platform, platforms } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
@@ -88,8 +89,14 @@ export async function withWorkspace<T>(
     return await use(workspace, await differing(recorded, workspace));
   }
   const workspace = await realPathOf(given);
-  const notes = await differing(recorded, workspace);
+  const notes = [...(await differing(recorded, workspace)), ...(await openRuns(workspace))];
   return await withTurn(workspace, () => withoutTraces(workspace, () => use(workspace, notes)));
+}
+
+/** Preflight tells of them, so the replay goes another way where the recording saw none. */
+async function openRuns(workspace: string): Promise<string[]> {
+  const open = (await findRuns(workspace)).filter((run) => run.unfinished).map((run) => run.run_id);
+  return open.length === 0 ? [] : [`the replay sees unfinished runs of the workspace: ${open.join(", ")}`];
 }
 
 /** A replay would see the unfinished runs of another one in the same workspace. */

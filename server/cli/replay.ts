@@ -4,6 +4,7 @@ import { Refusal, refusals } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
+import { absent } from "../trace/compare.ts";
 import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
 import { type Played, playTrace } from "../trace/play.ts";
@@ -132,24 +133,45 @@ function report(trace: Trace, replay: Replay, { updated, remedy }: Ending, json:
   for (const text of notes) io.stdout.write(`note: ${text}\n`);
   if (same)
     io.stdout.write(`same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
-  else if (updated)
-    io.stdout.write(`${differences.map(differenceText).join("\n")}\nupdated: ${differences.length} places\n`);
+  else if (updated) io.stdout.write(`${differencesText(differences)}\nupdated: ${differences.length} places\n`);
   else io.stdout.write(firstDifferenceText(trace, differences, remedy));
 }
 
 const CONTEXT = 6;
+const SHOWN = 5;
 
 function firstDifferenceText(trace: Trace, differences: readonly Difference[], remedy: string): string {
   const [first] = differences;
   if (first === undefined) return "";
   const lines = trace.connections.find(({ file }) => file === first.file)?.lines ?? [];
   const before = lines.filter(({ n }) => n <= first.line).flatMap((line) => describeLine(line) ?? []);
-  const more = differences.length > 1 ? `(${differences.length - 1} more in the same answer)\n` : "";
+  const rest = differences.length - SHOWN;
+  const more = rest > 0 ? `(${rest} more in the same answer)\n` : "";
   const story = before.slice(-CONTEXT).join("\n");
-  return `trace.difference: ${first.file} line ${first.line}\n\n${story}\n\n${differenceText(first)}\n${more}Next: ${remedy}\n`;
+  const shown = differencesText(differences.slice(0, SHOWN));
+  return `trace.difference: ${first.file} line ${first.line}\n\n${story}\n\n${shown}\n${more}Next: ${remedy}\n`;
 }
 
-function differenceText({ what, path, expected, actual }: Difference): string {
+/** Places one below the other, under what they belong to. */
+function differencesText(differences: readonly Difference[]): string {
   const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
-  return `${what}\n  at ${path}\n  - recorded  ${shown(expected)}\n  + now       ${shown(actual)}`;
+  const rows = differences.flatMap(({ what, path, expected, actual }, at) => {
+    const [one, other] = apart(shown(expected) ?? "", shown(actual) ?? "");
+    const head = what === differences[at - 1]?.what ? [] : [what];
+    return [...head, `  at ${path}`, `  - recorded  ${one}`, `  + now       ${other}`];
+  });
+  return rows.join("\n");
+}
+
+/** Two texts of several lines from the first to the last line in which they differ. */
+function apart(expected: string, actual: string): [string, string] {
+  const [one, other] = [expected.split("\n"), actual.split("\n")];
+  const isAlike = (a: readonly string[], b: readonly string[], at: number) =>
+    a.at(at) !== undefined && a.at(at) === b.at(at);
+  let begin = 0;
+  while (isAlike(one, other, begin)) begin++;
+  let end = 0;
+  while (end < Math.min(one.length, other.length) - begin && isAlike(one, other, -1 - end)) end++;
+  const cut = (lines: readonly string[]) => lines.slice(begin, lines.length - end).join("\n              ") || absent;
+  return [cut(one), cut(other)];
 }

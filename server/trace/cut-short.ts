@@ -36,10 +36,10 @@ export async function commitIfSeen({ line, message }: CutShort, talk: Talk, orde
   if (wasCommitted(line, talk.connection, order)) await call(message, talk);
 }
 
-/** A result but for whether the report is current: the kill may have come between a commit and its report. */
+/** A result but for its report, which may be old or absent: the kill may have come between a commit and its report. */
 export function withoutReport(result: unknown): unknown {
   const { structured, ...rest } = membersOf(result);
-  const { report: _report, ...told } = membersOf(structured);
+  const { report: _report, report_path: _path, ...told } = membersOf(structured);
   return structured === undefined ? result : { ...rest, structured: told };
 }
 

@@ -219,6 +219,28 @@ describe("a difference is caught", () => {
     expect(stdout).toContain("call        run_stage");
   });
 
+  it("and of a long text only what differs is printed, several places under one head", async () => {
+    const folder = await edited(
+      changed((lines) => {
+        const { structured } = resultOf(lines, "preflight");
+        structured.summary = structured.summary.replace("| Max iterations | 1 |", "| Max iterations | 2 |");
+        structured.ok = false;
+      }),
+    );
+    const { stdout } = await runCommand(replay, [folder, "--workspace", workspace]);
+    const [, diff] = stdout.split("\npreflight (request 2): result\n");
+    expect(diff?.split("\nNext:")[0]).toBe(
+      [
+        "  at structured.ok",
+        "  - recorded  false",
+        "  + now       true",
+        "  at structured.summary",
+        "  - recorded  | Max iterations | 2 | user |",
+        "  + now       | Max iterations | 1 | user |",
+      ].join("\n"),
+    );
+  });
+
   it("unless it is a new field and new fields are allowed", async () => {
     const lost = changed((lines) => void delete resultOf(lines, "approve_plan").structured.approved);
     const folder = await edited(lost);
