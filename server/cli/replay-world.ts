@@ -14,18 +14,20 @@ import { listPaths } from "../fs/read.ts";
 import { removeTree } from "../fs/remove.ts";
 import type { Deps } from "../loop/call.ts";
 import { connectHere } from "../mcp/loopback.ts";
+import { findRuns } from "../preflight/unfinished.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { type Platform, platforms } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { version } from "../run/version.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
+import type { ReadEmbeddings } from "../stages/stage.ts";
 import { replayedEmbeddings } from "../trace/embeddings.ts";
 import type { TraceLine } from "../trace/format.ts";
 import type { Trace } from "../trace/load.ts";
 import { fingerprint } from "../trace/recorder.ts";
 import type { Symbols } from "../trace/symbols.ts";
 import type { Stage } from "../trace/talk.ts";
-import { linesOf, type RunningTape } from "../trace/tape.ts";
+import { faultsOf, linesOf, type RunningTape } from "../trace/tape.ts";
 
 type Base = Pick<Deps, "clock" | "ids" | "executors" | "readEmbeddings">;
 type Head = Parameters<Stage["connect"]>[0];
@@ -60,7 +62,8 @@ export function replayStage(
   const known = platforms.filter((platform) => tape.knows(platform, "engine"));
   const made = known.map((platform) => [platform, async () => cassetteExecutor(platform, tape)] as const);
   const executors = Object.fromEntries(made) as Partial<Record<Platform, () => Promise<never>>>;
-  const embeddings = replayedEmbeddings(trace, symbols, readEmbeddings);
+  const replayed = replayedEmbeddings(trace, symbols, readEmbeddings);
+  const embeddings: ReadEmbeddings = (tables, asked) => faultsOf(tape, () => replayed(tables, asked));
   const baseOf = (head: Head) => ({ ...tape.timeOf(head), executors, readEmbeddings: embeddings });
   return { isSkipped: (tool) => skipped.includes(tool), connect: serversOf(baseOf, symbols, home, log) };
 }
@@ -86,8 +89,14 @@ export async function withWorkspace<T>(
     return await use(workspace, await differing(recorded, workspace));
   }
   const workspace = await realPathOf(given);
-  const notes = await differing(recorded, workspace);
+  const notes = [...(await differing(recorded, workspace)), ...(await openRuns(workspace))];
   return await withTurn(workspace, () => withoutTraces(workspace, () => use(workspace, notes)));
+}
+
+/** Preflight tells of them, so the replay goes another way where the recording saw none. */
+async function openRuns(workspace: string): Promise<string[]> {
+  const open = (await findRuns(workspace)).filter((run) => run.unfinished).map((run) => run.run_id);
+  return open.length === 0 ? [] : [`the replay sees unfinished runs of the workspace: ${open.join(", ")}`];
 }
 
 /** A replay would see the unfinished runs of another one in the same workspace. */

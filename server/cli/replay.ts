@@ -4,6 +4,7 @@ import { Refusal, refusals } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
+import { absent } from "../trace/compare.ts";
 import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
 import { type Played, playTrace } from "../trace/play.ts";
@@ -58,7 +59,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const notes = isNew
       ? [...replay.notes, "a job runs that the trace does not hold: record the run anew"]
       : replay.notes;
-    report(trace, { ...replay, notes }, update, json, io);
+    const remedy = given.text("live") === undefined ? refusals["trace.difference"].remedy : liveRemedy;
+    report(trace, { ...replay, notes }, { updated: update, remedy }, json, io);
     return replay.differences.length === 0 || update ? exitOk : exitDefect;
   });
 }
@@ -114,11 +116,15 @@ function cutOff({ connections }: Trace): string[] {
   return [`the trace is cut off after ${last.file} line ${last.lines.length}: replayed up to there`];
 }
 
-function report(trace: Trace, replay: Replay, updated: boolean, json: boolean, io: CliIo): void {
+/** No recording can be brought in line with jobs that come out otherwise each time. */
+const liveRemedy = "Repeat it; where the outcome is meant, record the run again.";
+
+type Ending = { readonly updated: boolean; readonly remedy: string };
+
+function report(trace: Trace, replay: Replay, { updated, remedy }: Ending, json: boolean, io: CliIo): void {
   const { differences, calls, notes, seconds } = replay;
   const same = differences.length === 0;
   if (json) {
-    const { remedy } = refusals["trace.difference"];
     const message = `The run goes another way at ${differences[0]?.what}.`;
     const error = same || updated ? {} : { error: { code: "trace.difference", message, remedy } };
     printJson(io, { ok: same || updated, same, updated, ...error, calls, differences, notes, seconds });
@@ -127,25 +133,45 @@ function report(trace: Trace, replay: Replay, updated: boolean, json: boolean, i
   for (const text of notes) io.stdout.write(`note: ${text}\n`);
   if (same)
     io.stdout.write(`same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
-  else if (updated)
-    io.stdout.write(`${differences.map(differenceText).join("\n")}\nupdated: ${differences.length} places\n`);
-  else io.stdout.write(firstDifferenceText(trace, differences));
+  else if (updated) io.stdout.write(`${differencesText(differences)}\nupdated: ${differences.length} places\n`);
+  else io.stdout.write(firstDifferenceText(trace, differences, remedy));
 }
 
 const CONTEXT = 6;
+const SHOWN = 5;
 
-function firstDifferenceText(trace: Trace, differences: readonly Difference[]): string {
+function firstDifferenceText(trace: Trace, differences: readonly Difference[], remedy: string): string {
   const [first] = differences;
   if (first === undefined) return "";
   const lines = trace.connections.find(({ file }) => file === first.file)?.lines ?? [];
   const before = lines.filter(({ n }) => n <= first.line).flatMap((line) => describeLine(line) ?? []);
-  const more = differences.length > 1 ? `(${differences.length - 1} more in the same answer)\n` : "";
-  const { remedy } = refusals["trace.difference"];
+  const rest = differences.length - SHOWN;
+  const more = rest > 0 ? `(${rest} more in the same answer)\n` : "";
   const story = before.slice(-CONTEXT).join("\n");
-  return `trace.difference: ${first.file} line ${first.line}\n\n${story}\n\n${differenceText(first)}\n${more}Next: ${remedy}\n`;
+  const shown = differencesText(differences.slice(0, SHOWN));
+  return `trace.difference: ${first.file} line ${first.line}\n\n${story}\n\n${shown}\n${more}Next: ${remedy}\n`;
 }
 
-function differenceText({ what, path, expected, actual }: Difference): string {
+/** Places one below the other, under what they belong to. */
+function differencesText(differences: readonly Difference[]): string {
   const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
-  return `${what}\n  at ${path}\n  - recorded  ${shown(expected)}\n  + now       ${shown(actual)}`;
+  const rows = differences.flatMap(({ what, path, expected, actual }, at) => {
+    const [one, other] = apart(shown(expected) ?? "", shown(actual) ?? "");
+    const head = what === differences[at - 1]?.what ? [] : [what];
+    return [...head, `  at ${path}`, `  - recorded  ${one}`, `  + now       ${other}`];
+  });
+  return rows.join("\n");
+}
+
+/** Two texts of several lines from the first to the last line in which they differ. */
+function apart(expected: string, actual: string): [string, string] {
+  const [one, other] = [expected.split("\n"), actual.split("\n")];
+  const isAlike = (a: readonly string[], b: readonly string[], at: number) =>
+    a.at(at) !== undefined && a.at(at) === b.at(at);
+  let begin = 0;
+  while (isAlike(one, other, begin)) begin++;
+  let end = 0;
+  while (end < Math.min(one.length, other.length) - begin && isAlike(one, other, -1 - end)) end++;
+  const cut = (lines: readonly string[]) => lines.slice(begin, lines.length - end).join("\n              ") || absent;
+  return [cut(one), cut(other)];
 }

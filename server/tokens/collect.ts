@@ -15,7 +15,7 @@ export async function collectMessages(paths: readonly string[]): Promise<Message
     if (id === undefined) single.push(message);
     else byId.set(id, merged(byId.get(id), message));
   };
-  for (const path of paths) await readTranscript(path, keep);
+  for (const path of new Set(paths)) await readTranscript(path, keep);
   return [...byId.values(), ...single];
 }
 

@@ -87,6 +87,10 @@ function membersOf(value: unknown): Record<string, unknown> | undefined {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
 }
 
+/** What is no count is none: the log takes whole numbers only, and must stay readable whatever a transcript says. */
 function count(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+  return Number.isSafeInteger(value) && Number(value) >= 0 ? Math.min(Number(value), largestCount) : 0;
 }
+
+/** No call has so many tokens, and sums of these stay exact. */
+const largestCount = 1_000_000_000;

@@ -7,10 +7,17 @@ import type { RunningTape } from "./tape.ts";
 type Request = Extract<TraceLine, { kind: "request" }>;
 type JobStart = Extract<TraceLine, { kind: "job-start" }>;
 
-/** Whether a call is a stage that its server did not live to answer. */
+/** Whether a call is a stage, or the end of a loop, that its server did not live to answer. */
 export function isCutShort(line: Request, { ended, lines }: Connection): boolean {
-  if (ended || line.params?.name !== "run_stage") return false;
+  if (ended || !/^(run_stage|finish_loop)$/.test(String(line.params?.name))) return false;
   return !lines.some((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
+}
+
+/** Whether the next server started this job anew: the killed one had noted it, and came no further. */
+export function startsAgain(start: JobStart, order: Trace["order"]): boolean {
+  const isSame = ({ line }: Trace["order"][number]) =>
+    line.kind === "job-start" && line.run === start.run && line.spec.id === start.spec.id;
+  return order.findLast(isSame)?.line !== start;
 }
 
 const looks = 5;
@@ -27,6 +34,13 @@ export async function lookUntilStarted(line: JobStart, { message }: CutShort, ta
 /** Lets the stage go to its end if it did. */
 export async function commitIfSeen({ line, message }: CutShort, talk: Talk, order: Trace["order"]): Promise<void> {
   if (wasCommitted(line, talk.connection, order)) await call(message, talk);
+}
+
+/** A result but for its report, which may be old or absent: the kill may have come between a commit and its report. */
+export function withoutReport(result: unknown): unknown {
+  const { structured, ...rest } = membersOf(result);
+  const { report: _report, report_path: _path, ...told } = membersOf(structured);
+  return structured === undefined ? result : { ...rest, structured: told };
 }
 
 async function call(message: Message, { line, mail }: Talk): Promise<void> {

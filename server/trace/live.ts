@@ -16,66 +16,85 @@ type Connect = (head: Connection["head"], hear: (message: Message) => void) => P
 
 /**
  * Plays the calls of a trace against real jobs and compares what came of them: how each stage ended, what was logged,
- * and the figures within `tolerances`. Texts, thresholds and arguments of jobs are not compared.
+ * and the figures within `tolerances`. Texts, thresholds and arguments of jobs are not compared. Calls are sent in
+ * their recorded order, whatever the connection, and one that was sent while another ran is sent so again.
  */
 export async function playLive(trace: Trace, connect: Connect, symbols: Symbols) {
   const differences: Difference[] = [];
+  const talks = new Map<Connection, Talk>();
   let calls = 0;
-  for (const connection of trace.connections) {
-    const mail = mailbox();
-    const line = await connect(connection.head, mail.put);
-    const answers = connection.lines.filter((one) => one.kind === "answer").map(({ result }) => result);
-    const talk: Talk = { ...connection, line, mail, answers, symbols, eventsOf: eventReader() };
-    for (const one of connection.lines) {
-      if (one.kind === "notice" && one.method === "notifications/initialized") await line.send({ method: one.method });
-      if (one.kind !== "request" || differences.length > 0) continue;
-      if (one.method === "tools/call") calls += 1;
-      differences.push(...(await playCall(one, talk)));
+  try {
+    for (const { line, connection } of trace.order) {
+      const talk = talks.get(connection) ?? (await openTalk(connection, connect, symbols));
+      talks.set(connection, talk);
+      if (line.kind === "request" && line.method === "tools/call") calls += 1;
+      differences.push(...(await step(line, talk)));
+      if (differences.length > 0) break;
     }
-    await line.close();
-    if (differences.length > 0) break;
+  } finally {
+    for (const { line } of talks.values()) await line.close();
   }
   return { differences, calls };
 }
 
 type Talk = {
-  readonly file: string;
-  readonly lines: readonly TraceLine[];
+  readonly connection: Connection;
   readonly line: Line;
   readonly mail: Mailbox;
   /** What the human is still to say. */
   readonly answers: unknown[];
   readonly symbols: Symbols;
   readonly eventsOf: ReturnType<typeof eventReader>;
+  readonly sent: Map<string | number, Message>;
+  /** Recorded log entries that no answer has accounted for. */
+  events: RunEvent[];
 };
 
-async function playCall(one: Request, talk: Talk): Promise<Difference[]> {
-  const { lines, symbols, file } = talk;
-  const recorded = lines.find((other): other is Result => other.kind === "result" && other.id === one.id);
+async function openTalk(connection: Connection, connect: Connect, symbols: Symbols): Promise<Talk> {
+  const mail = mailbox();
+  const line = await connect(connection.head, mail.put);
+  const answers = connection.lines.filter((one) => one.kind === "answer").map(({ result }) => result);
+  return { connection, line, mail, answers, symbols, eventsOf: eventReader(), sent: new Map(), events: [] };
+}
+
+async function step(line: TraceLine, talk: Talk): Promise<Difference[]> {
+  if (line.kind === "notice" && line.method === "notifications/initialized") {
+    await talk.line.send({ method: line.method });
+  }
+  if (line.kind === "request") await sendCall(line, talk);
+  if (line.kind === "event") talk.events.push(line);
+  return line.kind === "result" ? await takeResult(line, talk) : [];
+}
+
+async function sendCall(line: Request, talk: Talk): Promise<void> {
+  const recorded = talk.connection.lines.find((other) => other.kind === "result" && other.id === line.id);
   // A call that only waited is covered by the one that saw the end.
-  if (recorded === undefined || isRunning(recorded.result)) return [];
-  const request = waiting(mapTexts(one, symbols.expand) as Request);
-  const got = await ask(request, talk);
-  if (one.method !== "tools/call") return [];
-  const result = resultOf(got ?? {}, one.method);
+  if (recorded?.kind !== "result" || isRunning(recorded.result)) return;
+  const request = waiting(mapTexts(line, talk.symbols.expand) as Request);
+  talk.sent.set(line.id, request);
+  await talk.line.send(request);
+}
+
+async function takeResult(line: Result, talk: Talk): Promise<Difference[]> {
+  const { symbols, connection } = talk;
+  const request = talk.sent.get(line.id);
+  if (request === undefined) return [];
+  const got = await answerTo(line.id, talk);
+  if (request.method !== "tools/call") return [];
+  const result = resultOf(got ?? {}, request.method);
   learn(symbols, result);
   symbols.name(JSON.stringify(result));
   const runDir = runDirOf(request, result);
   const events = runDir === undefined ? [] : await talk.eventsOf(runDir);
-  const before = lines
-    .slice(lines.indexOf(one), lines.indexOf(recorded))
-    .flatMap((other) => (other.kind === "event" ? [other] : []));
-  const what = `${one.params?.name} (request ${one.id})`;
-  const found = [...endings(recorded.result, result), ...eventMismatches(before, events)];
-  return found.map((mismatch) => ({ ...mismatch, file, line: recorded.n, what }));
+  const before = talk.events;
+  talk.events = [];
+  const what = `${request.params?.name} (request ${line.id})`;
+  const found = [...endings(line.result, result), ...eventMismatches(before, events)];
+  return found.map((mismatch) => ({ ...mismatch, file: connection.file, line: line.n, what }));
 }
 
-async function ask(
-  request: Message & { id: string | number },
-  { line, mail, answers }: Talk,
-): Promise<Message | undefined> {
-  await line.send(request);
-  const isNews = (one: Message) => one.id !== undefined && (one.method !== undefined || one.id === request.id);
+async function answerTo(id: string | number, { line, mail, answers }: Talk): Promise<Message | undefined> {
+  const isNews = (one: Message) => one.id !== undefined && (one.method !== undefined || one.id === id);
   for (;;) {
     const got = await mail.next(isNews, livePatienceMs);
     if (got?.method === undefined) return got;

@@ -1,5 +1,7 @@
 import { dirname, join } from "node:path";
+import { excerpt, Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { isInside } from "../fs/contained.ts";
 import { filesBelow } from "../fs/folder.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { setModified } from "../fs/modified.ts";
@@ -65,6 +67,8 @@ export async function collectOutputs(
 
 /**
  * Puts a recorded output on the disk. A file beyond the cap is stood in for (`standIn`).
+ *
+ * @throws Refusal `trace.unusable` for a path outside the run, or content that cannot be read.
  */
 export async function restoreOutput(
   runDir: string,
@@ -73,6 +77,9 @@ export async function restoreOutput(
   change: (text: string) => string,
 ): Promise<void> {
   const path = join(runDir, change(output.path));
+  if (!isInside(runDir, path)) {
+    throw new Refusal("trace.unusable", "A recorded file lies outside its run.", { path: excerpt(output.path) });
+  }
   await makeDirectory(dirname(path));
   const file = output.stored === undefined ? undefined : files.get(output.stored);
   if (file !== undefined) await restoreFile(path, file, change);

@@ -1,4 +1,5 @@
 import { blur } from "./blur.ts";
+import { startsAgain } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import { inputMismatches } from "./input-diff.ts";
 import type { ReadInput } from "./job-inputs.ts";
@@ -15,6 +16,7 @@ export function compareJobs(line: TraceLine, what: string, talk: Talk, play: Pla
   for (const { line: one, connection } of play.order.slice(0, play.tape.at)) {
     if (one.kind !== "job-start" || connection !== talk.connection) continue;
     if (play.tape.hasStarted(one) || play.missed.has(one)) continue;
+    if (talk.cutShort !== undefined && startsAgain(one, play.order)) continue;
     play.missed.add(one);
     note(one, `${what}: jobs`, { job: one.spec.id }, { job: "not started" }, talk, play);
     talk.written = talk.written.filter((line) => line !== one);

@@ -24,6 +24,8 @@ export type Play = {
   /** Recorded jobs that were not started, each told once. */
   readonly missed: Set<TraceLine>;
   calls: number;
+  /** Whether a server of the trace was killed on its way through a stage. */
+  wasKilled: boolean;
 };
 
 /** Holds what came against what was recorded. */

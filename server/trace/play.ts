@@ -1,5 +1,5 @@
 import { blur } from "./blur.ts";
-import { commitIfSeen, isCutShort, lookUntilStarted } from "./cut-short.ts";
+import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
@@ -20,6 +20,8 @@ export type Played = {
 /**
  * Plays a trace against the present code: sends what the client sent, answers what the human answered, and holds
  * everything that comes back against the recording. Stops at the first difference unless `goOn`.
+ *
+ * @throws Refusal `trace.unusable` where the trace lacks what the present code asks for.
  */
 export async function playTrace(
   trace: Trace,
@@ -39,6 +41,7 @@ export async function playTrace(
     skipped: new Set(),
     missed: new Set(),
     calls: 0,
+    wasKilled: false,
   };
   const talks = new Map<Connection, Talk>();
   try {
@@ -47,6 +50,7 @@ export async function playTrace(
       talks.set(connection, talk);
       tape.at = index;
       await step(line, talk, play);
+      if (tape.fault !== undefined) throw tape.fault;
       if (line === connection.lines.at(-1)) await endTalk(line, talk, play);
       if (play.differences.length > 0 && !options.goOn) break;
     }
@@ -85,7 +89,9 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
       return await takeResult(line, talk, play);
     case "job-start":
       talk.written.push(line);
-      if (talk.cutShort !== undefined) return await lookUntilStarted(line, talk.cutShort, talk, play.tape);
+      if (talk.cutShort !== undefined) {
+        return startsAgain(line, play.order) ? undefined : await lookUntilStarted(line, talk.cutShort, talk, play.tape);
+      }
       return await untilStarted(line, talk, play.tape.hasStarted);
     default:
       talk.written.push(line);
@@ -94,8 +100,9 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
 
 async function endTalk(line: TraceLine, talk: Talk, play: Play): Promise<void> {
   if (talk.cutShort !== undefined) {
+    play.wasKilled = true;
     await commitIfSeen(talk.cutShort, talk, play.order);
-    compareJobs(line, `run_stage (request ${talk.cutShort.line.id})`, talk, play);
+    compareJobs(line, `${talk.cutShort.line.params?.name} (request ${talk.cutShort.line.id})`, talk, play);
   }
   await closeTalk(talk);
 }
@@ -177,7 +184,8 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   );
   note(recorded[0] ?? line, `${what}: log entries`, before, now, talk, play);
   const named = blur(mapTexts(result, symbols.name));
-  note(line, `${what}: result`, line.result, named, talk, play);
+  const told = play.wasKilled ? withoutReport : (value: unknown) => value;
+  note(line, `${what}: result`, told(line.result), told(named), talk, play);
   // What clock and chance said then belongs to this answer, however many entries are written before it now.
   const heard = [...recorded, line];
   const nows = heard.flatMap((one) => one.now ?? []);

@@ -56,8 +56,14 @@ function compressed(data: string | Buffer): StoredFile {
 }
 
 function unpacked(content: unknown): Buffer {
-  return gunzipSync(Buffer.from(String(content), "base64"));
+  try {
+    return gunzipSync(Buffer.from(String(content), "base64"), { maxOutputLength: largestUnpacked });
+  } catch (error) {
+    throw new Refusal("trace.unusable", "A recorded file cannot be unpacked.", {}, { cause: error });
+  }
 }
+
+const largestUnpacked = 512 * 1024 * 1024;
 
 /** The text of a stored file; of a table its JSON. */
 export function textOf({ encoding, content }: StoredFile): string {

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { Refusal, type RefusalCode, refusals } from "../errors.ts";
+import { type Facts, Refusal, type RefusalCode, refusals } from "../errors.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { JobExit, JobProgress } from "../run/job.ts";
 import { redact } from "../run/redact.ts";
@@ -27,6 +27,8 @@ export type StartedJob = {
 /** A trace in motion. `at` is the line that the player has reached: what lies behind it has happened. */
 export type RunningTape = Tape & {
   at: number;
+  /** Why the trace cannot be gone on with. The server that met it takes it for a refusal of its own. */
+  fault: Refusal | undefined;
   /** Clock and chance of the connection with this first line. */
   timeOf(head: TraceLine): Time;
   /** Jobs started since the last look. */
@@ -59,6 +61,7 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
   };
   const tape: RunningTape = {
     at: 0,
+    fault: undefined,
     timeOf(head) {
       const time = times.get(head);
       if (time === undefined) throw new Error("a connection of another trace");
@@ -84,7 +87,9 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       const key = `${runDir} ${spec.id}`;
       if (restored.has(key)) return end.exit;
       restored.add(key);
-      for (const output of end.outputs) await restoreOutput(runDir, output, trace.files, symbols.expand);
+      for (const output of end.outputs) {
+        await faultsOf(tape, () => restoreOutput(runDir, output, trace.files, symbols.expand));
+      }
       return end.exit;
     },
     progress: (runDir, { spec }) =>
@@ -95,9 +100,10 @@ export function tapeOf(trace: Trace, symbols: Symbols): RunningTape {
       const count = used.get(`${platform} ${call}`) ?? 0;
       used.set(`${platform} ${call}`, count + 1);
       const answer = membersOf(ports[Math.min(count, ports.length - 1)]?.result);
-      if ("refused" in answer) throw refusalOf(mapTexts(answer.refused, symbols.expand));
       if ("value" in answer) return mapTexts(answer.value, symbols.expand);
-      throw new Refusal("trace.unusable", "The trace does not say what the platform answered.", { platform, call });
+      const refusal = refusalOf(mapTexts(answer.refused, symbols.expand), { platform, call });
+      if (refusal.code === "trace.unusable") tape.fault ??= refusal;
+      throw refusal;
     },
   };
   return tape;
@@ -109,10 +115,22 @@ function portsOf(lines: readonly TraceLine[], platform: string, call: string) {
   );
 }
 
-function refusalOf(recorded: unknown): Error {
+function refusalOf(recorded: unknown, asked: Facts): Refusal {
   const { code, message, facts } = membersOf(recorded);
-  if (typeof code !== "string" || !(code in refusals)) return new Error(`the recorded refusal ${code} is unknown`);
-  return new Refusal(code as RefusalCode, String(message), membersOf(facts));
+  if (typeof code === "string" && code in refusals) {
+    return new Refusal(code as RefusalCode, String(message), membersOf(facts));
+  }
+  return new Refusal("trace.unusable", "The trace does not say what the platform answered.", { ...asked, code });
+}
+
+/** Keeps what a piece of work finds wrong with the trace. */
+export async function faultsOf<T>(tape: Pick<RunningTape, "fault">, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "trace.unusable") tape.fault ??= error;
+    throw error;
+  }
 }
 
 /** Clock and chance of one connection. */

@@ -40,7 +40,7 @@ async function meet(url: string) {
   return { call, close: () => client.close() };
 }
 
-it("several clients of one server over HTTP are recorded by turns, and the trace replays", async () => {
+it("several clients of one server over HTTP are recorded by turns, and the trace replays, with real jobs too", async () => {
   const home = await newFolder();
   const workspace = join(home, "boards");
   const record = join(home, "trace");
@@ -67,4 +67,6 @@ it("several clients of one server over HTTP are recorded by turns, and the trace
   for (const text of heads) expect(JSON.parse(text.split("\n")[0] ?? "")).toMatchObject({ group: 1 });
   const { exit, stdout } = runBuilt(["replay", record], { home });
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/^same: 8 calls of 2 connections/)]);
+  const live = runBuilt(["replay", record, "--live", "embedded"], { home });
+  expect([live.exit, live.stdout]).toEqual([0, expect.stringMatching(/^same: 8 calls of 2 connections/)]);
 }, 120_000);

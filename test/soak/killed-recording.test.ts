@@ -25,7 +25,7 @@ async function goThrough(server: Server, workspace: string, run?: string): Promi
   const { plan_id } = run ? {} : await server.call("preflight", { ...shortLoop, workspace, resume: "fresh" });
   const { run_dir = run } = run ? {} : await server.call("approve_plan", { plan_id });
   const { next_action } = await server.call("loop_status", { run: run_dir });
-  if (!String(next_action).startsWith("finish_loop")) await drive(server, String(run_dir));
+  if (String(next_action).startsWith("run_stage")) await drive(server, String(run_dir));
   await server.call("finish_loop", { run: run_dir });
   return String(run_dir);
 }

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { run as tokensCommand } from "../../../server/cli/tokens.ts";
@@ -6,6 +7,7 @@ import { commit, readRun, withRun } from "../../../server/loop/journal.ts";
 import { runPaths } from "../../../server/run/paths.ts";
 import { alignRunTokens, tryAlignTokens } from "../../../server/tokens/align-run.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";
+import { builtBin } from "../../support/built-server.ts";
 import { runCommand } from "../../support/command.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
@@ -91,6 +93,42 @@ describe("aligning a run's tokens", () => {
     const skewed = await aRunWithTranscripts({ "one.jsonl": [said("a", "20:00:00", 1)] });
     expect(await tryAlignTokens(skewed.runDir, skewed.deps)).toContain("No message of the transcript falls into");
     expect(await readFile(skewed.log, "utf8")).not.toContain('tokens":{');
+  });
+
+  it("leaves the log readable whatever numbers a transcript holds", async () => {
+    const strange = said("a", "10:30:00", 1).replace('"input_tokens":10', '"input_tokens":-0.5');
+    const { runDir, deps } = await aRunWithTranscripts({ "one.jsonl": [strange] });
+    await alignRunTokens(runDir, deps);
+    expect((await readRun(runDir)).entries[0]).toMatchObject({ context_tokens: 100 });
+  });
+
+  it("leaves the old log when the new one cannot be written, and can be repeated", async () => {
+    const { runDir, project, log } = await aRunWithTranscripts({ "one.jsonl": [said("a", "10:30:00", 1)] });
+    const before = await readFile(log, "utf8");
+    const names = await readdir(runDir);
+    const argv = [process.execPath, builtBin, "tokens", runDir];
+    const env = { PATH: process.env.PATH ?? "", HOME: join(project, "..") };
+    // Files of this process end at half a kilobyte.
+    const shell = ["-c", 'ulimit -f 1; exec "$@"', "sh", ...argv];
+    const limited = spawnSync("sh", shell, { cwd: project, env, encoding: "utf8" });
+    expect([limited.status, limited.stderr]).toEqual([2, expect.stringContaining("input.write-failed")]);
+    expect(await readdir(runDir)).toEqual(names);
+    expect(await readFile(log, "utf8")).toBe(before);
+    expect((await readRun(runDir)).integrity).toEqual({ ok: true });
+    const whole = spawnSync(process.execPath, argv.slice(1), { cwd: project, env, encoding: "utf8" });
+    expect([whole.status, whole.stdout]).toEqual([0, expect.stringContaining("1 of 1 messages")]);
+  });
+
+  it("merges the transcripts and folders that a person names, each file once", async () => {
+    const { runDir, project } = await aRunWithTranscripts({});
+    await mkdir(join(project, "more"));
+    await writeFile(join(project, "more", "one.jsonl"), [said("", "10:30:00", 1), said("x", "11:30:00", 2)].join("\n"));
+    await writeFile(join(project, "two.jsonl"), [said("", "10:31:00", 4), said("x", "11:30:00", 2)].join("\n"));
+    const named = ["two.jsonl", "more", "more/one.jsonl"].flatMap((path) => ["--transcript", path]);
+    const { stdout } = await runCommand(tokensCommand, [runDir, ...named, "--json"], project);
+    expect(JSON.parse(stdout)).toMatchObject({ attributed: 3, messages: 3, changed: true });
+    const outputs = (await readRun(runDir)).entries.map(({ tokens }) => (tokens as { output: number }).output);
+    expect(outputs).toEqual([5, 2, 0]);
   });
 
   it("reads a transcript that a person names", async () => {

@@ -79,6 +79,23 @@ describe("transcript", () => {
     expect(forth.find(({ output }) => output === 9)?.at).toBe(Date.parse("2026-05-04T06:00:01Z") * 1000);
   });
 
+  it("takes whole numbers for counts and nothing else, and lines that end as on Windows", async () => {
+    const usage = { input_tokens: -5, output_tokens: 1.5, cache_read_input_tokens: "9" };
+    const found = await sightings(
+      `${line("a", { usage })}\r\n${line("b", { usage: { input_tokens: 1e300, output_tokens: 7e15 } })}\r\n`,
+    );
+    expect(found.map(({ message }) => [message.input, message.output, message.cache_read])).toEqual([
+      [0, 0, 0],
+      [0, 1_000_000_000, 3],
+    ]);
+  });
+
+  it("reads a transcript once that is named twice", async () => {
+    const path = join(await temporaryFolder(), "t.jsonl");
+    await writeFile(path, line(""));
+    expect(await collectMessages([path, path])).toHaveLength(1);
+  });
+
   it("keeps messages without an id apart", async () => {
     const path = join(await temporaryFolder(), "t.jsonl");
     await writeFile(path, [line(""), line("")].join("\n"));

@@ -74,6 +74,18 @@ describe("embeddings of a large pool", () => {
     const result = await replayed(folder);
     expect([result.code, result.differences[0].what]).toEqual([1, "run_stage (request 11): log entries"]);
   });
+
+  it("leave a trace unusable when it lacks a vector that is asked for, or holds something else", async () => {
+    const lacking = (change: (facts: Facts) => void) => async () => {
+      const folder = await editTrace(recorded, await newFolder(), (lines) => editFacts(lines, change));
+      const { code, error } = await replayed(folder);
+      return [code, error.code, error.message];
+    };
+    const unread = lacking(({ nearest }) => void nearest.splice(0, Infinity));
+    expect(await unread()).toEqual([2, "trace.unusable", expect.stringContaining("vectors that are asked for")]);
+    const strange = lacking((facts) => Object.assign(facts, { nearest: "none" }));
+    expect(await strange()).toEqual([2, "trace.unusable", expect.stringContaining("another shape")]);
+  }, 60_000);
 });
 
 type Pair = [string, number];

@@ -219,6 +219,28 @@ describe("a difference is caught", () => {
     expect(stdout).toContain("call        run_stage");
   });
 
+  it("and of a long text only what differs is printed, several places under one head", async () => {
+    const folder = await edited(
+      changed((lines) => {
+        const { structured } = resultOf(lines, "preflight");
+        structured.summary = structured.summary.replace("| Max iterations | 1 |", "| Max iterations | 2 |");
+        structured.ok = false;
+      }),
+    );
+    const { stdout } = await runCommand(replay, [folder, "--workspace", workspace]);
+    const [, diff] = stdout.split("\npreflight (request 2): result\n");
+    expect(diff?.split("\nNext:")[0]).toBe(
+      [
+        "  at structured.ok",
+        "  - recorded  false",
+        "  + now       true",
+        "  at structured.summary",
+        "  - recorded  | Max iterations | 2 | user |",
+        "  + now       | Max iterations | 1 | user |",
+      ].join("\n"),
+    );
+  });
+
   it("unless it is a new field and new fields are allowed", async () => {
     const lost = changed((lines) => void delete resultOf(lines, "approve_plan").structured.approved);
     const folder = await edited(lost);
@@ -301,6 +323,37 @@ describe("a trace that cannot be used is refused", () => {
     const dropped = (lines: Lines) => lines.filter((line) => line !== lines.findLast(({ kind }) => kind === "file"));
     const folder = await edited(dropped, { connection: 2 });
     expect((await replayed(folder)).error.message).toBe("A recorded file is missing.");
+  });
+
+  it.each<[string, (lines: Lines) => void, RegExp]>([
+    [
+      "whose output lies outside its run",
+      (lines) => void Object.assign(first(lines, "job-end").outputs[0], { path: "../../outside.txt" }),
+      /outside its run/,
+    ],
+    [
+      "whose file is packed by nobody",
+      (lines) => {
+        const { path, stored } = first(lines, "job-end").outputs.find((one: Line) => one.stored !== undefined);
+        const file = lines.find(({ sha256 }) => sha256 === stored);
+        Object.assign(file, { encoding: "gzip", content: "aGVsbG8=" });
+        expect(path).toMatch(/\./);
+        editStored(lines, stored, (content) => content);
+      },
+      /cannot be (unpacked|restored)/,
+    ],
+    [
+      "that lacks what the platform answered",
+      (lines) => {
+        for (const port of lines.filter(({ call }) => call === "availability")) port.result = {};
+      },
+      /does not say what the platform answered/,
+    ],
+  ])("%s", async (_, edit, message) => {
+    const folder = await edited(changed(edit));
+    const result = await replayed(folder);
+    expect([result.code, result.error]).toEqual([2, expect.objectContaining({ code: "trace.unusable" })]);
+    expect(result.error.message).toMatch(message);
   });
 
   it("on another workspace, also one of the same generator", async () => {
