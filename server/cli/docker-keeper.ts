@@ -2,13 +2,13 @@ import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
 import { readAs } from "../fs/json.ts";
 
 import { jobRecordSchema } from "../run/job.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 
 /** `deft-mcp docker-keeper RUN JOB CONTAINER`: follows and bounds one container; started by the server alone. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   const [runDir, jobId, containerId] = argv;
   if (runDir === undefined || jobId === undefined || containerId === undefined) {
-    io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER\n");
+    print(io.stderr, "usage: deft-mcp docker-keeper RUN JOB CONTAINER\n");
     return 2;
   }
   const { spec } = await readAs(jobFiles(runDir, jobId).record, jobRecordSchema);
