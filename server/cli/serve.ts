@@ -3,6 +3,7 @@ import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
 import type { ServerOptions } from "../mcp/server.ts";
 import { serveStdio } from "../mcp/stdio.ts";
+import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
@@ -27,7 +28,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   const text = { type: "string" } as const;
   const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text, record: text }, []);
   const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
-  const options = { version, toolsets, log: (line: string) => void print(io.stderr, `${line}\n`) };
+  const clean = redactor(io.env);
+  const options = { version, toolsets, log: (line: string) => print(io.stderr, `${clean(line)}\n`) };
   await assertComplete();
   const address = given.text("http");
   const tokenFile = given.text("token-file");
