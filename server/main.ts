@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import type { CliIo } from "./cli/io.ts";
+import { type CliIo, print } from "./cli/io.ts";
 import { Refusal } from "./errors.ts";
 import { redactDeep, redactor } from "./run/redact.ts";
+import { oneLine } from "./run/visible.ts";
 
 type Command = { run(argv: string[], io: CliIo): Promise<number> };
 
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
     isTty: process.stdout.isTTY === true,
   };
   if (load === undefined) {
-    io.stderr.write(`deft-mcp: unknown command ${JSON.stringify(name)}; \`deft-mcp help\` lists them\n`);
+    print(io.stderr, `deft-mcp: unknown command ${JSON.stringify(name)}; \`deft-mcp help\` lists them\n`);
     return 2;
   }
   try {
@@ -66,13 +67,13 @@ function report(error: unknown, asJson: boolean, io: CliIo): number {
   const clean = redactor(io.env);
   if (error instanceof Refusal) {
     const { code, message, facts, remedy } = redactDeep(error.told, clean);
-    if (asJson) io.stdout.write(`${JSON.stringify({ error: { code, message, facts, remedy } })}\n`);
-    else io.stderr.write(`${code}: ${message}\n${JSON.stringify(facts)}\nNext: ${remedy}\n`);
+    if (asJson) print(io.stdout, `${JSON.stringify({ error: { code, message, facts, remedy } })}\n`);
+    else print(io.stderr, `${code}: ${oneLine(message)}\n${JSON.stringify(facts)}\nNext: ${remedy}\n`);
     return 2;
   }
   const usage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
   const told = usage ? error.message : error instanceof Error ? error.stack : String(error);
-  io.stderr.write(`deft-mcp: ${clean(String(told))}\n`);
+  print(io.stderr, `deft-mcp: ${clean(String(told))}\n`);
   return usage ? 2 : 1;
 }
 

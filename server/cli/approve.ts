@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { approveAtConsole, resolveAgain } from "../loop/approve.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { confirmAtTerminal } from "./terminal.ts";
 
 /** `deft-mcp approve PLAN_ID`: shows the plan and creates its run once a person at this terminal types yes. */
@@ -10,12 +10,12 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   if (planId === undefined) throw new Refusal("input.invalid", "usage: deft-mcp approve PLAN_ID", {});
   const call = terminalCall(systemDeps(io));
   const resolution = await resolveAgain(planId, call);
-  io.stdout.write(`${resolution.summary_markdown}\n\n`);
+  print(io.stdout, `${resolution.summary_markdown}\n\n`);
   if (!(await confirmAtTerminal(`Approve plan ${planId}?`))) {
-    io.stdout.write("Not approved; nothing was changed.\n");
+    print(io.stdout, "Not approved; nothing was changed.\n");
     return 2;
   }
   const { runDir } = await approveAtConsole(planId, call);
-  io.stdout.write(`Approved. Run: ${runDir}\n`);
+  print(io.stdout, `Approved. Run: ${runDir}\n`);
   return 0;
 }

@@ -1,7 +1,7 @@
 import { excerpt, Refusal } from "../errors.ts";
 import { parseJson } from "../fs/json.ts";
 import { parseArguments } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { openOwnServer, reportToolRefusal } from "./own-server.ts";
 
@@ -14,7 +14,7 @@ A tool's refusal is exit 2.
 /** `deft-mcp call TOOL [JSON]`: one tool call for shells. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -31,7 +31,7 @@ async function listTools(io: CliIo, json: boolean): Promise<number> {
   try {
     const tools = await client.listTools();
     if (json) printJson(io, { tools });
-    else io.stdout.write(tools.map(({ name, description }) => `${name}\n  ${description}\n`).join(""));
+    else print(io.stdout, tools.map(({ name, description }) => `${name}\n  ${description}\n`).join(""));
     return exitOk;
   } finally {
     await client.close();
@@ -46,7 +46,7 @@ async function callTool(tool: string, args: Record<string, unknown>, io: CliIo, 
       throw new Refusal("input.invalid", "There is no such tool.", { tool: excerpt(tool), tools });
     const result = await client.call(tool, args);
     if (json) printJson(io, result);
-    else io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    else print(io.stdout, `${JSON.stringify(result, null, 2)}\n`);
     return exitOk;
   } finally {
     await client.close();

@@ -5,7 +5,7 @@ import { driveLoop, type LoopEnd } from "./demo-loop.ts";
 import { demoResultText, readDemoResult } from "./demo-result.ts";
 import { type DemoWorkspace, demoWorkspace } from "./demo-workspace.ts";
 import { barDisplay, type Display, plainDisplay } from "./display.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { openOwnServer, reportToolRefusal } from "./own-server.ts";
 
@@ -28,7 +28,7 @@ into ./deft-demo-workspace, which is kept. A given workspace gets nothing but re
 export async function run(argv: string[], io: CliIo): Promise<number> {
   const json = argv.includes("--json");
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   return await reportRefusal(io, json, () => reportToolRefusal(io, json, () => demo(argv, io, json)));
@@ -44,7 +44,7 @@ async function demo(argv: string[], io: CliIo, json: boolean): Promise<number> {
     const { result, outcome } = await readDemoResult(end, io, (Date.now() - started) / 1000);
     display.close();
     if (json) printJson(io, result);
-    else io.stdout.write(demoResultText(result, outcome));
+    else print(io.stdout, demoResultText(result, outcome));
     return end.hard_stop ? exitDefect : exitOk;
   } finally {
     display.close();
@@ -114,7 +114,7 @@ async function runPlan(planId: string, wish: Wish, io: CliIo, display: Display):
 /** Ctrl-C ends the demo and its server; the run is on disk, and a job that was started goes on. */
 function leaveRun(runDir: string, io: CliIo, display: Display): void {
   display.close();
-  io.stderr.write(`\nLeft the run where it is: deft-mcp status ${runDir}\n`);
+  print(io.stderr, `\nLeft the run where it is: deft-mcp status ${runDir}\n`);
   process.exit(130);
 }
 

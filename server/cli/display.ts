@@ -1,4 +1,6 @@
 import { shortDuration } from "../loop/status-line.ts";
+import { oneLine, visible } from "../run/visible.ts";
+import { print } from "./io.ts";
 
 /** Shows a long course of steps: a bar that is redrawn on a terminal, plain lines anywhere else. */
 export type Display = {
@@ -15,7 +17,7 @@ const CLEAR = "\r\u001b[2K";
 const TICK_MS = 250;
 
 export function plainDisplay(out: NodeJS.WritableStream): Display {
-  return { say: (line) => void out.write(`${line}\n`), progress() {}, close() {} };
+  return { say: (line) => print(out, `${line}\n`), progress() {}, close() {} };
 }
 
 /** Width of the terminal behind a stream; 80 where there is none. */
@@ -27,7 +29,7 @@ export function columnsOf(out: NodeJS.WritableStream): number {
 export function drawnInPlace(out: NodeJS.WritableStream): (text: string) => void {
   let lines = 0;
   return (text) => {
-    const cut = text
+    const cut = visible(text)
       .replace(/\n$/, "")
       .split("\n")
       .map((line) => [...line].slice(0, columnsOf(out) - 1).join(""));
@@ -42,13 +44,13 @@ export function barDisplay(out: NodeJS.WritableStream): Display {
   let shown: { fraction: number; doing: string } | undefined;
   const draw = () => {
     if (shown === undefined) return;
-    const text = `${barText(shown.fraction)} ${shown.doing} · ${shortDuration((Date.now() - started) / 1000)}`;
+    const text = `${barText(shown.fraction)} ${oneLine(shown.doing)} · ${shortDuration((Date.now() - started) / 1000)}`;
     out.write(CLEAR + [...text].slice(0, Math.max(20, columnsOf(out) - 1)).join(""));
   };
   const timer = setInterval(draw, TICK_MS).unref();
   return {
     say(line) {
-      out.write(`${shown === undefined ? "" : CLEAR}${line}\n`);
+      out.write(`${shown === undefined ? "" : CLEAR}${visible(line)}\n`);
       draw();
     },
     progress(fraction, doing) {

@@ -2,7 +2,7 @@ import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
 import { readAs } from "../fs/json.ts";
 
 import { jobRecordSchema } from "../run/job.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 
 /** `deft-mcp docker-keeper RUN JOB CONTAINER UID:GID`: follows and bounds one container; started by the server alone. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
@@ -15,7 +15,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     uid === undefined ||
     gid === undefined
   ) {
-    io.stderr.write("usage: deft-mcp docker-keeper RUN JOB CONTAINER UID:GID\n");
+    print(io.stderr, "usage: deft-mcp docker-keeper RUN JOB CONTAINER UID:GID\n");
     return 2;
   }
   const { spec } = await readAs(jobFiles(runDir, jobId).record, jobRecordSchema);

@@ -3,7 +3,7 @@ import { resolvePlan } from "../preflight/resolve.ts";
 import type { Platform } from "../run/labels.ts";
 import { parseArguments, platformOption } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, exitRefused, printJson, reportRefusal } from "./outcome.ts";
 import { assertComplete } from "./shipped.ts";
 
@@ -17,7 +17,7 @@ const marks: Record<Check["outcome"], string> = { ok: "ok", fixable: "fixable", 
 /** `deft-mcp doctor`: what preflight finds in a workspace, without planning a run. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -34,7 +34,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       const { checks, warnings, unfinished_runs } = found;
       printJson(io, { ok: halts === 0, workspace: found.workspace, platform, checks, warnings, unfinished_runs });
     } else {
-      io.stdout.write(checksText(found.workspace, platform, found.checks, found.warnings));
+      print(io.stdout, checksText(found.workspace, platform, found.checks, found.warnings));
     }
     return halts === 0 ? exitOk : exitRefused;
   });

@@ -4,7 +4,7 @@ import { readInferenceRows } from "../data/inference.ts";
 import { layoutOf, readSpec } from "../data/spec.ts";
 import { breakdownText } from "../kpi/gaps.ts";
 import { numberOption, parseArguments, requiredOption } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const defaultTopK = 50;
@@ -30,7 +30,7 @@ weak_samples_breakdown.txt and metrics.json.
 /** `deft-mcp gaps`: ranks the weakest KPI rows and writes what the published gap analysis writes. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   return await reportRefusal(io, argv.includes("--json"), async () => {
@@ -61,7 +61,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
         point,
       });
     } else {
-      io.stdout.write(`${breakdownText(analysis, rows.length, chosen.topK)}${gaps_path}\n`);
+      print(io.stdout, `${breakdownText(analysis, rows.length, chosen.topK)}${gaps_path}\n`);
     }
     return exitOk;
   });

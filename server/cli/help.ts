@@ -1,5 +1,5 @@
 import { version } from "../run/version.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk } from "./outcome.ts";
 
 const text = `deft-mcp ${version}: the DEFT AOI improvement loop as MCP tools, with the rules kept by the server
@@ -31,6 +31,6 @@ Most commands take --json; exit 0 is fine, 1 a defect or a hard stop, 2 refused.
 
 /** `deft-mcp help`: the commands. */
 export async function run(_argv: string[], io: CliIo): Promise<number> {
-  io.stdout.write(text);
+  print(io.stdout, text);
   return exitOk;
 }

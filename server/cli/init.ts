@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import type { WorkspaceSize } from "../../engine/workspace/rows.ts";
 import { numberOption, parseArguments } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { scaffoldWorkspace } from "./scaffold.ts";
 
@@ -15,7 +15,7 @@ with generated board images. Nothing is ever overwritten.
 /** `deft-mcp init DIR`: a new workspace, empty or with generated boards. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   return await reportRefusal(io, argv.includes("--json"), async () => {
@@ -27,7 +27,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const example = given.flag("example");
     const made = example ? await generateWorkspace(dir, { seed, size }) : await scaffoldWorkspace(dir);
     if (given.flag("json")) printJson(io, made);
-    else io.stdout.write(example ? exampleText(dir) : scaffoldText(dir));
+    else print(io.stdout, example ? exampleText(dir) : scaffoldText(dir));
     return exitOk;
   });
 }

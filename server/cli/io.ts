@@ -1,3 +1,5 @@
+import { visible } from "../run/visible.ts";
+
 /** What a subcommand may touch of its process. */
 export type CliIo = {
   readonly stdout: NodeJS.WritableStream;
@@ -6,3 +8,8 @@ export type CliIo = {
   readonly cwd: string;
   readonly isTty: boolean;
 };
+
+/** Writes text whose parts may come from data: nothing in it acts on the terminal. */
+export function print(out: NodeJS.WritableStream, text: string): void {
+  out.write(visible(text));
+}

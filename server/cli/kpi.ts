@@ -4,7 +4,7 @@ import { measureFar } from "../kpi/far-at-recall.ts";
 import { recallLine } from "../kpi/kpi-text.ts";
 import type { OperatingPoint } from "../kpi/sweep.ts";
 import { numberOption, parseArguments } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp kpi CSV [--min-recall 1.0] [--label-column label] [--score-column siamese_score] [--pass-label PASS]
@@ -17,7 +17,7 @@ the one with the best F1. With --output-dir it writes the table of all threshold
 /** `deft-mcp kpi CSV`: the operating points of an inference CSV, with `--output-dir` also the published files. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   return await reportRefusal(io, argv.includes("--json"), async () => {
@@ -80,9 +80,9 @@ function printText(io: CliIo, analysis: KpiAnalysis, minRecall: number, written:
   const { sweep, atRecall, bestF1, table } = analysis;
   const rows = `${sweep.passRows + sweep.defectiveRows} rows: ${sweep.passRows} PASS, ${sweep.defectiveRows} NO_PASS`;
   const lines = [rows, recallLine(atRecall, minRecall), bestF1 === undefined ? "" : `Best F1: ${pointText(bestF1)}`];
-  io.stdout.write(`${[...lines, ...written].filter((line) => line !== "").join("\n")}\n`);
+  print(io.stdout, `${[...lines, ...written].filter((line) => line !== "").join("\n")}\n`);
   if (table.blankLabels > 0) {
-    io.stderr.write(`note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
+    print(io.stderr, `note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
   }
 }
 

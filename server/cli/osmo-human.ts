@@ -1,7 +1,9 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import type { Answer, Call, Deps, Human, Question } from "../loop/call.ts";
 import { atTerminal } from "../loop/consent.ts";
+import { visible } from "../run/visible.ts";
 import { terminalCall } from "./deps.ts";
+import { print } from "./io.ts";
 
 /** A call by a person at a terminal who can be asked; without one nobody can, and no words are relayed. */
 export function askingCall(deps: Deps): Call {
@@ -27,11 +29,11 @@ function terminalHuman(canAsk: boolean): Human {
 
 async function answers(terminal: Interface, { message, fields }: Question): Promise<Answer> {
   const content: Record<string, unknown> = {};
-  process.stdout.write(`${message}\n`);
+  print(process.stdout, `${message}\n`);
   for (const [name, field] of Object.entries(fields)) {
     const choices = field.enum?.map((label, index) => `  ${index + 1}) ${label}\n`).join("") ?? "";
     const form = field.type === "boolean" ? "type yes to agree" : field.enum ? "number" : (field.description ?? "text");
-    const line = (await terminal.question(`${field.title}\n${choices}[${form}] `)).trim();
+    const line = (await terminal.question(visible(`${field.title}\n${choices}[${form}] `))).trim();
     if (line === "") return { action: "cancel" };
     if (field.type === "boolean") content[name] = line.toLowerCase() === "yes";
     else content[name] = field.enum ? (field.enum[Number(line) - 1] ?? line) : line;

@@ -3,13 +3,13 @@ import { osmoFiles } from "../executors/osmo-record.ts";
 import { readAs } from "../fs/json.ts";
 
 import { jobRecordSchema } from "../run/job.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 
 /** `deft-mcp osmo-keeper RUN JOB`: takes one recorded job through its life on OSMO; started by the server alone. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   const [runDir, jobId] = argv;
   if (runDir === undefined || jobId === undefined) {
-    io.stderr.write("usage: deft-mcp osmo-keeper RUN JOB\n");
+    print(io.stderr, "usage: deft-mcp osmo-keeper RUN JOB\n");
     return 2;
   }
   const record = await readAs(osmoFiles(runDir, jobId).record, jobRecordSchema);

@@ -13,7 +13,7 @@ import { watchWorkflow } from "../osmo/watch.ts";
 import { startWatcher, statusWithWatcher } from "../osmo/watcher.ts";
 import { parseArguments } from "./arguments.ts";
 import { mainPath, systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { askingCall } from "./osmo-human.ts";
 import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 
@@ -47,7 +47,7 @@ type Given = ReturnType<typeof parseArguments> & { readonly sets: Record<string,
 /** `deft-mcp osmo ...`: the OSMO tools for people, and the watcher that outlives a client. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.length === 0 || argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return argv.length === 0 ? 2 : exitOk;
   }
   const [command = "", ...rest] = argv;
@@ -81,14 +81,14 @@ async function perform(command: string, given: Given, io: CliIo): Promise<number
   const call = askingCall(systemDeps(io));
   const json = given.flag("json");
   const [named] = given.positionals;
-  const show = (report: { status_line?: string }) => print(io, json, report);
+  const show = (report: { status_line?: string }) => tell(io, json, report);
   switch (command) {
     case "flows":
       return json ? show({ flows: flowRows() } as object) : listFlows(io);
     case "plan":
       return show(dryRunReport(await planOnly(call, submitArgs(named, given))));
     case "spec":
-      io.stdout.write(`${(await planOnly(call, submitArgs(named, given))).spec ?? ""}\n`);
+      print(io.stdout, `${(await planOnly(call, submitArgs(named, given))).spec ?? ""}\n`);
       return exitOk;
     case "submit":
       return show(submitReport(call, await submitFlow(call, submitArgs(named, given))));
@@ -115,7 +115,8 @@ function flowRows() {
 
 function listFlows(io: CliIo): number {
   const cases = (names: readonly string[]) => (names.length === 0 ? "" : ` (${names.join(", ")})`);
-  io.stdout.write(
+  print(
+    io.stdout,
     flowRows()
       .map(({ id, title, usecases }) => `${id}${cases(usecases)}: ${title}\n`)
       .join(""),
@@ -167,22 +168,22 @@ async function watch(run: string | undefined, given: Given, io: CliIo): Promise<
     throw new Refusal("input.invalid", "--every takes seconds.", { got: every });
   const every_sec = every === undefined ? undefined : Number(every);
   if (given.flag("detach")) {
-    return print(io, given.flag("json"), await startWatcher(deps, mainPath(), run, every_sec));
+    return tell(io, given.flag("json"), await startWatcher(deps, mainPath(), run, every_sec));
   }
   const report = await watchWorkflow(askingCall(deps), run, {
     every_sec,
     sleep: (seconds) => sleep(seconds * 1000),
     onChange: (line) =>
-      given.flag("json") ? printJson(io, line) : io.stdout.write(`${line.at} ${line.status_line}\n`),
+      given.flag("json") ? printJson(io, line) : print(io.stdout, `${line.at} ${line.status_line}\n`),
   });
   return report.status === "COMPLETED" ? exitOk : exitDefect;
 }
 
-function print(io: CliIo, json: boolean, report: object): number {
+function tell(io: CliIo, json: boolean, report: object): number {
   if (json) printJson(io, report);
   else {
     const told = Object.entries(report).filter(([, value]) => !(Array.isArray(value) && value.length === 0));
-    io.stdout.write(`${told.map(lineOf).join("\n")}\n`);
+    print(io.stdout, `${told.map(lineOf).join("\n")}\n`);
   }
   return exitOk;
 }

@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
-import type { CliIo } from "./io.ts";
+import { oneLine } from "../run/visible.ts";
+import { type CliIo, print } from "./io.ts";
 
 export const exitOk = 0;
 /** A defect, a hard stop, or a difference where none was expected. */
@@ -18,19 +19,19 @@ export async function reportRefusal(io: CliIo, json: boolean, work: () => Promis
     if (!(error instanceof Refusal)) throw error;
     const { code, message, facts, remedy } = redactDeep(error.told, redactor(io.env));
     if (json) printJson(io, { ok: false, error: { code, message, facts, remedy } });
-    else io.stderr.write(`${code}: ${message}\n${factLines(facts)}Next: ${remedy}\n`);
+    else print(io.stderr, `${code}: ${oneLine(message)}\n${factLines(facts)}Next: ${remedy}\n`);
     return exitRefused;
   }
 }
 
 /** Prints one JSON object on one line; figures without a value (NaN) are null. */
 export function printJson(io: CliIo, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value)}\n`);
+  print(io.stdout, `${JSON.stringify(value)}\n`);
 }
 
 function factLines(facts: Readonly<Record<string, unknown>>): string {
   return Object.entries(facts)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}\n`)
+    .map(([name, value]) => `  ${name}: ${typeof value === "string" ? oneLine(value) : JSON.stringify(value)}\n`)
     .join("");
 }

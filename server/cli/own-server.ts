@@ -1,7 +1,7 @@
 import { openToolClient, type ToolClient, ToolRefusal } from "../mcp/client/open.ts";
 import { version } from "../run/version.ts";
 import { mainPath } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitDefect, exitRefused, printJson } from "./outcome.ts";
 
 /** Starts `deft-mcp serve` from this very file and connects to it as an MCP client, over stdio. */
@@ -17,7 +17,7 @@ export async function reportToolRefusal(io: CliIo, json: boolean, work: () => Pr
   } catch (error) {
     if (!(error instanceof ToolRefusal)) throw error;
     if (json) printJson(io, { ok: false, error: { code: error.code, text: error.text } });
-    else io.stderr.write(`${error.text}\n`);
+    else print(io.stderr, `${error.text}\n`);
     return error.code === "internal" ? exitDefect : exitRefused;
   }
 }

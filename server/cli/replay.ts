@@ -16,7 +16,7 @@ import { symbolTable } from "../trace/symbols.ts";
 import { tapeOf } from "../trace/tape.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { knownTools, replayStage, serversOf, withWorkspace } from "./replay-world.ts";
 
@@ -38,7 +38,7 @@ type Replay = Played & { readonly notes: readonly string[]; readonly seconds: nu
 /** `deft-mcp replay TRACE`: does a recorded run still go the same way? */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -86,7 +86,7 @@ async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Repl
       const symbols = symbolTable();
       symbols.root("home", home);
       symbols.root("workspace", workspace);
-      const log = (line: string) => void io.stderr.write(`${line}\n`);
+      const log = (line: string) => void print(io.stderr, `${line}\n`);
       if (given.text("live") !== undefined) {
         const real = systemDeps({ env: { PATH: io.env.PATH }, cwd: home });
         const connect = serversOf(() => real, symbols, home, log);
@@ -130,11 +130,11 @@ function report(trace: Trace, replay: Replay, { updated, remedy }: Ending, json:
     printJson(io, { ok: same || updated, same, updated, ...error, calls, differences, notes, seconds });
     return;
   }
-  for (const text of notes) io.stdout.write(`note: ${text}\n`);
+  for (const text of notes) print(io.stdout, `note: ${text}\n`);
   if (same)
-    io.stdout.write(`same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
-  else if (updated) io.stdout.write(`${differencesText(differences)}\nupdated: ${differences.length} places\n`);
-  else io.stdout.write(firstDifferenceText(trace, differences, remedy));
+    print(io.stdout, `same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
+  else if (updated) print(io.stdout, `${differencesText(differences)}\nupdated: ${differences.length} places\n`);
+  else print(io.stdout, firstDifferenceText(trace, differences, remedy));
 }
 
 const CONTEXT = 6;

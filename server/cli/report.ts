@@ -2,7 +2,7 @@ import { resolveRun } from "../loop/which-run.ts";
 import { renderReport } from "../report/render.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp report [RUN] [--workspace DIR] [--json]
@@ -13,7 +13,7 @@ Renders DEFT_Loop_Report.html of a run anew from its files and prints where it i
 /** `deft-mcp report [RUN]`: renders the report of any run, finished or not. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -25,7 +25,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const runDir = await resolveRun(choice, deps, { orLatest: true });
     const rendered = await renderReport(runDir, deps);
     if (json) printJson(io, rendered);
-    else io.stdout.write(`${[...rendered.warnings.map((text) => `note: ${text}`), rendered.report_path].join("\n")}\n`);
+    else
+      print(io.stdout, `${[...rendered.warnings.map((text) => `note: ${text}`), rendered.report_path].join("\n")}\n`);
     return exitOk;
   });
 }

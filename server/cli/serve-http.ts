@@ -5,7 +5,7 @@ import type { Deps } from "../loop/call.ts";
 import { openHttp } from "../mcp/http.ts";
 import type { ServerOptions } from "../mcp/server.ts";
 import { recordSeveral } from "../trace/recorder.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 
 const fewestTokenChars = 16;
 
@@ -22,7 +22,7 @@ export async function serveHttp(
   const address = parseAddress(where.address);
   const record = where.record === undefined ? undefined : await recordSeveral(where.record, deps, options);
   const service = await openHttp(deps, { ...options, ...address, token, record, ...dress });
-  io.stderr.write(`deft-mcp serves MCP on ${service.url}\n`);
+  print(io.stderr, `deft-mcp serves MCP on ${service.url}\n`);
   await untilStopped();
   await service.close();
 }

@@ -3,10 +3,11 @@ import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
 import type { ServerOptions } from "../mcp/server.ts";
 import { serveStdio } from "../mcp/stdio.ts";
+import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { assertComplete } from "./shipped.ts";
 
 const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]] [--record DIR]
@@ -21,13 +22,14 @@ const known: readonly Toolset[] = ["deft", "osmo"];
 /** `deft-mcp serve`: speaks MCP until the client goes away, or over HTTP until a signal arrives. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return 0;
   }
   const text = { type: "string" } as const;
   const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text, record: text }, []);
   const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
-  const options = { version, toolsets, log: (line: string) => void io.stderr.write(`${line}\n`) };
+  const clean = redactor(io.env);
+  const options = { version, toolsets, log: (line: string) => print(io.stderr, `${clean(line)}\n`) };
   await assertComplete();
   const address = given.text("http");
   const tokenFile = given.text("token-file");
@@ -40,7 +42,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   }
   if (tokenFile !== undefined) throw new Refusal("input.invalid", "--token-file goes with --http.", {});
   if (process.stdin.isTTY) {
-    io.stderr.write(
+    print(
+      io.stderr,
       "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n",
     );
   }

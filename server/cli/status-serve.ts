@@ -7,7 +7,7 @@ import { load, type ReportDeps } from "../report/load.ts";
 import type { RunningStage } from "../report/model.ts";
 import { readTemplates } from "../report/templates.ts";
 import { runPaths } from "../run/paths.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk } from "./outcome.ts";
 
 const lookEveryMs = 1000;
@@ -29,7 +29,7 @@ export type LivePage = { readonly url: string; close(): Promise<void> };
  */
 export async function serveStatus(runDir: string, io: CliIo, options: LiveOptions): Promise<number> {
   const page = await openLivePage(runDir, options);
-  io.stdout.write(`${page.url}\nFollows ${runDir}; stop with Ctrl-C.\n`);
+  print(io.stdout, `${page.url}\nFollows ${runDir}; stop with Ctrl-C.\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
   });

@@ -3,10 +3,11 @@ import { type LoopStatus, loopStatus } from "../loop/status.ts";
 import { metricPhrase } from "../loop/status-line.ts";
 import { describeAction } from "../loop/transitions.ts";
 import { resolveRun } from "../loop/which-run.ts";
+import { oneLine } from "../run/visible.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
 import { barText, drawnInPlace } from "./display.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp status [RUN] [--workspace DIR] [--watch | --serve] [--json]
@@ -22,7 +23,7 @@ const LOOK_EVERY_MS = 1000;
 /** `deft-mcp status [RUN]`: reads a run and says where it stands; changes nothing. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -41,14 +42,14 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     if (given.flag("watch")) return await watch(look, io, json);
     const status = await look();
     if (json) printJson(io, statusJson(status));
-    else io.stdout.write(statusText(status));
+    else print(io.stdout, statusText(status));
     return exitOk;
   });
 }
 
 /** Prints what is new at every look until nothing more can happen; on a terminal the picture is drawn in place. */
 async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean): Promise<number> {
-  const show = !json && io.isTty ? drawnInPlace(io.stdout) : (text: string) => void io.stdout.write(text);
+  const show = !json && io.isTty ? drawnInPlace(io.stdout) : (text: string) => void print(io.stdout, text);
   for (let before = ""; ; ) {
     const status = await look();
     const now = json ? `${JSON.stringify(statusJson(status))}\n` : statusText(status);
@@ -65,14 +66,16 @@ function statusText({ run, next, running, report, reportPath }: LoopStatus): str
     `Run        ${run.runDir}`,
     `Status     ${state.status}, iteration ${state.current_iteration} of ${state.max_iterations}, ${state.config.platform} (${state.config.engine})`,
     `Metric     ${metricPhrase(state)}`,
-    ...(running === undefined ? [] : [`Running    ${runningText(running)}`]),
-    ...(state.hard_stop === undefined ? [] : [`Hard stop  ${state.hard_stop.code}: ${state.hard_stop.message}`]),
+    ...(running === undefined ? [] : [`Running    ${oneLine(runningText(running))}`]),
+    ...(state.hard_stop === undefined
+      ? []
+      : [`Hard stop  ${state.hard_stop.code}: ${oneLine(state.hard_stop.message)}`]),
     ...(integrity.ok ? [] : [`Integrity  ${integrity.what}`]),
     `Next       ${describeAction(next)}`,
     `Report     ${report === "absent" ? "none yet" : `${reportPath} (${report})`}`,
   ];
   const events = entries.slice(-EVENTS_SHOWN).map(({ seq, iter, stage, status, summary }) => {
-    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${summary}`;
+    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${oneLine(summary)}`;
   });
   return `${[...lines, ...(events.length > 0 ? ["", "Last events", ...events] : [])].join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Refusal } from "../errors.ts";
+import { visible } from "../run/visible.ts";
 
 /**
  * Asks a person at a terminal to type `yes`.
@@ -12,7 +13,7 @@ export async function confirmAtTerminal(question: string): Promise<boolean> {
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return (await terminal.question(`${question}\nType yes to agree: `)).trim().toLowerCase() === "yes";
+    return (await terminal.question(`${visible(question)}\nType yes to agree: `)).trim().toLowerCase() === "yes";
   } finally {
     terminal.close();
   }

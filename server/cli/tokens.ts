@@ -5,7 +5,7 @@ import { type AlignedRun, alignRunTokens } from "../tokens/align-run.ts";
 import { namedTranscripts } from "../tokens/find-transcripts.ts";
 import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp tokens [RUN] [--transcript FILE|DIR]... [--workspace DIR] [--json]
@@ -18,7 +18,7 @@ counts every line). finish_loop does the same; repeating it changes nothing.
 /** `deft-mcp tokens [RUN]`: aligns an agent's token usage with the stages of a run. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -35,7 +35,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     const stale = aligned.changed ? await tryRender(runDir, deps) : undefined;
     const warnings = [aligned.warning, stale].filter((one) => one !== undefined);
     if (json) printJson(io, { run_dir: runDir, ...aligned, warnings });
-    else io.stdout.write(`${[alignedText(aligned), ...warnings.map((one) => `warning: ${one}`)].join("\n")}\n`);
+    else print(io.stdout, `${[alignedText(aligned), ...warnings.map((one) => `warning: ${one}`)].join("\n")}\n`);
     return exitOk;
   });
 }

@@ -3,7 +3,7 @@ import { Refusal } from "../errors.ts";
 import { loadTrace, type Trace } from "../trace/load.ts";
 import { describeLine } from "../trace/show.ts";
 import { parseArguments } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp trace show TRACE [--json]
@@ -15,7 +15,7 @@ Shows what a trace recorded: calls, questions, jobs, log entries and results in 
 /** `deft-mcp trace show TRACE`: a recording for people. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   const json = argv.includes("--json");
@@ -33,7 +33,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
         cut_off: trace.connections.at(-1)?.ended !== true,
         shown,
       });
-    else io.stdout.write(`${shown.join("\n")}\n`);
+    else print(io.stdout, `${shown.join("\n")}\n`);
     return exitOk;
   });
 }

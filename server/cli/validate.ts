@@ -3,7 +3,7 @@ import { type Validation, validateCsv } from "../data/validate.ts";
 import { imagesRootOf, lightingsOf } from "../data/workspace-images.ts";
 import { refusals } from "../errors.ts";
 import { parseArguments, requiredOption } from "./arguments.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { exitOk, exitRefused, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp validate CSV --workspace DIR [--images-root DIR] [--validation CSV] [--kpi CSV] [--json]
@@ -15,7 +15,7 @@ CSV has too. Shows a count and the first five places of each problem.
 /** `deft-mcp validate CSV --workspace DIR`: every problem of a ChangeNet CSV with its count and first places. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
   if (argv.includes("--help")) {
-    io.stdout.write(usage);
+    print(io.stdout, usage);
     return exitOk;
   }
   return await reportRefusal(io, argv.includes("--json"), async () => {
@@ -45,7 +45,7 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       kpi_csv: path("kpi"),
     });
     if (given.flag("json")) printJson(io, validation);
-    else io.stdout.write(textOf(csv, validation));
+    else print(io.stdout, textOf(csv, validation));
     return validation.ok ? exitOk : exitRefused;
   });
 }

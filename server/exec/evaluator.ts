@@ -5,6 +5,7 @@ import { readJson } from "../fs/json.ts";
 import type { Measurement } from "../kpi/metric-contract.ts";
 import { parseMeasurement } from "../kpi/metric-result.ts";
 import type { MetricContract } from "../run/state.ts";
+import { programEnv } from "./program-env.ts";
 
 type CommandEvaluator = Extract<MetricContract["evaluator"], { type: "command" }>;
 
@@ -13,6 +14,7 @@ const outputLimit = 1 << 20;
 
 /**
  * Runs the contract's own evaluator program on an inference CSV and returns its measurement; no shell is involved.
+ * Of the environment it gets what a program needs to start, and no secret.
  * Both paths are absolute; the program writes `outputJson` itself.
  *
  * @throws Refusal `metric.evaluator-failed` for an exit code other than 0 or after ten minutes; `metric.bad-result`.
@@ -21,6 +23,7 @@ export async function runEvaluator(
   contract: MetricContract,
   evaluator: CommandEvaluator,
   paths: { readonly inferenceCsv: string; readonly outputJson: string },
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<Measurement> {
   const { execa } = await import("execa");
   const argv = [...evaluator.args, "--inference-csv", paths.inferenceCsv, "--output-json", paths.outputJson];
@@ -29,6 +32,8 @@ export async function runEvaluator(
   const ended = await execa(evaluator.path, argv, {
     reject: false,
     stdin: "ignore",
+    env: programEnv(env),
+    extendEnv: false,
     timeout: timeLimitSec * 1000,
     maxBuffer: outputLimit,
   });

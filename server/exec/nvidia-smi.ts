@@ -1,10 +1,18 @@
+import { programEnv } from "./program-env.ts";
+
 export type Gpu = { readonly name: string; readonly memory_mib: number; readonly used_mib: number };
 
 /** GPUs of this host as `nvidia-smi` lists them; undefined when there is no such command or it fails. */
 export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[] | undefined> {
   const { execa } = await import("execa");
   const query = ["--query-gpu=name,memory.total,memory.used", "--format=csv,noheader,nounits"];
-  const ended = await execa("nvidia-smi", query, { reject: false, stdin: "ignore", timeout: 20_000, env });
+  const ended = await execa("nvidia-smi", query, {
+    reject: false,
+    stdin: "ignore",
+    timeout: 20_000,
+    env: programEnv(env),
+    extendEnv: false,
+  });
   if (ended.exitCode !== 0) return undefined;
   return String(ended.stdout)
     .split("\n")

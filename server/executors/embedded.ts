@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { signalGroup, spawnDetached } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { runnerFiles } from "../exec/job-runner.ts";
+import { withoutSecrets } from "../exec/program-env.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { parseJson, readAsIfPresent } from "../fs/json.ts";
 import { fileFacts, readTextIfPresent } from "../fs/read.ts";
@@ -37,7 +38,7 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
       const path = recordPath(runDir, spec.id);
       const cache = runPaths(runDir).cache;
       await makeDirectory(cache);
-      const env = { ...options.env, DEFT_ENGINE_CACHE: cache };
+      const env = { ...withoutSecrets(options.env), DEFT_ENGINE_CACHE: cache };
       const log = join(runPaths(runDir).jobs, "runner.log");
       const pid = spawnDetached([process.execPath, options.main, "engine-job", path], {
         cwd: runDir,

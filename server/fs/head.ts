@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { errnoOf, Refusal } from "../errors.ts";
+import { errnoOf } from "../errors.ts";
+import { limits } from "./limits.ts";
+import { unreadable } from "./regular-file.ts";
 
 /** The first bytes of a file, or why there are none. A link as the last part of the path is `link`, not followed. */
 export type Head = number | "absent" | "link" | "unreadable";
@@ -59,13 +62,13 @@ function faultOf(error: unknown): Head {
 }
 
 /**
- * Reads the first bytes of a file, or all of it, with its size. Blocks: for a process that does nothing else.
+ * Reads the first bytes of a file, or as much of it as an image may have, with its size. Blocks: for a process that does nothing else.
  *
  * @throws Refusal `input.unreadable-file`.
  */
 export function readFileStart(
   path: string,
-  limit = Number.POSITIVE_INFINITY,
+  limit: number = limits.image_bytes,
 ): { readonly bytes: Uint8Array; readonly size_bytes: number } {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -81,10 +84,28 @@ export function readFileStart(
       closeSync(file);
     }
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined) throw error;
-    throw new Refusal("input.unreadable-file", `Cannot read ${path}: ${errno}.`, { path, errno }, { cause: error });
+    throw unreadable(path, error);
   }
+}
+
+/** Hex sha256 of a file, read in pieces. Blocks like `readFileStart`. @throws Refusal `input.unreadable-file`. */
+export function sha256OfFileSync(path: string): string {
+  const hash = createHash("sha256");
+  const piece = Buffer.allocUnsafe(1 << 20);
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      for (let read = 1; read > 0; ) {
+        read = readSync(file, piece, 0, piece.length, null);
+        hash.update(piece.subarray(0, read));
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  return hash.digest("hex");
 }
 
 /** Size, times and inode of a file in one line: equal lines mean a file that nobody touched. `absent` without one. */

@@ -13,6 +13,12 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
+/** Whether a value that others parsed nests no deeper than `parseJson` allows. */
+export function isShallow(value: unknown, depth: number = limits.json_depth): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return depth > 0 && Object.values(value).every((member) => isShallow(member, depth - 1));
+}
+
 /** Parses a JSON file. @throws Refusal `input.unreadable-file` or `input.bad-json`. */
 export async function readJson(path: string): Promise<unknown> {
   return parsedFile(await readText(path), path);

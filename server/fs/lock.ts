@@ -144,11 +144,11 @@ async function enter(breaker: string): Promise<boolean> {
   }
 }
 
-/** Directories of processes that died while they waited or released. */
+/** Directories of processes that died while they waited, released or broke a lock; a working breaker is younger. */
 async function clearLeftovers(lockPath: string, options: LockOptions): Promise<void> {
   const names = await readdir(dirname(lockPath)).catch(() => []);
   for (const name of names) {
-    if (!name.startsWith(`${basename(lockPath)}-`) || name.endsWith("-breaking")) continue;
+    if (!name.startsWith(`${basename(lockPath)}-`)) continue;
     const path = join(dirname(lockPath), name);
     if (!isOlder(await ageOf(path), leftoverMs)) continue;
     const owner = await readOwner(path);

@@ -33,13 +33,23 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
   }
 }
 
-/** What stands at a path: symbolic links are followed; a dangling link is `absent`. */
+/** Errors that prove that nothing can be reached under a name. Without permission something may well stand there. */
+const nothingThere = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
+
+/**
+ * What stands at a path: symbolic links are followed; a dangling link is `absent`.
+ *
+ * @throws Refusal `input.unreadable-file` where the system does not let us look.
+ */
 export async function kindOf(path: string): Promise<"file" | "directory" | "other" | "absent"> {
   try {
     const found = await stat(path);
     return found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
-  } catch {
-    return "absent";
+  } catch (error) {
+    const errno = errnoOf(error);
+    // A name with a NUL byte is no system error: nothing has such a name.
+    if (errno === undefined || nothingThere.has(errno)) return "absent";
+    throw unreadable(path, error);
   }
 }
 

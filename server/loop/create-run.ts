@@ -16,7 +16,7 @@ import { poolSource, writeResolvedPool } from "../stages/shared/mining-pool.ts";
 import { resolvePool } from "../stages/shared/pool-resolver.ts";
 import { type AdoptedBaseline, adoptBaseline } from "./adopt.ts";
 import type { Deps } from "./call.ts";
-import { dropHead } from "./heads.ts";
+import { dropHead, pruneHeads } from "./heads.ts";
 import { writeImageDigests } from "./image-pins.ts";
 import { createState, withRun } from "./journal.ts";
 import { takePins } from "./pins.ts";
@@ -111,6 +111,7 @@ async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
     const runDir = join(results, `run_${runStamp(at)}`);
     if (!(await makeNewDirectory(runDir))) continue;
     await dropHead(runDir, deps.env);
+    await pruneHeads(deps.env, deps.clock.now());
     return runDir;
   }
 }

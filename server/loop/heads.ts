@@ -4,8 +4,8 @@ import { z } from "zod";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { sha256 } from "../fs/hash.ts";
-import { parseJson } from "../fs/json.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { readAsIfPresent } from "../fs/json.ts";
+import { fileFacts, kindOf, listPaths } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import type { Deps } from "./call.ts";
@@ -35,8 +35,7 @@ export async function readHead(runDir: string, env: Env): Promise<Head | undefin
   const path = await headPath(runDir, env);
   if (path === undefined) return undefined;
   try {
-    const text = await readTextIfPresent(path);
-    return text === undefined ? undefined : headSchema.parse(parseJson(text));
+    return await readAsIfPresent(path, headSchema);
   } catch {
     return undefined;
   }
@@ -75,6 +74,27 @@ export async function dropHead(runDir: string, env: Env): Promise<void> {
 export async function headPlaceOf(runDir: string, env: Env): Promise<string | undefined> {
   const path = await headPath(runDir, env);
   return path === undefined ? undefined : sha256(`${hostname()}\n${path}`).slice(0, 16);
+}
+
+/** After this long without a commit the head of a run whose directory is gone guards nothing any more. */
+const keptMs = 90 * 24 * 3600 * 1000;
+
+/**
+ * Removes heads of runs that were deleted, once they are old: the directory may be on a disk that is not attached today,
+ * or about to be put back as an older copy. A head that cannot be read stays.
+ */
+export async function pruneHeads(env: Env, now: Date): Promise<void> {
+  const dir = headsDir(env);
+  for (const path of dir === undefined ? [] : await listPaths(dir, /^[0-9a-f]{32}\.json$/).catch(() => [])) {
+    try {
+      const head = await readAsIfPresent(path, headSchema);
+      const kept = await fileFacts(path);
+      if (head === undefined || kept === undefined || now.getTime() - kept.mtime_ms < keptMs) continue;
+      if ((await kindOf(head.run_dir)) === "absent") await removeIfPresent(path);
+    } catch {
+      // It is looked at again with the next run.
+    }
+  }
 }
 
 /**

@@ -1,9 +1,13 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
+import { oneLine, visible } from "../run/visible.ts";
 
-/** A tool's success: the same JSON as structured content and as text, for clients that read only one of them. */
+/**
+ * A tool's success: the same JSON as structured content and as text, for clients that read only one of them.
+ * Text from data lies in it quoted, its controls as escapes.
+ */
 export function success(output: Record<string, unknown>): CallToolResult {
-  return { content: [{ type: "text", text: JSON.stringify(output) }], structuredContent: output };
+  return { content: [{ type: "text", text: visible(JSON.stringify(output)) }], structuredContent: output };
 }
 
 /**
@@ -20,6 +24,6 @@ export function failureText(error: unknown, incident: string): string {
     return `internal: the server failed unexpectedly (incident ${incident}).\nNext: Report this with the incident's stack from the server's stderr.`;
   }
   const facts = error.hardStop ? { ...error.facts, hard_stop: true } : error.facts;
-  const fenced = Object.keys(facts).length === 0 ? "" : `\n\`\`\`json\n${JSON.stringify(facts)}\n\`\`\``;
-  return `${error.code}: ${error.message}${fenced}\nNext: ${error.remedy}`;
+  const fenced = Object.keys(facts).length === 0 ? "" : `\n\`\`\`json\n${visible(JSON.stringify(facts))}\n\`\`\``;
+  return `${error.code}: ${oneLine(error.message)}${fenced}\nNext: ${error.remedy}`;
 }

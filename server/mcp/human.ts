@@ -1,6 +1,7 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { ElicitRequestFormParams } from "@modelcontextprotocol/sdk/types.js";
 import type { Answer, Human, Question } from "../loop/call.ts";
+import { visible } from "../run/visible.ts";
 
 /** People need minutes to read a plan; the SDK would give up after one. */
 const patienceMs = 30 * 60_000;
@@ -22,7 +23,10 @@ export function humanOf(
     async ask(question: Question): Promise<Answer> {
       try {
         const options = { timeout: patienceMs, signal, relatedRequestId: requestId };
-        const answer = await server.elicitInput(formOf({ ...question, message: clean(question.message) }), options);
+        const answer = await server.elicitInput(
+          formOf({ ...question, message: visible(clean(question.message)) }),
+          options,
+        );
         if (answer.action === "accept") return { action: "accept", content: answer.content ?? {} };
         return { action: answer.action };
       } catch {

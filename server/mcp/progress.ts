@@ -1,5 +1,7 @@
 import type { ProgressToken, ServerNotification } from "@modelcontextprotocol/sdk/types.js";
 
+import { oneLine } from "../run/visible.ts";
+
 type Send = (notification: ServerNotification) => Promise<void>;
 
 const atMostEveryMs = 1000;
@@ -20,7 +22,7 @@ export function progressSender(
     if (token === undefined || now - sentAt < atMostEveryMs) return;
     sentAt = now;
     count += 1;
-    const params = { progressToken: token, progress: count, message: clean(message) };
+    const params = { progressToken: token, progress: count, message: oneLine(clean(message)) };
     send({ method: "notifications/progress", params }).catch(() => undefined);
   };
 }

@@ -1,16 +1,5 @@
+import { attributeText, dataText, escapeHtml } from "../report/markup.ts";
 import type { Selection } from "./samples.ts";
-
-const escapes: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (mark) => escapes[mark] ?? mark);
-}
 
 const style = `body{font:14px system-ui,sans-serif;margin:2rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.2rem}p{color:#555}table{border-collapse:collapse}
@@ -30,9 +19,12 @@ export function previewPage(
   const rows = selection.samples.map((sample, index) => {
     const cells = (images[index] ?? []).map(
       (source, at) =>
-        `<td><img src="${escapeHtml(source)}" alt="${escapeHtml(`${selection.columns[at]?.title ?? ""} ${sample.id}`)}"></td>`,
+        `<td><img src="${escapeHtml(source)}" alt="${attributeText(`${selection.columns[at]?.title ?? ""} ${sample.id}`)}"></td>`,
     );
-    const label = [sample.group, sample.id].filter(Boolean).map(escapeHtml).join("<br>");
+    const label = [sample.group, sample.id]
+      .filter(Boolean)
+      .map((text) => dataText(text))
+      .join("<br>");
     return `<tr><td>${label}</td>${cells.join("")}</tr>`;
   });
   const dropped =

@@ -1,9 +1,15 @@
 import { excerpt } from "../errors.ts";
+import { oneLine } from "../run/visible.ts";
 import type { TraceLine } from "./format.ts";
 import { membersOf } from "./message.ts";
 
-/** One line of a trace for people, or undefined for what only machines need. */
+/** One line of a trace for people, whatever it holds, or undefined for what only machines need. */
 export function describeLine(line: TraceLine): string | undefined {
+  const text = textOf(line);
+  return text === undefined ? undefined : oneLine(text);
+}
+
+function textOf(line: TraceLine): string | undefined {
   switch (line.kind) {
     case "connection":
       return `connection  deft-mcp ${line.version}, ${line.started_at}, format ${line.format}`;

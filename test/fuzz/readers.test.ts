@@ -1,16 +1,24 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import jpeg from "jpeg-js";
+import { PNG } from "pngjs";
 import { specText } from "../../engine/workspace/spec.ts";
 import { readChangeNet } from "../../server/data/changenet.ts";
+import { decodePixels } from "../../server/data/decode/decode-image.ts";
+import { grayLevels } from "../../server/data/decode/gray-levels.ts";
 import { readScores } from "../../server/data/inference.ts";
 import { readParquet, writeParquet } from "../../server/data/parquet.ts";
 import { parseSpec } from "../../server/data/spec.ts";
 import { Refusal } from "../../server/errors.ts";
 import { readLog } from "../../server/loop/log-file.ts";
+import { readDefectTypes } from "../../server/stages/shared/generator-dataset.ts";
+import { mapTexts, parseSpecDocument } from "../../server/stages/shared/spec-document.ts";
 import { parseStatus } from "../../server/stages/shared/status-json.ts";
+import { readTranscript } from "../../server/tokens/transcript.ts";
+import { loadTrace } from "../../server/trace/load.ts";
 import { cases } from "../support/fuzz.ts";
 
 const slowMs = 5000;
@@ -97,6 +105,46 @@ describe("readers of spoiled files", () => {
     const began = performance.now();
     expect(() => parseSpec(bomb, "bomb.yaml")).toThrow(Refusal);
     expect(performance.now() - began).toBeLessThan(slowMs);
+  });
+
+  it("read a spec to derive from, or refuse it", async () => {
+    const read = async (path: string) => {
+      const document = parseSpecDocument(await readFile(path, "utf8"), path);
+      mapTexts(document, (text) => text.toUpperCase());
+      document.toString();
+    };
+    await neverBreaks(Buffer.from(specText("fuzz")), "b.yaml", read);
+  });
+
+  it("read defect specs or refuse them", async () => {
+    const spec = `{"defect_type":"PCB+bridge","spatial_dependency":"cad","roi_prompt_defect_location":"on a pad"}\n`;
+    await neverBreaks(Buffer.from(spec.repeat(3)), "defect_spec.jsonl", readDefectTypes);
+  });
+
+  it("pass over what is no message of a transcript", async () => {
+    const usage = { input_tokens: 3, output_tokens: 5, cache_creation: { ephemeral_1h_input_tokens: 1 } };
+    const said = { type: "assistant", timestamp: "2025-01-01T00:00:00Z", message: { id: "m", model: "x", usage } };
+    const text = Buffer.from(`${JSON.stringify(said)}\n`.repeat(3));
+    await neverBreaks(text, "session.jsonl", (path) => readTranscript(path, () => undefined));
+  });
+
+  it("read a trace or refuse it", async () => {
+    const name = "connection-1.jsonl";
+    const lines = (await readFile(`test/traces/hard-stop/${name}`, "utf8")).split("\n").slice(0, 12);
+    const read = (path: string) => loadTrace(dirname(path), { partial: true });
+    await neverBreaks(Buffer.from(`${lines.join("\n")}\n`), name, read);
+  });
+
+  it.each([
+    ["JPEG", Buffer.from(jpeg.encode({ width: 32, height: 32, data: Buffer.alloc(4096, 90) }, 80).data)],
+    ["PNG", PNG.sync.write(new PNG({ width: 32, height: 32 }))],
+  ])("decode a %s or say that it is none", async (_, image) => {
+    const read = async (path: string) => {
+      const bytes = await readFile(path);
+      decodePixels(bytes);
+      grayLevels(bytes, 16);
+    };
+    await neverBreaks(image, "image", read);
   });
 
   it("read the log or refuse it", () => neverBreaks(Buffer.from(line.repeat(3)), "a.jsonl", readLog));

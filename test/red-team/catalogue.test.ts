@@ -8,6 +8,7 @@ import { evidenceTricks } from "./tricks/evidence.ts";
 import { integrityTricks } from "./tricks/integrity.ts";
 import { leakageTricks } from "./tricks/leakage.ts";
 import { pathTricks } from "./tricks/paths.ts";
+import { quotingTricks } from "./tricks/quoting.ts";
 import { secretTricks } from "./tricks/secrets.ts";
 import { stopTricks } from "./tricks/stops.ts";
 
@@ -36,5 +37,6 @@ describe("evidence", () => evidenceTricks(trick));
 describe("integrity", () => integrityTricks(trick));
 describe("leakage", () => leakageTricks(trick));
 describe("paths", () => pathTricks(trick));
+describe("quoting", () => quotingTricks(trick));
 describe("secrets", () => secretTricks(trick));
 describe("stops and endings", () => stopTricks(trick));

@@ -31,6 +31,8 @@ export class OsmoService {
   readonly workflows = new Map<string, FakeWorkflow>();
   readonly credentials = new Map<string, Record<string, string>>();
   readonly requests: string[] = [];
+  /** Every request with its headers and its body. */
+  readonly received: string[] = [];
   pools: Record<string, { status: string; total_capacity: string }> = {
     default: { status: "ONLINE", total_capacity: "8" },
   };
@@ -76,6 +78,7 @@ export class OsmoService {
       if (line.startsWith(prefix)) return raw(response, failure.status, failure.body);
     }
     const body = await text(request);
+    this.received.push(`${line}${url.search}\n${JSON.stringify(request.rawHeaders)}\n${body}`);
     const user = String(request.headers["x-osmo-user"] ?? "");
     const [, , kind, id, action] = url.pathname.split("/");
     if (line === "GET /v1/models") return send(response, 200, { data: this.models.map((model) => ({ id: model })) });

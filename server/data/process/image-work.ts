@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { readFileStart } from "../../fs/head.ts";
+import { readFileStart, sha256OfFileSync } from "../../fs/head.ts";
 import type { GrayImage } from "../decode/gray-image.ts";
 import { grayLevels } from "../decode/gray-levels.ts";
 import { imageHeader } from "../image-header.ts";
@@ -20,7 +19,7 @@ const keptPixels = 64e6;
 /** A sketch of each image; undefined for one that cannot be decoded. */
 export function sketches(paths: readonly string[], depth: Depth): (Sketch | undefined)[] {
   return paths.map((path) => {
-    const start = depth === "head" ? startBytes : Number.POSITIVE_INFINITY;
+    const start = depth === "head" ? startBytes : undefined;
     const { bytes, size_bytes } = readFileStart(path, start);
     const rows = depth === "head" ? headRows : undefined;
     const first = grayLevels(bytes, rows, size_bytes);
@@ -33,7 +32,7 @@ export function sketches(paths: readonly string[], depth: Depth): (Sketch | unde
 
 /** sha256 of the bytes of each file. */
 export function digests(paths: readonly string[]): string[] {
-  return paths.map((path) => createHash("sha256").update(readFileStart(path).bytes).digest("hex"));
+  return paths.map(sha256OfFileSync);
 }
 
 /** The most alike held-out image of each image by its pixels: the first copy, else the first near one. */

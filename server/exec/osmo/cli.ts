@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { errnoOf } from "../../errors.ts";
+import { changing } from "../../fs/write-failure.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -54,14 +55,22 @@ export async function runOsmo(argv: readonly string[], options: OsmoRunOptions):
   };
 }
 
-/** Lends a file with mode 0600 that holds a secret, for `--payload-file`; it is gone when `use` returns. */
-export async function withSecretFile<T>(secret: string, use: (path: string) => Promise<T>): Promise<T> {
-  const dir = await mkdtemp(join(tmpdir(), "deft-osmo-"));
+/**
+ * Lends a file with mode 0600 that holds a secret, for `--payload-file`; it is gone when `use` returns.
+ *
+ * @throws Refusal `input.write-failed` when `folder`, that for temporary files, takes no file.
+ */
+export async function withSecretFile<T>(
+  secret: string,
+  use: (path: string) => Promise<T>,
+  folder = tmpdir(),
+): Promise<T> {
+  const dir = await changing(folder, () => mkdtemp(join(folder, "deft-osmo-")));
   try {
     const path = join(dir, "payload");
-    await writeFile(path, secret, { mode: 0o600 });
+    await changing(path, () => writeFile(path, secret, { mode: 0o600 }));
     return await use(path);
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await changing(dir, () => rm(dir, { recursive: true, force: true }));
   }
 }

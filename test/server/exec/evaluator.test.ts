@@ -1,4 +1,4 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { readMeasurement, runEvaluator } from "../../../server/exec/evaluator.ts";
@@ -8,6 +8,7 @@ import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const folder = temporaryFolders();
+const secretNames = ["HF_TOKEN", "NGC_KEY", "NGC_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "EVALUATOR_TOKEN"];
 const good = { name: "escape_cost", value: 0.01, unit: "cost/board", constraints: {}, passed: false };
 
 async function evaluatorThat(body: string) {
@@ -18,7 +19,7 @@ async function evaluatorThat(body: string) {
   const evaluator = { type: "command" as const, path, args: ["--board", "a b;$(x)"] };
   const contract = parseMetricTarget("escape cost <= 0.02 cost/board", evaluator);
   const paths = { inferenceCsv: join(directory, "inference.csv"), outputJson: join(directory, "result.json") };
-  return { contract, paths, run: () => runEvaluator(contract, evaluator, paths) };
+  return { contract, paths, run: (env?: NodeJS.ProcessEnv) => runEvaluator(contract, evaluator, paths, env) };
 }
 
 describe("a metric's own evaluator", () => {
@@ -40,6 +41,24 @@ describe("a metric's own evaluator", () => {
     const { run, paths } = await evaluatorThat(body);
     await writeFile(paths.outputJson, JSON.stringify(good));
     expect((await refusalOf(run)).code).toBe(code);
+  });
+
+  it("gets what a program needs to start, and no secret of the server, in environment or arguments", async () => {
+    const { run, paths } = await evaluatorThat(
+      `env -0 > "$6.env"; tr '\\0' ' ' < /proc/$$/cmdline > "$6.argv"; printf '%s' '${JSON.stringify(good)}' > "$6"`,
+    );
+    const secrets = Object.fromEntries(secretNames.map((name) => [name, `canary-${name}`]));
+    const needed = { PATH: process.env.PATH, HOME: "/home/ann", LANG: "C.UTF-8", CUDA_VISIBLE_DEVICES: "1", TZ: "UTC" };
+    await run({ ...needed, ...secrets, CUDA_TOKEN: "canary-cuda", DEFT_APPROVE_PLAN: "x", UNKNOWN: "y" });
+    const given = (await readFile(`${paths.outputJson}.env`, "utf8")).split("\0").filter((line) => line !== "");
+    const names = given.map((line) => line.slice(0, line.indexOf("=")));
+    // The shell adds its own.
+    expect(names.filter((name) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(name)).sort()).toEqual(
+      Object.keys(needed).sort(),
+    );
+    const all = `${given.join("\n")}\n${await readFile(`${paths.outputJson}.argv`, "utf8")}`;
+    expect(all).not.toContain("canary");
+    expect(all).toContain("--inference-csv");
   });
 
   it("that does not exist is refused", async () => {

@@ -106,6 +106,19 @@ describe("lock", () => {
     await withLock(lock, { owner: { pid: 1 }, isAlive, waitMs: 2000 }, async () => undefined);
   });
 
+  it("sweeps what a kill left of a lock that was given back or broken, once it is old, and nothing fresh", async () => {
+    const lock = await lockIn();
+    for (const name of [`${lock}-a-gone`, `${lock}-b-gone`, `${lock}-breaking`]) {
+      await mkdir(name);
+      if (name.endsWith("a-gone")) await writeFile(join(name, "owner.json"), JSON.stringify({ pid: 99, token: "a" }));
+      await utimes(name, 1, 1);
+    }
+    await mkdir(`${lock}-fresh-gone`);
+    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
+    await withLock(lock, { owner: { pid: 1 }, isAlive }, async () => undefined);
+    expect(await readdir(join(lock, ".."))).toEqual([".lock-fresh-gone"]);
+  });
+
   it("leaves the place of a process that waits alone, however old it is, and clears that of a dead one", async () => {
     const lock = await lockIn();
     for (const [name, pid] of [

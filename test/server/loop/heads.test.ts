@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } fr
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { acknowledgeWith } from "../../../server/loop/acknowledge.ts";
+import { pruneHeads } from "../../../server/loop/heads.ts";
 import { commit, commitState, readRun, withRun } from "../../../server/loop/journal.ts";
 import { pendingStop } from "../../../server/loop/pending-stop.ts";
 import { load } from "../../../server/report/load.ts";
@@ -175,6 +176,35 @@ describe("the head", () => {
     await writeFile(join(home, "state", "deft-mcp"), "");
     await train();
     expect(await seen()).toEqual({ ok: true });
+  });
+});
+
+describe("heads of runs that were deleted", () => {
+  const day = 24 * 3600 * 1000;
+  const pruneAfter = (days: number) => pruneHeads(deps.env, new Date(Date.now() + days * day));
+  const kept = async () => (await readdir(join(home, heads))).length;
+
+  it("are removed once they are old, and that of a run that stands never is", async () => {
+    await train();
+    const gone = await aRun(join(home, "others"));
+    await withRun(gone, (run) => commit(run, run.state, entry, deps), deps);
+    expect(await kept()).toBe(2);
+    await pruneAfter(100);
+    expect(await kept()).toBe(2);
+    await rm(gone, { recursive: true });
+    await pruneAfter(80);
+    expect(await kept()).toBe(2);
+    await pruneAfter(100);
+    expect(await kept()).toBe(1);
+    expect(await seen()).toEqual({ ok: true });
+  });
+
+  it("stay where they cannot be read, and a folder that is not there is no trouble", async () => {
+    await pruneAfter(100);
+    await train();
+    await writeFile(join(home, heads, `${"0".repeat(32)}.json`), "[");
+    await pruneAfter(100);
+    expect(await kept()).toBe(2);
   });
 });
 
