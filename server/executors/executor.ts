@@ -71,7 +71,7 @@ export interface Executor {
   start(runDir: string, spec: JobSpec): Promise<Record<string, unknown>>;
   /**
    * Where the job stands. A job that vanished without an exit record is `ended` with outcome `lost`. What one left that
-   * `exited` is noted by then (server/exec/job-output.ts).
+   * ended well is noted by then (server/exec/job-output.ts).
    */
   poll(runDir: string, record: JobRecord): Promise<JobState>;
   /** Ends the job: asks, waits `graceSec`, then kills. A finished job is left as it is. */

@@ -22,8 +22,8 @@ export async function assertOutputsAsLeft(runDir: string, outcomes: readonly Job
   const present = new Map<string, string>();
   const warnings: string[] = [];
   for (const { spec, exit } of outcomes) {
-    // What a job that was lost or killed left is no evidence.
-    if (exit.outcome !== "exited") continue;
+    // What a job that failed left is no evidence.
+    if (exit.outcome !== "exited" || exit.exit_code !== 0) continue;
     const output = await notedOutput(recordPath(runDir, spec.id));
     if (output === undefined) {
       const message = `The note of what job ${spec.id} left is gone or not as it was written.`;
