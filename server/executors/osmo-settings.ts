@@ -8,10 +8,17 @@ export type OsmoSettings = {
   readonly platform: string;
 };
 
-/** `undefined` unless DEFT_OSMO_TRAIN_POOL is set. @throws Refusal `osmo.root-unconfirmed`: no root is ever assumed. */
+/**
+ * `undefined` unless DEFT_OSMO_TRAIN_POOL is set.
+ *
+ * @throws Refusal `osmo.root-unconfirmed`: no root is ever assumed; `network.forbidden` in an air-gapped run.
+ */
 export function osmoSettings(env: NodeJS.ProcessEnv): OsmoSettings | undefined {
   const pool = env.DEFT_OSMO_TRAIN_POOL;
   if (!pool) return undefined;
+  if (env.AIR_GAPPED === "1") {
+    throw new Refusal("network.forbidden", "AIR_GAPPED=1 lets no training leave this host for OSMO.", { pool });
+  }
   const root = (env.DEFT_OSMO_ROOT ?? "").replace(/\/+$/, "");
   if (/^(s3|gs|swift|tos|azure):\/\/[^\s;,*]+$/.test(root)) {
     return { pool, root, platform: env.DEFT_OSMO_TRAIN_PLATFORM || "default" };

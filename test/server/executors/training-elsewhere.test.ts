@@ -32,6 +32,7 @@ describe("training elsewhere", () => {
   const grounds: [string, "embedded" | "docker", object, (desk: Desk) => unknown, string][] = [
     ["no storage root", "docker", { DEFT_OSMO_ROOT: "" }, () => undefined, "needs a storage root"],
     ["a root that is no storage", "docker", { DEFT_OSMO_ROOT: "/data" }, () => undefined, "needs a storage root"],
+    ["an air-gapped host", "docker", { AIR_GAPPED: "1" }, () => undefined, "lets no training leave"],
     ["no CLI", "docker", { DEFT_OSMO_BIN: "/nowhere/osmo" }, () => undefined, "executable was not found"],
     ["no login", "docker", {}, (desk) => rm(join(desk.home, "osmo"), { recursive: true }), "not logged in"],
     ["an unknown pool", "docker", { DEFT_OSMO_TRAIN_POOL: "other" }, () => undefined, "shows no pool other"],
