@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { Refusal } from "../errors.ts";
+import { traceBudgetBytes } from "../trace/format.ts";
 import { loadTrace, type Trace } from "../trace/load.ts";
 import { describeLine } from "../trace/show.ts";
 import { parseArguments } from "./arguments.ts";
@@ -30,12 +31,20 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
         connections: trace.connections.length,
         lines: trace.order.length,
         files: trace.files.size,
+        size_bytes: trace.size_bytes,
+        over_budget: trace.size_bytes > traceBudgetBytes,
         cut_off: trace.connections.at(-1)?.ended !== true,
         shown,
       });
-    else print(io.stdout, `${shown.join("\n")}\n`);
+    else print(io.stdout, `${[...shown, sizeText(trace)].join("\n")}\n`);
     return exitOk;
   });
+}
+
+function sizeText({ size_bytes }: Trace): string {
+  const over =
+    size_bytes > traceBudgetBytes ? `, beyond the ${traceBudgetBytes / 1e6} MB that a trace should keep to` : "";
+  return `size        ${(size_bytes / 1e6).toFixed(2)} MB${over}`;
 }
 
 /** Lines for people; where clients of one server took turns, a line says whose follow. */

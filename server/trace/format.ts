@@ -4,6 +4,9 @@ import { jobExitSchema, jobSpecSchema } from "../run/job.ts";
 /** Version of the format. New code reads every older one; a newer one is refused. */
 export const traceFormat = 2;
 
+/** What a trace should keep to, all its connections together. A larger one is recorded all the same, and says so. */
+export const traceBudgetBytes = 20_000_000;
+
 const output = z.object({
   path: z.string(),
   sha256: z.string(),
@@ -92,7 +95,8 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
   /** What was read of embedding tables that are beyond the cap; `stored` names it among the files. */
   z.object({ ...counted, kind: z.literal("embeddings"), source: z.string(), targets: z.string(), stored: z.string() }),
   z.object({ ...counted, kind: z.literal("port"), platform: z.string(), call: z.string(), result: z.unknown() }),
-  z.object({ ...counted, kind: z.literal("end") }),
+  /** `over_budget_bytes`: size of the whole trace, where that is beyond `traceBudgetBytes`. */
+  z.object({ ...counted, kind: z.literal("end"), over_budget_bytes: z.number().optional() }),
 ]);
 export type TraceLine = z.infer<typeof traceLineSchema>;
 type Uncounted<Line> = Line extends TraceLine ? Omit<Line, "n" | "turn" | "now" | "ids"> : never;

@@ -13,9 +13,11 @@ export type Connection = {
   readonly lines: readonly TraceLine[];
   /** Whether the server got to say goodbye; a killed one did not. */
   readonly ended: boolean;
+  readonly size_bytes: number;
 };
 export type Trace = {
   readonly path: string;
+  readonly size_bytes: number;
   readonly connections: readonly Connection[];
   /** The lines of all connections as they were written: those of one server by turns, servers one after the other. */
   readonly order: readonly { readonly line: TraceLine; readonly connection: Connection }[];
@@ -44,7 +46,8 @@ export async function loadTrace(path: string, options: { partial?: boolean } = {
     const message = "The trace is cut off: its last connection never ended. --partial replays what is there.";
     throw unusable(message, { file: last?.file, lines: last?.lines.length });
   }
-  return { path, connections, order: inOrder(connections), files: filesOf(connections) };
+  const size_bytes = connections.reduce((sum, one) => sum + one.size_bytes, 0);
+  return { path, size_bytes, connections, order: inOrder(connections), files: filesOf(connections) };
 }
 
 function inOrder(connections: readonly Connection[]): Trace["order"] {
@@ -61,11 +64,12 @@ function inOrder(connections: readonly Connection[]): Trace["order"] {
 
 async function readConnection(path: string, file: string): Promise<Connection> {
   // A killed server can leave a part of its last line: the system writes long ones in pieces.
-  const rows = (await readText(path)).split("\n").slice(0, -1);
+  const text = await readText(path);
+  const rows = text.split("\n").slice(0, -1);
   const lines = rows.map((row, index) => parseLine(row, file, index + 1));
   const head = lines[0];
   if (head?.kind !== "connection") throw unusable("The trace has no beginning.", { file });
-  return { file, head, lines, ended: lines.at(-1)?.kind === "end" };
+  return { file, head, lines, ended: lines.at(-1)?.kind === "end", size_bytes: Buffer.byteLength(text) };
 }
 
 function parseLine(row: string, file: string, number: number): TraceLine {

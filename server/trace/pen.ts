@@ -4,7 +4,7 @@ import { createLineFile, type LineFile } from "../fs/line-file.ts";
 import { listNames, readText } from "../fs/read.ts";
 import type { Deps } from "../loop/call.ts";
 import { redactor } from "../run/redact.ts";
-import { connectionFile, connectionPattern, type NewLine, type TraceLine } from "./format.ts";
+import { connectionFile, connectionPattern, type NewLine, type TraceLine, traceBudgetBytes } from "./format.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";
 
 /** A pen that writes the lines of one connection. */
@@ -23,6 +23,8 @@ export type Shared = {
   readonly symbols: Symbols;
   /** Names given since the last line; whoever writes next writes them down. */
   readonly fresh: NewLine[];
+  /** Bytes of the whole trace. */
+  readonly size: { bytes: number };
   /** The next place among the lines of all connections; absent where there is one only. */
   readonly turn?: () => number;
 };
@@ -35,9 +37,10 @@ export async function sharedNames(dir: string, home: string | undefined): Promis
   const symbols = symbolTable((name, value) => {
     fresh.push({ kind: "symbol", name, value: isRoot(name) ? sha256(value) : value });
   });
-  for (const [name, value] of await earlierNames(dir)) symbols.again(name, value);
+  const earlier = await earlierTexts(dir);
+  for (const [name, value] of namesIn(earlier)) symbols.again(name, value);
   if (home) symbols.root("home", home);
-  return { symbols, fresh };
+  return { symbols, fresh, size: { bytes: earlier.reduce((sum, text) => sum + Buffer.byteLength(text), 0) } };
 }
 
 /** The file of the next connection, created by this process alone, and its number. */
@@ -52,8 +55,9 @@ export function openFile(dir: string): { file: LineFile; number: number } {
 export function penOf(
   open: () => LineFile,
   env: Deps["env"],
-  { symbols, fresh, turn }: Shared,
+  { symbols, fresh, size, turn }: Shared,
   heard: { now: number[]; ids: string[] },
+  onOverBudget: () => void,
 ): Pen {
   const redact = redactor(env);
   let file: LineFile | undefined;
@@ -66,7 +70,11 @@ export function penOf(
     heard.ids = [];
     n += 1;
     file ??= open();
-    file.append(JSON.stringify({ n, ...line, ...(turn === undefined ? {} : { turn: turn() }), ...read }));
+    const text = JSON.stringify({ n, ...line, ...(turn === undefined ? {} : { turn: turn() }), ...read });
+    file.append(text);
+    const before = size.bytes;
+    size.bytes += Buffer.byteLength(text) + 1;
+    if (before <= traceBudgetBytes && size.bytes > traceBudgetBytes) onOverBudget();
   };
   return {
     symbols,
@@ -75,7 +83,7 @@ export function penOf(
       if (ended) return;
       if (line.kind === "connection") append(line);
       for (const one of fresh.splice(0)) append(one);
-      if (line.kind !== "connection") append(line);
+      if (line.kind !== "connection") append(line.kind === "end" ? endLine(size.bytes) : line);
       ended = line.kind === "end";
       if (ended) file?.close();
     },
@@ -85,10 +93,17 @@ export function penOf(
   };
 }
 
-/** Names that earlier connections of the same trace gave, so that a run has one name through all of them. */
-async function earlierNames(dir: string): Promise<[string, string][]> {
+function endLine(bytes: number): NewLine {
+  return bytes > traceBudgetBytes ? { kind: "end", over_budget_bytes: bytes } : { kind: "end" };
+}
+
+async function earlierTexts(dir: string): Promise<string[]> {
   const names = (await listNames(dir)).filter((name) => connectionPattern.test(name));
-  const texts = await Promise.all(names.map((name) => readText(join(dir, name))));
+  return await Promise.all(names.map((name) => readText(join(dir, name))));
+}
+
+/** Names that earlier connections of the same trace gave, so that a run has one name through all of them. */
+function namesIn(texts: readonly string[]): [string, string][] {
   // What follows the last line end is a line that a killed server never finished.
   const whole = texts.flatMap((text) => text.split("\n").slice(0, -1));
   const lines = whole.filter((line) => line.includes('"kind":"symbol"'));

@@ -61,7 +61,13 @@ async function record(
   const started = deps.clock.now();
   const heard: { now: number[]; ids: string[] } = { now: [], ids: [] };
   const opened = once(() => openWhileItTakes(dir, about.log));
-  const pen = penOf(() => opened().file, deps.env, shared, heard);
+  const pen = penOf(
+    () => opened().file,
+    deps.env,
+    shared,
+    heard,
+    () => about.log("the recording is beyond 20 MB, which is more than a trace should have; it goes on."),
+  );
   const places = [deps.env.DEFT_WORKSPACE, deps.env.CLAUDE_PROJECT_DIR, await workspaceAt(deps.cwd)];
   for (const workspace of places) learn(pen.symbols, { workspace });
   learn(pen.symbols, { plan_id: deps.env.DEFT_APPROVE_PLAN });

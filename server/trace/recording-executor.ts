@@ -2,7 +2,8 @@ import { Refusal } from "../errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Deps } from "../loop/call.ts";
 import { readProgress } from "../loop/progress.ts";
-import type { JobRecord } from "../run/job.ts";
+import type { Clock } from "../run/clock.ts";
+import type { JobExit, JobRecord } from "../run/job.ts";
 import type { NewLine } from "./format.ts";
 import { readInputs } from "./job-inputs.ts";
 import { collectOutputs, type Snapshot, takeSnapshot } from "./outputs.ts";
@@ -15,13 +16,23 @@ type JobStart = Extract<NewLine, { kind: "job-start" }>;
 export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
   const made = Object.entries(deps.executors).map(([platform, make]) => {
     let executor: Promise<Executor> | undefined;
-    return [platform, () => (executor ??= make().then((inner) => recording(inner, pen)))] as const;
+    return [platform, () => (executor ??= make().then((inner) => recording(inner, deps.clock, pen)))] as const;
   });
   return Object.fromEntries(made);
 }
 
-function recording(inner: Executor, pen: Pen): Executor {
-  const started = new Map<string, Snapshot>();
+/** The run's files when this server asked for a job to be started. */
+type Begun = { readonly at: number; readonly files: Snapshot };
+
+/** What a job left is what changed since; or, where a server that is gone had started it before, what is younger. */
+function sinceStart(begun: Begun | undefined, exit: JobExit, record: JobRecord): Snapshot | number {
+  const really = Date.parse(exit.started_at ?? "");
+  if (begun !== undefined && !(really < begun.at)) return begun.files;
+  return Number.isNaN(really) ? Date.parse(record.created_at) : really;
+}
+
+function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
+  const started = new Map<string, Begun>();
   const ended = new Set<string>();
   const made = new Set<string>();
   const kept = new Set<string>();
@@ -44,7 +55,7 @@ function recording(inner: Executor, pen: Pen): Executor {
     ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
     ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
     async start(runDir, spec) {
-      started.set(`${runDir} ${spec.id}`, await takeSnapshot(runDir));
+      started.set(`${runDir} ${spec.id}`, { at: clock.now().getTime(), files: await takeSnapshot(runDir) });
       const line = pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as JobStart;
       const isOutput = (relative: string) => made.has(`${runDir} ${pen.cleanFile(relative)}`);
       const read = await readInputs(runDir, spec, { change: pen.cleanFile, isOutput });
@@ -60,7 +71,7 @@ function recording(inner: Executor, pen: Pen): Executor {
       if (state.state === "running" || ended.has(key)) return state;
       ended.add(key);
       const { exit } = state;
-      const since = started.get(key) ?? Date.parse(exit.started_at ?? record.created_at);
+      const since = sinceStart(started.get(key), exit, record);
       const outputs = await collectOutputs(runDir, since, pen.cleanFile, keep);
       for (const { path } of outputs) made.add(`${runDir} ${path}`);
       pen.write({ kind: "job-end", run: pen.cleanText(runDir), id: record.spec.id, exit, outputs });

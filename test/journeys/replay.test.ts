@@ -1,10 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { cp, mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { runBuilt } from "../support/built-server.ts";
+import { parse } from "yaml";
+import { generateWorkspace } from "../../engine/workspace/generate.ts";
+import { builtBin, runBuilt } from "../support/built-server.ts";
 import { temporaryFolders } from "../support/folder.ts";
 
 const traces = resolve("test/traces");
 const newFolder = temporaryFolders();
+
+it("the documented GitHub Actions job replays every trace of a checkout, and fails when one does not", async () => {
+  const page = await readFile(resolve("references/replay.md"), "utf8");
+  const { jobs } = parse(/```yaml\n(name: replay\n[\s\S]*?)```/.exec(page)?.[1] ?? "");
+  const script = String(jobs.replay.steps.at(-1).run);
+  const { version } = JSON.parse(await readFile("package.json", "utf8"));
+  expect(script).toContain(`npx --yes deft-mcp@${version} replay`);
+  const checkout = await newFolder();
+  await generateWorkspace(join(checkout, "workspace"), { seed: 5, size: "tiny" });
+  await cp(join(traces, "hard-stop"), join(checkout, "traces", "hard-stop"), { recursive: true });
+  const here = script.replace(/npx --yes deft-mcp@\S+/, `${process.execPath} ${builtBin}`);
+  const run = () => spawnSync("bash", ["-e", "-c", here], { cwd: checkout, encoding: "utf8" });
+  expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining("same: 11 calls of 2 connections") });
+  await mkdir(join(checkout, "traces", "an-empty-one"));
+  expect(run()).toMatchObject({ status: 1, stdout: expect.stringContaining("== traces/hard-stop/\nsame") });
+}, 120_000);
 
 describe("a trace whose jobs run again", () => {
   it("goes the same way within the tolerances", async () => {

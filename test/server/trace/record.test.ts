@@ -6,6 +6,7 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { run as replay } from "../../../server/cli/replay.ts";
+import { run as trace } from "../../../server/cli/trace.ts";
 import type { Executor } from "../../../server/executors/executor.ts";
 import type { Deps } from "../../../server/loop/call.ts";
 import { buildServer } from "../../../server/mcp/server.ts";
@@ -37,7 +38,11 @@ function dockerHost(): Executor {
   };
 }
 
-async function recorded(platforms: Deps["executors"], story: (call: Call, workspace: string) => Promise<void>) {
+async function recorded(
+  platforms: Deps["executors"],
+  story: (call: Call, workspace: string) => Promise<void>,
+  log: (line: string) => void = () => undefined,
+) {
   const home = await newFolder();
   const workspace = join(home, "boards");
   await generateWorkspace(workspace, { seed: 5, size: "tiny" });
@@ -49,7 +54,7 @@ async function recorded(platforms: Deps["executors"], story: (call: Call, worksp
     executors: platforms,
   };
   const dir = join(home, "trace");
-  const options = { version: "0", toolsets: ["deft" as const], log: () => undefined };
+  const options = { version: "0", toolsets: ["deft" as const], log };
   const recording = await startRecording(dir, deps, options);
   const [here, there] = InMemoryTransport.createLinkedPair();
   const client = new Client({ name: "test", version: "1" }, { capabilities: { elicitation: {} } });
@@ -93,6 +98,20 @@ describe("recording", () => {
     const { code, stdout } = await runCommand(replay, [dir]);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^same: 1000 calls/)]);
     expect(Date.now() - started).toBeLessThan(10_000);
+  });
+
+  it("says it when a trace outgrows what it should keep to, once and at its end", async () => {
+    const said: string[] = [];
+    const long = { run: `/nowhere/${"x".repeat(1_600_000)}` };
+    const story = async (call: Call) => {
+      for (let count = 0; count < 13; count++) await call("next_seq", long);
+    };
+    const { dir, text } = await recorded({}, story, (line) => said.push(line));
+    expect(said.filter((line) => line.includes("beyond 20 MB"))).toHaveLength(1);
+    const end = JSON.parse(text.trim().split("\n").at(-1) ?? "");
+    expect(end.over_budget_bytes).toBeGreaterThan(20_000_000);
+    const { stdout } = await runCommand(trace, ["show", dir]);
+    expect(stdout).toMatch(/\nsize {8}2\d\.\d\d MB, beyond the 20 MB that a trace should keep to\n$/);
   });
 
   it("writes every line at once: what is there when the server is killed replays", async () => {

@@ -58,6 +58,7 @@ describe("a recorded run", () => {
     expect(stdout).toContain("call        acknowledge_stop");
     expect(stdout).toContain('answered  {"action":"accept","content":{"approve":true}}');
     expect(stdout).toContain("logged    1 baseline train error: executor.lost-job");
+    expect(stdout).toMatch(/\nend\nsize {8}0\.0\d MB\n$/);
   });
 });
 
@@ -311,7 +312,10 @@ describe("a trace that cannot be used is refused", () => {
     await writeFile(path, (await readFile(path, "utf8")).slice(0, -20));
     expect((await replayed(folder)).error.message).toMatch(/cut off/);
     const shown = await runCommand(trace, ["show", folder]);
-    expect([shown.code, shown.stdout]).toEqual([0, expect.stringMatching(/\ncut off: the server was killed here\n$/)]);
+    expect([shown.code, shown.stdout]).toEqual([
+      0,
+      expect.stringMatching(/\ncut off: the server was killed here\nsize /),
+    ]);
     expect((await replayed(await newFolder())).error.message).toMatch(/no trace here/);
     const gap = join(await newFolder(), "trace");
     await mkdir(gap);
