@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
 import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
 import { connectionPattern, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { membersOf } from "./message.ts";
@@ -57,9 +58,12 @@ function inOrder(connections: readonly Connection[]): Trace["order"] {
 }
 
 async function readConnection(path: string, file: string): Promise<Connection> {
-  const rows = (await readText(path)).split("\n");
-  if (rows.pop() !== "") throw unusable("The trace ends in a torn line.", { file, line: rows.length + 1 });
-  const lines = rows.map((row, index) => parseLine(row, file, index + 1));
+  const text = await readText(path);
+  if (text !== "" && !text.endsWith("\n")) {
+    const [, line] = Array.from(linesIn(text)).at(-1) ?? [];
+    throw unusable("The trace ends in a torn line.", { file, line });
+  }
+  const lines = Array.from(linesIn(text), ([row, number]) => parseLine(row, file, number));
   const head = lines[0];
   if (head?.kind !== "connection") throw unusable("The trace has no beginning.", { file });
   return { file, head, lines, ended: lines.at(-1)?.kind === "end" };
