@@ -7,6 +7,7 @@ import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { stampOf } from "../fs/head.ts";
 import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunConfig, RunState } from "../run/state.ts";
@@ -59,8 +60,7 @@ async function readList(runDir: string, state: RunState): Promise<Pinned[] | und
   const list = runPaths(runDir).imageDigests;
   const text = state.pins[list] === undefined ? undefined : await readTextIfPresent(list);
   if (text === undefined) return undefined;
-  const lines = text.split("\n").filter((line) => line !== "");
-  return lines.map((line) => parseJson(line) as Pinned);
+  return Array.from(linesIn(text), ([line]) => parseJson(line) as Pinned);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
 import { readTail, readTextIfPresent } from "../fs/read.ts";
 import { type LogEntry, logEntrySchema } from "../run/state.ts";
 
@@ -11,10 +12,8 @@ export type LogContent = { readonly entries: readonly LogEntry[]; readonly torn:
 export async function readLog(path: string): Promise<LogContent> {
   const text = (await readTextIfPresent(path)) ?? "";
   const end = text.lastIndexOf("\n") + 1;
-  const entries = text
-    .slice(0, end)
-    .split("\n")
-    .flatMap((line, index) => (line.trim() === "" ? [] : [parseEntry(path, line, index + 1)]));
+  const entries: LogEntry[] = [];
+  for (const [line, number] of linesIn(text.slice(0, end))) entries.push(parseEntry(path, line, number));
   return { entries, torn: end === text.length ? undefined : text.slice(end) };
 }
 

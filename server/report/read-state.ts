@@ -2,6 +2,7 @@ import { dirname, resolve, sep } from "node:path";
 import type { z } from "zod";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
 import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { isIterationLabel, iterationNumber } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -61,10 +62,9 @@ export async function readLog(runDir: string, events: readonly unknown[], note: 
   }
   const entries: LogEntry[] = [];
   const broken: number[] = [];
-  for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
+  for (const [line, number] of linesIn(text)) {
     const entry = parseEntry(line);
-    if (entry === undefined) broken.push(index + 1);
+    if (entry === undefined) broken.push(number);
     else entries.push(entry);
   }
   if (broken.length > 0) note(`loop_log.jsonl: ${listed("line", broken)} cannot be read and is left out.`);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
 import { sha256 } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
 import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { membersOf } from "./message.ts";
@@ -63,10 +64,10 @@ function inOrder(connections: readonly Connection[]): Trace["order"] {
 }
 
 async function readConnection(path: string, file: string): Promise<Connection> {
-  // A killed server can leave a part of its last line: the system writes long ones in pieces.
   const text = await readText(path);
-  const rows = text.split("\n").slice(0, -1);
-  const lines = rows.map((row, index) => parseLine(row, file, index + 1));
+  // A killed server can leave a part of its last line: the system writes long ones in pieces.
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const lines = Array.from(linesIn(whole), ([row, number]) => parseLine(row, file, number));
   const head = lines[0];
   if (head?.kind !== "connection") throw unusable("The trace has no beginning.", { file });
   return { file, head, lines, ended: lines.at(-1)?.kind === "end", size_bytes: Buffer.byteLength(text) };

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { readTable } from "../../data/csv.ts";
 import { excerpt } from "../../errors.ts";
 import { readJson } from "../../fs/json.ts";
-import { readText } from "../../fs/read.ts";
+import { linesIn } from "../../fs/lines.ts";
+import { readTail, readText } from "../../fs/read.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { StageContext } from "../stage.ts";
 import type { GenerationCounts } from "./allocation.ts";
@@ -64,11 +65,12 @@ export async function countImages(
   staged: StagedPairs,
 ): Promise<GenerationCounts> {
   const { testcases, result, ng } = generationPlaces(context);
-  const lines = (await readText(testcases)).split("\n").filter((line) => line.trim() !== "");
+  let lines = 0;
+  for (const _ of linesIn(await readText(testcases))) lines++;
   return {
     requested: context.state.config.anomalygen.num_SDG,
     planned: Object.values(await readAllocation(context)).reduce((sum, count) => sum + count, 0),
-    testcases: lines.length,
+    testcases: lines,
     generated: (await listImages(ng)).length,
     result_rows: (await asEvidence(result, () => readTable(result))).rows.length,
     blocked,
@@ -87,9 +89,11 @@ async function readAllocation(context: StageContext): Promise<Record<string, num
   return Object.fromEntries(counts);
 }
 
+const logEndBytes = 1 << 20;
+
 /** What mask placement said about places that it did not find. */
 export async function placementNotes(context: StageContext): Promise<string[]> {
-  const lines = logLines(await readText(generationPlaces(context).placement_log));
+  const lines = logLines(await readTail(generationPlaces(context).placement_log, logEndBytes));
   return lines
     .filter((line) => /no ROI|with ROI/i.test(line))
     .slice(-6)

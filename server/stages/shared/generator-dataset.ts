@@ -2,6 +2,7 @@ import { join, parse } from "node:path";
 import { decodePixels, type Pixels } from "../../data/decode/decode-image.ts";
 import { excerpt, Refusal } from "../../errors.ts";
 import { parseJson, readJson } from "../../fs/json.ts";
+import { linesIn } from "../../fs/lines.ts";
 import { kindOf, listNames, readBytes, readText } from "../../fs/read.ts";
 import { asEvidence } from "./evidence.ts";
 
@@ -18,9 +19,10 @@ export type DefectType = {
 /** Reads the types that a generator dataset asks for. @throws Refusal `gate.generator-dataset`. */
 export async function readDefectTypes(path: string): Promise<DefectType[]> {
   if ((await kindOf(path)) !== "file") throw unusable("The defect spec does not exist.", { path });
-  const lines = (await readText(path)).split(/\r?\n/).filter((line) => line.trim() !== "");
-  if (lines.length === 0) throw unusable("The defect spec is empty.", { path });
-  return lines.map((line, at) => defectType(line, path, at + 1));
+  const types: DefectType[] = [];
+  for (const [line, number] of linesIn(await readText(path))) types.push(defectType(line, path, number));
+  if (types.length === 0) throw unusable("The defect spec is empty.", { path });
+  return types;
 }
 
 /**

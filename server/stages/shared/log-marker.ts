@@ -16,8 +16,7 @@ export function logLines(text: string): string[] {
  */
 export function executionVerdict(text: string): "PASS" | "FAIL" | "absent" {
   let verdict: "PASS" | "absent" = "absent";
-  for (const line of logLines(text)) {
-    const status = /Execution status:\s*([A-Z]+)/.exec(line)?.[1];
+  for (const [, status] of text.replaceAll(ansi, "").matchAll(/Execution status:[^\S\r\n]*([A-Z]+)/g)) {
     if (status === "FAIL") return "FAIL";
     if (status === "PASS") verdict = "PASS";
   }

@@ -1,4 +1,5 @@
 import { parseJson } from "../../fs/json.ts";
+import { linesIn } from "../../fs/lines.ts";
 
 /** What a TAO task says about itself in status.json, from its last start on (tao-stages 3.1). */
 export type TaskStatus = {
@@ -29,7 +30,7 @@ type Line = { status?: unknown; message?: unknown; epoch?: unknown; kpi?: unknow
  * progress line, one after the last progress line to that epoch.
  */
 export function parseStatus(text: string, mode: TaskMode): TaskStatus {
-  const lines = text.split("\n").flatMap(parseLine);
+  const lines = Array.from(linesIn(text), ([line]) => parseLine(line)).flat();
   const start = lines.findLastIndex(
     (line) => line.status === "STARTED" && messageOf(line) === `Starting Visual ChangeNet ${mode}.`,
   );
@@ -71,7 +72,6 @@ function valLoss(line: Line): number | undefined {
 }
 
 function parseLine(line: string): Line[] {
-  if (line.trim() === "") return [];
   try {
     const value = parseJson(line.replaceAll(textOrNonNumber, (found) => (found.startsWith('"') ? found : "null")));
     return typeof value === "object" && value !== null ? [value] : [];

@@ -12,6 +12,7 @@ import { nextSeq } from "../../../server/loop/next-seq.ts";
 import { readState } from "../../../server/loop/read-state.ts";
 import { readObject } from "../../../server/report/lenient.ts";
 import { readDefectTypes } from "../../../server/stages/shared/generator-dataset.ts";
+import { executionVerdict } from "../../../server/stages/shared/log-marker.ts";
 import { parseStatus } from "../../../server/stages/shared/status-json.ts";
 import { readTranscript } from "../../../server/tokens/transcript.ts";
 import { folderOfFile } from "../../support/folder.ts";
@@ -47,6 +48,7 @@ const lines: readonly (readonly [name: string, () => Iterable<string | Uint8Arra
   ["bytes that are no UTF-8", () => [Buffer.of(0x7b, 0xff, 0xfe, 0x80, 0x7d, 0x0a)]],
   ["a byte order mark", () => ['\ufeff{"x":1}\n']],
   ["null", () => ["null\n"]],
+  ["nothing but 60 million line ends", () => Array<string>(60).fill("\n".repeat(1_000_000))],
 ];
 
 /** Every reader of JSON lines or JSON files, and the code that it refuses with; undefined where it passes over it. */
@@ -81,6 +83,21 @@ describe.each(readers)("%s (%s)", (name, code, read) => {
     },
     30_000,
   );
+});
+
+describe("the log of a job", () => {
+  it.each([
+    ["60 million line ends", "\n".repeat(60_000_000), "absent"],
+    ["30 million lines", "a\n".repeat(30_000_000), "absent"],
+    ["blanks after the mark", `Execution status:${" ".repeat(10_000_000)}\r`.repeat(3), "absent"],
+    ["a coloured verdict", "\u001b[32mExecution status: PASS\u001b[0m\rdone", "PASS"],
+    ["a late failure", "Execution status: PASS\nExecution status: FAIL\n", "FAIL"],
+    ["a verdict on the next line", "Execution status:\nPASS\n", "absent"],
+  ])("that is %s has its verdict, soon", (_, text, verdict) => {
+    const began = performance.now();
+    expect(executionVerdict(text)).toBe(verdict);
+    expect(performance.now() - began).toBeLessThan(slowMs);
+  });
 });
 
 describe("status.json", () => {
