@@ -5,7 +5,7 @@ import { errnoOf, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
-import { kindOf, readText, readTextIfPresent } from "../fs/read.ts";
+import { readText, readTextIfPresent } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
 
@@ -47,9 +47,13 @@ export async function noteOutput(
   await writeAtomic(notePath(recordPath), `${text}\n${sha256(text)}\n`);
 }
 
-/** Takes secrets out of what a job printed. @throws Refusal `input.write-failed`. */
+/**
+ * Takes secrets out of what a job printed. A log that is not there, or too long to be read, is nobody's evidence.
+ *
+ * @throws Refusal `input.write-failed`.
+ */
 export async function scrubLog(path: string, env: Env): Promise<void> {
-  const text = (await kindOf(path)) === "file" ? await readText(path) : "";
+  const text = await readText(path).catch(withoutText);
   const clean = redactor(env)(text);
   if (clean !== text) await writeAtomic(path, clean);
 }
@@ -106,6 +110,11 @@ async function leftFile(path: string, stamp: string): Promise<LeftFile> {
     if (error instanceof Refusal) return { path, stamp };
     throw error;
   }
+}
+
+function withoutText(error: unknown): string {
+  if (error instanceof Refusal) return "";
+  throw error;
 }
 
 /** No entries, for what is not there. */

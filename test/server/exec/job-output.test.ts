@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { changedSince, notedOutput, noteOutput } from "../../../server/exec/job-output.ts";
@@ -71,6 +71,12 @@ describe("what a job left", () => {
     const note = join(home, "job.output");
     await writeFile(note, (await readFile(note, "utf8")).replace("a.pth", "b.pth"));
     expect(await changed()).toBe("no note");
+  });
+
+  it("is noted where the log is longer than a text may be", async () => {
+    await truncate(job.log_path, 300 << 20);
+    await noteOutput(record, job, {});
+    expect((await notedOutput(record))?.files).toHaveLength(3);
   });
 
   it("is nothing where the working directory is gone", async () => {
