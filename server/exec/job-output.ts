@@ -9,7 +9,13 @@ import { readText, readTextIfPresent } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
 
-const fileSchema = z.object({ path: z.string(), stamp: z.string(), sha256: z.string().optional() });
+const fileSchema = z.object({
+  path: z.string(),
+  stamp: z.string(),
+  sha256: z.string().optional(),
+  /** Of a log: the same without secrets that only the server knew. */
+  scrubbed_sha256: z.string().optional(),
+});
 const outputSchema = z.object({
   /** Nobody of ours saw the job end: the files are those found later. */
   unwatched: z.boolean().optional(),
@@ -40,22 +46,36 @@ export async function noteOutput(
   env: Env,
   note: Note = {},
 ): Promise<void> {
-  await scrubLog(log_path, env);
+  await scrubLog(recordPath, log_path, env);
   const files: LeftFile[] = [];
   for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
-  const text = JSON.stringify({ ...note, files });
+  await writeNote(recordPath, { ...note, files });
+}
+
+async function writeNote(recordPath: string, output: JobOutput): Promise<void> {
+  const text = JSON.stringify(output);
   await writeAtomic(notePath(recordPath), `${text}\n${sha256(text)}\n`);
 }
 
 /**
- * Takes secrets out of what a job printed. A log that is not there, or too long to be read, is nobody's evidence.
+ * Takes secrets out of what a job printed; the note of the job, where there is one, then allows that log too. A log that
+ * is not there, or too long to be read, is nobody's evidence.
  *
  * @throws Refusal `input.write-failed`.
  */
-export async function scrubLog(path: string, env: Env): Promise<void> {
+export async function scrubLog(recordPath: string, path: string, env: Env): Promise<void> {
   const text = await readText(path).catch(withoutText);
   const clean = redactor(env)(text);
-  if (clean !== text) await writeAtomic(path, clean);
+  if (clean === text) return;
+  // The note first: a kill between the two leaves the log as the job left it.
+  const output = await notedOutput(recordPath);
+  const now = await sha256OfFile(path);
+  const isLeft = (file: LeftFile) => file.path === path && file.sha256 === now;
+  if (output?.files.some(isLeft)) {
+    const files = output.files.map((file) => (isLeft(file) ? { ...file, scrubbed_sha256: sha256(clean) } : file));
+    await writeNote(recordPath, { ...output, files });
+  }
+  await writeAtomic(path, clean);
 }
 
 /** The note of a job; undefined when there is none, or none that is as it was written. */
@@ -68,10 +88,11 @@ export async function notedOutput(recordPath: string): Promise<JobOutput | undef
 /** Files of a note that are not what they were: gone, or with other content. Untouched ones are not read. */
 export async function changedSince({ files }: JobOutput): Promise<string[]> {
   const changed: string[] = [];
-  for (const { path, stamp, sha256: left } of files) {
-    const now = await stampIfPresent(path);
-    if (now === stamp) continue;
-    if (now === undefined || left === undefined || (await leftFile(path, now)).sha256 !== left) changed.push(path);
+  for (const { path, stamp, sha256: left, scrubbed_sha256: scrubbed } of files) {
+    const seen = await stampIfPresent(path);
+    if (seen === stamp) continue;
+    const now = seen === undefined ? undefined : (await leftFile(path, seen)).sha256;
+    if (now === undefined || (now !== left && now !== scrubbed)) changed.push(path);
   }
   return changed;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Refusal } from "../errors.ts";
-import { notedOutput, scrubLog } from "../exec/job-output.ts";
+import { scrubLog } from "../exec/job-output.ts";
 import type { Executor } from "../executors/executor.ts";
 import { setAside } from "../fs/aside.ts";
 import { makeDirectory } from "../fs/atomic.ts";
@@ -161,9 +161,8 @@ async function settle(
   }
   const now = await executor.poll(runDir, record);
   if (now.state === "running") return record;
-  // Whoever noted the end of the job has done so; a job that was lost has nobody.
-  if ((await notedOutput(recordPath(runDir, record.spec.id))) === undefined)
-    await scrubLog(record.spec.log_path, deps.env);
+  // Whoever noted the end of the job may have known fewer secrets; of a job that was lost nobody noted it.
+  await scrubLog(recordPath(runDir, record.spec.id), record.spec.log_path, deps.env);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
   await executor.discard(runDir, ended);

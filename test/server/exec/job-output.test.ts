@@ -1,7 +1,7 @@
 import { appendFile, chmod, mkdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { changedSince, notedOutput, noteOutput } from "../../../server/exec/job-output.ts";
+import { changedSince, notedOutput, noteOutput, scrubLog } from "../../../server/exec/job-output.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
 const newFolder = temporaryFolders();
@@ -64,6 +64,23 @@ describe("what a job left", () => {
     await noteOutput(record, job, {});
     await change();
     expect(await changed()).toEqual([]);
+  });
+
+  it("may lose from its log what only the server knows for a secret, and nothing else of it", async () => {
+    await writeFile(job.log_path, "password s3cret-of-the-server");
+    await noteOutput(record, job, {});
+    await scrubLog(record, job.log_path, { DB_PASSWORD: "s3cret-of-the-server" });
+    expect(await readFile(job.log_path, "utf8")).toBe("password [redacted]");
+    expect(await changed()).toEqual([]);
+    await appendFile(job.log_path, " Execution status: PASS");
+    expect(await changed()).toEqual([job.log_path]);
+  });
+
+  it("is still changed where a log that was changed is scrubbed", async () => {
+    await noteOutput(record, job, {});
+    await appendFile(job.log_path, "s3cret-of-the-server");
+    await scrubLog(record, job.log_path, { DB_PASSWORD: "s3cret-of-the-server" });
+    expect(await changed()).toEqual([job.log_path]);
   });
 
   it("is not taken from a note that is not as it was written", async () => {
