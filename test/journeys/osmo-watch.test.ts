@@ -65,8 +65,11 @@ describe("osmo watch --detach", () => {
       /^died, last look .*watch good_image_gen-1 --detach$/,
     );
     const next = await command(desk, "watch", "--detach", "--every", "1", "--json");
-    expect(pidIn(next.status_line)).not.toBe(pid);
-    process.kill(pidIn(next.status_line), "SIGKILL");
+    const successor = pidIn(next.status_line);
+    expect(successor).not.toBe(pid);
+    process.kill(successor, "SIGKILL");
+    // Until it is gone it may write into the folder that this test removes.
+    await until(async () => ((await identityOf(successor)) === undefined ? true : undefined));
   }, 60_000);
 
   it("says why it gave up", async () => {
