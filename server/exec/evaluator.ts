@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
 import { excerpt, Refusal } from "../errors.ts";
 import { readJson } from "../fs/json.ts";
-
 import type { Measurement } from "../kpi/metric-contract.ts";
 import { parseMeasurement } from "../kpi/metric-result.ts";
 import type { MetricContract } from "../run/state.ts";

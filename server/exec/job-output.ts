@@ -109,7 +109,8 @@ export async function stampsBelow(directory: string): Promise<ReadonlyMap<string
   return stamps;
 }
 
-async function stampIfPresent(path: string): Promise<string | undefined> {
+/** The same of one path. */
+export async function stampIfPresent(path: string): Promise<string | undefined> {
   try {
     const { mode, size, mtimeMs, ctimeMs, ino } = await lstat(path);
     return `${mode & 0o170000} ${size} ${mtimeMs} ${ctimeMs} ${ino}`;

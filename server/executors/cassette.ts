@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { noteOutput } from "../exec/job-output.ts";
 import type { Platform } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -22,7 +21,7 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
     async poll(runDir, record) {
       const exit = await tape.ended(runDir, record);
       if (exit === undefined) return { state: "running" };
-      await noteOutput(join(runPaths(runDir).jobs, `${record.spec.id}.json`), record.spec, {});
+      await noteOutput(runPaths(runDir).jobRecord(record.spec.id), record.spec, {});
       return { state: "ended", exit };
     },
     async progress(runDir, record) {

@@ -3,7 +3,6 @@ import { followLogs } from "../exec/docker-follow.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { BoundedLog } from "../fs/bounded-log.ts";
 import { readAsIfPresent } from "../fs/json.ts";
-
 import { LogStream } from "./docker-log.ts";
 
 const streamSchema = z.object({ since: z.string(), count: z.number() });

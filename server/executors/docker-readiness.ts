@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import { readAsIfPresent } from "../fs/json.ts";
-
 import { imageKeys } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";

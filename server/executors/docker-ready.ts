@@ -5,7 +5,6 @@ import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { setAside } from "../fs/aside.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { readAs } from "../fs/json.ts";
-
 import { takeTurn, turnBegins, turnTaken } from "../fs/turn.ts";
 import { runPaths } from "../run/paths.ts";
 import { runStateSchema } from "../run/state.ts";

@@ -27,7 +27,7 @@ const claimGraceMs = 10_000;
  * `main` is the bin that the runner is started from; it carries the subcommands `engine-job` and `engine`.
  */
 export function embeddedExecutor(options: { main: string; version: string; env: NodeJS.ProcessEnv }): Executor {
-  const recordPath = (runDir: string, id: string) => join(runPaths(runDir).jobs, `${id}.json`);
+  const recordPath = (runDir: string, id: string) => runPaths(runDir).jobRecord(id);
   return {
     platform: "embedded",
     engine: `deft-mcp embedded engine ${options.version}`,

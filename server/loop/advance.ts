@@ -12,7 +12,7 @@ import { runPaths } from "../run/paths.ts";
 import { stages } from "../stages/index.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
 import type { Measured, StageContext } from "../stages/stage.ts";
-import { latestAttempt, readRecord, recordPath, saveAttempt, saveRecord } from "./attempts.ts";
+import { latestAttempt, readRecord, saveAttempt, saveRecord } from "./attempts.ts";
 import type { Deps } from "./call.ts";
 import { type CommittedStage, commitStage, commitStop } from "./commit-stage.ts";
 import { passGates } from "./gates/index.ts";
@@ -162,7 +162,7 @@ async function settle(
   const now = await executor.poll(runDir, record);
   if (now.state === "running") return record;
   // Whoever noted the end of the job may have known fewer secrets; of a job that was lost nobody noted it.
-  await scrubLog(recordPath(runDir, record.spec.id), record.spec.log_path, deps.env);
+  await scrubLog(runPaths(runDir).jobRecord(record.spec.id), record.spec.log_path, deps.env);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
   await executor.discard(runDir, ended);

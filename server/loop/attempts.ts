@@ -32,15 +32,10 @@ export async function saveAttempt(runDir: string, attempt: Attempt): Promise<voi
   await writeAtomic(attemptPath(runDir, attempt), `${JSON.stringify(attempt, null, 2)}\n`);
 }
 
-/** `jobs/<id>.json` of one job. */
-export function recordPath(runDir: string, id: string): string {
-  return join(runPaths(runDir).jobs, `${id}.json`);
-}
-
 export async function readRecord(runDir: string, id: string): Promise<JobRecord> {
-  return await readAs(recordPath(runDir, id), jobRecordSchema);
+  return await readAs(runPaths(runDir).jobRecord(id), jobRecordSchema);
 }
 
 export async function saveRecord(runDir: string, record: JobRecord): Promise<void> {
-  await writeAtomic(recordPath(runDir, record.spec.id), `${JSON.stringify(record, null, 2)}\n`);
+  await writeAtomic(runPaths(runDir).jobRecord(record.spec.id), `${JSON.stringify(record, null, 2)}\n`);
 }

@@ -30,10 +30,20 @@ export function headsDir({ XDG_STATE_HOME, HOME, USERPROFILE }: Env): string | u
   return state === undefined ? undefined : join(state, "deft-mcp", "heads");
 }
 
-/** The kept head of a run; undefined where there is none, or none that can be read. */
-export async function readHead(runDir: string, env: Env): Promise<Head | undefined> {
-  const path = await headPath(runDir, env);
-  if (path === undefined) return undefined;
+/**
+ * What is kept of a run outside the workspace: its head, unless there is none that can be read, and the place where it is
+ * looked for, as a state names host and folder. Empty for a process that has no home at all.
+ */
+export type Kept = { readonly head?: Head | undefined; readonly headPlace?: string | undefined };
+
+/** Looks for a run's head; whoever names no environment looks for none. */
+export async function readKept(runDir: string, env: Env | undefined): Promise<Kept> {
+  const path = env === undefined ? undefined : await headPath(runDir, env);
+  if (path === undefined) return {};
+  return { head: await headAt(path), headPlace: sha256(`${hostname()}\n${path}`).slice(0, 16) };
+}
+
+async function headAt(path: string): Promise<Head | undefined> {
   try {
     return await readAsIfPresent(path, headSchema);
   } catch {
@@ -48,7 +58,7 @@ export async function readHead(runDir: string, env: Env): Promise<Head | undefin
 export async function keepHead(runDir: string, state: RunState, env: Env): Promise<void> {
   const [head, path] = [headOf(runDir, state), await headPath(runDir, env)];
   if (head === undefined || path === undefined) return;
-  const kept = await readHead(runDir, env);
+  const kept = await headAt(path);
   if (kept !== undefined && kept.revision >= head.revision) return;
   try {
     await makeDirectory(dirname(path), 0o700);
@@ -60,20 +70,14 @@ export async function keepHead(runDir: string, state: RunState, env: Env): Promi
 
 /** Whether the head of a run's present state lies outside the workspace. */
 export async function headIsKept(runDir: string, state: RunState, env: Env): Promise<boolean> {
-  const kept = await readHead(runDir, env);
-  return kept !== undefined && kept.revision >= (state.revision ?? 0);
+  const { head } = await readKept(runDir, env);
+  return head !== undefined && head.revision >= (state.revision ?? 0);
 }
 
 /** Takes away the head of a run directory that was deleted: a new one begins under its name. */
 export async function dropHead(runDir: string, env: Env): Promise<void> {
   const path = await headPath(runDir, env);
   if (path !== undefined) await removeIfPresent(path).catch(() => undefined);
-}
-
-/** How a state names the host and the folder in which its head is kept; another machine has another name. */
-export async function headPlaceOf(runDir: string, env: Env): Promise<string | undefined> {
-  const path = await headPath(runDir, env);
-  return path === undefined ? undefined : sha256(`${hostname()}\n${path}`).slice(0, 16);
 }
 
 /** After this long without a commit the head of a run whose directory is gone guards nothing any more. */
@@ -106,15 +110,10 @@ export async function pruneHeads(env: Env, now: Date): Promise<void> {
  * A run may be ahead of its head (a kill, commits on another machine), as long as its log holds the head's entry or a
  * human accepted the log as it stood. A run behind its head, or beside it, was put back or exchanged as a whole.
  */
-export function checkHead(
-  state: RunState,
-  entries: readonly LogEntry[],
-  head: Head | undefined,
-  place: string | undefined,
-): IntegrityFinding {
+export function checkHead(state: RunState, entries: readonly LogEntry[], { head, headPlace }: Kept): IntegrityFinding {
   const revision = state.revision ?? 0;
   if (head === undefined) {
-    if (place === undefined || state.head_kept_at !== place) return { ok: true };
+    if (headPlace === undefined || state.head_kept_at !== headPlace) return { ok: true };
     return { ok: false, what: "the head of the run that was kept outside the workspace is gone", facts: { revision } };
   }
   const facts = {

@@ -1,12 +1,13 @@
 import { Refusal } from "../errors.ts";
-import { changedSince, notedOutput, stampsBelow } from "../exec/job-output.ts";
+import { changedSince, notedOutput, stampIfPresent, stampsBelow } from "../exec/job-output.ts";
+import { runPaths } from "../run/paths.ts";
 import type { JobOutcome } from "../stages/stage.ts";
-import { recordPath } from "./attempts.ts";
 
 /** What stands in the working directories of a stage's jobs, before anything of it is collected. */
 export type Left = {
   readonly noted: ReadonlySet<string>;
-  readonly present: ReadonlyMap<string, string>;
+  /** By path: the job in whose directory it stands. */
+  readonly present: ReadonlyMap<string, { readonly job: string; readonly stamp: string }>;
   /** Jobs of which nobody saw the end. */
   readonly warnings: readonly string[];
 };
@@ -19,12 +20,12 @@ export type Left = {
  */
 export async function assertOutputsAsLeft(runDir: string, outcomes: readonly JobOutcome[]): Promise<Left> {
   const noted = new Set<string>();
-  const present = new Map<string, string>();
+  const present = new Map<string, { job: string; stamp: string }>();
   const warnings: string[] = [];
   for (const { spec, exit } of outcomes) {
     // What a job that failed left is no evidence.
     if (exit.outcome !== "exited" || exit.exit_code !== 0) continue;
-    const output = await notedOutput(recordPath(runDir, spec.id));
+    const output = await notedOutput(runPaths(runDir).jobRecord(spec.id));
     if (output === undefined) {
       const message = `The note of what job ${spec.id} left is gone or not as it was written.`;
       throw new Refusal("stage.evidence-missing", message, { job: spec.id });
@@ -32,7 +33,7 @@ export async function assertOutputsAsLeft(runDir: string, outcomes: readonly Job
     const changed = await changedSince(output);
     if (changed.length > 0) throw notAsLeft("changed", spec.id, changed);
     for (const { path } of output.files) noted.add(path);
-    for (const [path, stamp] of await stampsBelow(spec.workdir)) present.set(path, stamp);
+    for (const [path, stamp] of await stampsBelow(spec.workdir)) present.set(path, { job: spec.id, stamp });
     if (output.unwatched)
       warnings.push(`No process of this server saw job ${spec.id} end; its files are those found later.`);
   }
@@ -45,16 +46,20 @@ export async function assertOutputsAsLeft(runDir: string, outcomes: readonly Job
  *
  * @throws Refusal `stage.evidence-missing`.
  */
-export async function assertNothingAdded(left: Left, outcomes: readonly JobOutcome[], pins: readonly string[]) {
-  if (left.noted.size === 0) return;
-  for (const { spec } of outcomes) {
-    const now = await stampsBelow(spec.workdir);
-    const added = pins.filter((path) => {
-      const stamp = now.get(path);
-      return stamp !== undefined && !left.noted.has(path) && left.present.get(path) === stamp;
-    });
-    if (added.length > 0) throw notAsLeft("added", spec.id, added);
+export async function assertNothingAdded({ noted, present }: Left, pins: readonly string[]): Promise<void> {
+  const added: { readonly job: string; readonly path: string }[] = [];
+  for (const path of pins) {
+    const before = present.get(path);
+    if (before === undefined || noted.has(path)) continue;
+    if ((await stampIfPresent(path)) === before.stamp) added.push({ job: before.job, path });
   }
+  const [first] = added;
+  if (first === undefined) return;
+  throw notAsLeft(
+    "added",
+    first.job,
+    added.map(({ path }) => path),
+  );
 }
 
 function notAsLeft(how: "changed" | "added", job: string, paths: readonly string[]): Refusal {

@@ -8,7 +8,7 @@ import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import type { Deps } from "./call.ts";
-import { checkHead, type Head, headPlaceOf, keepHead, readHead } from "./heads.ts";
+import { checkHead, type Kept, keepHead, readKept } from "./heads.ts";
 import { acceptAsBase, checkIntegrity, type IntegrityFinding, stateDigest } from "./integrity.ts";
 import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
 import { noRun, readState } from "./read-state.ts";
@@ -16,15 +16,11 @@ import { assertInPlace } from "./run-place.ts";
 import { type NewEntry, numberedLine, pendingDue, seal } from "./seal.ts";
 
 /** A run as it lies on disk. */
-export type Run = {
+export type Run = Kept & {
   readonly runDir: string;
   readonly state: RunState;
   readonly entries: readonly LogEntry[];
   readonly integrity: IntegrityFinding;
-  /** Its last commit as kept outside the workspace, where the reader looked for it and there is one. */
-  readonly head: Head | undefined;
-  /** Where it is looked for, as the state names it. */
-  readonly headPlace: string | undefined;
   /** What opening had to mend, for people. */
   readonly notes: readonly string[];
 };
@@ -50,11 +46,10 @@ export async function readRun(runDir: string, { env }: Place = {}): Promise<Run>
   const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
   const due = pendingDue(state, log.entries);
   const entries = due === undefined ? log.entries : [...log.entries, due];
-  const head = env === undefined ? undefined : await readHead(runDir, env);
-  const headPlace = env === undefined ? undefined : await headPlaceOf(runDir, env);
+  const kept = await readKept(runDir, env);
   const found = checkIntegrity(state, entries);
-  const integrity = found.ok ? checkHead(state, entries, head, headPlace) : found;
-  return { runDir, state, entries, integrity, head, headPlace, notes };
+  const integrity = found.ok ? checkHead(state, entries, kept) : found;
+  return { ...kept, runDir, state, entries, integrity, notes };
 }
 
 /**

@@ -2,7 +2,7 @@ import { isoMicros } from "../run/clock.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Deps } from "./call.ts";
-import type { Head } from "./heads.ts";
+import type { Kept } from "./heads.ts";
 import { entryDigest, headDigest, partDigests, stateDigest } from "./integrity.ts";
 
 /** One line for the log, before it gets its number, time and digest. */
@@ -30,9 +30,7 @@ export function numberedLine(
 
 /** The state as it is written: its revision counted on, with digests of itself and of the log that belongs to it. */
 export function seal(
-  before:
-    | { readonly state: RunState; readonly head: Head | undefined; readonly headPlace: string | undefined }
-    | undefined,
+  before: (Kept & { readonly state: RunState }) | undefined,
   next: RunState,
   entries: readonly LogEntry[],
   base: Base,

@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
 import type { Deps } from "../loop/call.ts";
-import { headPlaceOf, readHead } from "../loop/heads.ts";
+import { readKept } from "../loop/heads.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { imagesUsed } from "./images-used.ts";
@@ -44,7 +44,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
-    integrity: verify(read.raw, log, await keptOutside(dir, deps.env)),
+    integrity: verify(read.raw, log, await readKept(dir, deps.env)),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),
@@ -61,11 +61,6 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     pins: Object.entries(state.pins ?? {}).map(([path, sha256]) => ({ path, sha256 })),
     missing,
   };
-}
-
-async function keptOutside(runDir: string, env: ReportDeps["env"]) {
-  if (env === undefined) return {};
-  return { head: await readHead(runDir, env), place: await headPlaceOf(runDir, env) };
 }
 
 /** What the state says by itself, as far as it says it. */

@@ -1,4 +1,4 @@
-import { checkHead, type Head } from "../loop/heads.ts";
+import { checkHead, type Kept } from "../loop/heads.ts";
 import { checkIntegrity } from "../loop/integrity.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Integrity } from "./model.ts";
@@ -12,7 +12,7 @@ import type { Integrity } from "./model.ts";
 export function verify(
   raw: Readonly<Record<string, unknown>>,
   log: readonly LogEntry[],
-  kept_outside: { readonly head?: Head | undefined; readonly place?: string | undefined } = {},
+  outside: Kept = {},
 ): Integrity {
   if (raw.plan === undefined) return { status: "unknown", findings: [] };
   const { integrity, pending } = runStateSchema.shape;
@@ -22,7 +22,7 @@ export function verify(
   const entries = open !== undefined && open.seq === (log.at(-1)?.seq ?? 0) + 1 ? [...log, open] : log;
   const state = { ...raw, integrity: kept.data } as unknown as RunState;
   const chain = checkIntegrity(state, entries);
-  const found = chain.ok ? checkHead(state, entries, kept_outside.head, kept_outside.place) : chain;
+  const found = chain.ok ? checkHead(state, entries, outside) : chain;
   if (found.ok) return { status: "intact", findings: [] };
   // Lists stand in the sentence already.
   const single = Object.entries(found.facts).filter(([, value]) => !Array.isArray(value));

@@ -14,6 +14,8 @@ export function runPaths(runDir: string) {
     inputs: join(runDir, "inputs"),
     imageDigests: join(runDir, "inputs", "image_digests.jsonl"),
     jobs: join(runDir, "jobs"),
+    /** The record of one job; what others note of the job lies beside it. */
+    jobRecord: (id: string) => join(runDir, "jobs", `${id}.json`),
     lock: join(runDir, ".lock"),
     cache: join(runDir, ".cache"),
     iteration: (label: IterationLabel) => join(runDir, label),

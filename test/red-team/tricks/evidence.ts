@@ -23,7 +23,7 @@ const after =
 /** Runs the real job and, when its end is known, changes what it left before a client asks again. */
 const afterTheEnd = (scene: Scene, program: string, change: (spec: JobSpec) => Promise<unknown>): Stand =>
   after(program, async (spec) => {
-    await noteOutput(join(runPaths(scene.runDir).jobs, `${spec.id}.json`), spec, {});
+    await noteOutput(runPaths(scene.runDir).jobRecord(spec.id), spec, {});
     await change(spec);
   });
 
