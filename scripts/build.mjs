@@ -44,12 +44,9 @@ await chmod(`${out}/deft-mcp.js`, 0o755);
 for (const [from, to] of [
   ["server/report/templates", "templates"],
   ["server/osmo/flows", "flows"],
-  ["server/executors/versions.yaml", "versions.yaml"],
+  ["server/platforms/docker/versions.yaml", "versions.yaml"],
 ]) {
-  const exists = await readdir(from.includes(".") ? "server/executors" : from).catch(() => null);
-  if (exists && (!from.includes(".") || exists.includes("versions.yaml"))) {
-    await cp(from, `${out}/${to}`, { recursive: true });
-  }
+  await cp(from, `${out}/${to}`, { recursive: true });
 }
 
 // What is read at run time and is no code; the server looks for all of it when it starts.

@@ -24,7 +24,7 @@ export const acknowledgeStop = defineTool({
   }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
-    const { acknowledgeStop: acknowledge } = await import("../server/loop/acknowledge.ts");
+    const { acknowledgeStop: acknowledge } = await import("../server/loop/approval/acknowledge.ts");
     const run_dir = await resolveRun(args, call.deps);
     const done = await acknowledge(run_dir, { resolve: args.resolve ?? "repaired", words: args.words }, call);
     const next_action = describeAction(done.next);

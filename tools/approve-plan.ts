@@ -13,7 +13,7 @@ export const approvePlan = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   searchHint: "approve confirm go start run DEFT plan",
   async handle({ plan_id, words }, call) {
-    const { approvePlan: approve } = await import("../server/loop/approve.ts");
+    const { approvePlan: approve } = await import("../server/loop/approval/approve.ts");
     const { runDir, how, created } = await approve(plan_id, words, call);
     const what = created ? "The run is created" : "The run continues under the revised plan";
     return {

@@ -13,8 +13,8 @@ export const cancelStage = defineTool({
   output: z.object({ status_line: z.string(), outcome: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
-    const { cancelStage: cancel } = await import("../server/loop/cancel.ts");
-    const { describeCommit } = await import("../server/loop/describe-commit.ts");
+    const { cancelStage: cancel } = await import("../server/loop/running/cancel.ts");
+    const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const done = await cancel(runDir, args.words, call);
     if (done.outcome !== "running") return { outcome: done.outcome, ...(await describeCommit(runDir, done, call)) };

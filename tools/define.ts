@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Call } from "../server/loop/call.ts";
+import type { Call } from "../server/ports/call.ts";
 
 export type Toolset = "deft" | "osmo";
 

@@ -23,8 +23,8 @@ export const logStage = defineTool({
   output: z.object({ status_line: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
-    const { logStage: log } = await import("../server/loop/log-stage.ts");
-    const { describeCommit } = await import("../server/loop/describe-commit.ts");
+    const { logStage: log } = await import("../server/loop/running/log-stage.ts");
+    const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const { iteration, stage, status, summary, stamp } = args;
     const done = await log(runDir, { iteration, stage, status, summary, stamp }, call);

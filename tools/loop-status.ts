@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { stopOf } from "../server/loop/pending-stop.ts";
+import { stopOf } from "../server/loop/approval/pending-stop.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";

@@ -34,8 +34,8 @@ export const runStage = defineTool({
   alwaysLoad: true,
   searchHint: "continue loop train evaluate rca routing anomalygen mining merge iterate DEFT",
   async handle(args, call) {
-    const { runStage: run, waitFor } = await import("../server/loop/run-stage.ts");
-    const { describeCommit } = await import("../server/loop/describe-commit.ts");
+    const { runStage: run, waitFor } = await import("../server/loop/running/run-stage.ts");
+    const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
     const runDir = await resolveRun(args, call.deps);
     const waitSec = args.wait_seconds ?? waitFor(call.client);
     const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);

@@ -1,6 +1,6 @@
 import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts";
-import { imagesOf } from "../../server/data/images.ts";
 import { Refusal } from "../../server/errors.ts";
+import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
 import { openPairReader } from "../pair/pair-reader.ts";

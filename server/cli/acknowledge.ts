@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { acknowledgeWith } from "../loop/acknowledge.ts";
-import { pendingStop } from "../loop/pending-stop.ts";
+import { acknowledgeWith } from "../loop/approval/acknowledge.ts";
+import { pendingStop } from "../loop/approval/pending-stop.ts";
 import { describeAction } from "../loop/transitions.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import { systemDeps, terminalCall } from "./deps.ts";

@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.ts";
-import { approveAtConsole, resolveAgain } from "../loop/approve.ts";
+import { approveAtConsole, resolveAgain } from "../loop/approval/approve.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
 import { type CliIo, print } from "./io.ts";
 import { confirmAtTerminal } from "./terminal.ts";

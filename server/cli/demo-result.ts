@@ -1,4 +1,4 @@
-import { readRun } from "../loop/journal.ts";
+import { readRun } from "../journal/journal.ts";
 import { load } from "../report/load.ts";
 import type { LoopEnd } from "./demo-loop.ts";
 import { systemDeps } from "./deps.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { Call, Deps } from "../loop/call.ts";
+import type { Call, Deps } from "../ports/call.ts";
 import { version } from "../run/version.ts";
 import type { CliIo } from "./io.ts";
 
@@ -24,17 +24,17 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
     executors: {
       docker: async () => {
         const [{ dockerExecutor }, { hostUser }, { trainingElsewhere }] = await Promise.all([
-          import("../executors/docker.ts"),
-          import("../executors/docker-argv.ts"),
-          import("../executors/training-elsewhere.ts"),
+          import("../platforms/docker/executor.ts"),
+          import("../platforms/docker/argv.ts"),
+          import("../platforms/osmo/training-elsewhere.ts"),
         ]);
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(dockerExecutor({ ...own, user: hostUser() }), own);
       },
       embedded: async () => {
         const [{ embeddedExecutor }, { trainingElsewhere }] = await Promise.all([
-          import("../executors/embedded.ts"),
-          import("../executors/training-elsewhere.ts"),
+          import("../platforms/embedded/executor.ts"),
+          import("../platforms/osmo/training-elsewhere.ts"),
         ]);
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(embeddedExecutor({ ...own, version }), own);

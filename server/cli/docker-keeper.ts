@@ -1,5 +1,5 @@
-import { jobFiles, keepJob } from "../executors/docker-keeper.ts";
 import { readAs } from "../fs/json.ts";
+import { jobFiles, keepJob } from "../platforms/docker/keeper.ts";
 import { jobRecordSchema } from "../run/job.ts";
 import { type CliIo, print } from "./io.ts";
 

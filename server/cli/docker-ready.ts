@@ -1,4 +1,4 @@
-import { prepareRun } from "../executors/docker-ready.ts";
+import { prepareRun } from "../platforms/docker/ready.ts";
 import { type CliIo, print } from "./io.ts";
 
 /** `deft-mcp docker-ready RUN`: puts right what the approved plan of a run names; started by the server alone. */

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline/promises";
-import type { Answer, Call, Deps, Human, Question } from "../loop/call.ts";
-import { atTerminal } from "../loop/consent.ts";
+import { atTerminal } from "../loop/approval/consent.ts";
+import type { Answer, Call, Deps, Human, Question } from "../ports/call.ts";
 import { visible } from "../run/visible.ts";
 import { terminalCall } from "./deps.ts";
 import { print } from "./io.ts";

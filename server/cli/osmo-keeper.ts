@@ -1,6 +1,6 @@
-import { keepTask } from "../executors/osmo-keeper.ts";
-import { osmoFiles } from "../executors/osmo-record.ts";
 import { readAs } from "../fs/json.ts";
+import { keepTask } from "../platforms/osmo/keeper.ts";
+import { osmoFiles } from "../platforms/osmo/record.ts";
 import { jobRecordSchema } from "../run/job.ts";
 import { type CliIo, print } from "./io.ts";
 

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { excerpt, Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
 import { openHttp } from "../mcp/http.ts";
 import type { ServerOptions } from "../mcp/server.ts";
+import type { Deps } from "../ports/call.ts";
 import { recordSeveral } from "../trace/recorder.ts";
 import { type CliIo, print } from "./io.ts";
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { tryRender } from "../loop/render-after.ts";
+import { tryRender } from "../loop/running/render-after.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import { type AlignedRun, alignRunTokens } from "../tokens/align-run.ts";
 import { namedTranscripts } from "../tokens/find-transcripts.ts";

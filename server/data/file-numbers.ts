@@ -1,5 +1,5 @@
 import { realPathIfPresent } from "../fs/head.ts";
-import { normalPath } from "./images.ts";
+import { normalPath } from "../run/images.ts";
 
 /** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */
 export type FileNumbers = {

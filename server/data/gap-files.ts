@@ -11,7 +11,7 @@ import {
   type InferenceRow,
 } from "../kpi/gaps.ts";
 import { pythonFloat } from "../kpi/python-text.ts";
-import type { ImageLayout } from "./images.ts";
+import type { ImageLayout } from "../run/images.ts";
 import { readParquet, textCell, writeParquet } from "./parquet.ts";
 
 export type GapOptions = {

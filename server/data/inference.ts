@@ -1,8 +1,8 @@
 import { excerpt, Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
+import { readsAsMissing } from "../run/pass-labels.ts";
 import { badCsv, scanTable } from "./csv.ts";
-import { readsAsMissing } from "./labels.ts";
 
 /** Which columns of an inference CSV hold what; the defaults are TAO's. */
 export type ScoreColumns = {

@@ -1,10 +1,10 @@
 import { excerpt } from "../errors.ts";
+import { normalPath } from "../run/images.ts";
+import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import type { Contents } from "./content-cache.ts";
 import { contentMatches } from "./content-matches.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
-import { normalPath } from "./images.ts";
-import { canonicalLabel } from "./labels.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
 

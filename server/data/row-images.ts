@@ -1,6 +1,6 @@
 import { realPathIfPresent } from "../fs/head.ts";
+import { type ImageLayout, imagePath, joinPath } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
-import { type ImageLayout, imagePath, joinPath } from "./images.ts";
 import { type RowColumns, textAt } from "./row-columns.ts";
 
 export type Lightings = Pick<ImageLayout, "lightings" | "image_ext">;

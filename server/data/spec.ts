@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
-import type { ImageLayout } from "./images.ts";
+import type { ImageLayout } from "../run/images.ts";
 import { yamlDocument, yamlLimits } from "./yaml.ts";
 
 /** One dataset block of a train spec; paths as written, usually those inside the training container. */

@@ -1,8 +1,8 @@
 import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
+import { canonicalLabel, looksNumeric, readsAsMissing } from "../run/pass-labels.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
-import { canonicalLabel, looksNumeric, readsAsMissing } from "./labels.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";

@@ -1,5 +1,5 @@
-import { type ImageLayout, imagePath } from "../data/images.ts";
-import { isPass } from "../data/labels.ts";
+import { type ImageLayout, imagePath } from "../run/images.ts";
+import { isPass } from "../run/pass-labels.ts";
 import { pythonFixed, pythonFloat } from "./python-text.ts";
 import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "./sweep.ts";
 

@@ -1,4 +1,4 @@
-import { normalPath } from "../data/images.ts";
+import { normalPath } from "../run/images.ts";
 
 /** One iteration in `mining_history.json`. */
 export type MiningHistoryEntry = {

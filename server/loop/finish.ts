@@ -1,17 +1,17 @@
 import { Refusal } from "../errors.ts";
+import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "../journal/journal.ts";
+import type { Call } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
 import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
 import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
-import type { Call } from "./call.ts";
-import { obtainConsent } from "./consent.ts";
-import { assertTargetMet } from "./fixed-contract.ts";
-import { assertImagesHold } from "./image-pins.ts";
-import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "./journal.ts";
-import { assertPinsHold } from "./pins.ts";
-import { tryRender } from "./render-after.ts";
+import { obtainConsent } from "./approval/consent.ts";
+import { assertTargetMet } from "./running/fixed-contract.ts";
+import { assertImagesHold } from "./running/image-pins.ts";
+import { assertPinsHold } from "./running/pins.ts";
+import { tryRender } from "./running/render-after.ts";
 import { describeAction, nextAction } from "./transitions.ts";
 
 export type Finished = {

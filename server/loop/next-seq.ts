@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { readAs } from "../fs/json.ts";
+import { lastSeq } from "../journal/log-file.ts";
 import { runPaths } from "../run/paths.ts";
-import { lastSeq } from "./log-file.ts";
 
 const pendingSchema = z.object({ pending: z.object({ seq: z.number().int() }).nullish() });
 

@@ -1,10 +1,10 @@
 import { fileFacts } from "../fs/read.ts";
+import { type Run, readRun } from "../journal/journal.ts";
+import type { Deps } from "../ports/call.ts";
 import { runPaths } from "../run/paths.ts";
-import { executorOf } from "./advance.ts";
-import { latestAttempt, readRecord } from "./attempts.ts";
-import type { Deps } from "./call.ts";
-import { type Run, readRun } from "./journal.ts";
-import { readProgress } from "./progress.ts";
+import { readProgress } from "../stages/shared/progress.ts";
+import { executorOf } from "./running/advance.ts";
+import { latestAttempt, readRecord } from "./running/attempts.ts";
 import { type NextAction, nextAction } from "./transitions.ts";
 
 export type RunningJob = {

@@ -1,10 +1,10 @@
 import { isAbsolute, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { kindOf } from "../fs/read.ts";
+import type { Deps } from "../ports/call.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { runPaths } from "../run/paths.ts";
-import type { Deps } from "./call.ts";
 
 /** Which run a call means: a run directory or id, and the workspace to look in. */
 export type RunChoice = { readonly run?: string | undefined; readonly workspace?: string | undefined };

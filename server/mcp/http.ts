@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server as NodeServer, type Ser
 import type { AddressInfo } from "node:net";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { errnoOf, Refusal } from "../errors.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";

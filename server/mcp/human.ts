@@ -1,6 +1,6 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { ElicitRequestFormParams } from "@modelcontextprotocol/sdk/types.js";
-import type { Answer, Human, Question } from "../loop/call.ts";
+import type { Answer, Human, Question } from "../ports/call.ts";
 import { visible } from "../run/visible.ts";
 
 /** People need minutes to read a plan; the SDK would give up after one. */

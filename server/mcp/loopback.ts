@@ -1,6 +1,6 @@
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import type { Message } from "../trace/message.ts";
 import type { Line } from "../trace/talk.ts";
 import { buildServer, type ServerOptions } from "./server.ts";

@@ -7,9 +7,9 @@ import {
   McpError,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Toolset } from "../../tools/define.ts";
-import type { Deps } from "../loop/call.ts";
 import { flowIds } from "../osmo/flow.ts";
 import { boards, usecases } from "../osmo/usecases.ts";
+import type { Deps } from "../ports/call.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { platforms } from "../run/labels.ts";

@@ -10,7 +10,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";

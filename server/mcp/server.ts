@@ -9,7 +9,7 @@ import {
 import type { Tool, Toolset } from "../../tools/define.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
-import type { Call, Deps } from "../loop/call.ts";
+import type { Call, Deps } from "../ports/call.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";

@@ -1,5 +1,5 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import type { Tap } from "../trace/recorder.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
 import { tapped } from "./tap.ts";

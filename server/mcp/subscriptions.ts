@@ -1,7 +1,7 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { SubscribeRequestSchema, UnsubscribeRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { fileFacts } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { runFileOf } from "./resources.ts";
 
 const lookEveryMs = 500;

@@ -7,7 +7,7 @@ import { containedPath } from "../fs/contained.ts";
 import { filesBelow, replaceFolder } from "../fs/folder.ts";
 import { kindOf } from "../fs/read.ts";
 import { writeZip } from "../fs/zip.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";

@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.ts";
-import type { Call, Question } from "../loop/call.ts";
+import type { Call, Question } from "../ports/call.ts";
 import type { ChoiceQuestion, Chosen } from "./questions.ts";
 
 /** Answers by question id: the option's label, or free text. */

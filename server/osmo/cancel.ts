@@ -2,7 +2,7 @@ import { excerpt, Refusal } from "../errors.ts";
 import { failureOf } from "../exec/osmo/cli-error.ts";
 import { openClient } from "../exec/osmo/client.ts";
 import { isTerminal } from "../exec/osmo/statuses.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { redact } from "../run/redact.ts";
 import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";

@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Profile } from "../exec/osmo/shapes.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { askChoices, chosenArgs } from "./ask.ts";
 import { flows } from "./flow-table.ts";
 import { type Intent, type RequestArgs, readIntent } from "./intent.ts";

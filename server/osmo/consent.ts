@@ -1,5 +1,5 @@
-import type { Call } from "../loop/call.ts";
-import { type ConsentCodes, obtainConsent } from "../loop/consent.ts";
+import { type ConsentCodes, obtainConsent } from "../loop/approval/consent.ts";
+import type { Call } from "../ports/call.ts";
 import type { Consent } from "./submissions.ts";
 
 /** What a human is asked to allow on OSMO. */

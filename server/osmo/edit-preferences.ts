@@ -1,4 +1,4 @@
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { consentTo } from "./consent.ts";
 import { checkPreference, loadPreferences, type PreferenceKey, type Preferences, remember } from "./preferences.ts";
 

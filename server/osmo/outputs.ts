@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { excerpt, Refusal } from "../errors.ts";
 import { openClient } from "../exec/osmo/client.ts";
 import { containedPath } from "../fs/contained.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { makeArchive } from "./archive.ts";
 import { flowIds } from "./flow.ts";
 import { flows } from "./flow-table.ts";

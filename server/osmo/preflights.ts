@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { askChoices } from "./ask.ts";
 import { endpointHealth } from "./endpoint.ts";
 import { activeTasks } from "./flow.ts";

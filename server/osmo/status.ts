@@ -2,7 +2,7 @@ import { excerpt } from "../errors.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { blamesPodTemplate, classifyFailure, type Failure, firstFailed, tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";

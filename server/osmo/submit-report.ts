@@ -1,4 +1,4 @@
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import type { Cost } from "./cost.ts";
 import { type SubmitPlan, shownCommand } from "./plan.ts";
 import { nextLookSec } from "./quiet.ts";

@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import { type SubmitAnswer, submitOutcome } from "../exec/osmo/submit-outcome.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { type Decided, decide } from "./choices.ts";
 import { consentTo } from "./consent.ts";
 import { ownFlowsDir, readFlowFile } from "./flow-files.ts";

@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import type { Call } from "../loop/call.ts";
+import type { Call } from "../ports/call.ts";
 import { locateWorkflow } from "./locate.ts";
 import { readStatus, type StatusReport } from "./status.ts";
 import { watchFiles } from "./watch-files.ts";

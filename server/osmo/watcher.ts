@@ -6,7 +6,7 @@ import { identityOf, isOwnerAlive } from "../exec/identity.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readAsIfPresent } from "../fs/json.ts";
 import { takeTurn, turnBegins, turnOwner } from "../fs/turn.ts";
-import type { Call, Deps } from "../loop/call.ts";
+import type { Call, Deps } from "../ports/call.ts";
 import { locateWorkflow } from "./locate.ts";
 import { readStatus, type StatusArgs, type StatusReport } from "./status.ts";
 import { type WatchOptions, watchWorkflow } from "./watch.ts";

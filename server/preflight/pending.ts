@@ -6,7 +6,7 @@ import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { parseJson } from "../fs/json.ts";
 import { listPaths, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
 import { planRequestSchema } from "./request.ts";
 import type { Resolution } from "./resolution.ts";

@@ -1,5 +1,5 @@
-import { imagesOf } from "../data/images.ts";
 import { layoutOf } from "../data/spec.ts";
+import { imagesOf } from "../run/images.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
 import type { CsvFacts } from "./survey.ts";

@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
-import type { Call, Deps } from "../loop/call.ts";
+import type { Call, Deps } from "../ports/call.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateRuntime } from "./estimate.ts";

@@ -1,5 +1,5 @@
-import { remoteTrainingLimitSec } from "../executors/executor.ts";
 import { describeContract } from "../kpi/metric-contract.ts";
+import { remoteTrainingLimitSec } from "../ports/executor.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, totalMinutes } from "./estimate.ts";
 import { labelText } from "./label-counts.ts";

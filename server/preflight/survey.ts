@@ -1,7 +1,7 @@
 import type { ChangeNetTable } from "../data/changenet.ts";
 import type { TrainSpec } from "../data/spec.ts";
-import type { Executor, ImageFacts, PlatformFacts } from "../executors/executor.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
+import type { Executor, ImageFacts, PlatformFacts } from "../ports/executor.ts";
 import type { ImageKey } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract, Plan } from "../run/state.ts";

@@ -2,7 +2,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
 import { kindOf, listNames } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { workspacePaths } from "../run/paths.ts";
 
 /** Where the workspace was named: the argument, a variable, or the directory that the server was started in. */

@@ -1,8 +1,8 @@
 import { scanTable } from "../data/csv.ts";
-import { isPass } from "../data/labels.ts";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
+import { isPass } from "../run/pass-labels.ts";
 
 /** A row of an inference CSV with what the gallery shows of it. */
 export type KpiRow = InferenceRow & { readonly golden_path: string; readonly defective: boolean };

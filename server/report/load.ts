@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
-import type { Deps } from "../loop/call.ts";
-import { readKept } from "../loop/heads.ts";
+import { readKept } from "../journal/heads.ts";
+import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { imagesUsed } from "./images-used.ts";

@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
-import { type ImageLayout, imagePath } from "../data/images.ts";
 import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
 import { rankGaps } from "../kpi/gaps.ts";
+import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
 import type { KpiRow } from "./kpi-rows.ts";
 import type { PairView, WeakSample } from "./model.ts";

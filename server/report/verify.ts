@@ -1,5 +1,5 @@
-import { checkHead, type Kept } from "../loop/heads.ts";
-import { checkIntegrity } from "../loop/integrity.ts";
+import { checkHead, type Kept } from "../journal/heads.ts";
+import { checkIntegrity } from "../journal/integrity.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Integrity } from "./model.ts";
 

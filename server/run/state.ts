@@ -235,7 +235,7 @@ export const runStateSchema = z.looseObject({
   completed_at: z.string().optional(),
   /** How often the state was committed; a run directory that was put back as a whole shows by it. */
   revision: z.number().int().min(0).optional(),
-  /** Names the host and folder in which this run's head was found kept outside the workspace (server/loop/heads.ts). */
+  /** Names the host and folder in which this run's head was found kept outside the workspace (server/journal/heads.ts). */
   head_kept_at: z.string().optional(),
   integrity: z
     .object({

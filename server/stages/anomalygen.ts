@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { writeChangeNet } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
-import { inWorkspaceSpace } from "../data/images.ts";
 import { quoted, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readText } from "../fs/read.ts";
+import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
+import { inWorkspaceSpace } from "../run/images.ts";
 import type { JobSpec } from "../run/job.ts";
 import { iterationNumber } from "../run/labels.ts";
 import { countLabels, type GenerationCounts, generationSteps, splitByLabels } from "./shared/allocation.ts";
@@ -17,7 +18,6 @@ import { checkGeneratorDataset, readDefectTypes } from "./shared/generator-datas
 import { stageJob } from "./shared/job.ts";
 import { type PairRequest, type StagedPairs, stagePairs, stagingDir } from "./shared/pair-staging.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
-import type { Evidence, Stage, StageContext } from "./stage.ts";
 
 /** Generates pairs of defective and golden images: mask placement, then synthesis (tao-stages 2.7 and 4.8). */
 export const anomalygen: Stage = {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { type ChangeNetRow, columnsOf, readChangeNet, writeChangeNet } from "../data/changenet.ts";
 import { readTable, writeTable } from "../data/csv.ts";
-import { canonicalLabel } from "../data/labels.ts";
 import type { Problem } from "../data/problems.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import type { LeakageFacts, LedgerStep, Stage, StageContext } from "../ports/stage.ts";
 import { previousLabel } from "../run/labels.ts";
+import { canonicalLabel } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { present } from "./shared/committed.ts";
 import { contributionPaths } from "./shared/contribution.ts";
@@ -12,7 +13,6 @@ import { asEvidence, missing } from "./shared/evidence.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
 import { rowKey, type SourcedRow, seedRows, trainingProblems } from "./shared/training-rows.ts";
-import type { LeakageFacts, LedgerStep, Stage, StageContext } from "./stage.ts";
 
 /** Assembles the rows to train on: everything from before, and what this iteration adds (tao-stages 2.9 and 4.9). */
 export const dataMerge: Stage = {

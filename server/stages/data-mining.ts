@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { readChangeNet } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
-import { imagesOf, normalPath } from "../data/images.ts";
 import { quoted } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import type { Gap } from "../kpi/gaps.ts";
 import { type CosineFloor, defaultMinSimilarity, yieldWarning } from "../kpi/mining.ts";
 import type { HistoryFilter } from "../kpi/mining-history.ts";
 import { labelsAbsentFromPool } from "../kpi/routing.ts";
+import type { Evidence, GateFacts, LeakageFacts, Stage, StageContext } from "../ports/stage.ts";
+import { imagesOf, normalPath } from "../run/images.ts";
 import { iterationNumber, previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
@@ -20,7 +21,6 @@ import { poolImages } from "./shared/mining-pool.ts";
 import { applyFloor, type Mined, recordMining } from "./shared/mining-record.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
-import type { Evidence, GateFacts, LeakageFacts, Stage, StageContext } from "./stage.ts";
 
 /** Pulls pool images that look like the weak targets into the training rows (tao-stages 2.8 and 4.5). */
 export const dataMining: Stage = {

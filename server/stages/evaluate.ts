@@ -10,6 +10,7 @@ import { kindOf, readText } from "../fs/read.ts";
 import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
 import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
+import type { Stage, StageContext } from "../ports/stage.ts";
 import type { JobSpec } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState, MetricContract, MetricResult } from "../run/state.ts";
@@ -20,7 +21,6 @@ import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts"
 import { stageJob } from "./shared/job.ts";
 import { trainedSpec } from "./shared/specs.ts";
 import { deriveInferenceSpec } from "./shared/train-spec.ts";
-import type { Stage, StageContext } from "./stage.ts";
 
 type Kind = "best_val" | "latest";
 type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };

@@ -1,3 +1,4 @@
+import type { Stage } from "../ports/stage.ts";
 import type { StageName } from "../run/labels.ts";
 import { anomalygen } from "./anomalygen.ts";
 import { dataMerge } from "./data-merge.ts";
@@ -5,7 +6,6 @@ import { dataMining } from "./data-mining.ts";
 import { evaluate } from "./evaluate.ts";
 import { rca } from "./rca.ts";
 import { routing } from "./routing.ts";
-import type { Stage } from "./stage.ts";
 import { train } from "./train.ts";
 
 /** The stages by name; their order is `stageNames`, which transitions the loop allows is the loop's to say. */

@@ -6,11 +6,11 @@ import { writeAtomic } from "../fs/atomic.ts";
 import { kindOf } from "../fs/read.ts";
 import { type Gap, targetDefects } from "../kpi/gaps.ts";
 import { pythonFloat } from "../kpi/python-text.ts";
+import type { Stage, StageContext } from "../ports/stage.ts";
 import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
 import { asEvidence } from "./shared/evidence.ts";
 import { layoutFrom, trainedSpec } from "./shared/specs.ts";
-import type { Stage, StageContext } from "./stage.ts";
 
 /** Paths that are looked up on disk; a wrong images root shows in the first few. */
 const checkedPaths = 20;

@@ -3,12 +3,12 @@ import { readGapTable, writeGapTable } from "../data/gap-files.ts";
 import { excerpt, quoted, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { routeGaps, routingSummary } from "../kpi/routing.ts";
+import type { Stage, StageContext } from "../ports/stage.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunConfig } from "../run/state.ts";
 import { asEvidence, missing } from "./shared/evidence.ts";
 import { poolLabels } from "./shared/mining-pool.ts";
-import type { Stage, StageContext } from "./stage.ts";
 
 /** Sends each gap of the previous iteration to mining, to generation, to both or to none (tao-stages 4.4). */
 export const routing: Stage = {

@@ -3,6 +3,7 @@ import { excerpt, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { fileFacts, readText } from "../fs/read.ts";
+import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
@@ -20,7 +21,6 @@ import { parseSpecDocument } from "./shared/spec-document.ts";
 import { inheritedSpec } from "./shared/specs.ts";
 import { deriveTrainingSpec, type TrainingPlan } from "./shared/train-spec.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
-import type { Evidence, Stage, StageContext } from "./stage.ts";
 
 /** Fits the model: the baseline on the seed rows, an iteration on its combined rows from the previous best weights. */
 export const train: Stage = {

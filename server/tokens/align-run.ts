@@ -1,6 +1,6 @@
 import { excerpt } from "../errors.ts";
-import type { Deps } from "../loop/call.ts";
-import { backfillTokens, readRun, withRun } from "../loop/journal.ts";
+import { backfillTokens, readRun, withRun } from "../journal/journal.ts";
+import type { Deps } from "../ports/call.ts";
 import { alignTokens } from "./align.ts";
 import { collectMessages } from "./collect.ts";
 import { findTranscripts } from "./find-transcripts.ts";

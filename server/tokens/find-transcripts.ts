@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { kindOf, listPaths } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 
 /**
  * The transcripts of the agents that work in this project: `~/.claude/projects/<slug>/*.jsonl`, the slug being the

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import { fileFacts } from "../fs/read.ts";
-import type { ReadEmbeddings } from "../stages/stage.ts";
+import type { ReadEmbeddings } from "../ports/stage.ts";
 import type { Trace } from "./load.ts";
 import type { Pen } from "./pen.ts";
 import { hashOfStored, isKept, restoreValue, storeValue } from "./stored-file.ts";

@@ -1,4 +1,4 @@
-import { readRun } from "../loop/journal.ts";
+import { readRun } from "../journal/journal.ts";
 import type { IterationState, LogEntry, RunState } from "../run/state.ts";
 
 /** One new entry of a run's log, with the figures that its iteration then had. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { sha256 } from "../fs/hash.ts";
 import { createLineFile, type LineFile } from "../fs/line-file.ts";
 import { listNames, readText } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { redactor } from "../run/redact.ts";
 import { connectionFile, connectionPattern, type NewLine, type TraceLine, traceBudgetBytes } from "./format.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";

@@ -5,7 +5,7 @@ import { sha256OfFile } from "../fs/hash.ts";
 import { isShallow, readJson } from "../fs/json.ts";
 import type { LineFile } from "../fs/line-file.ts";
 import { kindOf } from "../fs/read.ts";
-import type { Deps } from "../loop/call.ts";
+import type { Deps } from "../ports/call.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { secretNames } from "../run/redact.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";

@@ -1,9 +1,9 @@
 import { Refusal } from "../errors.ts";
-import type { Executor } from "../executors/executor.ts";
-import type { Deps } from "../loop/call.ts";
-import { readProgress } from "../loop/progress.ts";
+import type { Deps } from "../ports/call.ts";
+import type { Executor } from "../ports/executor.ts";
 import type { Clock } from "../run/clock.ts";
 import type { JobExit, JobRecord } from "../run/job.ts";
+import { readProgress } from "../stages/shared/progress.ts";
 import type { NewLine } from "./format.ts";
 import { readInputs } from "./job-inputs.ts";
 import { collectOutputs, type Snapshot, takeSnapshot } from "./outputs.ts";

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Page } from "playwright-core";
-import { isPass } from "../../server/data/labels.ts";
 import { evaluateThreshold, sweepThresholds } from "../../server/kpi/sweep.ts";
 import { load } from "../../server/report/load.ts";
 import { renderReport } from "../../server/report/render.ts";
+import { isPass } from "../../server/run/pass-labels.ts";
 import { type FinishedRun, finishedRun, type Wish } from "../support/finished-run.ts";
 import { axeViolations, type OpenBrowser, openBrowser, type WatchedPage, watchedPage } from "./open-browser.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { notedOutput } from "../../server/exec/job-output.ts";
-import { dockerExecutor } from "../../server/executors/docker.ts";
+import { dockerExecutor } from "../../server/platforms/docker/executor.ts";
 import { type Desk, docker, main, openDesk, until } from "./support/desk.ts";
 
 let desk: Desk;

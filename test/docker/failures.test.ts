@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import type { Refusal } from "../../server/errors.ts";
-import { dockerExecutor } from "../../server/executors/docker.ts";
-import { hostUser } from "../../server/executors/docker-argv.ts";
+import { hostUser } from "../../server/platforms/docker/argv.ts";
+import { dockerExecutor } from "../../server/platforms/docker/executor.ts";
 import type { JobSpec } from "../../server/run/job.ts";
 import { requireJobs } from "../../server/stages/shared/evidence.ts";
 import { refusalOf } from "../support/refusal.ts";
@@ -89,7 +89,7 @@ Next: Create or stage the named directory or file, then repeat the call."
 
   it("a stranger's container has the name, or carries the labels", async () => {
     const spec = desk.job("iter1-train-92-train", ["node"]);
-    const { containerName } = await import("../../server/executors/docker-argv.ts");
+    const { containerName } = await import("../../server/platforms/docker/argv.ts");
     const name = containerName(desk.runDir, spec.id);
     await docker(desk.env, "create", "--name", name, desk.image, "node");
     expect(seen(await refusalOf(() => desk.start(spec)))).toMatchInlineSnapshot(`

@@ -13,7 +13,7 @@ import { readScores } from "../../server/data/inference.ts";
 import { readParquet, writeParquet } from "../../server/data/parquet.ts";
 import { parseSpec } from "../../server/data/spec.ts";
 import { Refusal } from "../../server/errors.ts";
-import { readLog } from "../../server/loop/log-file.ts";
+import { readLog } from "../../server/journal/log-file.ts";
 import { readDefectTypes } from "../../server/stages/shared/generator-dataset.ts";
 import { mapTexts, parseSpecDocument } from "../../server/stages/shared/spec-document.ts";
 import { parseStatus } from "../../server/stages/shared/status-json.ts";

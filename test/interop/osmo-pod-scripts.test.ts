@@ -3,8 +3,8 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
-import { podScript } from "../../server/executors/osmo-pod-script.ts";
 import { ownFlowsDir } from "../../server/osmo/flow-files.ts";
+import { podScript } from "../../server/platforms/osmo/pod-script.ts";
 import { temporaryFolders } from "../support/folder.ts";
 import { makePod, type Pod } from "../support/pod.ts";
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { readChangeNet } from "../../server/data/changenet.ts";
-import { imagesOf } from "../../server/data/images.ts";
 import { listCell, readParquet, writeParquet } from "../../server/data/parquet.ts";
+import { imagesOf } from "../../server/run/images.ts";
 import { temporaryFolders } from "../support/folder.ts";
 
 const temporaryFolder = temporaryFolders();

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { withRun } from "../../server/loop/journal.ts";
+import { withRun } from "../../server/journal/journal.ts";
 import { approvedRun, boardsIn, drive, outcomeOf, shortLoop } from "../support/board-run.ts";
 import { type Connection, connect, runBuilt } from "../support/built-server.ts";
 import { buildCommitChild, commitIn, tryCommit } from "../support/commit-child.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { readRun } from "../../server/loop/journal.ts";
+import { readRun } from "../../server/journal/journal.ts";
 import { aRun } from "../support/a-run.ts";
 import { buildCommitChild, commitIn } from "../support/commit-child.ts";
 import { lostAndDoubled, noteFigures } from "../support/figures.ts";

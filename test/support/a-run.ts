@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Deps } from "../../server/loop/call.ts";
-import { createState } from "../../server/loop/journal.ts";
+import { createState } from "../../server/journal/journal.ts";
+import type { Deps } from "../../server/ports/call.ts";
 import { planId } from "../../server/preflight/plan-id.ts";
 import type { RunState } from "../../server/run/state.ts";
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "@jest/globals";
 import { canonicalJson } from "../../server/fs/hash.ts";
-import { readRun } from "../../server/loop/journal.ts";
+import { readRun } from "../../server/journal/journal.ts";
 import type { RunState } from "../../server/run/state.ts";
 import { aRun } from "./a-run.ts";
 import { commitIn } from "./commit-child.ts";

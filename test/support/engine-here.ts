@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runEngine } from "../../engine/main.ts";
 import { noteOutput } from "../../server/exec/job-output.ts";
-import type { Executor } from "../../server/executors/executor.ts";
 import { kindOf } from "../../server/fs/read.ts";
+import type { Executor } from "../../server/ports/executor.ts";
 import type { JobExit, JobSpec } from "../../server/run/job.ts";
 import { runPaths } from "../../server/run/paths.ts";
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { entryDigest, stateDigest } from "../../server/loop/integrity.ts";
+import { entryDigest, stateDigest } from "../../server/journal/integrity.ts";
 import type { LogEntry, RunState } from "../../server/run/state.ts";
 import { generatedPair, goldenImage, partImage } from "./board-images.ts";
 import { finishedState, type RunShape } from "./finished-state.ts";

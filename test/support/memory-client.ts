@@ -1,8 +1,8 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { type CallToolResult, ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import type { Deps } from "../../server/loop/call.ts";
 import { buildServer } from "../../server/mcp/server.ts";
+import type { Deps } from "../../server/ports/call.ts";
 import type { Toolset } from "../../tools/define.ts";
 
 export type Elicited = { action: "accept" | "decline" | "cancel"; content?: Record<string, string | number | boolean> };

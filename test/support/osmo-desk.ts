@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "@jest/globals";
-import type { Answer, Call, Question } from "../../server/loop/call.ts";
+import type { Answer, Call, Question } from "../../server/ports/call.ts";
 import { temporaryFolders } from "./folder.ts";
 import { OsmoService } from "./osmo-service.ts";
 

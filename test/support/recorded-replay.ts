@@ -1,10 +1,10 @@
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { cassetteExecutor } from "../../server/executors/cassette.ts";
-import type { Executor } from "../../server/executors/executor.ts";
-import type { Deps } from "../../server/loop/call.ts";
 import { buildServer } from "../../server/mcp/server.ts";
 import { tapped } from "../../server/mcp/tap.ts";
+import { cassetteExecutor } from "../../server/platforms/cassette/executor.ts";
+import type { Deps } from "../../server/ports/call.ts";
+import type { Executor } from "../../server/ports/executor.ts";
 import { loadTrace } from "../../server/trace/load.ts";
 import type { Message } from "../../server/trace/message.ts";
 import { playTrace } from "../../server/trace/play.ts";

@@ -6,11 +6,11 @@ import { PNG } from "pngjs";
 import { changenetColumns } from "../../server/data/changenet.ts";
 import { csvPieces } from "../../server/data/csv.ts";
 import { passGates } from "../../server/loop/gates/index.ts";
+import type { Evidence, JobOutcome, Stage, StageContext } from "../../server/ports/stage.ts";
 import type { JobSpec } from "../../server/run/job.ts";
 import type { IterationLabel } from "../../server/run/labels.ts";
 import type { IterationState, RunConfig, RunState } from "../../server/run/state.ts";
 import { readEmbeddings } from "../../server/stages/shared/embedding-files.ts";
-import type { Evidence, JobOutcome, Stage, StageContext } from "../../server/stages/stage.ts";
 import { configOf, specText, stateOf } from "./stage-config.ts";
 
 /** A part: label and object name; its images lie in `boards` and `golden` below the images root. */

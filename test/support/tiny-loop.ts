@@ -2,7 +2,7 @@ import { cp, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
-import type { Deps } from "../../server/loop/call.ts";
+import type { Deps } from "../../server/ports/call.ts";
 import { engineHere, type Stand } from "./engine-here.ts";
 import { putBackInto } from "./put-back.ts";
 import { toolClient } from "./tool-client.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../../server/loop/call.ts";
+import type { Deps } from "../../server/ports/call.ts";
 import { type Elicited, memoryClient, textOf } from "./memory-client.ts";
 
 /** What a tool answered: its result, or the code and the whole text of its refusal. */

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { z } from "zod";
-import type { Call } from "../../server/loop/call.ts";
+import type { Call } from "../../server/ports/call.ts";
 import { plansDir } from "../../server/preflight/pending.ts";
 import { preflight } from "../../tools/preflight.ts";
 import { boardsIn, completeRequest, depsIn } from "../server/preflight/support/boards.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import type { Call } from "../../server/loop/call.ts";
+import type { Call } from "../../server/ports/call.ts";
 import { renderReport } from "../../tools/render-report.ts";
 import { type FinishedRun, finishedRun } from "../support/finished-run.ts";
 import { refusalOf } from "../support/refusal.ts";

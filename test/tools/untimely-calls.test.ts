@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { saveAttempt } from "../../server/loop/attempts.ts";
+import { saveAttempt } from "../../server/loop/running/attempts.ts";
 import { aRun, testDeps } from "../support/a-run.ts";
 import { engineHere } from "../support/engine-here.ts";
 import { temporaryFolders } from "../support/folder.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import type { Call } from "../../server/loop/call.ts";
+import type { Call } from "../../server/ports/call.ts";
 import { validateCsv } from "../../tools/validate-csv.ts";
 import { boardRow, putImages, writeRows } from "../support/boards.ts";
 import { temporaryFolders } from "../support/folder.ts";

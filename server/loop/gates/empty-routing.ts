@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /** Protects against an iteration that cannot help: no weak sample goes to mining, none to generation. */
 export const emptyRouting: Gate = {

@@ -1,9 +1,9 @@
 import { Refusal } from "../../errors.ts";
+import type { Gate } from "../../ports/gate.ts";
+import type { GateFacts, StageContext } from "../../ports/stage.ts";
 import type { StageName } from "../../run/labels.ts";
-import type { GateFacts, StageContext } from "../../stages/stage.ts";
 import { allocation } from "./allocation.ts";
 import { emptyRouting } from "./empty-routing.ts";
-import type { Gate } from "./gate.ts";
 import { inferenceCoverage } from "./inference-coverage.ts";
 import { metric } from "./metric.ts";
 import { newCheckpoint } from "./new-checkpoint.ts";

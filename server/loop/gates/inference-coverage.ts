@@ -1,5 +1,5 @@
-import type { GateFacts } from "../../stages/stage.ts";
-import type { Gate, Verdict } from "./gate.ts";
+import type { Gate, Verdict } from "../../ports/gate.ts";
+import type { GateFacts } from "../../ports/stage.ts";
 
 type Inference = NonNullable<GateFacts["inferences"]>[number];
 

@@ -1,6 +1,6 @@
 import type { RefusalCode } from "../../errors.ts";
-import type { GateFacts, LeakageFacts } from "../../stages/stage.ts";
-import type { Verdict } from "./gate.ts";
+import type { Verdict } from "../../ports/gate.ts";
+import type { GateFacts, LeakageFacts } from "../../ports/stage.ts";
 
 /** Verdicts on training rows that show what rows of one held-out set show. Nobody may accept a leak as it stands. */
 export function leaks(facts: GateFacts, held: LeakageFacts["held"], code: RefusalCode): Verdict[] {

@@ -1,6 +1,6 @@
 import type { RefusalCode } from "../../errors.ts";
-import type { LedgerStep } from "../../stages/stage.ts";
-import type { Verdict } from "./gate.ts";
+import type { Verdict } from "../../ports/gate.ts";
+import type { LedgerStep } from "../../ports/stage.ts";
 
 /** The steps at which more or fewer rows came out than went in and a rule of the method explains, as verdicts. */
 export function unexplained(

@@ -1,5 +1,5 @@
 import { judge } from "../../kpi/metric-contract.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /** FAR is a share of few rows: two computations of it agree to the last digits or not at all. */
 const tolerance_pct = 1e-6;

@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /**
  * Protects against a training that trained nothing: no epoch ran although the task passed, or the "new" checkpoint is a

@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /** Protects against an iteration that would train on the rows of the last one again. */
 export const newRows: Gate = {

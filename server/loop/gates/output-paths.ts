@@ -1,5 +1,5 @@
 import { isInside } from "../../fs/contained.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /**
  * Protects everything outside the run: each file that a stage hands over lies, links resolved, in this run's directory

@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 import { leaks, nearMisses } from "./leakage.ts";
 
 /** Protects the published figure: KPI images never enter training, by key, by file or by pixels. */

@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 import { leaks, nearMisses } from "./leakage.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../../ports/gate.ts";
 
 /** A part seen twice trains a little unevenly; every other problem ends or falsifies the training. */
 const tolerated = "gate.duplicate-row";

@@ -1,9 +1,9 @@
 import { type ChangeNetTable, readChangeNet } from "../../data/changenet.ts";
-import { isPass } from "../../data/labels.ts";
 import type { Problem } from "../../data/problems.ts";
 import { validateCsv } from "../../data/validate.ts";
 import { Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
+import { isPass } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
 import { remedyBeforeRun } from "../remedy.ts";

@@ -1,4 +1,4 @@
-import type { ImageFacts } from "../../executors/executor.ts";
+import type { ImageFacts } from "../../ports/executor.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
 import type { Check } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";

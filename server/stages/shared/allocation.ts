@@ -1,4 +1,4 @@
-import type { GateFacts } from "../stage.ts";
+import type { GateFacts } from "../../ports/stage.ts";
 
 /** Kind of a generator type `<TEXTURE>+<TYPE>`, as a label: `PCB+excess_solder` makes `excess_solder`. */
 export function labelOfType(type: string): string {

@@ -1,5 +1,5 @@
+import type { StageContext } from "../../ports/stage.ts";
 import type { IterationState } from "../../run/state.ts";
-import type { StageContext } from "../stage.ts";
 import { missing } from "./evidence.ts";
 
 /** What is committed of this iteration so far. */

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { type ChangeNetRow, readChangeNet, writeChangeNet } from "../../data/changenet.ts";
+import type { StageContext } from "../../ports/stage.ts";
 import { runPaths } from "../../run/paths.ts";
-import type { StageContext } from "../stage.ts";
 import { asEvidence } from "./evidence.ts";
 
 /** What an iteration adds to the training rows, and where its files lie. */

@@ -1,6 +1,6 @@
 import { listCell, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
 import { type Embedded, nearestTargets } from "../../kpi/mining.ts";
-import type { EmbeddedRows, ReadEmbeddings } from "../stage.ts";
+import type { EmbeddedRows, ReadEmbeddings } from "../../ports/stage.ts";
 import { asEvidence, missing } from "./evidence.ts";
 
 /** One image to embed, with its golden twin for encoders that compare the two. */

@@ -1,8 +1,8 @@
 import { errnoOf, excerpt, Refusal, type RefusalCode } from "../../errors.ts";
 import { canonicalJson } from "../../fs/hash.ts";
 import { fileFacts, readTail, readText } from "../../fs/read.ts";
+import type { JobOutcome, StageContext } from "../../ports/stage.ts";
 import type { JobSpec } from "../../run/job.ts";
-import type { JobOutcome, StageContext } from "../stage.ts";
 import { lastMeaningful, recogniseFailure } from "./known-failures.ts";
 import { executionVerdict, logLines } from "./log-marker.ts";
 import { parseStatus, type TaskMode, type TaskStatus } from "./status-json.ts";

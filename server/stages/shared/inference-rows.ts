@@ -2,8 +2,8 @@ import { type ChangeNetTable, mandatoryColumns, readChangeNet } from "../../data
 import { excerpt, type Facts } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
+import type { GateFacts, StageContext } from "../../ports/stage.ts";
 import { previousLabel } from "../../run/labels.ts";
-import type { GateFacts, StageContext } from "../stage.ts";
 import { asEvidence } from "./evidence.ts";
 
 export type InferenceFacts = NonNullable<GateFacts["inferences"]>[number];

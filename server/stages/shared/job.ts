@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { isInside } from "../../fs/contained.ts";
+import type { StageContext } from "../../ports/stage.ts";
 import type { ImageKey, JobSpec } from "../../run/job.ts";
 import type { StageName } from "../../run/labels.ts";
 import type { RunConfig } from "../../run/state.ts";
-import type { StageContext } from "../stage.ts";
 
 /** What a stage says about one of its jobs; the rules of the image add the rest. */
 export type JobWish = {

@@ -1,11 +1,11 @@
 import { dirname, join, relative } from "node:path";
 import type { ChangeNetRow } from "../../data/changenet.ts";
-import { canonicalLabel } from "../../data/labels.ts";
 import { Refusal } from "../../errors.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { isInside } from "../../fs/contained.ts";
 import { readBytes } from "../../fs/read.ts";
-import type { StageContext } from "../stage.ts";
+import type { StageContext } from "../../ports/stage.ts";
+import { canonicalLabel } from "../../run/pass-labels.ts";
 import { type ImageNames, type PoolRow, poolCells, poolImages, poolSource, readResolvedPool } from "./mining-pool.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 

@@ -1,7 +1,7 @@
 import { isAbsolute, join } from "node:path";
+import type { StageContext } from "../../ports/stage.ts";
 import type { JobSpec } from "../../run/job.ts";
 import { runPaths } from "../../run/paths.ts";
-import type { StageContext } from "../stage.ts";
 import { offlineEnv, stageJob } from "./job.ts";
 
 /** Where one mining attempt writes (tao-stages 1.8); container outputs here, the training contribution elsewhere. */

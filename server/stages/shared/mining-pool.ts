@@ -1,9 +1,9 @@
 import { basename, dirname, join, relative } from "node:path";
 import { type ChangeNetRow, refuseMissingColumns } from "../../data/changenet.ts";
 import { readTable, type Table, writeTable } from "../../data/csv.ts";
-import { type ImageLayout, joinPath } from "../../data/images.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
+import { type ImageLayout, joinPath } from "../../run/images.ts";
 import type { RunConfig } from "../../run/state.ts";
 
 /** What the file names of a row are made of. */

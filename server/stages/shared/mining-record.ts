@@ -1,9 +1,9 @@
 import { writeTable } from "../../data/csv.ts";
 import { applyCosineFloor, type CosineFloor, defaultMinSimilarity, knnSummaryTable } from "../../kpi/mining.ts";
 import { filterByHistory, type HistoryFilter } from "../../kpi/mining-history.ts";
+import type { StageContext } from "../../ports/stage.ts";
 import { iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
-import type { StageContext } from "../stage.ts";
 import { contributionPaths } from "./contribution.ts";
 import { assertEmbeds, readMinedPaths, writeMined } from "./embedding-files.ts";
 import { missing, requireFresh } from "./evidence.ts";

@@ -1,8 +1,8 @@
 import { basename, dirname } from "node:path";
-import { joinPath, normalPath } from "../../data/images.ts";
-import { isPass } from "../../data/labels.ts";
 import { excerpt, Refusal } from "../../errors.ts";
 import { realPathOf } from "../../fs/contained.ts";
+import { joinPath, normalPath } from "../../run/images.ts";
+import { isPass } from "../../run/pass-labels.ts";
 import { heldListings } from "./listings.ts";
 import { byColumn, objectOf, type PoolRow, type PoolSource, poolImages, readPool, suffixes } from "./mining-pool.ts";
 

@@ -1,7 +1,7 @@
-import type { ImageLayout } from "../../data/images.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
+import type { StageContext } from "../../ports/stage.ts";
+import type { ImageLayout } from "../../run/images.ts";
 import { previousLabel } from "../../run/labels.ts";
-import type { StageContext } from "../stage.ts";
 import { present } from "./committed.ts";
 
 /** The exact spec that this iteration trained with; a run taken over may have recorded none and used the workspace's. */

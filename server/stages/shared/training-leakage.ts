@@ -1,5 +1,5 @@
 import { findLeakage } from "../../data/leakage.ts";
-import type { LeakageFacts, StageContext } from "../stage.ts";
+import type { LeakageFacts, StageContext } from "../../ports/stage.ts";
 import { runContents } from "./contents.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 

@@ -1,11 +1,11 @@
 import { relative } from "node:path";
 import type { ChangeNetRow } from "../../data/changenet.ts";
-import { type ImageLayout, imagesOf, inWorkspaceSpace, normalPath } from "../../data/images.ts";
-import { canonicalLabel, isPass } from "../../data/labels.ts";
 import { type Problem, type ProblemList, problemList } from "../../data/problems.ts";
 import { validateCsv } from "../../data/validate.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
+import { type ImageLayout, imagesOf, inWorkspaceSpace, normalPath } from "../../run/images.ts";
+import { canonicalLabel, isPass } from "../../run/pass-labels.ts";
 import type { RunConfig } from "../../run/state.ts";
 import { heldListings } from "./listings.ts";
 

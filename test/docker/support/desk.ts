@@ -6,9 +6,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { buildContractImages } from "../../../scripts/contract-images/build.mjs";
-import { dockerExecutor } from "../../../server/executors/docker.ts";
-import { hostUser } from "../../../server/executors/docker-argv.ts";
-import type { Executor } from "../../../server/executors/executor.ts";
+import { hostUser } from "../../../server/platforms/docker/argv.ts";
+import { dockerExecutor } from "../../../server/platforms/docker/executor.ts";
+import type { Executor } from "../../../server/ports/executor.ts";
 import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema } from "../../../server/run/job.ts";
 
 export const main = join(process.cwd(), "dist", "deft-mcp.js");

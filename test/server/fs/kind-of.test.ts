@@ -2,7 +2,7 @@ import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { kindOf } from "../../../server/fs/read.ts";
-import { withRun } from "../../../server/loop/journal.ts";
+import { withRun } from "../../../server/journal/journal.ts";
 import { aRun } from "../../support/a-run.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";

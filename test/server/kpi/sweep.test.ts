@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { scanTable } from "../../../server/data/csv.ts";
-import { isPass } from "../../../server/data/labels.ts";
 import { nextBelow, parseScore } from "../../../server/kpi/score.ts";
 import {
   bestAtRecall,
@@ -12,6 +11,7 @@ import {
   pointAt,
   sweepThresholds,
 } from "../../../server/kpi/sweep.ts";
+import { isPass } from "../../../server/run/pass-labels.ts";
 
 const vectors = new URL("../../fixtures/vectors/kpi/", import.meta.url);
 type Expected = {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import type { ImageFacts, PlatformFacts } from "../../../server/executors/executor.ts";
+import type { ImageFacts, PlatformFacts } from "../../../server/ports/executor.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { boardsIn, completeRequest, depsIn, put, specText, standIn } from "./support/boards.ts";

@@ -1,7 +1,7 @@
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import type { Deps } from "../../../server/loop/call.ts";
+import type { Deps } from "../../../server/ports/call.ts";
 import { dropPending, findRevision, loadPending, plansDir, savePending } from "../../../server/preflight/pending.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { temporaryFolders } from "../../support/folder.ts";

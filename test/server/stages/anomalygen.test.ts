@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { readChangeNet } from "../../../server/data/changenet.ts";
 import { writeGapTable } from "../../../server/data/gap-files.ts";
+import type { StageContext } from "../../../server/ports/stage.ts";
 import { anomalygen } from "../../../server/stages/anomalygen.ts";
-import type { StageContext } from "../../../server/stages/stage.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 import {

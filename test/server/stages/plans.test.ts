@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { writeGapTable } from "../../../server/data/gap-files.ts";
+import type { StageContext } from "../../../server/ports/stage.ts";
 import { type JobSpec, jobSpecSchema } from "../../../server/run/job.ts";
 import type { StageName } from "../../../server/run/labels.ts";
 import { stages } from "../../../server/stages/index.ts";
-import type { StageContext } from "../../../server/stages/stage.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { put, type StageWorkspace, stageWorkspace } from "../../support/stage-workspace.ts";
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { run as tokensCommand } from "../../../server/cli/tokens.ts";
-import { commit, readRun, withRun } from "../../../server/loop/journal.ts";
+import { commit, readRun, withRun } from "../../../server/journal/journal.ts";
 import { runPaths } from "../../../server/run/paths.ts";
 import { alignRunTokens, tryAlignTokens } from "../../../server/tokens/align-run.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { run as replay } from "../../../server/cli/replay.ts";
 import { listCell, readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
-import type { Executor } from "../../../server/executors/executor.ts";
+import type { Executor } from "../../../server/ports/executor.ts";
 import { runCommand } from "../../support/command.ts";
 import { editStored, editTrace, type Lines } from "../../support/edited-trace.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";

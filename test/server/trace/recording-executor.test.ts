@@ -1,7 +1,7 @@
 import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "@jest/globals";
-import type { Executor } from "../../../server/executors/executor.ts";
+import type { Executor } from "../../../server/ports/executor.ts";
 import type { JobSpec } from "../../../server/run/job.ts";
 import type { NewLine } from "../../../server/trace/format.ts";
 import type { Pen } from "../../../server/trace/pen.ts";

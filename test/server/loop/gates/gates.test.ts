@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, it } from "@jest/globals";
 import { refusals } from "../../../../server/errors.ts";
 import { gates, passGates } from "../../../../server/loop/gates/index.ts";
+import type { GateFacts, LeakageFacts } from "../../../../server/ports/stage.ts";
 import type { StageName } from "../../../../server/run/labels.ts";
 import { type GenerationCounts, generationSteps } from "../../../../server/stages/shared/allocation.ts";
-import type { GateFacts, LeakageFacts } from "../../../../server/stages/stage.ts";
 import { aState } from "../../../support/a-run.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 

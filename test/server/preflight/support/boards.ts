@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
-import type { Executor } from "../../../../server/executors/executor.ts";
-import type { Deps } from "../../../../server/loop/call.ts";
+import type { Deps } from "../../../../server/ports/call.ts";
+import type { Executor } from "../../../../server/ports/executor.ts";
 import type { PlanRequest } from "../../../../server/preflight/request.ts";
 import type { Resolution } from "../../../../server/preflight/resolution.ts";
 

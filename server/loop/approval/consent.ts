@@ -1,0 +1,90 @@
+import { type Facts, Refusal, type RefusalCode } from "../../errors.ts";
+import type { Call } from "../../ports/call.ts";
+import { redactor } from "../../run/redact.ts";
+import type { Approval } from "../../run/state.ts";
+
+/** What a human is asked to agree to. */
+export type ConsentRequest = {
+  /** Short name of the act, for the form's title: `Approve plan 3f2a`. */
+  readonly title: string;
+  /** What the human reads before answering: the summary's key rows. */
+  readonly message: string;
+  /** The command that a person can run at a terminal instead. */
+  readonly terminalCommand: string;
+  /** Whether the operator agreed in advance when starting the server. */
+  readonly preauthorised: boolean;
+  /** Whether what is to be agreed on was shown in this connection, which `relayed` needs. */
+  readonly shown: boolean;
+  /** The human's own words, passed on by the agent. */
+  readonly words?: string | undefined;
+  /** What a refusal says besides: a client that cannot ask shows it to the human. */
+  readonly facts?: Facts;
+  /** Codes and facts of a refusal where they are not those of an approval. */
+  readonly refusal?: { readonly codes: ConsentCodes; readonly facts: Facts };
+};
+
+/** Under which code each missing yes is refused. */
+export type ConsentCodes = Readonly<
+  Record<"declined" | "closed" | "operator_wants_human" | "words_missing" | "not_shown", RefusalCode>
+>;
+
+const approvalCodes: ConsentCodes = {
+  declined: "approval.declined",
+  closed: "approval.no-human",
+  operator_wants_human: "approval.no-human",
+  words_missing: "approval.words-missing",
+  not_shown: "approval.required",
+};
+
+const sentences: Readonly<Record<keyof ConsentCodes, string>> = {
+  declined: "The human declined.",
+  closed: "The question was closed without an answer.",
+  operator_wants_human: "The operator accepts no relayed approval, and this client cannot ask.",
+  words_missing: "This client cannot ask the human: pass on what they answered to the summary just shown.",
+  not_shown: "The human has not seen this in the present connection yet.",
+};
+
+/** Note of a connection whose human sits at the terminal that started the command. */
+export const atTerminal = "consent.console";
+
+export type Consent = Pick<Approval, "how" | "words" | "client">;
+
+/**
+ * Obtains a human's yes in one of the ways of design.md, or refuses.
+ *
+ * A client that can ask is always asked: its decline or cancel is final here and never becomes `relayed`.
+ *
+ * @throws Refusal `approval.declined`, `approval.no-human`, `approval.words-missing`, `approval.required`, or the codes
+ * of the request; the facts name the terminal command.
+ */
+export async function obtainConsent(request: ConsentRequest, call: Call): Promise<Consent> {
+  const { client } = call;
+  if (request.preauthorised) return { how: "preauthorised", client };
+  if (call.human.canAsk) return await ask(request, call);
+  if (call.deps.env.DEFT_APPROVAL === "human") throw missingYes(request, "operator_wants_human");
+  const words = request.words?.trim();
+  if (!words) throw missingYes(request, "words_missing");
+  if (!request.shown) throw missingYes(request, "not_shown");
+  // What a person types may hold a secret; it would lie in the state and in the report.
+  return { how: "relayed", words: redactor(call.deps.env)(words), client };
+}
+
+async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
+  const answer = await call.human.ask({
+    message: request.message,
+    fields: { approve: { type: "boolean", title: request.title, default: false } },
+    required: ["approve"],
+  });
+  if (answer.action === "accept" && answer.content.approve === true) {
+    return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", client: call.client };
+  }
+  throw missingYes(request, answer.action === "cancel" ? "closed" : "declined");
+}
+
+function missingYes(request: ConsentRequest, why: keyof ConsentCodes): Refusal {
+  const { codes, facts } = request.refusal ?? {
+    codes: approvalCodes,
+    facts: { terminal_command: request.terminalCommand, ...request.facts },
+  };
+  return new Refusal(codes[why], sentences[why], facts);
+}

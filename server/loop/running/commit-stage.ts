@@ -1,0 +1,165 @@
+import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
+import { commit, type OpenRun } from "../../journal/journal.ts";
+import type { Deps } from "../../ports/call.ts";
+import type { Evidence, JobOutcome, StageContext } from "../../ports/stage.ts";
+import { isoSeconds } from "../../run/clock.ts";
+import type { Attempt } from "../../run/job.ts";
+import { iterationNumber, type StageRef } from "../../run/labels.ts";
+import { redactDeep, redactor } from "../../run/redact.ts";
+import type { HardStop, IterationState, LogEntry, RunState } from "../../run/state.ts";
+import { stages } from "../../stages/index.ts";
+import { passGates } from "../gates/index.ts";
+import { saveAttempt } from "./attempts.ts";
+import { assertImagesHold } from "./image-pins.ts";
+import { assertNothingAdded, assertOutputsAsLeft } from "./job-outputs.ts";
+import { outputsOf } from "./outputs.ts";
+import { assertPinsHold, takePins } from "./pins.ts";
+
+/** Platform of an attempt that no executor of this server ran. */
+export const external = "external";
+
+export type CommittedStage = {
+  readonly state: RunState;
+  readonly entry: LogEntry;
+  readonly warnings: readonly string[];
+  /** Present when the stage failed and the run stopped. */
+  readonly stop?: HardStop;
+};
+
+/**
+ * Collects a stage's evidence, holds it against the gates and commits it, or commits the refusal as a hard stop.
+ *
+ * A refusal that only says that the disk or the lock failed leaves the attempt open, so that the call can be repeated.
+ */
+export async function commitStage(
+  run: OpenRun,
+  at: StageRef,
+  attempt: Attempt,
+  context: StageContext,
+  outcomes: readonly JobOutcome[],
+  deps: Deps,
+): Promise<CommittedStage> {
+  try {
+    assertJobsEnded(outcomes);
+    // Nobody of ours saw the end of what another program ran.
+    const noted = attempt.platform === external ? [] : outcomes;
+    const left = await assertOutputsAsLeft(run.runDir, noted);
+    const evidence = await stages[at.stage].collect(context, outcomes);
+    await assertNothingAdded(left, evidence.pins);
+    await assertPinsHold(run.state);
+    // These two are what the images decide: the weights and the figure.
+    if (at.stage === "train" || at.stage === "evaluate") await assertImagesHold(run.runDir, run.state);
+    const outputs = await outputsOf(run.runDir, at.iteration, evidence);
+    const remarks = passGates({ ...evidence.facts, outputs }, context, at.stage);
+    const warnings = [...ranElsewhere(attempt), ...left.warnings, ...evidence.warnings, ...remarks];
+    return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
+  } catch (error) {
+    if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;
+    return await commitStop(run, at, attempt, error, deps);
+  }
+}
+
+/** Records a refusal as the hard stop of a stage: an error entry, and a run that only a human can continue. */
+export async function commitStop(
+  run: OpenRun,
+  at: StageRef,
+  attempt: Attempt,
+  cause: Refusal,
+  deps: Deps,
+): Promise<CommittedStage> {
+  // What a job printed reaches the state through the facts; a secret must not come along.
+  const clean = redactor(deps.env);
+  const stop: HardStop = {
+    code: cause.code,
+    message: clean(cause.message),
+    ...at,
+    at: isoSeconds(deps.clock.now()),
+    facts: redactDeep({ ...cause.facts }, clean),
+  };
+  const next: RunState = {
+    ...withIteration(run.state, at, { status: "failed" }),
+    status: "failed",
+    hard_stop: stop,
+  };
+  const summary = excerpt(`${cause.code}: ${stop.message}`, 400);
+  const entry = await commit(
+    run,
+    next,
+    { iter: at.iteration, stage: at.stage, status: "error", summary, ...spent(attempt, deps) },
+    deps,
+  );
+  await saveAttempt(run.runDir, { ...attempt, finished: "error" });
+  return { state: next, entry, warnings: [], stop };
+}
+
+async function commitEvidence(
+  run: OpenRun,
+  at: StageRef,
+  attempt: Attempt,
+  evidence: Evidence,
+  deps: Deps,
+): Promise<CommittedStage> {
+  const pins = await takePins(evidence.pins);
+  const before = run.state.iterations[at.iteration];
+  const elsewhere = (before?.adopted ?? []).filter((stage) => stage !== at.stage);
+  if (attempt.platform === external) elsewhere.push(at.stage);
+  const next: RunState = {
+    ...withIteration(run.state, at, {
+      ...evidence.patch,
+      ...(elsewhere.length > 0 || before?.adopted ? { adopted: elsewhere } : {}),
+      stage_completed: at.stage,
+      // rca looks back at a finished iteration and does not reopen it.
+      status: at.stage === "evaluate" || at.stage === "rca" ? "complete" : "in_progress",
+      ledger: { ...before?.ledger, ...evidence.patch.ledger },
+      warnings: [...(before?.warnings ?? []), ...evidence.warnings],
+    }),
+    current_iteration: Math.max(run.state.current_iteration, iterationNumber(at.iteration)),
+    pins: { ...run.state.pins, ...pins },
+  };
+  const entry = await commit(
+    run,
+    next,
+    { iter: at.iteration, stage: at.stage, status: "ok", summary: evidence.summary, ...spent(attempt, deps) },
+    deps,
+  );
+  await saveAttempt(run.runDir, { ...attempt, finished: "ok" });
+  return { state: next, entry, warnings: evidence.warnings };
+}
+
+/** No gate can tell what another program left from what a job of ours would have: people are told. */
+function ranElsewhere({ platform, stage }: Attempt): string[] {
+  if (platform !== external) return [];
+  return [`${stage} ran outside this server: its files are taken as they were found.`];
+}
+
+function withIteration(state: RunState, at: StageRef, patch: Partial<IterationState>): RunState {
+  const iteration = { ...state.iterations[at.iteration], ...patch };
+  return { ...state, iterations: { ...state.iterations, [at.iteration]: iteration } };
+}
+
+function spent(attempt: Attempt, deps: Deps): { duration_sec: number } {
+  const seconds = (deps.clock.now().getTime() - Date.parse(attempt.started_at)) / 1000;
+  return { duration_sec: Math.max(1, Math.round(seconds)) };
+}
+
+function assertJobsEnded(outcomes: readonly JobOutcome[]): void {
+  for (const { spec, exit } of outcomes) {
+    const facts = { job: spec.id, log: spec.log_path, ...exit };
+    if (exit.outcome === "lost")
+      throw new Refusal("executor.lost-job", "The job vanished without an exit record.", facts);
+    if (exit.outcome === "timeout") throw new Refusal("executor.timeout", "The job ran past its time limit.", facts);
+    if (exit.outcome === "cancelled") throw new Refusal("executor.cancelled", "The job was cancelled.", facts);
+  }
+}
+
+const environmental: readonly RefusalCode[] = [
+  "input.write-failed",
+  "state.locked",
+  "state.lock-lost",
+  "state.tampered",
+  "executor.unavailable",
+];
+
+function leavesAttemptOpen(code: RefusalCode): boolean {
+  return environmental.includes(code);
+}

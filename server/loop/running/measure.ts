@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { identityOf, isOwnerAlive } from "../../exec/identity.ts";
+import { takeTurn } from "../../fs/turn.ts";
+import type { Measured, StageContext } from "../../ports/stage.ts";
+import type { StageName } from "../../run/labels.ts";
+import { runPaths } from "../../run/paths.ts";
+import { stages } from "../../stages/index.ts";
+
+const lookMs = 500;
+
+/** What to do with what was measured, and where the stage stands meanwhile: undefined while it still waits for it. */
+type Continue<T> = {
+  readonly commit: (measured: Measured) => Promise<T>;
+  readonly follow: () => Promise<T | undefined>;
+};
+
+/**
+ * Has a stage ask the user's own programs, without the run lock, and goes on with what they said. When `deadline`
+ * passes first the result is undefined, while the programs run on and what they say is still committed.
+ *
+ * One process at a time asks; another waits for its commit, and asks in its place should it die.
+ *
+ * @throws Refusal of the commit; `input.write-failed` when the disk takes no claim.
+ */
+export async function measureUntil<T>(
+  context: StageContext,
+  stage: StageName,
+  deadline: number,
+  next: Continue<T>,
+): Promise<T | undefined> {
+  const over = sleep(Math.max(0, deadline - performance.now()), undefined, { ref: false });
+  for (;;) {
+    const work = measureInTurn(context, stage, next.commit);
+    // After the deadline nobody waits for it; what went wrong shows at the next call, which measures again.
+    work.catch(() => undefined);
+    const ended = await Promise.race([work, over.then(() => "over" as const)]);
+    if (ended === "over") return undefined;
+    if (ended !== "taken") return ended.result;
+    await Promise.race([sleep(lookMs), over]);
+    const followed = await next.follow();
+    if (followed !== undefined || performance.now() >= deadline) return followed;
+  }
+}
+
+async function measureInTurn<T>(context: StageContext, stage: StageName, commit: Continue<T>["commit"]) {
+  const { runDir, iteration, attempt } = context;
+  const stem = join(runPaths(runDir).jobs, `${iteration}-${stage}-${attempt}.measuring`);
+  const turn = await takeTurn(stem, { ...(await identityOf(process.pid)) }, isOwnerAlive);
+  if (turn === undefined) return "taken" as const;
+  try {
+    return { result: await commit((await stages[stage].measure?.(context)) ?? new Map()) };
+  } finally {
+    await turn.release();
+  }
+}

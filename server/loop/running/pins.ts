@@ -1,0 +1,40 @@
+import { Refusal } from "../../errors.ts";
+import { isInside, realPathOf } from "../../fs/contained.ts";
+import { sha256OfFile } from "../../fs/hash.ts";
+import { kindOf } from "../../fs/read.ts";
+import type { RunState } from "../../run/state.ts";
+
+/** Hashes the files that later stages will use. @throws Refusal `stage.evidence-missing` for one that is not there. */
+export async function takePins(paths: readonly string[]): Promise<Record<string, string>> {
+  const pins: Record<string, string> = {};
+  for (const path of paths) {
+    if ((await kindOf(path)) !== "file") {
+      throw new Refusal("stage.evidence-missing", "A file that later stages need is missing.", { path });
+    }
+    pins[path] = await sha256OfFile(path);
+  }
+  return pins;
+}
+
+/**
+ * Pinned files that are not what was committed: changed, with what they are now, gone, or exchanged for a link that leads
+ * out of the workspace, even to the same content, which somebody could change there.
+ */
+export async function changedPins(state: RunState): Promise<{ path: string; now: string | undefined }[]> {
+  const changed: { path: string; now: string | undefined }[] = [];
+  const workspace = await realPathOf(state.plan.workspace);
+  for (const [path, digest] of Object.entries(state.pins)) {
+    const inside = isInside(workspace, await realPathOf(path));
+    const now = inside && (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
+    if (now !== digest) changed.push({ path, now });
+  }
+  return changed;
+}
+
+/** Proves that every pinned artifact still is what was committed. @throws Refusal `state.tampered` naming them. */
+export async function assertPinsHold(state: RunState): Promise<void> {
+  const changed = await changedPins(state);
+  if (changed.length === 0) return;
+  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
+  throw new Refusal("state.tampered", "Committed artifacts were changed.", facts);
+}

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { Refusal } from "../../errors.ts";
+import { readAsIfPresent } from "../../fs/json.ts";
+import { imageKeys } from "../../run/job.ts";
+import { runPaths } from "../../run/paths.ts";
+import type { RunState } from "../../run/state.ts";
+
+const imageSchema = z.object({ uri: z.string(), id: z.string(), digest: z.string().optional() });
+
+/** `jobs/readiness.json`: what was put right for a run, and the images that all of its containers are made of. */
+const readySchema = z.object({
+  state: z.enum(["working", "ready", "failed"]),
+  message: z.string(),
+  /** `<blocker> cleared -> resuming step N`, in order. */
+  cleared: z.array(z.string()),
+  network_mode: z.enum(["airgap", "network-enabled"]),
+  images: z.partialRecord(z.enum(imageKeys), imageSchema),
+  /** sha256 of what was fetched, by path. */
+  fetched: z.record(z.string(), z.string()),
+  failure: z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) }).optional(),
+});
+export type Ready = z.infer<typeof readySchema>;
+
+export function readinessPlaces(runDir: string) {
+  const { jobs } = runPaths(runDir);
+  return {
+    jobs,
+    state: join(jobs, "readiness.json"),
+    turn: join(jobs, "readiness.turn"),
+    log: join(jobs, "ready.log"),
+  };
+}
+
+export async function readReadiness(path: string): Promise<Ready | undefined> {
+  return await readAsIfPresent(path, readySchema);
+}
+
+/** What the run's containers are made of. @throws Refusal `executor.not-ready` before `makeReady` has come through. */
+export async function readReady(runDir: string): Promise<Ready> {
+  const ready = await readReadiness(readinessPlaces(runDir).state);
+  if (ready?.state === "ready") return ready;
+  throw new Refusal("executor.not-ready", "The run's images are not resolved yet.", { run: runDir });
+}
+
+/** What a step of the preparation works with. */
+export type FixContext = {
+  readonly runDir: string;
+  readonly state: RunState;
+  readonly env: NodeJS.ProcessEnv;
+  readonly ready: Ready;
+  say(message: string): Promise<void>;
+};
+
+/** What a step put right, by name, and what the run is made of from there on. */
+export type Fixed = { readonly blockers: readonly string[] } & Partial<Pick<Ready, "images" | "fetched">>;
