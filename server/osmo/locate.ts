@@ -1,4 +1,4 @@
-import { Refusal } from "../errors.ts";
+import { quoted, Refusal } from "../errors.ts";
 import { findSubmissions, listSubmissions, type Submission } from "./submissions.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -23,7 +23,11 @@ export async function locateWorkflow(env: Env, run: string | undefined): Promise
   const recent = (await listSubmissions(env))
     .slice(0, 5)
     .map(({ key, workflow_id, state }) => ({ name: key, workflow_id, state }));
-  throw new Refusal("osmo.unknown-run", run ? `No workflow is known as ${run}.` : "Nothing was submitted here.", {
-    recent,
-  });
+  throw new Refusal(
+    "osmo.unknown-run",
+    run ? `No workflow is known as ${quoted(run)}.` : "Nothing was submitted here.",
+    {
+      recent,
+    },
+  );
 }

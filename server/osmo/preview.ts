@@ -1,4 +1,4 @@
-import { extname, join, posix } from "node:path";
+import { extname, join } from "node:path";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
@@ -9,7 +9,7 @@ import { kindOf, readBytes } from "../fs/read.ts";
 import { writeNew } from "../fs/tree.ts";
 import { flows } from "./flow-table.ts";
 import { previewPage } from "./preview-page.ts";
-import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";
+import { noOutputs, type OutputReport, type Run, runKeys } from "./run-outputs.ts";
 import { previewColumns, type Selection, selectSamples } from "./samples.ts";
 import { thumbnailOf } from "./thumbnail.ts";
 
@@ -17,9 +17,8 @@ import { thumbnailOf } from "./thumbnail.ts";
 export async function makePreview(client: OsmoClient, run: Run, base: string, count: number): Promise<OutputReport> {
   const columns = previewColumns[run.flow];
   if (!columns) throw new Refusal("osmo.no-outputs", `${run.flow} makes no images to show.`, { flow: run.flow });
-  const stages = [...new Set(columns.map(({ stage }) => stage))];
-  const keys: Record<string, string[]> = {};
-  for (const stage of stages) keys[stage] = await stageKeys(client, run, stage);
+  const found = await runKeys(client, run);
+  const keys = Object.fromEntries(columns.map(({ stage }) => [stage, found[stage] ?? []]));
   const selection = selectSamples(columns, keys, count);
   if (selection.samples.length === 0) throw noOutputs(run, keys);
   const dir = join(base, "preview");
@@ -40,16 +39,16 @@ export async function makePreview(client: OsmoClient, run: Run, base: string, co
   };
 }
 
-/** Copies the chosen images into `col<K>`, from an earlier archive's download where there is one. */
+/** Copies the chosen images into `col<K>`, from an earlier archive where there is one, else from one download. */
 async function collectImages(client: OsmoClient, run: Run, base: string, fresh: string, selection: Selection) {
   return withScratchFolder(join(base, "fetch"), async (scratch) => {
+    const folder = await sourceFolder(client, run, base, scratch, selection);
     for (const [index] of selection.columns.entries()) await makeDirectory(join(fresh, `col${index + 1}`));
     const rows: string[][] = [];
     for (const sample of selection.samples) {
       const row: string[] = [];
       for (const [index, key] of sample.keys.entries()) {
-        const stage = selection.columns[index]?.stage ?? "";
-        const source = join(await sourceOf(client, run, base, scratch, stage, posix.dirname(key)), posix.basename(key));
+        const source = join(folder, selection.columns[index]?.stage ?? "", key);
         row.push(await placeImage(source, fresh, `col${index + 1}/${sample.id.replace(/[^\w.-]/g, "_")}`));
       }
       rows.push(row);
@@ -67,15 +66,20 @@ async function placeImage(source: string, fresh: string, stem: string): Promise<
   return name;
 }
 
-/** The local folder that holds a stage's sub-folder, downloading it when no archive did. */
-async function sourceOf(client: OsmoClient, run: Run, base: string, scratch: string, stage: string, folder: string) {
-  const archived = await containedPath([base], join(base, "download", "runs", stage, folder), "a download");
-  if ((await kindOf(archived)) === "directory") return archived;
-  const local = join(scratch, stage, folder);
-  if ((await kindOf(local)) !== "directory") {
-    // The CLI dies on a target that does not exist.
-    await makeDirectory(local);
-    await client.download(`${stageUrl(run, stage)}/${folder}`, local);
-  }
-  return local;
+/** The folder that holds the chosen images by stage and key. */
+async function sourceFolder(client: OsmoClient, run: Run, base: string, scratch: string, selection: Selection) {
+  const archived = await containedPath([base], join(base, "download", "runs"), "a download");
+  const wanted = selection.samples.flatMap(({ keys }) =>
+    keys.map((key, index) => `${selection.columns[index]?.stage ?? ""}/${key}`),
+  );
+  const kinds = await Promise.all(wanted.map((path) => kindOf(join(archived, path))));
+  if (kinds.every((kind) => kind === "file")) return archived;
+  // The CLI dies on a target that does not exist.
+  await makeDirectory(scratch);
+  await client.download(`${run.root}/runs/${run.name}`, scratch, `(?:${wanted.map(pythonLiteral).join("|")})$`);
+  return scratch;
+}
+
+function pythonLiteral(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

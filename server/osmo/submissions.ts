@@ -34,6 +34,9 @@ export const submissionSchema = z.object({
   workflow_id: z.string().optional(),
   overview: z.string().optional(),
   pair_of: z.string().optional(),
+  /** Why the service did not take it, in its own words: they stand nowhere else. */
+  refusal: z.object({ code: z.string(), message: z.string() }).optional(),
+  cancel_requested_at: z.string().optional(),
 });
 export type Submission = z.output<typeof submissionSchema>;
 

@@ -53,6 +53,7 @@ describe("outputs", () => {
       samples: 5,
       replaced: false,
     });
+    expect((await desk.commands()).filter(([module, what]) => module === "data" && what !== "list")).toHaveLength(1);
     const dir = join(desk.home, "outputs", name, "preview");
     const styled = await readdir(join(dir, "col3"));
     expect(styled).toEqual((await readdir(join(dir, "col1"))).map((file) => file.replace(".png", ".jpg")));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { osmoCancel } from "../../tools/osmo-cancel.ts";
+import { osmoOutputs } from "../../tools/osmo-outputs.ts";
 import { osmoStatus } from "../../tools/osmo-status.ts";
 import { submitOsmo } from "../../tools/submit-osmo.ts";
 import { osmoDesks, root } from "../support/osmo-desk.ts";
@@ -193,6 +194,57 @@ describe("a watched run", () => {
     expect(log).toBe("one\nHF_TOKEN=[redacted]\n[tail]\n");
   });
 
+  it.each(["RESCHEDULED", "BRAND_NEW"])("a status that is not known is no end: %s", async (status) => {
+    const { connection } = await submitted([{ status, tasks: { [kit]: { status } } }]);
+    expect(await use(osmoStatus, connection, {})).toMatchObject({ terminal: false, next_look_sec: 300 });
+  });
+
+  it("a workflow that COMPLETED without its outputs is a failure with its files", async () => {
+    const { connection, workflow } = await submitted([{ status: "COMPLETED" }]);
+    workflow.logs[kit] =
+      "2026 [t][osmo] Upload Start\n2026 [t][osmo] Upload Failed on files:\n2026 [t][osmo] rgb_1.png: AccessDenied\n2026 [t][osmo] All Outputs Uploaded\n";
+    expect(await use(osmoStatus, connection, {})).toMatchObject({
+      status: "COMPLETED",
+      failure: { task: kit, kind: "upload-failed", evidence: "rgb_1.png: AccessDenied" },
+    });
+    const { facts, message } = await refusalOf(() => use(osmoOutputs, connection, {}));
+    expect(message).toBe("It COMPLETED, but its uploads failed.");
+    expect(facts.upload_failed).toEqual([{ task: kit, files: ["rgb_1.png: AccessDenied"] }]);
+  });
+
+  it.each([
+    ["the sidecar that died while it uploaded", { status: "FAILED", exit_code: 0 }, "sidecar-killed"],
+    ["an upload that failed", { status: "FAILED", exit_code: 2012 }, "osmo-2012"],
+  ])("%s is named", async (_title, task, kind) => {
+    const { connection, workflow } = await submitted([{ status: "FAILED", tasks: { [kit]: task } }]);
+    workflow.logs[kit] = "2026 [t][osmo] Exec finished\n2026 [t][osmo] Upload Start\n2026 [t][osmo] Uploading t\n";
+    expect(await use(osmoStatus, connection, {})).toMatchObject({ failure: { kind } });
+  });
+
+  it("without a run lists this user's runs, those of elsewhere too, and their outputs by workflow id", async () => {
+    const { desk, connection, name } = await submitted([{ status: "COMPLETED" }]);
+    const mine = desk.service.workflows.get("good_image_gen-1");
+    if (!mine) throw new Error("it was submitted");
+    const spec = mine.spec.replaceAll(name, "good_image_gen-0e0e0e0e");
+    desk.service.workflows.set("good_image_gen-77", {
+      ...mine,
+      name: "good_image_gen-77",
+      spec,
+      submit_time: "2025-01-01T00:00:00.000000",
+    });
+    expect(await use(osmoStatus, connection, {})).toMatchObject({
+      workflow_id: "good_image_gen-1",
+      runs: [
+        { name, workflow_id: "good_image_gen-1", status: "COMPLETED" },
+        { workflow_id: "good_image_gen-77", status: "COMPLETED" },
+      ],
+    });
+    const { facts } = await refusalOf(() => use(osmoOutputs, connection, { run: "good_image_gen-77" }));
+    expect(facts).toMatchObject({ name: "good_image_gen-0e0e0e0e", looked_in: `${root}/runs/good_image_gen-0e0e0e0e` });
+    await use(submitOsmo, connection, good);
+    expect(await use(osmoOutputs, connection, {})).toMatchObject({ runs: [{}, {}, {}] });
+  });
+
   it("an unknown id, and nothing submitted at all, are refused", async () => {
     const desk = await open();
     expect((await refusalOf(() => use(osmoStatus, desk.connect(), {}))).code).toBe("osmo.unknown-run");
@@ -214,6 +266,11 @@ describe("cancelling", () => {
     expect(connection.asked.at(-1)?.message).toContain(`Running now, their work is lost: ${kit}`);
     expect(done.running).toEqual([kit, edit]);
     expect(workflow.cancelled).toBe(true);
+    expect(await use(osmoStatus, connection, {})).toMatchObject({
+      status: "RUNNING",
+      cancel_requested: true,
+      status_line: expect.stringContaining("cancel requested"),
+    });
   });
 
   it("without a yes nothing is sent", async () => {
