@@ -22,7 +22,7 @@ export async function locateWorkflow(env: Env, run: string | undefined): Promise
     return { workflow_id: run, submission: undefined };
   const recent = (await listSubmissions(env))
     .slice(0, 5)
-    .map(({ key, workflow_id, state }) => ({ name: key, workflow_id, state }));
+    .map(({ key, workflow_id, state, refusal }) => ({ name: key, workflow_id, state, refusal: refusal?.message }));
   throw new Refusal(
     "osmo.unknown-run",
     run ? `No workflow is known as ${quoted(run)}.` : "Nothing was submitted here.",

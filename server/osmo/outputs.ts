@@ -69,7 +69,8 @@ async function explained(client: OsmoClient, run: Run, refusal: Refusal): Promis
 }
 
 async function runOf(call: Call, client: OsmoClient, args: OutputArgs): Promise<Run> {
-  if (args.flow && args.root && args.run) {
+  // A run name ends in eight digits; what ends in fewer is a workflow id, whose spec tells the rest.
+  if (args.flow && args.root && args.run && !/-\d{1,7}$/.test(args.run)) {
     if (!isFlowId(args.flow)) {
       throw new Refusal("osmo.unknown-run", `There is no flow ${excerpt(args.flow, 60)}.`, { flows: flowIds });
     }

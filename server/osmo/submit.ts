@@ -4,6 +4,7 @@ import { type SubmitAnswer, submitOutcome } from "../exec/osmo/submit-outcome.ts
 import type { Call } from "../ports/call.ts";
 import { type DecideArgs, type Decided, decide } from "./choices.ts";
 import { consentTo } from "./consent.ts";
+import { rootQuestion } from "./first-questions.ts";
 import { ownFlowsDir, readFlowFile } from "./flow-files.ts";
 import { lookUpLost } from "./lost-answer.ts";
 import { knownNames } from "./names.ts";
@@ -11,6 +12,7 @@ import { checkPairFlow, newPair, pairPartner, settleOther } from "./pairing.ts";
 import { planSubmit, type SubmitPlan, unknownRoot } from "./plan.ts";
 import { isInCluster, loadPreferences, type Preferences, remember } from "./preferences.ts";
 import { type Finding, runPreflights } from "./preflights.ts";
+import { questionFacts } from "./questions.ts";
 import { type Consent, listSubmissions, type Submission, saveSubmission } from "./submissions.ts";
 import { defaultBoard } from "./usecases.ts";
 
@@ -49,6 +51,9 @@ export async function submitFlow(call: Call, args: SubmitArgs): Promise<Submitte
   await remember(env, { osmo_admin: profile.roles.includes("osmo-admin") });
   const names = await knownNames(args.flows_dir ?? (await ownFlowsDir()));
   const decided = await decide(call, args, preferences, names, { client, profile });
+  if (decided.settled.set.dig_url_root === undefined) {
+    throw new Refusal("osmo.needs-choice", "The storage root is open.", { questions: questionFacts([rootQuestion()]) });
+  }
   const plan = await planOf(call, args, decided, decided.pool ?? "");
   const earlier = await settleLost(call, client, plan);
   if (earlier) return { plan, findings: [], submission: earlier, recovered: true };
@@ -118,6 +123,8 @@ export function costRows(
   const root = settled.set.dig_url_root ?? unknownRoot;
   const local = settled.flow.knobs.image_edit_endpoint && isInCluster(settled.values.image_edit_endpoint ?? "");
   const { dig_url_root: _root, ...knobs } = settled.set;
+  const words = (title: string, list: readonly string[] = []) =>
+    list.length > 0 ? [`${title}: ${list.join("; ")}`] : [];
   return [
     `Flow: ${settled.flow.title}${settled.usecase ? ` (${settled.usecase})` : ""}`,
     `GPUs: up to ${cost.gpus_at_once} at once, at most ${cost.gpu_hours_limit} GPU hours by the time limits${local ? "; the in-cluster image-edit service holds one more" : ""}`,
@@ -128,6 +135,8 @@ export function costRows(
         .map(([key, value]) => `${key}=${value}`)
         .join(" ") || "defaults"
     }`,
+    ...words("Understood", plan.understood),
+    ...words("Left out of the request", plan.not_used),
     ...plan.notes.map((note) => `Note: ${note}`),
     ...findings.filter(({ state }) => state === "warn").map(({ check, detail }) => `Warning: ${check}: ${detail}`),
   ];

@@ -27,9 +27,12 @@ const most = 32 * 1024 * 1024;
 const passedOn =
   /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|TEMP|TMP|TZ|LANG|LC_\w+|XDG_(?:CONFIG|STATE|CACHE)_HOME|OSMO_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|SWIFT_\w+|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE|(?:https?|all|no)_proxy|SYSTEMROOT)$/i;
 
+/** What `osmo` is started with; DEFT_OSMO_ENV names more variables for a wrapper that needs them. */
 function osmoEnv(env: Env): Record<string, string> {
+  const more = (env.DEFT_OSMO_ENV ?? "").split(",").map((name) => name.trim());
+  const wanted = (name: string) => passedOn.test(name) || more.includes(name);
   return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value !== undefined && passedOn.test(name) ? [[name, value]] : [])),
+    Object.entries(env).flatMap(([name, value]) => (value !== undefined && wanted(name) ? [[name, value]] : [])),
   );
 }
 

@@ -152,11 +152,11 @@ function countedBy(raw: readonly Raw[], index: number, one = false): string | un
     if (next.kind === "checkpoint") return "step";
     if (next.kind === "gpu") return "gpu";
     if (next.kind === "photo") return one ? undefined : "photo";
-    if (["mode", "defect", "defects"].includes(next.kind)) noun = plural ? "defect" : noun;
+    if (["mode", "defect", "defects"].includes(next.kind)) noun = plural === one ? noun : "defect";
     const named = next.kind === "board" && next.value !== "" && !/boards$/i.test(next.text);
     if (!between.includes(next.kind) && !named) break;
   }
-  return one ? undefined : noun;
+  return noun;
 }
 
 /** What `of them` stands for: the unit that was named last. */

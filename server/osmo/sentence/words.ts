@@ -119,7 +119,7 @@ want wants wanted need needs needed like wish love get give make makes create cr
 produce produces produced render renders build builds run runs running start launch submit do does done have has show me tell
 generation inference walk through take use uses using go want
 the of for from to on in at with by into onto as so then also too if when now today
-some any set batch flow flows workflow workflows pipeline job
+some any set batch shipped flow flows workflow workflows pipeline job
 image-edit osmo anomalygen
 label labels labelled labeled labeling
 captured on machine aoi about around approximately roughly
