@@ -25,6 +25,9 @@ export const refusals = {
   "input.write-failed": refuse(
     "Free disk space or repair the permissions of the named directory, then repeat the call.",
   ),
+  "input.no-hard-links": refuse(
+    "Put the workspace on a file system with hard links (ext4, XFS, APFS, NTFS, NFS), then repeat the call.",
+  ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
 
   "approval.required": refuse("Show the plan summary to the human and call approve_plan."),

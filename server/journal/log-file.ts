@@ -6,7 +6,12 @@ import { readTail, readTextIfPresent } from "../fs/read.ts";
 import { type LogEntry, logEntrySchema } from "../run/state.ts";
 
 /** The log as read: complete entries, and the fragment of a line that a crash left at the end. */
-export type LogContent = { readonly entries: readonly LogEntry[]; readonly torn: string | undefined };
+export type LogContent = {
+  readonly entries: readonly LogEntry[];
+  readonly torn: string | undefined;
+  /** Length of the complete lines. */
+  readonly bytes: number;
+};
 
 /** Reads the whole log. An absent file is an empty log. @throws Refusal `state.corrupt` naming the first bad line. */
 export async function readLog(path: string): Promise<LogContent> {
@@ -14,15 +19,16 @@ export async function readLog(path: string): Promise<LogContent> {
   const end = text.lastIndexOf("\n") + 1;
   const entries: LogEntry[] = [];
   for (const [line, number] of linesIn(text.slice(0, end))) entries.push(parseEntry(path, line, number));
-  return { entries, torn: end === text.length ? undefined : text.slice(end) };
+  const torn = end === text.length ? undefined : text.slice(end);
+  return { entries, torn, bytes: Buffer.byteLength(text.slice(0, end)) };
 }
 
 /** Moves the fragment of a torn last line to a file beside the log, so that it is kept and the log is whole again. */
-export async function setTornLineAside(path: string, torn: string): Promise<string> {
+export async function setTornLineAside(path: string, torn: string, last: () => void): Promise<string> {
   const text = (await readTextIfPresent(path)) ?? "";
   const aside = `${path}.torn-${Buffer.byteLength(text)}`;
   await writeAtomic(aside, torn);
-  await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
+  await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1), undefined, last);
   return aside;
 }
 

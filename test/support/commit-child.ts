@@ -4,7 +4,9 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 
 const run = promisify(execFile);
-const atomic = join(process.cwd(), "server", "fs", "atomic.ts");
+const writers = ["atomic.ts", "compare-and-set.ts", "remove.ts"].map((name) =>
+  join(process.cwd(), "server", "fs", name),
+);
 const disk = join(process.cwd(), "test", "fixtures", "kill", "disk.ts");
 
 /** Bundles the program that makes one commit, with a disk beneath it that can kill it. */
@@ -26,7 +28,7 @@ export async function buildCommitChild(folder: string): Promise<string> {
         name: "a deadly disk",
         setup: ({ onResolve }) => {
           onResolve({ filter: /^node:fs\/promises$/ }, ({ importer }) =>
-            importer === atomic ? { path: disk } : undefined,
+            writers.includes(importer) ? { path: disk } : undefined,
           );
         },
       },
