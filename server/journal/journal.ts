@@ -9,17 +9,15 @@ import type { Deps } from "../ports/call.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
-import { checkHead, type Kept, keepHead, readKept } from "./heads.ts";
-import { acceptAsBase, checkIntegrity, type IntegrityFinding, stateDigest } from "./integrity.ts";
+import { checkRun, type Kept, keepHead, readKept } from "./heads.ts";
+import { acceptAsBase, type IntegrityFinding, stateDigest } from "./integrity.ts";
 import { readLog, setTornLineAside } from "./log-file.ts";
-import { asPublished, dueOfItself } from "./published.ts";
+import { asMade } from "./published.ts";
 import { noRun, readState } from "./read-state.ts";
 import {
   type CommitRecord,
   type Costs,
   lineOf,
-  type Newest,
-  newestRecord,
   publish,
   putRecord,
   type StepHook,
@@ -63,20 +61,12 @@ export async function readRun(runDir: string, { env }: Place = {}): Promise<Run>
 async function look(runDir: string, env: Deps["env"] | undefined) {
   const published = await readState(runDir);
   const log = await readLog(runPaths(runDir).log);
-  const newest = await newestRecord(runDir, published);
-  const due = newest.due ?? dueOfItself(published, log);
-  const { state, entries } = due === undefined ? { state: published, entries: log.entries } : asPublished(due, log);
+  const { state, entries, newest, due } = await asMade(runDir, published, log);
   const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
   const kept = await readKept(runDir, env);
-  const integrity = check(state, entries, newest, kept);
+  const integrity = checkRun(state, entries, kept, newest.spoiled);
   const run: Run = { ...kept, runDir, state, entries, integrity, notes, newest: newest.revision, logBytes: log.bytes };
   return { run, due, torn: log.torn };
-}
-
-function check(state: RunState, entries: readonly LogEntry[], { spoiled }: Newest, kept: Kept): IntegrityFinding {
-  const found = checkIntegrity(state, entries);
-  if (!found.ok) return found;
-  return spoiled === undefined ? checkHead(state, entries, kept) : { ok: false, what: spoiled, facts: {} };
 }
 
 /**

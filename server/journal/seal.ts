@@ -1,5 +1,6 @@
 import type { Deps } from "../ports/call.ts";
 import { isoMicros } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Kept } from "./heads.ts";
@@ -38,9 +39,9 @@ export function seal(
   const { pending: _pending, head_kept_at: _was, ...rest } = next;
   // An accepted older copy goes on above the head that it was held against.
   const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0, before?.newest ?? 0) + 1;
-  const kept = before?.head === undefined ? {} : { head_kept_at: before.headPlace };
+  const kept = defined({ head_kept_at: before?.head && before.headPlace });
   const state = runStateSchema.parse({ ...rest, revision, ...kept });
   const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
   const digests = { state_digest: stateDigest(state), parts: partDigests(state) };
-  return { ...state, integrity: { ...digests, ...head, ...(base ? { base } : {}) } };
+  return { ...state, integrity: { ...digests, ...head, ...defined({ base }) } };
 }
