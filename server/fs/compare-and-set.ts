@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { constants, link, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, Refusal } from "../errors.ts";
@@ -80,7 +80,35 @@ export async function writeAt(path: string, offset: number, text: string, last: 
   });
 }
 
-/** Whether something stands at a path, asked in the very instant before a write. */
-export function standsAt(path: string): boolean {
-  return existsSync(path);
+/**
+ * Cuts a file off at `length` bytes where exactly `tail` follows them, and says whether it did. `last` as with `writeAt`.
+ *
+ * @throws Refusal `input.write-failed`.
+ */
+export async function cutTail(path: string, length: number, tail: string, last: () => void): Promise<boolean> {
+  const bytes = Buffer.from(tail);
+  return await changing(path, async () => {
+    const file = await open(path, "r+");
+    try {
+      const there = Buffer.alloc(bytes.length + 1);
+      const { bytesRead } = await file.read(there, 0, there.length, length);
+      last();
+      if (!bytes.equals(there.subarray(0, bytesRead))) return false;
+      await file.truncate(length);
+      await file.sync();
+      return true;
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Names in a directory, asked in the very instant before a write; an absent one has none. */
+export function namesNow(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
 }

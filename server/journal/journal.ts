@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { linkNew, writeBeside } from "../fs/compare-and-set.ts";
@@ -57,8 +58,26 @@ export async function readRun(runDir: string, { env }: Place = {}): Promise<Run>
   return (await look(runDir, env)).run;
 }
 
-/** A run with what is made but not published of it, and a torn last line of its log. */
+/**
+ * A run with what is made but not published of it, and its log. Its files are read one after the other, while others
+ * may write: where they do not agree, that counts only if they say the same a moment later.
+ */
 async function look(runDir: string, env: Deps["env"] | undefined) {
+  for (let seen = await lookOnce(runDir, env); ; ) {
+    if (seen.run.integrity.ok) return seen;
+    await sleep(momentMs);
+    const again = await lookOnce(runDir, env);
+    const [was, is] = [seen, again].map(({ run, published }) =>
+      [run.newest, run.logBytes, stateDigest(published)].join(),
+    );
+    if (was === is) return again;
+    seen = again;
+  }
+}
+
+const momentMs = 100;
+
+async function lookOnce(runDir: string, env: Deps["env"] | undefined) {
   const published = await readState(runDir);
   const log = await readLog(runPaths(runDir).log);
   const { state, entries, newest, due } = await asMade(runDir, published, log);
@@ -66,7 +85,7 @@ async function look(runDir: string, env: Deps["env"] | undefined) {
   const kept = await readKept(runDir, env);
   const integrity = checkRun(state, entries, kept, newest.spoiled);
   const run: Run = { ...kept, runDir, state, entries, integrity, notes, newest: newest.revision, logBytes: log.bytes };
-  return { run, due, torn: log.torn };
+  return { run, published, due, log };
 }
 
 /**
@@ -185,11 +204,11 @@ export async function createState(runDir: string, state: RunState, entry?: NewEn
 
 /** Publishes a commit that was made and cut short; a torn last line that is not its beginning is set aside. */
 async function finishInterrupted(runDir: string, proof: LockProof, env: Deps["env"] | undefined): Promise<string[]> {
-  const { run, due, torn } = await look(runDir, env);
-  const line = due?.line;
+  const { run, due, log } = await look(runDir, env);
+  const [line, { torn }] = [due?.line, log];
   const notes: string[] = [];
   if (torn !== undefined && !(line !== undefined && lineOf(line).startsWith(torn))) {
-    const aside = await setTornLineAside(runPaths(runDir).log, torn, proof.assertHeld);
+    const aside = await setTornLineAside(runPaths(runDir).log, log, proof.assertHeld);
     notes.push(`a torn last line of loop_log.jsonl was set aside: ${aside}`);
   }
   // What does not follow from the disk is named, not published.

@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { readTail, readTextIfPresent } from "../fs/read.ts";
+import { cutTail } from "../fs/compare-and-set.ts";
+import { readTail } from "../fs/read.ts";
 import type { LogEntry } from "../run/state.ts";
 import { entryIn, type LogFile, readLogFile } from "./run-files.ts";
 
@@ -13,11 +14,11 @@ export async function readLog(path: string): Promise<LogFile> {
 }
 
 /** Moves the fragment of a torn last line to a file beside the log, so that it is kept and the log is whole again. */
-export async function setTornLineAside(path: string, torn: string, last: () => void): Promise<string> {
-  const text = (await readTextIfPresent(path)) ?? "";
-  const aside = `${path}.torn-${Buffer.byteLength(text)}`;
+export async function setTornLineAside(path: string, log: LogFile, last: () => void): Promise<string> {
+  const { torn = "", bytes } = log;
+  const aside = `${path}.torn-${bytes + Buffer.byteLength(torn)}`;
   await writeAtomic(aside, torn);
-  await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1), undefined, last);
+  await cutTail(path, bytes, torn, last);
   return aside;
 }
 

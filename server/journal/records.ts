@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { linkNew, standsAt, writeAt, writeBeside } from "../fs/compare-and-set.ts";
+import { linkNew, namesNow, writeAt, writeBeside } from "../fs/compare-and-set.ts";
 import { parseJson } from "../fs/json.ts";
 import { listNames, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
@@ -50,10 +50,14 @@ const dueEnding = ".due";
 type RecordName = { readonly name: string; readonly revision: number; readonly made: boolean };
 
 async function recordNames(runDir: string): Promise<RecordName[]> {
-  const names = (await listNames(runPaths(runDir).commits)).map((name) => numbered.exec(name));
-  return names.flatMap((match) =>
-    match === null ? [] : [{ name: match[0], revision: Number(match[1]), made: match[2] === undefined }],
-  );
+  return recordsAmong(await listNames(runPaths(runDir).commits));
+}
+
+function recordsAmong(names: readonly string[]): RecordName[] {
+  return names.flatMap((name) => {
+    const match = numbered.exec(name);
+    return match === null ? [] : [{ name, revision: Number(match[1]), made: match[2] === undefined }];
+  });
 }
 
 function newestOf(names: readonly RecordName[]): number {
@@ -142,10 +146,9 @@ async function isPublishedBeyond(runDir: string, { from, state }: CommitRecord):
 export async function publish(runDir: string, due: CommitRecord, held: () => void, hook: StepHook): Promise<void> {
   const paths = runPaths(runDir);
   const revision = due.state.revision ?? 0;
-  const later = join(paths.commits, String(revision + 1));
   const last = () => {
     held();
-    if (standsAt(later)) throw wentOn(runDir);
+    if (newestOf(recordsAmong(namesNow(paths.commits))) > revision) throw wentOn(runDir);
   };
   hook("log");
   if (due.line !== undefined && !(await writeAt(paths.log, due.log_bytes, lineOf(due.line), last)))
