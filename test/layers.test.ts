@@ -15,6 +15,7 @@ const layers = [
   "server/stages/",
   "server/platforms/",
   "server/ports/",
+  "server/durable/",
   "server/data/",
   "server/exec/",
   "server/kpi/",

@@ -19,7 +19,9 @@ const counter = (lines: number, ms: number) => [
 const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
 
 const keeperPid = async (jobId: string, turn = 1): Promise<number> =>
-  JSON.parse(await readFile(join(desk.runDir, "jobs", `${jobId}.keeper.${turn}`), "utf8")).pid;
+  JSON.parse(
+    await readFile(join(desk.runDir, "jobs", turn === 1 ? `${jobId}.claim` : `${jobId}.claim.${turn}`), "utf8"),
+  ).pid;
 
 describe("a job in a container", () => {
   it("runs to its end; its output is in the log, its times are the daemon's, and it is removed after collection", async () => {
@@ -151,7 +153,7 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
     expect((await noted(seen.id))?.unwatched).toBeUndefined();
     const unseen = await job(2, "3000");
     const record = await desk.start(unseen);
-    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.keeper.1`), "utf8"));
+    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.claim`), "utf8"));
     process.kill(keeper.pid, "SIGKILL");
     await until(
       "the end",

@@ -46,7 +46,7 @@ async function everythingUnder(folder: string): Promise<Record<string, string>> 
 }
 
 /** What a job prints goes to a log of its own; the runner's is the server's. */
-const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("runner.log");
+const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("keeper.log");
 
 /** Arguments of every process of this machine; the server's children are among them. */
 async function argumentsNow(): Promise<string[]> {

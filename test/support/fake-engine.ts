@@ -3,17 +3,18 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 /**
- * Writes a bin into `folder` that carries the real job runner and, in the engine's place, tiny programs:
+ * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
  * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path.
  */
 export async function fakeEngine(folder: string): Promise<string> {
   const path = join(folder, "fake-main.mjs");
   const entry = `
     import { appendFileSync } from "node:fs";
-    import { runRecordedJob } from "./server/exec/job-runner.ts";
+    import { keep } from "./server/durable/keeper.ts";
+    import { programWork } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
-    if (command === "engine-job") {
-      await runRecordedJob(rest[0], [process.execPath, process.argv[1], "engine"], process.env);
+    if (command === "keep") {
+      await keep(rest[1], programWork([process.execPath, process.argv[1], "engine"]), process.env);
       process.exit(0);
     }
     const [program, argument] = rest;

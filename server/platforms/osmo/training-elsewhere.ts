@@ -1,3 +1,4 @@
+import { jobStem } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import type { Executor } from "../../ports/executor.ts";
 import type { JobRecord, JobSpec } from "../../run/job.ts";
@@ -17,7 +18,7 @@ export function trainingElsewhere(local: Executor, options: { main: string; env:
   const wanted = Boolean(env.DEFT_OSMO_TRAIN_POOL);
   const runner = osmoRunner(options);
   const runnerOf = (record: JobRecord): Executor | JobRunner => (record.handle?.runner === "osmo" ? runner : local);
-  const begun = async (runDir: string, spec: JobSpec) => (await readTask(runDir, spec.id)) !== undefined;
+  const begun = async (runDir: string, spec: JobSpec) => (await readTask(jobStem(runDir, spec.id))) !== undefined;
   return {
     ...local,
     ...termsOf(env),

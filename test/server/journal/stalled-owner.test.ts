@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
-import { isOwnerAlive } from "../../../server/exec/identity.ts";
 import { withLock } from "../../../server/fs/lock.ts";
 import { commit, readRun, withRun } from "../../../server/journal/journal.ts";
 import { runPaths } from "../../../server/run/paths.ts";
@@ -86,7 +85,7 @@ describe("an owner that stalls in the middle of a commit", () => {
     const stalled = await stalledAt("log-line", runDir);
     const owner = join(runPaths(runDir).lock, "owner.json");
     await utimes(owner, 1, 1);
-    const impatient = { owner: { pid: 1 }, isAlive: isOwnerAlive, waitMs: 300 };
+    const impatient = { owner: { pid: 1 }, isAlive: async () => false, waitMs: 300 };
     const refusal = await refusalOf(() => withLock(runPaths(runDir).lock, impatient, async () => undefined));
     expect(refusal).toMatchObject({ code: "state.locked", facts: { owner: { pid: stalled.pid } } });
     expect((await stalled.goOn()).refused).toBeUndefined();
