@@ -1,11 +1,11 @@
 import { ensureKeeper, isKept, type KeeperWish } from "../../durable/keeper.ts";
 import { askCancel, jobStem, readExit, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
-import { type Docker, dockerCli } from "../../exec/docker-cli.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
 import type { Executor } from "../../ports/executor.ts";
 import { type JobRecord, type JobSpec, jobRecordSchema } from "../../run/job.ts";
 import { type HostUser, labelNames } from "./argv.ts";
+import { type Docker, dockerCli } from "./cli.ts";
 import { findContainer, hasEnded, labelledContainers } from "./containers.ts";
 import { vanished } from "./exit.ts";
 import { settle, stopContainer } from "./keeper.ts";

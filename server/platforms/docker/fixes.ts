@@ -1,6 +1,5 @@
 import { dirname, join } from "node:path";
 import { excerpt, Refusal } from "../../errors.ts";
-import { type Docker, dockerCli } from "../../exec/docker-cli.ts";
 import { fetchFile } from "../../exec/fetch-file.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
@@ -10,6 +9,7 @@ import type { ImageFacts } from "../../ports/executor.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { bootstrapGenerator } from "./bootstrap.ts";
+import { type Docker, dockerCli } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { chooseImages, lookAtImage } from "./images.ts";
 import type { FixContext, Fixed, Ready } from "./readiness.ts";

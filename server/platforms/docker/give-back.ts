@@ -1,7 +1,7 @@
 import { excerpt } from "../../errors.ts";
-import type { Docker } from "../../exec/docker-cli.ts";
 import type { JobExit, JobSpec } from "../../run/job.ts";
 import type { HostUser } from "./argv.ts";
+import type { Docker } from "./cli.ts";
 import { readReady } from "./readiness.ts";
 
 /** A user of this host. */

@@ -3,16 +3,16 @@ import { z } from "zod";
 import type { Work } from "../../durable/keeper.ts";
 import { jobOf, recordEnd, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
-import { type Docker, dockerCli } from "../../exec/docker-cli.ts";
 import { notedOutput } from "../../exec/job-output.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { readAs } from "../../fs/json.ts";
 import { fileFacts } from "../../fs/read.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../../run/job.ts";
 import { patiently, waitUntil } from "../../run/wait.ts";
+import { type Docker, dockerCli } from "./cli.ts";
 import { type Container, daemonNow, findContainer, hasEnded } from "./containers.ts";
 import { containerFiles, exitOf } from "./exit.ts";
-import { followOnce } from "./follower.ts";
+import { followOnce } from "./follow.ts";
 import { giveBack, type Owner } from "./give-back.ts";
 
 const ownerSchema = z.object({ uid: z.number(), gid: z.number() });

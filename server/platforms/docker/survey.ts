@@ -1,10 +1,10 @@
 import { delimiter, join } from "node:path";
 import { z } from "zod";
-import type { Docker } from "../../exec/docker-cli.ts";
 import { listGpus } from "../../exec/nvidia-smi.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
 import type { PlatformFacts } from "../../ports/executor.ts";
+import type { Docker } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { lookAtImages } from "./images.ts";
 

@@ -9,7 +9,7 @@ import { readTask } from "./record.ts";
 import { osmoSettings } from "./settings.ts";
 
 /** Runs jobs elsewhere than on the run's platform: the part of the port that a single job needs. */
-export type JobRunner = Pick<Executor, "availability" | "start" | "poll" | "cancel" | "discard"> & {
+export type JobExecutor = Pick<Executor, "availability" | "start" | "poll" | "cancel" | "discard"> & {
   progress(runDir: string, record: JobRecord): Promise<JobProgress | undefined>;
 };
 
@@ -17,13 +17,14 @@ export type JobRunner = Pick<Executor, "availability" | "start" | "poll" | "canc
  * Runs a job as one OSMO task. A keeper takes it through its life; this side starts keepers, reads what they wrote and
  * tells what stopped one.
  */
-export function osmoRunner(options: { main: string; env: NodeJS.ProcessEnv }): JobRunner {
+export function osmoExecutor(options: { main: string; env: NodeJS.ProcessEnv }): JobExecutor {
   const { env } = options;
   const keeperOf = (stem: string) => ({ kind: "osmo", stem, ...options });
   return {
     availability: () => poolState(env),
     async start(runDir, spec) {
       await ensureKeeper(keeperOf(jobStem(runDir, spec.id)));
+      // The name that records of earlier versions have too.
       return { runner: "osmo" };
     },
     async poll(runDir, record) {
