@@ -22,7 +22,8 @@ export function programWork(command: readonly string[]): Work {
     async run({ stem, env }) {
       const { spec } = await readAs(workFiles(stem).record, jobRecordSchema);
       const started_at = isoMicros(new Date());
-      const ended = await runProgram(spec, [...command, ...spec.argv], env);
+      const unwanted = { outcome: "killed" as const };
+      const ended = (await isCancelled(stem)) ? unwanted : await runProgram(spec, [...command, ...spec.argv], env);
       // Who asked tells a cancel from a stranger's signal; the program's end may be heard of before the signal.
       const cancelled = ended.outcome === "killed" && (await isCancelled(stem));
       const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;

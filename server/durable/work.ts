@@ -1,12 +1,13 @@
 import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { Refusal, type RefusalCode, refusals } from "../errors.ts";
-import { notedOutput, noteOutput } from "../exec/job-output.ts";
+import { type EndRemarks, notedOutput, noteOutput } from "../exec/job-output.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readAsIfPresent } from "../fs/json.ts";
 import { fileFacts } from "../fs/read.ts";
 import { type JobExit, type JobSpec, jobExitSchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
+import type { Env } from "../run/redact.ts";
 import { patiently } from "../run/wait.ts";
 
 /** Files of a piece of durable work beside its stem, by which its keeper and everybody else speak. */
@@ -49,11 +50,11 @@ export async function recordEnd(
   stem: string,
   exit: JobExit,
   spec: JobSpec,
-  env: NodeJS.ProcessEnv,
-  note: Parameters<typeof noteOutput>[3] = {},
+  env: Env,
+  remarks: EndRemarks = {},
 ): Promise<void> {
   const { record, exit: path } = workFiles(stem);
-  if ((await notedOutput(record)) === undefined) await noteOutput(record, spec, env, note);
+  if ((await notedOutput(record)) === undefined) await noteOutput(record, spec, env, remarks);
   await writeAtomic(path, JSON.stringify(exit));
 }
 
