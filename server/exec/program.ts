@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { type FileHandle, open } from "node:fs/promises";
 import { changing } from "../fs/write-failure.ts";
+import { defined } from "../run/defined.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 
 /**
@@ -42,7 +43,7 @@ function runToEnd(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       const outcome = cause === "exited" && signal !== null ? "killed" : cause;
-      resolve({ outcome, ...(code === null ? {} : { exit_code: code }), ...(signal === null ? {} : { signal }) });
+      resolve({ outcome, ...defined({ exit_code: code ?? undefined, signal: signal ?? undefined }) });
     });
   });
 }

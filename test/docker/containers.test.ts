@@ -166,6 +166,16 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
     });
   });
 
+  it("counts as it ended although somebody removed its container before the end was collected", async () => {
+    const spec = desk.job("iter5-train-1-train", ["node", await desk.program("gone.mjs", counter(3, 1))]);
+    const record = await desk.start(spec);
+    const exit = () => readFile(join(desk.runDir, "jobs", `${spec.id}.exit`), "utf8").catch(() => "");
+    await until("the exit record", async () => (await exit()) !== "");
+    await docker(desk.env, "rm", String(record.handle?.container_id));
+    expect(await desk.end(record)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    expect(await desk.log(spec)).toBe(counted(3));
+  });
+
   it("is removed later when the server died between recording its exit and removing it", async () => {
     const spec = desk.job("iter2-train-1-train", ["node", await desk.program("short.mjs", counter(1, 1))]);
     const record = await desk.start(spec);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { BoundedLog } from "../../fs/bounded-log.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
+import { defined } from "../../run/defined.ts";
 import { followLogs } from "./cli.ts";
 import { LogStream } from "./log.ts";
 
@@ -135,10 +136,7 @@ class LogWriter {
 
   #position(): Pick<Followed, "stdout" | "stderr"> {
     const { stdout, stderr } = this.#streams;
-    return {
-      ...(stdout.position === undefined ? {} : { stdout: stdout.position }),
-      ...(stderr.position === undefined ? {} : { stderr: stderr.position }),
-    };
+    return defined({ stdout: stdout.position, stderr: stderr.position });
   }
 
   async #note(position = this.#position()): Promise<void> {

@@ -7,6 +7,7 @@ import { notedOutput } from "../../exec/job-output.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { readAs } from "../../fs/json.ts";
 import { fileFacts } from "../../fs/read.ts";
+import { defined } from "../../run/defined.ts";
 import { type JobExit, type JobSpec, jobRecordSchema } from "../../run/job.ts";
 import { patiently, waitUntil } from "../../run/wait.ts";
 import { type Docker, dockerCli } from "./cli.ts";
@@ -87,9 +88,8 @@ export async function settle(
   await followOnce(followOf(kept, true));
   const noted = await notedOutput(workFiles(stem).record);
   const { detail } = noted ?? (await giveBack(docker, jobOf(stem).runDir, spec, user));
-  const told = detail === undefined ? {} : { detail };
-  const exit = { ...(await exitOf(stem, container)), ...told };
-  await recordEnd(stem, exit, spec, env, { ...told, ...(unwatched ? { unwatched } : {}) });
+  const exit = { ...(await exitOf(stem, container)), ...defined({ detail }) };
+  await recordEnd(stem, exit, spec, env, defined({ detail, unwatched: unwatched || undefined }));
   return exit;
 }
 

@@ -5,6 +5,7 @@ import { jobStem } from "../../durable/work.ts";
 import { withoutSecrets } from "../../exec/program-env.ts";
 import { makeDirectory } from "../../fs/atomic.ts";
 import type { Executor } from "../../ports/executor.ts";
+import { defined } from "../../run/defined.ts";
 import { runPaths } from "../../run/paths.ts";
 
 /**
@@ -25,7 +26,7 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
       const env = { ...withoutSecrets(options.env), DEFT_ENGINE_CACHE: cache };
       const stem = jobStem(runDir, spec.id);
       const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env });
-      return { spawned_at_ms: Date.now(), ...(keeper === undefined ? {} : { keeper }) };
+      return defined({ spawned_at_ms: Date.now(), keeper });
     },
     async poll(runDir, record) {
       const exit = await programExit(jobStem(runDir, record.spec.id), record);
