@@ -33,8 +33,5 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
       return exit === undefined ? { state: "running" } : { state: "ended", exit };
     },
     cancel: (runDir, record, graceSec) => cancelProgram(jobStem(runDir, record.spec.id), graceSec),
-    async discard() {
-      // The records are the only trace; they stay as evidence.
-    },
   };
 }

@@ -9,7 +9,7 @@ import { readTask } from "./record.ts";
 import { osmoSettings } from "./settings.ts";
 
 /** Runs jobs elsewhere than on the run's platform: the part of the port that a single job needs. */
-export type JobExecutor = Pick<Executor, "availability" | "start" | "poll" | "cancel" | "discard"> & {
+export type JobExecutor = Pick<Executor, "availability" | "start" | "poll" | "cancel"> & {
   progress(runDir: string, record: JobRecord): Promise<JobProgress | undefined>;
 };
 
@@ -48,9 +48,6 @@ export function osmoExecutor(options: { main: string; env: NodeJS.ProcessEnv }):
       if (task?.workflow_id === undefined) return { message: "staging the inputs of training for OSMO" };
       const said = task.last_line === undefined ? "" : `; ${task.last_line.slice(0, 160)}`;
       return { message: `OSMO ${task.workflow_id}: ${task.status ?? "submitted"}${said}` };
-    },
-    async discard() {
-      // The CLI deletes nothing: inputs stay for the next job, outputs until the bucket's own rules take them.
     },
   };
 }

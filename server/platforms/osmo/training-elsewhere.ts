@@ -36,7 +36,10 @@ export function trainingElsewhere(local: Executor, options: { main: string; env:
     },
     poll: (runDir, record) => executorFor(record).poll(runDir, record),
     cancel: (runDir, record, graceSec) => executorFor(record).cancel(runDir, record, graceSec),
-    discard: (runDir, record) => executorFor(record).discard(runDir, record),
+    async discard(runDir, record) {
+      // The OSMO CLI deletes nothing: inputs stay for the next job, outputs until the bucket's own rules take them.
+      if (executorFor(record) === local) await local.discard?.(runDir, record);
+    },
     progress: async (runDir, record) => await executorFor(record).progress?.(runDir, record),
   };
 }
