@@ -10,11 +10,7 @@ type Command = { run(argv: string[], io: CliIo): Promise<number> };
 const commands: Record<string, () => Promise<Command>> = {
   serve: () => import("./cli/serve.ts"),
   engine: () => import("./cli/engine.ts"),
-  "engine-job": () => import("./cli/engine-job.ts"),
-  "docker-keeper": () => import("./cli/docker-keeper.ts"),
-  "osmo-keeper": () => import("./cli/osmo-keeper.ts"),
-  "osmo-watcher": () => import("./cli/osmo-watcher.ts"),
-  "docker-ready": () => import("./cli/docker-ready.ts"),
+  keep: () => import("./cli/keep.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),
   demo: () => import("./cli/demo.ts"),

@@ -53,16 +53,7 @@ describe("documents", () => {
     expect(started.filter((name) => !known.includes(name ?? ""))).toEqual([]);
     const help = await read("server/cli/help.ts");
     // What the server starts itself is for nobody else; `deft-mcp` alone serves.
-    const internal = [
-      "serve",
-      "engine",
-      "engine-job",
-      "docker-keeper",
-      "docker-ready",
-      "osmo-keeper",
-      "osmo-watcher",
-      "help",
-    ];
+    const internal = ["serve", "engine", "keep", "help"];
     expect(known.filter((name) => !internal.includes(name) && !help.includes(`deft-mcp ${name}`))).toEqual([]);
   });
 

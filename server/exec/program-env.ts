@@ -1,6 +1,4 @@
-import { secretNames } from "../run/redact.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
+import { type Env, secretNames } from "../run/redact.ts";
 
 /**
  * What a program of the user's own needs to start: where programs and its interpreter lie, its home and temporary

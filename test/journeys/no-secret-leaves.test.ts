@@ -45,8 +45,8 @@ async function everythingUnder(folder: string): Promise<Record<string, string>> 
   return found;
 }
 
-/** What a job prints goes to a log of its own; the runner's is the server's. */
-const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("runner.log");
+/** What a job prints goes to a log of its own; the keeper's is the server's. */
+const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("keeper.log");
 
 /** Arguments of every process of this machine; the server's children are among them. */
 async function argumentsNow(): Promise<string[]> {

@@ -174,7 +174,7 @@ async function settle(
   await scrubLog(runPaths(runDir).jobRecord(record.spec.id), record.spec.log_path, deps.env);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
-  await executor.discard(runDir, ended);
+  await executor.discard?.(runDir, ended);
   return ended;
 }
 
