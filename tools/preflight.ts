@@ -2,6 +2,7 @@ import { z } from "zod";
 import { savePending } from "../server/preflight/pending.ts";
 import { planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
+import { defined } from "../server/run/defined.ts";
 import { defineTool } from "./define.ts";
 
 const output = z.object({
@@ -98,7 +99,7 @@ function nextStep({ plan, live, checks }: Resolution): string {
 
 function openCheck({ id, outcome, detail, fix, code, facts }: Check) {
   if (outcome !== "halt" && outcome !== "fixable") return [];
-  const rest = { ...(fix === undefined ? {} : { fix }), ...(code === undefined ? {} : { code }) };
+  const rest = { ...defined({ fix, code }) };
   return [{ id, outcome, detail, ...rest, ...(facts === undefined ? {} : { facts: { ...facts } }) }];
 }
 
@@ -123,8 +124,8 @@ function shortRun(run: Resolution["unfinished_runs"][number]) {
     run_id,
     kind,
     status,
-    ...(current_iteration === undefined ? {} : { current_iteration }),
+    ...defined({ current_iteration }),
     ...(last === undefined ? {} : { last_event: `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
-    ...(note === undefined ? {} : { note }),
+    ...defined({ note }),
   };
 }

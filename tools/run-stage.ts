@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { shortDuration } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
+import { defined } from "../server/run/defined.ts";
 import { defineTool } from "./define.ts";
 import { runField, stageResult } from "./fields.ts";
 
@@ -52,7 +53,7 @@ export const runStage = defineTool({
       next_action: `run_stage ${iteration} ${stage}`,
       run_dir: runDir,
       progress: progress.message,
-      ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
+      ...defined({ fraction: progress.fraction }),
       ...(job === undefined ? {} : { log_path: job.spec.log_path }),
       ...cleared,
     };

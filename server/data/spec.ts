@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import type { ImageLayout } from "../run/images.ts";
 import { yamlDocument, yamlLimits } from "./yaml.ts";
 
@@ -124,7 +125,7 @@ function datasetBlock(path: string, name: string, classify: Mapping): DatasetBlo
   if (!isMapping(block)) return {};
   const csv_path = optional(path, `dataset.classify.${key}.csv_path`, block.csv_path, "string");
   const images_dir = optional(path, `dataset.classify.${key}.images_dir`, block.images_dir, "string");
-  return { ...(csv_path === undefined ? {} : { csv_path }), ...(images_dir === undefined ? {} : { images_dir }) };
+  return { ...defined({ csv_path, images_dir }) };
 }
 
 function imageExtension(path: string, value: unknown): string {

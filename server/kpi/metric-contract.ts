@@ -1,4 +1,5 @@
 import { excerpt, Refusal } from "../errors.ts";
+import { defined } from "../run/defined.ts";
 import type { MetricContract, MetricResult } from "../run/state.ts";
 
 type Operator = MetricContract["operator"];
@@ -94,10 +95,10 @@ export function judged(contract: MetricContract, measured: Measurement): MetricR
   return {
     ...rest,
     constraints: { ...measured.constraints },
-    ...(threshold === undefined ? {} : { threshold }),
+    ...defined({ threshold }),
     ...(diagnostics === undefined ? {} : { diagnostics: { ...diagnostics } }),
     passed: judge(contract, measured).passed,
-    ...(evidence_path === undefined ? {} : { evidence_path }),
+    ...defined({ evidence_path }),
   };
 }
 

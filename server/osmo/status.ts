@@ -3,6 +3,7 @@ import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { blamesPodTemplate, classifyFailure, type Failure, firstFailed, tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
@@ -65,7 +66,7 @@ export async function readStatus(call: Call, args: StatusArgs): Promise<StatusRe
     })),
     ...(failure ? { failure } : {}),
     ...(quiet.length > 0 ? { quiet } : {}),
-    ...(log === undefined ? {} : { log }),
+    ...defined({ log }),
     ...(args.events ? { events: tailOf(await client.events(workflow.name)) } : {}),
     ...(outputs ? { outputs } : {}),
     ...(look ? { next_look_sec: look } : {}),

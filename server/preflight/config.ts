@@ -1,4 +1,5 @@
 import { recallTargetPct } from "../kpi/metric-contract.ts";
+import { defined } from "../run/defined.ts";
 import { workspacePaths } from "../run/paths.ts";
 import type { MetricContract, RunConfig } from "../run/state.ts";
 import type { CsvFacts, Parameters, Survey } from "./survey.ts";
@@ -45,7 +46,7 @@ export function buildConfig(survey: Ready): RunConfig {
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
       history_aware: true,
-      ...(survey.encoder === undefined ? {} : { model_path: survey.encoder }),
+      ...defined({ model_path: survey.encoder }),
     },
     rca: {
       top_k_per_label: numberOf(parameters, "top_k_per_label"),

@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateRuntime } from "./estimate.ts";
@@ -39,8 +40,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
     workspace,
     workspace_source: source,
     request,
-    ...(contract === undefined ? {} : { metric_contract: contract }),
-    ...(live === undefined ? {} : { live }),
+    ...defined({ metric_contract: contract, live }),
     unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
     ...conclude(outcome, live),
   };

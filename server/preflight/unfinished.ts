@@ -3,6 +3,7 @@ import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
 import { parseJson, readJson } from "../fs/json.ts";
 import { listNames, readTail } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 /** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
@@ -84,10 +85,12 @@ async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, 
     kind,
     status,
     unfinished: kind === "ours" && status !== "complete" && state.completed_at === undefined,
-    ...(state.started_at === undefined ? {} : { started_at: state.started_at }),
-    ...(state.current_iteration === undefined ? {} : { current_iteration: state.current_iteration }),
-    ...(state.max_iterations === undefined ? {} : { max_iterations: state.max_iterations }),
-    ...(last === undefined ? {} : { last_event: last }),
+    ...defined({
+      started_at: state.started_at,
+      current_iteration: state.current_iteration,
+      max_iterations: state.max_iterations,
+      last_event: last,
+    }),
     ...(state.hard_stop === undefined ? {} : { hard_stop: state.hard_stop.code }),
     ...noteOn(kind, state.version),
   };

@@ -4,6 +4,7 @@ import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
 import { rankGaps } from "../kpi/gaps.ts";
+import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
 import type { KpiRow } from "./kpi-rows.ts";
@@ -128,7 +129,7 @@ async function imagesOfRow(row: KpiRow, layout: ImageLayout | undefined, read: I
   if (layout === undefined) return {};
   const of = (directory: string) => read(imagePath(layout, directory, row.object_name, layout.lightings[0]));
   const [test, golden] = [await of(row.input_path), await of(row.golden_path)];
-  return { ...(test === undefined ? {} : { test }), ...(golden === undefined ? {} : { golden }) };
+  return { ...defined({ test, golden }) };
 }
 
 /** An image that the generator's guardrail blocked is black all over. */

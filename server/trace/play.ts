@@ -1,3 +1,4 @@
+import { defined } from "../run/defined.ts";
 import { blur } from "./blur.ts";
 import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
@@ -119,7 +120,7 @@ async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: 
     return;
   }
   if (line.method === "tools/call") play.calls += 1;
-  const message: Message = { id: line.id, method: line.method, ...(params === undefined ? {} : { params }) };
+  const message: Message = { id: line.id, method: line.method, ...defined({ params }) };
   tape.timeOf(talk.connection.head).wind(line);
   if (isCutShort(line, talk.connection)) {
     talk.cutShort = { line, message };
