@@ -3,6 +3,7 @@ import { stopOf } from "../server/loop/approval/pending-stop.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
+import { defined } from "../server/run/defined.ts";
 import { defineTool } from "./define.ts";
 import { runField, workspaceField } from "./fields.ts";
 
@@ -60,17 +61,17 @@ export const loopStatus = defineTool({
       max_iterations: state.max_iterations,
       metric: metricPhrase(state),
       next_action: describeAction(next),
-      ...(running ? { running } : {}),
+      ...defined({ running: running || undefined }),
       last_events: run.entries
         .slice(-5)
         .map(({ seq, iter, stage, status, summary }) => ({ seq, iter, stage, status, summary })),
       ...(stop
         ? { hard_stop: { code: stop.code, message: stop.message, iteration: stop.iteration, stage: stop.stage } }
         : {}),
-      ...(stop || tampered ? { ways_out: waysOut(stop?.code ?? "state.tampered") } : {}),
+      ...defined({ ways_out: stop || tampered ? waysOut(stop?.code ?? "state.tampered") : undefined }),
       integrity: integrity.ok ? "intact" : integrity.what,
       report,
-      ...(report === "absent" ? {} : { report_path: reportPath }),
+      ...defined({ report_path: report === "absent" ? undefined : reportPath }),
       notes: [...run.notes],
     };
   },

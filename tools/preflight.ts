@@ -63,10 +63,10 @@ export const preflight = defineTool({
     return {
       status_line: statusLine(resolution),
       ok: plan !== undefined,
-      ...(plan === undefined ? {} : { plan_id: plan.plan_id }),
+      ...defined({ plan_id: plan?.plan_id }),
       workspace: resolution.workspace,
       summary: resolution.summary_markdown,
-      ...(question === undefined ? {} : { question: questionOf(question) }),
+      ...defined({ question: question && questionOf(question) }),
       checks: resolution.checks.flatMap(openCheck),
       counts: countOutcomes(resolution.checks),
       unfinished_runs: resolution.unfinished_runs.map(shortRun),
@@ -100,7 +100,7 @@ function nextStep({ plan, live, checks }: Resolution): string {
 function openCheck({ id, outcome, detail, fix, code, facts }: Check) {
   if (outcome !== "halt" && outcome !== "fixable") return [];
   const rest = { ...defined({ fix, code }) };
-  return [{ id, outcome, detail, ...rest, ...(facts === undefined ? {} : { facts: { ...facts } }) }];
+  return [{ id, outcome, detail, ...rest, ...defined({ facts: facts && { ...facts } }) }];
 }
 
 function countOutcomes(checks: readonly Check[]): Record<string, number> {
@@ -113,7 +113,7 @@ function questionOf({ text, missing }: NonNullable<Resolution["question"]>) {
   const fields = missing.map(({ field, ask, choices }) => ({
     field,
     ask,
-    ...(choices === undefined ? {} : { choices: [...choices] }),
+    ...defined({ choices: choices && [...choices] }),
   }));
   return { text, missing: fields };
 }
@@ -125,7 +125,7 @@ function shortRun(run: Resolution["unfinished_runs"][number]) {
     kind,
     status,
     ...defined({ current_iteration }),
-    ...(last === undefined ? {} : { last_event: `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
+    ...defined({ last_event: last && `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
     ...defined({ note }),
   };
 }

@@ -53,8 +53,7 @@ export const runStage = defineTool({
       next_action: `run_stage ${iteration} ${stage}`,
       run_dir: runDir,
       progress: progress.message,
-      ...defined({ fraction: progress.fraction }),
-      ...(job === undefined ? {} : { log_path: job.spec.log_path }),
+      ...defined({ fraction: progress.fraction, log_path: job?.spec.log_path }),
       ...cleared,
     };
   },

@@ -96,7 +96,7 @@ export function judged(contract: MetricContract, measured: Measurement): MetricR
     ...rest,
     constraints: { ...measured.constraints },
     ...defined({ threshold }),
-    ...(diagnostics === undefined ? {} : { diagnostics: { ...diagnostics } }),
+    ...defined({ diagnostics: diagnostics && { ...diagnostics } }),
     passed: judge(contract, measured).passed,
     ...defined({ evidence_path }),
   };

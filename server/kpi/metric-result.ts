@@ -1,4 +1,5 @@
 import { excerpt, Refusal } from "../errors.ts";
+import { defined } from "../run/defined.ts";
 import type { MetricContract } from "../run/state.ts";
 import type { Measurement } from "./metric-contract.ts";
 
@@ -35,9 +36,9 @@ export function parseMeasurement(contract: MetricContract, value: unknown, sourc
     name: contract.name,
     value: value.value,
     unit: contract.unit,
-    ...(isFiniteNumber(threshold) ? { threshold } : {}),
+    ...defined({ threshold: isFiniteNumber(threshold) ? threshold : undefined }),
     constraints,
-    ...(isRecord(value.diagnostics) ? { diagnostics: value.diagnostics } : {}),
+    ...defined({ diagnostics: isRecord(value.diagnostics) ? value.diagnostics : undefined }),
   };
 }
 

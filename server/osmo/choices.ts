@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Profile } from "../exec/osmo/shapes.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { askChoices, chosenArgs } from "./ask.ts";
 import { flows } from "./flow-table.ts";
 import { type Intent, type RequestArgs, readIntent } from "./intent.ts";
@@ -76,7 +77,7 @@ async function askAndMerge(
   const merged: Args = {
     ...args,
     ...dropUndefined({ ...chosen, knobs: undefined }),
-    ...(typed.board ? { board: typed.board } : {}),
+    ...defined({ board: typed.board || undefined }),
     knobs: { ...args.knobs, ...chosen.knobs, ...typed.knobs },
   };
   await saveConfirmed(call, typed);
@@ -143,8 +144,10 @@ function typedAnswers(answers: ReadonlyMap<string, string>): Typed {
 async function saveConfirmed(call: Call, { knobs }: Typed): Promise<void> {
   const { dig_url_root: root, image_edit_endpoint: endpoint } = knobs;
   const keep = {
-    ...(root ? { dig_url_root: root } : {}),
-    ...(endpoint && !isInCluster(endpoint) ? { image_edit_endpoint: endpoint } : {}),
+    ...defined({
+      dig_url_root: root || undefined,
+      image_edit_endpoint: endpoint && !isInCluster(endpoint) ? endpoint : undefined,
+    }),
   };
   if (Object.keys(keep).length > 0) await remember(call.deps.env, keep);
 }

@@ -56,20 +56,22 @@ export async function readStatus(call: Call, args: StatusArgs): Promise<StatusRe
   return {
     status_line: statusLine(workflow, failure),
     workflow_id: workflow.name,
-    ...(located.submission?.name ? { name: located.submission.name } : {}),
+    ...defined({ name: located.submission?.name || undefined }),
     status: workflow.status,
     terminal: isTerminal(workflow.status),
     tasks: tasksOf(workflow).map(({ name, status, exit_code }) => ({
       task: name,
       status,
-      ...(exit_code == null ? {} : { exit_code }),
+      ...defined({ exit_code: exit_code ?? undefined }),
     })),
-    ...(failure ? { failure } : {}),
-    ...(quiet.length > 0 ? { quiet } : {}),
-    ...defined({ log }),
-    ...(args.events ? { events: tailOf(await client.events(workflow.name)) } : {}),
-    ...(outputs ? { outputs } : {}),
-    ...(look ? { next_look_sec: look } : {}),
+    ...defined({
+      failure,
+      quiet: quiet.length > 0 ? quiet : undefined,
+      log,
+      events: args.events ? tailOf(await client.events(workflow.name)) : undefined,
+      outputs,
+      next_look_sec: look || undefined,
+    }),
   };
 }
 

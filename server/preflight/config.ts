@@ -37,7 +37,7 @@ export function buildConfig(survey: Ready): RunConfig {
     platform: survey.platform,
     engine: engineOf(survey),
     seed: numberOf(parameters, "seed"),
-    ...(typeof limit === "number" ? { stage_time_limit_sec: limit } : {}),
+    ...defined({ stage_time_limit_sec: typeof limit === "number" ? limit : undefined }),
     synthetic_only: parameters.synthetic_only?.value === true,
     anomalygen: anomalygenConfig(survey),
     mining_filter: {

@@ -8,6 +8,7 @@ import { listPaths, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import { planRequestSchema } from "./request.ts";
 import type { Resolution } from "./resolution.ts";
 
@@ -47,7 +48,7 @@ export async function savePending(resolution: Resolution, place: Place): Promise
     plan_id: plan.plan_id,
     saved_at: isoSeconds(place.clock.now()),
     request,
-    ...(live === undefined ? {} : { run_dir: live.run_dir }),
+    ...defined({ run_dir: live?.run_dir }),
   };
   await writeAtomic(pathOf(plan.plan_id, place), `${JSON.stringify(pending, null, 2)}\n`, 0o600);
 }

@@ -23,8 +23,8 @@ export function planInputs(ready: Ready): Plan["inputs"] {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),
     },
-    ...(ready.containers === undefined ? {} : { containers: containerInputs(ready.containers) }),
-    ...(ready.backbone === undefined ? {} : { backbone: { ...ready.backbone } }),
+    ...defined({ containers: ready.containers && containerInputs(ready.containers) }),
+    ...defined({ backbone: ready.backbone && { ...ready.backbone } }),
   };
 }
 

@@ -61,9 +61,9 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
   return {
     checks,
     warnings,
-    ...(survey.platform === undefined ? {} : { estimate: estimateRuntime(survey.platform, workloadOf(survey)) }),
+    ...defined({ estimate: survey.platform && estimateRuntime(survey.platform, workloadOf(survey)) }),
     ...(ready === undefined || plan === undefined ? {} : { plan, config: buildConfig(ready) }),
-    ...(missing.length === 0 ? {} : { question: consolidate(missing) }),
+    ...defined({ question: missing.length === 0 ? undefined : consolidate(missing) }),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
   };
 }

@@ -91,7 +91,7 @@ async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, 
       max_iterations: state.max_iterations,
       last_event: last,
     }),
-    ...(state.hard_stop === undefined ? {} : { hard_stop: state.hard_stop.code }),
+    ...defined({ hard_stop: state.hard_stop?.code }),
     ...noteOn(kind, state.version),
   };
 }

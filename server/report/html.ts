@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
+import { defined } from "../run/defined.ts";
 import { distributionChart } from "./charts/distribution.ts";
 import { growthChart } from "./charts/growth.ts";
 import { progressChart } from "./charts/progress.ts";
@@ -44,8 +45,7 @@ function prepared(model: ReportModel) {
   }));
   const timeline = timelineOf(model.events);
   const charts = {
-    progress:
-      points.length === 0 ? "" : progressChart(points, { ...goal, ...(contract ? { contract } : {}) }, model.best),
+    progress: points.length === 0 ? "" : progressChart(points, { ...goal, ...defined({ contract }) }, model.best),
     distributions: model.kpi.map((view, at) => distributionChart(view, at)),
     tradeoffs: model.kpi.map((view, at) => (view.curve.length === 0 ? "" : tradeoffChart(view, contract, at))),
     growth: model.growth.some((row) => row.total !== undefined) ? growthChart(model.growth) : "",

@@ -65,8 +65,7 @@ export async function weakestSamples(
       label: row.label,
       score: row.score,
       weakness,
-      ...(test === undefined ? {} : { test: pictureOf(test, gallerySide) }),
-      ...(golden === undefined ? {} : { golden: pictureOf(golden, gallerySide) }),
+      ...defined({ test: test && pictureOf(test, gallerySide), golden: golden && pictureOf(golden, gallerySide) }),
     });
   }
   if (without > 0) note(`${without} of the ${samples.length} weakest samples have no readable image.`);

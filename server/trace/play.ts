@@ -72,7 +72,8 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
     case "notice": {
       talk.written.push(line);
       const isOurs = line.method !== "notifications/resources/updated";
-      if (isOurs) await talk.line.send({ method: line.method, ...(line.params ? { params: given(line.params) } : {}) });
+      if (isOurs)
+        await talk.line.send({ method: line.method, ...defined({ params: line.params && given(line.params) }) });
       return;
     }
     case "ask":
@@ -195,7 +196,6 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   talk.written.push({
     ...line,
     result: named,
-    ...(nows.length > 0 ? { now: nows } : {}),
-    ...(ids.length > 0 ? { ids } : {}),
+    ...defined({ now: nows.length > 0 ? nows : undefined, ids: ids.length > 0 ? ids : undefined }),
   });
 }

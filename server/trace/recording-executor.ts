@@ -53,8 +53,10 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
     engine: inner.engine,
     ...defined({ trains_on: inner.trains_on }),
     availability: () => port("availability", inner.availability()),
-    ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
-    ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
+    ...defined({
+      survey: survey && (() => port("survey", survey.call(inner))),
+      makeReady: makeReady && ((runDir: string) => port("makeReady", makeReady.call(inner, runDir))),
+    }),
     async start(runDir, spec) {
       started.set(`${runDir} ${spec.id}`, { at: clock.now().getTime(), files: await takeSnapshot(runDir) });
       const line = pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as JobStart;

@@ -3,6 +3,7 @@ import { commit, type OpenRun } from "../../journal/journal.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { Evidence, JobOutcome, StageContext } from "../../ports/stage.ts";
 import { isoSeconds } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
 import type { Attempt } from "../../run/job.ts";
 import { iterationNumber, type StageRef } from "../../run/labels.ts";
 import { redactDeep, redactor } from "../../run/redact.ts";
@@ -106,7 +107,7 @@ async function commitEvidence(
   const next: RunState = {
     ...withIteration(run.state, at, {
       ...evidence.patch,
-      ...(elsewhere.length > 0 || before?.adopted ? { adopted: elsewhere } : {}),
+      ...defined({ adopted: elsewhere.length > 0 || before?.adopted ? elsewhere : undefined }),
       stage_completed: at.stage,
       // rca looks back at a finished iteration and does not reopen it.
       status: at.stage === "evaluate" || at.stage === "rca" ? "complete" : "in_progress",
