@@ -99,8 +99,7 @@ function nextStep({ plan, live, checks }: Resolution): string {
 
 function openCheck({ id, outcome, detail, fix, code, facts }: Check) {
   if (outcome !== "halt" && outcome !== "fixable") return [];
-  const rest = { ...defined({ fix, code }) };
-  return [{ id, outcome, detail, ...rest, ...defined({ facts: facts && { ...facts } }) }];
+  return [{ id, outcome, detail, ...defined({ fix, code, facts: facts && { ...facts } }) }];
 }
 
 function countOutcomes(checks: readonly Check[]): Record<string, number> {
@@ -110,11 +109,7 @@ function countOutcomes(checks: readonly Check[]): Record<string, number> {
 }
 
 function questionOf({ text, missing }: NonNullable<Resolution["question"]>) {
-  const fields = missing.map(({ field, ask, choices }) => ({
-    field,
-    ask,
-    ...defined({ choices: choices && [...choices] }),
-  }));
+  const fields = missing.map(({ choices, ...one }) => ({ ...one, ...defined({ choices: choices && [...choices] }) }));
   return { text, missing: fields };
 }
 
@@ -124,8 +119,10 @@ function shortRun(run: Resolution["unfinished_runs"][number]) {
     run_id,
     kind,
     status,
-    ...defined({ current_iteration }),
-    ...defined({ last_event: last && `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
-    ...defined({ note }),
+    ...defined({
+      current_iteration,
+      last_event: last && `${last.iter} ${last.stage} ${last.status}: ${last.summary}`,
+      note,
+    }),
   };
 }

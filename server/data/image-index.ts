@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { type Head, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
+import { type FirstBytes, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
 import { createFileNumbers, type FileNumbers } from "./file-numbers.ts";
 import { imageHeader } from "./image-header.ts";
 
@@ -92,7 +92,7 @@ function createResults(files: FileNumbers) {
       set(image, "missing");
       return false;
     },
-    settle(image: number, head: Head, bytes: Uint8Array): void {
+    settle(image: number, head: FirstBytes, bytes: Uint8Array): void {
       if (head !== "link") {
         set(image, judgeHead(head, bytes, files.pathOf(image)));
         return;
@@ -108,7 +108,7 @@ function createResults(files: FileNumbers) {
   };
 }
 
-function judgeHead(head: Exclude<Head, "link">, bytes: Uint8Array, path: string): ImageState {
+function judgeHead(head: Exclude<FirstBytes, "link">, bytes: Uint8Array, path: string): ImageState {
   if (head === "absent") return "missing";
   if (head === "unreadable") return "unreadable";
   const further = (position: number) => {

@@ -1,5 +1,6 @@
 import { excerpt, Refusal } from "../errors.ts";
 import { defined } from "../run/defined.ts";
+import { isRecord } from "../run/record.ts";
 import type { MetricContract } from "../run/state.ts";
 import type { Measurement } from "./metric-contract.ts";
 
@@ -54,10 +55,6 @@ export function artifactPath(template: string, iteration: string): string {
     path_template: excerpt(template),
     expected: "an absolute path with {iter_label} in it once and no other placeholder",
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isFiniteNumber(value: unknown): value is number {

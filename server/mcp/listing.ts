@@ -5,13 +5,11 @@ import { defined } from "../run/defined.ts";
 
 /** A tool as `tools/list` shows it: lean JSON schemas, since every byte of them is paid for in every session. */
 export function listed(tool: Tool, showsViews = false): ListedTool {
-  const hints = {
-    ...defined({
-      "anthropic/alwaysLoad": tool.alwaysLoad || undefined,
-      ui: showsViews && tool.view !== undefined ? { resourceUri: tool.view } : undefined,
-      "anthropic/searchHint": tool.searchHint,
-    }),
-  };
+  const hints = defined({
+    "anthropic/alwaysLoad": tool.alwaysLoad || undefined,
+    ui: showsViews && tool.view !== undefined ? { resourceUri: tool.view } : undefined,
+    "anthropic/searchHint": tool.searchHint,
+  });
   return {
     name: tool.name,
     title: tool.title,

@@ -9,14 +9,7 @@ import { type Intent, type RequestArgs, readIntent } from "./intent.ts";
 import { checkKnob } from "./knobs.ts";
 import { judgeTemplate } from "./pod-template.ts";
 import { isInCluster, type Preferences, remember } from "./preferences.ts";
-import {
-  type ChoiceQuestion,
-  type Chosen,
-  endpointQuestion,
-  poolQuestion,
-  rootQuestion,
-  templateQuestion,
-} from "./questions.ts";
+import { type ChoiceQuestion, endpointQuestion, poolQuestion, rootQuestion, templateQuestion } from "./questions.ts";
 import type { Wanted } from "./settle.ts";
 
 /** A request without open choices. */
@@ -76,7 +69,7 @@ async function askAndMerge(
   const typed = typedAnswers(answers);
   const merged: Args = {
     ...args,
-    ...dropUndefined({ ...chosen, knobs: undefined }),
+    ...defined({ ...chosen, knobs: undefined }),
     ...defined({ board: typed.board || undefined }),
     knobs: { ...args.knobs, ...chosen.knobs, ...typed.knobs },
   };
@@ -143,12 +136,10 @@ function typedAnswers(answers: ReadonlyMap<string, string>): Typed {
 
 async function saveConfirmed(call: Call, { knobs }: Typed): Promise<void> {
   const { dig_url_root: root, image_edit_endpoint: endpoint } = knobs;
-  const keep = {
-    ...defined({
-      dig_url_root: root || undefined,
-      image_edit_endpoint: endpoint && !isInCluster(endpoint) ? endpoint : undefined,
-    }),
-  };
+  const keep = defined({
+    dig_url_root: root || undefined,
+    image_edit_endpoint: endpoint && !isInCluster(endpoint) ? endpoint : undefined,
+  });
   if (Object.keys(keep).length > 0) await remember(call.deps.env, keep);
 }
 
@@ -160,8 +151,4 @@ function decideAgain(questions: readonly ChoiceQuestion[]): never {
       options: options.map(({ label, set }) => ({ label, set })),
     })),
   });
-}
-
-function dropUndefined(chosen: Chosen): Chosen {
-  return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
 }

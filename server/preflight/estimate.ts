@@ -1,4 +1,5 @@
 import type { Platform } from "../run/labels.ts";
+import type { Survey } from "./survey.ts";
 
 /** What the time of an iteration depends on. Rows are data rows; epochs and images are counts. */
 export type Workload = {
@@ -25,6 +26,25 @@ export type Estimate = {
  */
 export function estimateRuntime(platform: Platform, work: Workload): Estimate {
   return platform === "docker" ? dockerEstimate(work) : embeddedEstimate(work);
+}
+
+/** The same for what is known so far; what is not known yet counts as none. Undefined while the platform is open. */
+export function estimateOf({ platform, csvs, pool, parameters }: Survey): Estimate | undefined {
+  const count = (name: string) => {
+    const value = parameters[name]?.value;
+    return typeof value === "number" ? value : 0;
+  };
+  return (
+    platform &&
+    estimateRuntime(platform, {
+      training_rows: csvs.training_csv?.table.rows.length ?? 0,
+      validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
+      kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
+      pool_rows: pool?.rows ?? 0,
+      num_epochs: count("num_epochs"),
+      num_sdg: count("num_sdg"),
+    })
+  );
 }
 
 /** How many iterations a time limit leaves room for after the baseline; at least one, at most 99. */

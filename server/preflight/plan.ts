@@ -2,7 +2,7 @@ import { canonicalJson } from "../fs/hash.ts";
 import { defined } from "../run/defined.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
-import { type PlanContent, planId } from "./plan-id.ts";
+import { type PlanContent, planId, revisedRun } from "./plan-id.ts";
 import { planInputs } from "./plan-inputs.ts";
 import type { Check, LiveRun } from "./resolution.ts";
 
@@ -64,10 +64,6 @@ function contentOf(ready: Ready): PlanContent {
     metric_contract: ready.contract,
     ...defined({ adopts: ready.adopts }),
   };
-}
-
-function revisedRun(plan: Plan): string | undefined {
-  return typeof plan.revises === "string" ? plan.revises : undefined;
 }
 
 /** A value that the live run already had keeps saying where it came from. */

@@ -51,7 +51,6 @@ export type Survey = {
   readonly signal?: AbortSignal | undefined;
   readonly workspace: string;
   readonly contract?: MetricContract | undefined;
-  readonly base?: Plan | undefined;
   readonly platform?: Platform | undefined;
   readonly executor?: Executor | undefined;
   readonly spec?: SpecFacts | undefined;
@@ -76,9 +75,12 @@ export type Survey = {
   readonly runs: readonly FoundRun[];
 };
 
+/** A finding as its step reports it, under the step's id and title unless it names others. */
+export type StepCheck = Omit<Check, "id" | "title"> & Partial<Pick<Check, "id" | "title">>;
+
 /** What one step of the preflight hands on. A step whose ground is missing reports nothing at all. */
 export type Findings = {
-  readonly checks?: readonly Check[];
+  readonly checks?: readonly StepCheck[];
   readonly found?: Partial<Survey>;
   readonly missing?: readonly Missing[];
   readonly warnings?: readonly string[];

@@ -37,11 +37,9 @@ function prepared(model: ReportModel) {
   const { contract } = model;
   const other = contract !== undefined && contract.name !== "far_pct";
   const goal = { name: other ? contract.display_name : "FAR", unit: other ? contract.unit : "%", other };
-  const points = model.iterations.map((view) => ({
-    label: view.label,
-    ...((other ? view.metric?.value : view.far_pct) === undefined
-      ? {}
-      : { value: (other ? view.metric?.value : view.far_pct) ?? Number.NaN }),
+  const points = model.iterations.map(({ label, metric, far_pct }) => ({
+    label,
+    ...defined({ value: other ? metric?.value : far_pct }),
   }));
   const timeline = timelineOf(model.events);
   const charts = {

@@ -1,3 +1,4 @@
+import { defined } from "../run/defined.ts";
 import type { IterationState, RunConfig, RunState } from "../run/state.ts";
 import type { ConfigRow, IterationView } from "./model.ts";
 
@@ -8,14 +9,16 @@ export function iterationView(label: string, iteration: Partial<IterationState>)
   return {
     label,
     status: iteration.status ?? "pending",
-    ...optional("stage_completed", iteration.stage_completed),
-    ...optional("metric", metric),
-    ...optional("far_pct", iteration.far_pct),
-    ...optional("recall_pct", typeof recall === "number" ? recall : undefined),
-    ...optional("threshold", iteration.threshold),
-    ...optional("val_loss", iteration.val_loss ?? undefined),
-    ...optional("checkpoint", iteration.best_ckpt_path),
-    ...optional("checkpoint_kind", iteration.best_ckpt_kind),
+    ...defined({
+      stage_completed: iteration.stage_completed,
+      metric,
+      far_pct: iteration.far_pct,
+      recall_pct: typeof recall === "number" ? recall : undefined,
+      threshold: iteration.threshold,
+      val_loss: iteration.val_loss ?? undefined,
+      checkpoint: iteration.best_ckpt_path,
+      checkpoint_kind: iteration.best_ckpt_kind,
+    }),
     adopted: iteration.adopted ?? [],
     ledger: iteration.ledger ?? {},
     warnings: iteration.warnings ?? [],
@@ -39,9 +42,4 @@ export function configurationRows(state: Partial<RunState>, config: Partial<RunC
 export function plain(value: unknown): string {
   if (value === null) return "none";
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
-}
-
-/** A member that is left out when it has no value. */
-export function optional<K extends string, V>(name: K, value: V | undefined): { [key in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
 }

@@ -3,6 +3,7 @@ import { writeChangeNet } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
 import { quoted, Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
 import { readText } from "../fs/read.ts";
 import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
 import { inWorkspaceSpace } from "../run/images.ts";
@@ -133,10 +134,7 @@ async function writeRows(context: StageContext, staged: StagedPairs): Promise<vo
     golden_path: inWorkspaceSpace(paths.images_prefix, row.golden_path),
   }));
   await writeChangeNet(paths.sdg_rows, rows);
-  await writeAtomic(
-    paths.ingest_summary,
-    `${JSON.stringify({ ...staged.summary, output_csv: paths.sdg_rows_raw }, null, 2)}\n`,
-  );
+  await writeJson(paths.ingest_summary, { ...staged.summary, output_csv: paths.sdg_rows_raw });
   await writeContribution(context, []);
 }
 

@@ -25,7 +25,7 @@ import { deriveInferenceSpec } from "./shared/train-spec.ts";
 
 type Kind = "best_val" | "latest";
 type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };
-type Measured = {
+type Scored = {
   readonly candidate: Candidate;
   readonly csv: string;
   readonly far_pct: number;
@@ -85,7 +85,7 @@ export const evaluate: Stage = {
       { marker: true },
     );
     const kpi = await readChangeNet(config.kpi_test_csv);
-    const measured: Measured[] = [];
+    const measured: Scored[] = [];
     for (const candidate of all) measured.push(await measure(context, candidate, kpi));
     const best = bestOf(contract, measured);
     if (!best) throw missing(inferenceDir(context), "holds no inference");
@@ -147,7 +147,7 @@ async function measure(
   context: StageContext,
   candidate: Candidate,
   kpi: Awaited<ReturnType<typeof readChangeNet>>,
-): Promise<Measured> {
+): Promise<Scored> {
   const { metric_contract: contract } = context.state;
   await requireStatus(context, join(candidate.dir, "status.json"), "inference");
   const csv = join(candidate.dir, "inference.csv");
@@ -214,7 +214,7 @@ async function saidOf({ measured }: StageContext, inferenceCsv: string): Promise
 }
 
 /** One delivered artifact cannot tell two checkpoints apart; FAR then does. */
-function bestOf(contract: MetricContract, measured: readonly Measured[]): Measured | undefined {
+function bestOf(contract: MetricContract, measured: readonly Scored[]): Scored | undefined {
   if (contract.evaluator.type === "artifact") return measured.toSorted((a, b) => a.far_pct - b.far_pct)[0];
   const best = selectBest(
     contract,
@@ -223,7 +223,7 @@ function bestOf(contract: MetricContract, measured: readonly Measured[]): Measur
   return measured.find(({ measurement }) => measurement === best);
 }
 
-function patchOf(best: Measured, result: MetricResult, compared: number, rows: number): Partial<IterationState> {
+function patchOf(best: Scored, result: MetricResult, compared: number, rows: number): Partial<IterationState> {
   return {
     best_ckpt_path: best.candidate.checkpoint,
     best_ckpt_kind: best.candidate.kind,

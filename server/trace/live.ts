@@ -1,9 +1,10 @@
 import { defined } from "../run/defined.ts";
+import { membersOf } from "../run/record.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Mailbox, mailbox } from "./mailbox.ts";
-import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { type Message, resultOf, runDirOf } from "./message.ts";
 import type { Difference } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
 import type { Line } from "./talk.ts";

@@ -1,9 +1,10 @@
 import { defined } from "../run/defined.ts";
+import { membersOf } from "../run/record.ts";
 import { blur } from "./blur.ts";
 import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
-import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { type Message, resultOf, runDirOf } from "./message.ts";
 import { compareJobs } from "./play-jobs.ts";
 import { type Difference, note, type Options, type Play } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
