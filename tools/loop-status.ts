@@ -4,8 +4,7 @@ import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
-import { defineTool } from "./define.ts";
-import { runField, workspaceField } from "./fields.ts";
+import { defineTool, runField, workspaceField } from "./define.ts";
 
 const event = z.object({
   seq: z.number(),

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { shortDuration } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
-import { defineTool } from "./define.ts";
-import { runField, stageResult } from "./fields.ts";
+import { defineTool, runField, stageResult } from "./define.ts";
 
 const input = z.strictObject({
   run: runField,

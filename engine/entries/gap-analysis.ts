@@ -9,8 +9,15 @@ import { parseScore } from "../../server/kpi/score.ts";
 import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
-import { composeSpec, type KnownKeys, lookUp, resolveValue, type SpecTree } from "../spec/load-spec.ts";
-import { numberOr, requiredText } from "../spec/values.ts";
+import {
+  composeSpec,
+  type KnownKeys,
+  lookUp,
+  numberOr,
+  requiredText,
+  resolveValue,
+  type SpecTree,
+} from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
 
 const known: KnownKeys = {

@@ -1,8 +1,7 @@
 import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
-import { lookUp, resolveValue, type SpecTree } from "./load-spec.ts";
-import { numberOr } from "./values.ts";
+import { lookUp, numberOr, resolveValue, type SpecTree } from "./load-spec.ts";
 
 export type Task = "train" | "inference" | "evaluate";
 export type Split = "train" | "validation" | "test" | "infer";

@@ -4,7 +4,6 @@ import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import { growthRows, miningRows } from "./growth.ts";
-import { imagesUsed } from "./images-used.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
 import type { Note } from "./lenient.ts";
@@ -14,7 +13,7 @@ import { type ReadState, readLog, readRunState } from "./read-state.ts";
 import { imageReader, kpiLayout, realPair, syntheticPair, weakestSamples } from "./samples.ts";
 import { flatSpec, specChanges } from "./spec-changes.ts";
 import { verify } from "./verify.ts";
-import { configurationRows, iterationView, plain } from "./views.ts";
+import { configurationRows, imagesUsed, iterationView, plain } from "./views.ts";
 
 type Labelled = ReadState["iterations"][number];
 

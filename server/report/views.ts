@@ -1,6 +1,10 @@
+import { join } from "node:path";
+import { z } from "zod";
 import { defined } from "../run/defined.ts";
+import { runPaths } from "../run/paths.ts";
 import type { IterationState, RunConfig, RunState } from "../run/state.ts";
-import type { ConfigRow, IterationView } from "./model.ts";
+import { readObject } from "./lenient.ts";
+import type { ConfigRow, IterationView, ReportModel } from "./model.ts";
 
 /** One iteration as the page shows it. */
 export function iterationView(label: string, iteration: Partial<IterationState>): IterationView {
@@ -42,4 +46,23 @@ export function configurationRows(state: Partial<RunState>, config: Partial<RunC
 export function plain(value: unknown): string {
   if (value === null) return "none";
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
+}
+
+/** What the container platform noted when it resolved the run's images, as far as the report shows it. */
+const imageSchema = z.object({ uri: z.string(), id: z.string().optional(), digest: z.string().optional() });
+
+/** The programs behind the figures: container images with their digests, or the engine that stood in for them. */
+export async function imagesUsed(runDir: string, config: Partial<RunConfig>): Promise<ReportModel["images"]> {
+  const { images } = await readObject(join(runPaths(runDir).jobs, "readiness.json"));
+  const resolved = z.record(z.string(), imageSchema).safeParse(images);
+  if (resolved.success && Object.keys(resolved.data).length > 0) {
+    return Object.entries(resolved.data).map(([name, { uri, digest, id }]) => {
+      return { name, reference: [uri, digest ?? id].filter((part) => part !== undefined).join(" ") };
+    });
+  }
+  const named = [
+    { name: "train, inference, evaluate", reference: config.train_container },
+    { name: "anomalygen", reference: config.anomalygen?.container },
+  ];
+  return named.flatMap(({ name, reference }) => (reference === undefined ? [] : [{ name, reference }]));
 }

@@ -147,9 +147,7 @@ async function advanceOrFollow(runDir: string, at: StageRef, call: Call, measure
 
 async function rendered(runDir: string, at: StageRef, step: Advance, call: Call): Promise<Advance> {
   if (!("committed" in step)) return step;
-  const { committed } = step;
-  const warning = await renderAfter(runDir, committed.state, at, call.deps);
-  return warning === undefined ? step : { committed: { ...committed, warnings: [...committed.warnings, warning] } };
+  return { committed: await renderAfter(runDir, step.committed, at, call.deps) };
 }
 
 async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Measured): Promise<Advance> {
