@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { stopOf } from "../server/loop/approval/pending-stop.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
@@ -45,6 +44,7 @@ export const loopStatus = defineTool({
   searchHint: "progress state next action resume DEFT loop",
   async handle(args, call) {
     const { loopStatus: status } = await import("../server/loop/status.ts");
+    const { stopOf } = await import("../server/loop/approval/pending-stop.ts");
     const runDir = await resolveRun(args, call.deps, { orLatest: true });
     const { run, next, running, report, reportPath } = await status(runDir, call.deps);
     const { state, integrity } = run;

@@ -1,6 +1,6 @@
 import { excerpt, Refusal } from "../errors.ts";
 import { defined } from "../run/defined.ts";
-import type { MetricContract, MetricResult } from "../run/state.ts";
+import type { MetricContract, MetricResult } from "../run/metric.ts";
 
 type Operator = MetricContract["operator"];
 type Evaluator = MetricContract["evaluator"];

@@ -1,7 +1,7 @@
 import { excerpt, Refusal } from "../errors.ts";
 import { defined } from "../run/defined.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { isRecord } from "../run/record.ts";
-import type { MetricContract } from "../run/state.ts";
 import type { Measurement } from "./metric-contract.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { recallTargetPct } from "../kpi/metric-contract.ts";
 import { defined } from "../run/defined.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { workspacePaths } from "../run/paths.ts";
-import type { MetricContract, RunConfig } from "../run/state.ts";
+import type { RunConfig } from "../run/state.ts";
 import type { CsvFacts, Parameters, Survey } from "./survey.ts";
 
 /** A survey whose ground is complete: every input was found and nothing halted. */

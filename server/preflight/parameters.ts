@@ -2,8 +2,8 @@ import type { TrainSpec } from "../data/spec.ts";
 import { describeContract, recallTargetPct } from "../kpi/metric-contract.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Platform } from "../run/labels.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { valueAt } from "../run/record.ts";
-import type { MetricContract } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Parameter, Parameters } from "./survey.ts";
 
