@@ -1,5 +1,4 @@
 import type { Platform } from "../run/labels.ts";
-import type { Survey } from "./survey.ts";
 
 /** What the time of an iteration depends on. Rows are data rows; epochs and images are counts. */
 export type Workload = {
@@ -28,8 +27,17 @@ export function estimateRuntime(platform: Platform, work: Workload): Estimate {
   return platform === "docker" ? dockerEstimate(work) : embeddedEstimate(work);
 }
 
+/** What a survey knows of the work; named here because the survey's own shapes hold an estimate. */
+type Known = {
+  readonly platform?: Platform | undefined;
+  readonly csvs: { readonly [role in Role]?: { readonly table: { readonly rows: readonly unknown[] } } };
+  readonly pool?: { readonly rows: number } | undefined;
+  readonly parameters: Readonly<Record<string, { readonly value?: unknown }>>;
+};
+type Role = "training_csv" | "validation_csv" | "kpi_csv";
+
 /** The same for what is known so far; what is not known yet counts as none. Undefined while the platform is open. */
-export function estimateOf({ platform, csvs, pool, parameters }: Survey): Estimate | undefined {
+export function estimateOf({ platform, csvs, pool, parameters }: Known): Estimate | undefined {
   const count = (name: string) => {
     const value = parameters[name]?.value;
     return typeof value === "number" ? value : 0;
