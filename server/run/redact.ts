@@ -1,4 +1,5 @@
 import { excerpt } from "../errors.ts";
+import type { Env } from "./env.ts";
 
 /** Enough to cut a secret out whole that begins in what is shown. */
 const lookBytes = 16_384;
@@ -10,9 +11,6 @@ const assignments =
   /\b((?:[A-Z_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY)|access_key)\s*[=:]\s*)(?!(?:true|false|null|none)(?![\w.-]))["']?[^\s"',]{4,}/gi;
 const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/g;
 const secretName = /TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY|CREDENTIAL/;
-
-/** Variables of an environment, by name. */
-export type Env = Readonly<Record<string, string | undefined>>;
 
 /** Names of the variables that hold secrets. Presence counts for the loop; values never leave the process. */
 export function secretNames(env: Env): string[] {

@@ -11,9 +11,11 @@ import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
 import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
 import type { Stage, StageContext } from "../ports/stage.ts";
+import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
+import type { MetricContract, MetricResult } from "../run/metric.ts";
 import { runPaths } from "../run/paths.ts";
-import type { IterationState, MetricContract, MetricResult } from "../run/state.ts";
+import type { IterationState } from "../run/state.ts";
 import { stagedBackbone } from "./shared/backbone.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
@@ -227,7 +229,7 @@ function patchOf(best: Scored, result: MetricResult, compared: number, rows: num
     best_ckpt_path: best.candidate.checkpoint,
     best_ckpt_kind: best.candidate.kind,
     inference_csv: best.csv,
-    ...(result.threshold === undefined ? {} : { threshold: result.threshold }),
+    ...defined({ threshold: result.threshold }),
     far_pct: best.far_pct,
     metric_result: result,
     ledger: { kpi_rows: rows, checkpoints_compared: compared },
