@@ -20,17 +20,12 @@ export const run = command("call", async ({ positionals: [tool, text] }, io) => 
   });
 });
 
-function argumentsOf(text: string | undefined): Record<string, unknown> {
-  if (text === undefined) return {};
-  const value = parsed(text);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Refusal("input.invalid", "The arguments must be one JSON object.", { got: excerpt(text) });
-}
-
-function parsed(text: string): unknown {
+function argumentsOf(text = "{}"): Record<string, unknown> {
   try {
-    return parseJson(text);
+    const value = parseJson(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
     throw new Refusal("input.invalid", "The arguments are not valid JSON.", { got: excerpt(text) }, { cause: error });
   }
+  throw new Refusal("input.invalid", "The arguments must be one JSON object.", { got: excerpt(text) });
 }

@@ -1,53 +1,29 @@
 import { platforms } from "../run/labels.ts";
-import {
-  choice,
-  flag,
-  json,
-  number,
-  type Option,
-  pairs,
-  path,
-  paths,
-  text,
-  type ValueOf,
-  workspace,
-} from "./options.ts";
+import { choice, type Declaration, flag, number, pairs, path, paths, text, type ValueOf } from "./options.ts";
 
-/** What a person is told of a command, and what its arguments are read by. */
-export type Declaration = {
-  /** One line, without a full stop. */
-  readonly summary: string;
-  readonly about?: string;
-  /** Names in their order; those in brackets may be left out and come last. */
-  readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, Option>>;
-  readonly examples?: readonly string[];
-  /** What the exit codes mean where they mean more than elsewhere. */
-  readonly exit?: string;
-};
-
-const seed = number("N", { min: 0, max: 2_147_483_647, whole: true }, "seed of generated boards", { fallback: 1 });
-const recall = { min: 0, max: 1 };
+const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
+const whole = (min: number, max: number) => ({ min, max, whole: true });
+const seed = number("N", "seed of generated boards", { bounds: whole(0, 2_147_483_647), fallback: 1 });
+const share = { min: 0, max: 1 };
 const platform = choice(platforms, "where stages run", { fallback: "embedded" });
-const flow = { usecase: text("U", "use case of the flow"), set: pairs("a knob of the flow; may be repeated") };
-const cloud = { workspace, json };
 const planned = {
-  ...flow,
+  usecase: text("U", "use case of the flow"),
+  set: pairs("a knob of the flow; may be repeated"),
   board: text("B", "board, for flows that take one"),
   pool: text("P", "OSMO pool"),
   "pair-with": text("NAME", "good-image run to pair with"),
   "flows-dir": text("DIR", "workflow files of the vendor's own"),
   "no-probe": flag("leave out the check of the image-edit endpoint"),
-  ...cloud,
+  workspace,
 };
 
 /** Every command for people; parsing, help and the README's list are made of it. The order is that of `help`. */
 export const declarations = {
   serve: {
+    interactive: true,
     summary: "serve MCP on stdin and stdout (what an MCP client starts; the name may be left out)",
     about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given; any other
 needs a token. Ending the server ends no job.`,
-    positionals: [],
     options: {
       toolsets: text("deft,osmo", "what to offer; else DEFT_TOOLSETS"),
       http: text("[HOST:]PORT", "serve over HTTP"),
@@ -60,14 +36,12 @@ needs a token. Ending the server ends no job.`,
     summary: "run a whole loop on generated boards; needs nothing but Node",
     about: `The loop is driven through a real MCP client over stdio. Without --workspace board images are generated into
 ./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.`,
-    positionals: [],
     options: {
       workspace: text("DIR", "boards of your own"),
       platform,
-      "max-iterations": number("N", { min: 1, max: 99, whole: true }, "iterations after the baseline", { fallback: 2 }),
+      "max-iterations": number("N", "after the baseline", { bounds: whole(1, 99), fallback: 2 }),
       kpi: text("TARGET", "when to stop", { fallback: "FAR < 1% at recall=100%" }),
       seed,
-      json,
     },
     exit: "Exit 0: the loop ended, its target met or not; 1: a hard stop; 2: refused.",
   },
@@ -80,14 +54,12 @@ ever overwritten.`,
       example: flag("complete, with generated boards"),
       tiny: flag("with --example: as few boards as a loop can run on"),
       seed,
-      json,
     },
   },
   doctor: {
     summary: "check a workspace",
     about: "Runs the checks of preflight for people. Changes nothing.",
-    positionals: [],
-    options: { workspace, platform, json },
+    options: { workspace, platform },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },
   validate: {
@@ -100,34 +72,29 @@ and the first five places of each problem.`,
       "images-root": path("DIR", "where image paths start; else as the spec of the workspace says"),
       validation: path("CSV", "no row may be in this one too"),
       kpi: path("CSV", "nor in this one"),
-      json,
     },
     exit: "Exit 0: no problem; 2: problems.",
   },
   approve: {
+    interactive: true,
     summary: "approve a plan at this terminal",
     about: "Shows the plan and creates its run once a person types yes.",
     positionals: ["PLAN_ID"],
-    options: {},
   },
   status: {
     summary: "where a run stands",
     about: "From the files of the run alone. Stopping it stops nothing else.",
     positionals: ["[RUN]"],
-    options: {
-      workspace,
-      watch: flag("go on until the run is closed"),
-      serve: flag("as a live page on this machine"),
-      json,
-    },
+    options: { workspace, watch: flag("go on until the run is closed"), serve: flag("as a live page on this machine") },
   },
   report: {
     summary: "render the report of a run anew",
     about: "Writes DEFT_Loop_Report.html of the run from its files and prints where it is.",
     positionals: ["[RUN]"],
-    options: { workspace, json },
+    options: { workspace },
   },
   acknowledge: {
+    interactive: true,
     summary: "accept a repaired hard stop at this terminal",
     positionals: ["[RUN]"],
     options: { workspace, accept: flag("go on with things as they are, where that is possible") },
@@ -143,15 +110,13 @@ human, jobs from the recording. Needs no GPU, no Docker and no network.`,
       update: flag("rewrite the trace to what happens now, and show what changed"),
       partial: flag("replay a trace whose last server was killed, as far as it goes"),
       live: choice(["embedded"], "run the jobs again and compare what came of them, within tolerances"),
-      json,
     },
     exit: "Exit 0: it goes the same way; 1: it differs; 2: the trace cannot be used.",
   },
-  trace: { summary: "what was recorded", positionals: ["COMMAND"], options: {} },
+  trace: { summary: "what was recorded", positionals: ["COMMAND"] },
   "trace show": {
     summary: "calls, questions, jobs, log entries and results of a trace in their order",
     positionals: ["TRACE"],
-    options: { json },
   },
   tokens: {
     summary: "write into the log of a run what each stage cost the agent",
@@ -159,7 +124,7 @@ human, jobs from the recording. Needs no GPU, no Docker and no network.`,
 transcript repeats on several lines counts once (the vendor's program counts every line). finish_loop does the same;
 repeating it changes nothing.`,
     positionals: ["[RUN]"],
-    options: { workspace, transcript: paths("FILE|DIR", "a transcript, or a folder of them; may be repeated"), json },
+    options: { workspace, transcript: paths("FILE|DIR", "a transcript, or a folder of them; may be repeated") },
   },
   kpi: {
     summary: "operating points of an inference CSV, or of a run",
@@ -170,12 +135,11 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
     options: {
       workspace,
       iteration: text("LABEL", "of a run: baseline, iter1, ..."),
-      "min-recall": number("SHARE", recall, "share of defects to flag; 1.0 is all, and meant for a CSV"),
+      "min-recall": number("SHARE", "share of defects to flag; 1.0 is all, and meant for a CSV", { bounds: share }),
       "label-column": text("NAME", "else label"),
       "score-column": text("NAME", "else siamese_score"),
       "pass-label": text("LABEL", "else PASS"),
       "output-dir": path("DIR", "write the published files there"),
-      json,
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
   },
@@ -183,20 +147,18 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
     summary: "weak KPI samples, as the vendor's gap analysis writes them",
     about: `Ranks the weakest rows of each label in inference.csv and writes kpi_gaps.parquet, threshold.txt,
 weak_samples_breakdown.txt and metrics.json.`,
-    positionals: [],
     options: {
       "inference-dir": path("DIR", "holds inference.csv", { required: true }),
       "train-config": path("YAML", "the train spec", { required: true }),
       "media-root": path("DIR", "where image paths start", { required: true }),
       "output-dir": path("DIR", "where to write", { required: true }),
-      "min-recall": number("SHARE", recall, "share of defects to flag", { fallback: 1 }),
-      "top-k": number("N", { min: 1, whole: true }, "rows a label", { fallback: 50 }),
-      threshold: number("T", { min: -1 }, "decision threshold; else the one that flags the share"),
-      json,
+      "min-recall": number("SHARE", "share of defects to flag", { bounds: share, fallback: 1 }),
+      "top-k": number("N", "rows a label", { bounds: { min: 1, whole: true }, fallback: 50 }),
+      threshold: number("T", "decision threshold; else the one that flags the share", { bounds: { min: -1 } }),
     },
   },
-  osmo: { summary: "plan, submit, watch and fetch defect-image flows on OSMO", positionals: ["COMMAND"], options: {} },
-  "osmo flows": { summary: "the flows with their use cases", positionals: [], options: { json } },
+  osmo: { summary: "plan, submit, watch and fetch defect-image flows on OSMO", positionals: ["COMMAND"] },
+  "osmo flows": { summary: "the flows with their use cases" },
   "osmo plan": {
     summary: "the five sections of a submit; nothing is sent",
     positionals: ["FLOW"],
@@ -209,67 +171,67 @@ weak_samples_breakdown.txt and metrics.json.`,
     summary: "where a workflow stands",
     about: "RUN is a workflow id or run name; without it the last submit is meant.",
     positionals: ["[RUN]"],
-    options: { task: text("TASK", "with the log tail of this task"), events: flag("with its events"), json },
+    options: { task: text("TASK", "with the log tail of this task"), events: flag("with its events") },
   },
   "osmo watch": {
     summary: "look until a workflow ends",
     about: "RUN is a workflow id or run name; without it the last submit is meant. Stopping it stops nothing else.",
     positionals: ["[RUN]"],
     options: {
-      every: number("SECONDS", { min: 1 }, "between looks"),
+      every: number("SECONDS", "between looks", { bounds: { min: 1 } }),
       detach: flag("go on without this terminal"),
-      json,
     },
     exit: "Exit 0: the workflow is complete; 1: it failed; 2: refused.",
   },
   "osmo cancel": {
     summary: "cancel a workflow of yours",
     positionals: ["RUN"],
-    options: { reason: text("TEXT", "why", { fallback: "asked at the terminal" }), json },
+    options: { reason: text("TEXT", "why", { fallback: "asked at the terminal" }) },
   },
   "osmo outputs": {
     summary: "fetch outputs of a workflow",
     positionals: ["[RUN]"],
     options: {
       mode: choice(["preview", "archive"], "a page of samples, or one zip with logs", { fallback: "preview" }),
-      samples: number("N", { min: 5, max: 10, whole: true }, "of a preview", { fallback: 8 }),
-      ...cloud,
+      samples: number("N", "of a preview", { bounds: whole(5, 10), fallback: 8 }),
+      workspace,
     },
   },
   "osmo preferences": {
     summary: "show, set or forget what submits remember",
-    positionals: [],
-    options: { set: pairs("remember this"), forget: text("KEY", "forget this"), json },
+    options: { set: pairs("remember this"), forget: text("KEY", "forget this") },
   },
   call: {
     summary: "list the tools, or call one",
     about: `Calls a tool through a real MCP client over stdio and prints its result; without TOOL it lists the tools.`,
     positionals: ["[TOOL]", "[JSON]"],
-    options: { json },
     examples: [`deft-mcp call loop_status '{"workspace": "deft-demo-workspace"}'`],
   },
-  help: { summary: "this list, or what COMMAND takes", positionals: ["[COMMAND]", "[SUBCOMMAND]"], options: {} },
+  help: { interactive: true, summary: "this list, or what COMMAND takes", positionals: ["[COMMAND]", "[SUBCOMMAND]"] },
 } as const satisfies Record<string, Declaration>;
 
 export type CommandName = keyof typeof declarations;
 
-type Positionals<Names extends readonly string[]> = {
-  readonly [At in keyof Names]: Names[At] extends `[${string}` ? string | undefined : string;
-};
+type Positionals<D> = D extends { positionals: infer Names extends readonly string[] }
+  ? { readonly [At in keyof Names]: Names[At] extends `[${string}` ? string | undefined : string }
+  : readonly [];
+type Values<D> = D extends { options: infer Options }
+  ? { readonly [Key in keyof Options]: ValueOf<Options[Key]> }
+  : unknown;
 
 /** The arguments of a command as its declaration types them. */
 export type Given<Name extends CommandName> = {
-  readonly positionals: Positionals<(typeof declarations)[Name]["positionals"]>;
-  readonly options: {
-    readonly [Key in keyof (typeof declarations)[Name]["options"]]: ValueOf<
-      (typeof declarations)[Name]["options"][Key]
-    >;
-  };
+  readonly positionals: Positionals<(typeof declarations)[Name]>;
+  readonly options: Values<(typeof declarations)[Name]> & { readonly json: boolean };
 };
 
-/** The declaration of a command of one or two words. */
-export function declarationOf(name: CommandName): Declaration {
-  return declarations[name];
+const json = flag("one JSON object on stdout, for programs; a refusal too");
+
+/** The declaration of a command of one or two words, whole. */
+export function declarationOf(name: CommandName): Required<Pick<Declaration, "positionals" | "options">> & Declaration {
+  const declared: Declaration = declarations[name];
+  const isTold = !declared.interactive && commandsBelow(name).length === 0;
+  return { positionals: [], ...declared, options: { ...declared.options, ...(isTold ? { json } : {}) } };
 }
 
 /** Commands of one word, or those below one of them: `osmo` has `osmo plan`. */

@@ -1,4 +1,4 @@
-import type { Check } from "../preflight/resolution.ts";
+import type { Check, Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
 import type { Platform } from "../run/labels.ts";
@@ -14,24 +14,14 @@ export const run = command("doctor", async ({ options: { platform, ...options } 
   await assertComplete();
   const deps = systemDeps(io);
   const named = await workspaceNearby(options.workspace, deps);
-  const { workspace, checks, warnings, unfinished_runs } = await resolvePlan(
-    { platform, ...defined({ workspace: named }) },
-    deps,
-  );
+  const found = await resolvePlan({ platform, ...defined({ workspace: named }) }, deps);
+  const { workspace, checks, warnings, unfinished_runs } = found;
   const ok = !checks.some((check) => check.outcome === "halt");
-  return {
-    value: { ok, workspace, platform, checks, warnings, unfinished_runs },
-    text: checksText(workspace, platform, checks, warnings),
-    exit: ok ? exitOk : exitRefused,
-  };
+  const value = { ok, workspace, platform, checks, warnings, unfinished_runs };
+  return { value, text: checksText(platform, found), exit: ok ? exitOk : exitRefused };
 });
 
-function checksText(
-  workspace: string,
-  platform: Platform,
-  checks: readonly Check[],
-  warnings: readonly string[],
-): string {
+function checksText(platform: Platform, { workspace, checks, warnings }: Resolution): string {
   const lines = checks.flatMap(({ outcome, title, detail, fix }) => [
     `${marks[outcome].padEnd(8)} ${title}: ${detail}`,
     ...(fix === undefined

@@ -17,14 +17,8 @@ export type Answer = { readonly value: object; readonly text: string; readonly e
 
 export type Run = (argv: string[], io: CliIo) => Promise<number>;
 type Work<Name extends CommandName> = (given: Given<Name>, io: CliIo) => Promise<Answer | number>;
-type Verb<Group extends string> = CommandName extends infer Name
-  ? Name extends `${Group} ${infer Word}`
-    ? Word
-    : never
-  : never;
-
-/** What is asked of any command, wherever it stands among the arguments. */
-export type Asked = "help" | "version" | undefined;
+type VerbOf<Name, Group extends string> = Name extends `${Group} ${infer Word}` ? Word : never;
+type Verb<Group extends string> = VerbOf<CommandName, Group>;
 
 /** Makes the program of a command: reads its arguments as declared, tells its answer, and refusals in one way. */
 export function command<Name extends CommandName>(name: Name, work: Work<Name>): Run {
@@ -33,7 +27,7 @@ export function command<Name extends CommandName>(name: Name, work: Work<Name>):
       if (answeredAlone(name, argv, io)) return exitOk;
       const answer = await work(parse(name, argv, io.cwd), io);
       if (typeof answer === "number") return answer;
-      if (wantsJson(argv)) printJson(io, answer.value);
+      if (has(argv, "--json")) printJson(io, answer.value);
       else print(io.stdout, answer.text);
       return answer.exit ?? exitOk;
     });
@@ -53,35 +47,23 @@ export function group<Group extends CommandName>(
       if (answeredAlone(name, argv, io)) return exitOk;
       if (word !== undefined && !word.startsWith("-")) throw unknownCommand(word, name);
       const known = commandsBelow(name).map((one) => `deft-mcp ${one}`);
-      throw new Refusal("input.invalid", `deft-mcp ${name} takes a command.`, {
-        known,
-        help: `deft-mcp ${name} --help`,
-      });
+      const facts = { known, help: `deft-mcp ${name} --help` };
+      throw new Refusal("input.invalid", `deft-mcp ${name} takes a command.`, facts);
     });
 }
 
-/** Shows help or version where they are asked for. */
+/** Shows help or version where they are asked for, wherever that stands among the arguments. */
 export function answeredAlone(name: CommandName | undefined, argv: readonly string[], io: CliIo): boolean {
-  const wanted = asked(argv);
-  if (wanted === "version") print(io.stdout, `deft-mcp ${version}\n`);
-  if (wanted === "help") print(io.stdout, helpOf(name));
-  return wanted !== undefined;
+  if (has(argv, "--help", "-h")) print(io.stdout, helpOf(name));
+  else if (has(argv, "--version", "-v")) print(io.stdout, `deft-mcp ${version}\n`);
+  else return false;
+  return true;
 }
 
-function asked(argv: readonly string[]): Asked {
-  const words = beforeRest(argv);
-  if (words.includes("--help") || words.includes("-h")) return "help";
-  return words.includes("--version") || words.includes("-v") ? "version" : undefined;
-}
-
-function wantsJson(argv: readonly string[]): boolean {
-  return beforeRest(argv).includes("--json");
-}
-
-/** Options end at `--`. */
-function beforeRest(argv: readonly string[]): readonly string[] {
+/** Whether one of these is among the options, which end at `--`. */
+function has(argv: readonly string[], ...names: readonly string[]): boolean {
   const end = argv.indexOf("--");
-  return end < 0 ? argv : argv.slice(0, end);
+  return (end < 0 ? argv : argv.slice(0, end)).some((word) => names.includes(word));
 }
 
 /**
@@ -97,7 +79,7 @@ export async function settled(argv: readonly string[], io: CliIo, work: () => Pr
     if (!(error instanceof Refusal)) {
       print(io.stderr, `deft-mcp: ${clean(error instanceof Error ? String(error.stack) : String(error))}\n`);
     }
-    if (wantsJson(argv)) printJson(io, { ok: false, error: told });
+    if (has(argv, "--json")) printJson(io, { ok: false, error: told });
     else if (error instanceof Refusal) print(io.stderr, refusalText(told));
     return error instanceof Refusal ? exitRefused : exitDefect;
   }

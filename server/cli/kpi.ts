@@ -40,16 +40,10 @@ export const run = command("kpi", async (given, io) => {
   return { value: { ...jsonOf(analysis), ...origin }, text: `${lines.join("\n")}\n` };
 });
 
-type Source = {
-  readonly csv: string;
-  /** Share of defects to flag unless another is asked for. */
-  readonly recall: number;
-  readonly origin?: { readonly run_dir: string; readonly iteration: string; readonly inference_csv: string };
-};
-
-/** The CSV that is meant: the named file, else that of a run. @throws Refusal `input.invalid` when it has none. */
-async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: CliIo): Promise<Source> {
-  if (named !== undefined && (await isCsv(resolve(io.cwd, named)))) return { csv: resolve(io.cwd, named), recall: 1 };
+/** The CSV that is meant, the named file or that of a run, and the share of defects to flag. @throws Refusal `input.invalid` when it has none. */
+async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: CliIo) {
+  const path = resolve(io.cwd, named ?? "");
+  if (named !== undefined && (await isCsv(path))) return { csv: path, recall: 1 };
   const runDir = await runNearby(named, options.workspace, systemDeps(io));
   const { state } = await readRun(runDir, io);
   const evaluated = Object.entries(state.iterations).filter(([, { inference_csv }]) => inference_csv !== undefined);

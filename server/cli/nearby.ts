@@ -38,16 +38,14 @@ export async function runNearby(
   deps: Deps,
   options: { orLatest?: boolean } = { orLatest: true },
 ): Promise<string> {
-  if (named !== undefined && (await kindOf(resolve(deps.cwd, named))) === "directory") {
-    return await resolveRun({ run: resolve(deps.cwd, named) }, deps);
-  }
+  const path = resolve(deps.cwd, named ?? "");
+  const isPath = named !== undefined && (named.includes("/") || (await kindOf(path)) === "directory");
+  if (isPath) return await resolveRun({ run: path }, deps);
   if (named === undefined && workspace === undefined) {
     const around = await firstAbove(deps.cwd, (dir) => runPaths(dir).state);
     if (around !== undefined) return around;
   }
-  const isPath = named?.includes("/") === true;
-  const place = isPath ? workspace : await workspaceNearby(workspace, deps);
-  return await resolveRun({ run: named, workspace: place }, deps, options);
+  return await resolveRun({ run: named, workspace: await workspaceNearby(workspace, deps) }, deps, options);
 }
 
 /** The nearest directory, this one or above it, of which a file exists. */

@@ -49,7 +49,10 @@ function flowLine({ id, title, usecases }: ReturnType<typeof flowRows>[number]):
   return `${id}${usecases.length === 0 ? "" : ` (${usecases.join(", ")})`}: ${title}\n`;
 }
 
-function submitArgs({ positionals: [flow], options }: Given<"osmo submit">): SubmitArgs {
+function submitArgs({
+  positionals: [flow],
+  options,
+}: Pick<Given<"osmo submit">, "positionals" | "options">): SubmitArgs {
   if (!isFlowId(flow)) throw new Refusal("input.invalid", `There is no flow ${quoted(flow)}.`, { flows: flowIds });
   const { usecase, board, pool, workspace, set: knobs } = options;
   return {

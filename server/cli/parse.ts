@@ -2,10 +2,11 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { excerpt, Refusal } from "../errors.ts";
 import { likely } from "../run/nearest.ts";
-import { type CommandName, commandsBelow, type Declaration, declarationOf, type Given } from "./declarations.ts";
+import { type CommandName, commandsBelow, declarationOf, type Given } from "./declarations.ts";
 import type { Option } from "./options.ts";
 
 type Tokens = ReturnType<typeof parseArgs<{ strict: false; tokens: true }>>["tokens"];
+type Declared = ReturnType<typeof declarationOf>;
 type OptionToken = Extract<NonNullable<Tokens>[number], { kind: "option" }>;
 
 /**
@@ -16,11 +17,8 @@ type OptionToken = Extract<NonNullable<Tokens>[number], { kind: "option" }>;
  */
 export function parse<Name extends CommandName>(name: Name, argv: readonly string[], cwd: string): Given<Name> {
   const declared = declarationOf(name);
-  const shapes = Object.entries(declared.options).map(([key, { kind }]) => [
-    key,
-    { type: kind === "flag" ? ("boolean" as const) : ("string" as const) },
-  ]);
-  const options = Object.fromEntries(shapes);
+  const typeOf = ({ kind }: Option) => ({ type: kind === "flag" ? ("boolean" as const) : ("string" as const) });
+  const options = Object.fromEntries(Object.entries(declared.options).map(([key, one]) => [key, typeOf(one)]));
   const { positionals, tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
   const given = new Map<string, string[]>();
   for (const token of tokens) {
@@ -55,7 +53,7 @@ function wrong(name: CommandName, message: string, facts: Readonly<Record<string
   return new Refusal("input.invalid", `${message}.`, { ...facts, help: `deft-mcp ${name} --help` });
 }
 
-function checkCount(name: CommandName, { positionals: names }: Declaration, given: readonly string[]): void {
+function checkCount(name: CommandName, { positionals: names }: Declared, given: readonly string[]): void {
   const least = names.filter((one) => !one.startsWith("[")).length;
   if (given.length >= least && given.length <= names.length) return;
   const expected = names.join(" ") || "no argument without a name";
@@ -63,7 +61,7 @@ function checkCount(name: CommandName, { positionals: names }: Declaration, give
 }
 
 /** The text of an option that exists and has what it takes; a flag's is empty. */
-function checked(name: CommandName, { options }: Declaration, { name: key, rawName, value, inlineValue }: OptionToken) {
+function checked(name: CommandName, { options }: Declared, { name: key, rawName, value, inlineValue }: OptionToken) {
   const option = Object.hasOwn(options, key) ? options[key] : undefined;
   if (option === undefined || !rawName.startsWith("--")) {
     const known = Object.keys(options).map((one) => `--${one}`);

@@ -41,14 +41,13 @@ async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean):
 
 function statusText({ run, next, running, report, reportPath }: LoopStatus): string {
   const { state, entries, integrity } = run;
+  const { hard_stop: stop } = state;
   const lines = [
     `Run        ${run.runDir}`,
     `Status     ${state.status}, iteration ${state.current_iteration} of ${state.max_iterations}, ${state.config.platform} (${state.config.engine})`,
     `Metric     ${metricPhrase(state)}`,
     ...(running === undefined ? [] : [`Running    ${oneLine(runningText(running))}`]),
-    ...(state.hard_stop === undefined
-      ? []
-      : [`Hard stop  ${state.hard_stop.code}: ${oneLine(state.hard_stop.message)}`]),
+    ...(stop === undefined ? [] : [`Hard stop  ${stop.code}: ${oneLine(stop.message)}`]),
     ...(integrity.ok ? [] : [`Integrity  ${integrity.what}`]),
     `Next       ${describeAction(next)}`,
     `Report     ${report === "absent" ? "none yet" : `${reportPath} (${report})`}`,
