@@ -77,4 +77,24 @@ describe("a command on a run", () => {
     expect(await code("run_20261121_100000", "--iteration", "iter1")).toBe("input.invalid");
     for (const csv of ["boards", "no.csv"]) expect(await code(csv)).toBe("input.unreadable-file");
   });
+
+  it("kpi reads the newest evaluated iteration of a run, or the named one, for the recall of its target", async () => {
+    const { root, run } = await folderWith("boards");
+    const csv = async (name: string, rows: string) => {
+      await put(join(run, name), `label,siamese_score\n${rows}`);
+      return { inference_csv: join(run, name) };
+    };
+    const iterations = {
+      baseline: await csv("a.csv", "bad,0.5\nPASS,0.1\n"),
+      iter1: await csv("b.csv", "bad,0.9\nPASS,0.2\n"),
+      iter2: {},
+    };
+    await aRun(join(root, "boards"), { iterations });
+    const answer = async (...argv: string[]) => JSON.parse((await runCommand(kpi, [...argv, "--json"], root)).stdout);
+    const newest = { run_dir: run, iteration: "iter1", recall_operating_point: { threshold: 0.2 } };
+    for (const argv of [[], [run], ["run_20261121_100000"]]) expect(await answer(...argv)).toMatchObject(newest);
+    const first = { iteration: "baseline", recall_operating_point: { threshold: 0.1 } };
+    expect(await answer("--iteration", "baseline")).toMatchObject(first);
+    expect((await runCommand(kpi, [], root)).stdout).toMatch(/^iter1 of .*: .*b\.csv\n2 rows: 1 PASS, 1 NO_PASS\n/);
+  });
 });
