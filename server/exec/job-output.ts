@@ -7,7 +7,8 @@ import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { readText, readTextIfPresent } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
-import { type Env, redactor } from "../run/redact.ts";
+import type { Env } from "../run/env.ts";
+import { redactor } from "../run/redact.ts";
 
 const fileSchema = z.object({
   path: z.string(),

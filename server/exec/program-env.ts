@@ -1,4 +1,5 @@
-import { type Env, secretNames } from "../run/redact.ts";
+import type { Env } from "../run/env.ts";
+import { secretNames } from "../run/redact.ts";
 
 /**
  * What a program of the user's own needs to start: where programs and its interpreter lie, its home and temporary
