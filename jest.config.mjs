@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 const shared = {
   testEnvironment: "<rootDir>/test/support/environment.mjs",
   extensionsToTreatAsEsm: [".ts"],
@@ -10,26 +12,36 @@ const shared = {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
 
-/** The whole soak fuzz-tests too, with more cases than every change gets, and takes its time. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
-const matches = (name) => [name, ...(name === "soak" && wholeSoak ? ["fuzz"] : [])];
+const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
-/** Suites that need more than Node; each has its own folder and its own npm script. */
-const special = ["interop", "soak", "docker", "browser", "clients"];
+/** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
+const special = {
+  layers: ["test/layers.test.ts"],
+  interop: inFolder("interop"),
+  docker: inFolder("docker"),
+  browser: inFolder("browser"),
+  clients: inFolder("clients"),
+  // What `npm test` does with a few cases the soak does with all.
+  soak: [...inFolder("soak"), ...inFolder("fuzz"), "test/server/trace/mutations.test.ts"],
+};
+const elsewhere = ["layers.test.ts", "interop/", "docker/", "browser/", "clients/", "soak/"];
 
 export default {
-  testTimeout: wholeSoak ? 3_600_000 : 60_000,
+  testTimeout: wholeSoak ? 3_600_000 : 300_000,
+  // Jest's own default leaves one of two cores idle.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     {
       ...shared,
       displayName: "unit",
       testMatch: ["<rootDir>/test/**/*.test.ts"],
-      testPathIgnorePatterns: special.map((name) => `<rootDir>/test/${name}/`),
+      testPathIgnorePatterns: elsewhere.map((path) => `<rootDir>/test/${path}`),
     },
-    ...special.map((name) => ({
+    ...Object.entries(special).map(([name, paths]) => ({
       ...shared,
       displayName: name,
-      testMatch: matches(name).map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+      testMatch: paths.map((path) => `<rootDir>/${path}`),
     })),
   ],
 };

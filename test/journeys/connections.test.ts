@@ -22,7 +22,7 @@ const folder = folderOfFile();
 beforeAll(async () => {
   // Long enough that every test below finds the same training at work.
   run = await approvedRun(folder.path, await boardsIn(folder.path), { num_epochs: 5000 });
-}, 60_000);
+});
 
 const env = () => ({ PATH: process.env.PATH ?? "", HOME: folder.path, XDG_STATE_HOME: join(folder.path, "state") });
 const stage = (wait_seconds: number) => ({ name: "run_stage", arguments: { run, wait_seconds } });
@@ -132,7 +132,7 @@ describe("while a training goes on", () => {
       if (how === "the end of stdin") server.child.stdin.end();
       else server.child.kill(how);
       expect(await exit).toBe(0);
-      expect(Date.now() - began).toBeLessThan(2000);
+      expect(Date.now() - began).toBeLessThan(30_000);
       expect(await training()).toEqual(before);
     },
   );

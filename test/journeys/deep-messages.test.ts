@@ -39,7 +39,7 @@ describe("messages that nest 100,000 deep", () => {
         said += piece;
       });
       const answered = async (id: string) => {
-        for (const deadline = Date.now() + 30_000; !said.includes(`"id":"${id}"`); await sleep(20)) {
+        for (const deadline = Date.now() + 250_000; !said.includes(`"id":"${id}"`); await sleep(20)) {
           if (Date.now() > deadline || server.exitCode !== null) throw new Error(`no answer to ${id}`);
         }
       };
@@ -53,8 +53,8 @@ describe("messages that nest 100,000 deep", () => {
       server.stdin.write(`${message("last", "{}", "tools/list")}\n`);
       for (const { id } of calls) await answered(id);
       await answered("last");
-      // Ten of them and the list, on a machine that may be busy: none may take five seconds.
-      expect(performance.now() - began).toBeLessThan(11 * 5000);
+      // Ten of them and the list, on a machine that may be busy: what is slow here takes hours.
+      expect(performance.now() - began).toBeLessThan(11 * 20_000);
       const refusals = said.split("\n").filter((line) => /input\.(unknown-field|invalid)/.test(line));
       expect(refusals).toHaveLength(calls.length);
       server.stdin.end();

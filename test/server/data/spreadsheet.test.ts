@@ -87,7 +87,7 @@ describe("a CSV for people", () => {
       runs,
     );
     expect(defused).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   it("of thresholds holds numbers alone, so that programs read it as it is", async () => {
     const { metrics } = await missedTable(
@@ -121,7 +121,7 @@ describe("a CSV for programs", () => {
       }),
       runs,
     );
-  }, 120_000);
+  });
 
   it("of training rows keeps formulas as labels and paths, byte for byte", async () => {
     const path = join(await folder(), "train.csv");
