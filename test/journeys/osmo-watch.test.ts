@@ -48,13 +48,47 @@ describe("osmo watch --detach", () => {
     const { log } = await command(desk, "watch", "--detach", "--every", "1", "--json");
     const pid = await watcherOf(desk);
     expect(await identityOf(pid)).toBeDefined();
+    await until(async () => (await readFile(log, "utf8")).includes("is RUNNING") || undefined);
+    expect((await command(desk, "status", "--json")).watcher).toContain(`process ${pid}`);
+    const workflow = desk.service.workflows.get("good_image_gen-1");
+    if (workflow) workflow.timeline = [{ status: "FAILED_EVICTED" }];
+    await until(async () => ((await identityOf(pid)) === undefined ? true : undefined));
+    expect(await readFile(log, "utf8")).toContain("ended FAILED_EVICTED");
+    expect((await command(desk, "status", "--json")).watcher).toMatch(/^saw it end FAILED_EVICTED at /);
+  });
+
+  it("leaves a workflow that is watched to its watcher, and notices one that was killed", async () => {
+    const desk = await running();
+    await command(desk, "watch", "--detach", "--every", "1", "--json");
+    const pid = await watcherOf(desk);
+    const again = await command(desk, "watch", "--detach", "--every", "1", "--json");
+    expect(again.status_line).toContain(`was watched already by process ${pid}`);
+    const before = queries(desk);
+    await sleep(2500);
+    expect(queries(desk) - before).toBeLessThanOrEqual(4);
+    process.kill(pid, "SIGKILL");
+    await until(async () => ((await identityOf(pid)) === undefined ? true : undefined));
+    expect((await command(desk, "status", "--json")).watcher).toMatch(
+      /^died, last look .*watch good_image_gen-1 --detach$/,
+    );
+    await command(desk, "watch", "--detach", "--every", "1", "--json");
+    const successor = await watcherOf(desk);
+    expect(successor).not.toBe(pid);
+    process.kill(successor, "SIGKILL");
+    // Until it is gone it may write into the folder that this test removes.
+    await until(async () => ((await identityOf(successor)) === undefined ? true : undefined));
+  });
+
+  it("says why it gave up", async () => {
+    const desk = await running();
+    const workflow = desk.service.workflows.get("good_image_gen-1");
+    desk.service.workflows.clear();
+    const { log } = await command(desk, "watch", "good_image_gen-1", "--detach", "--json");
     const record = log.replace(/log$/, "json");
     await until(async () => (await readFile(record, "utf8").catch(() => "")).includes("gave_up") || undefined);
     if (workflow) desk.service.workflows.set(workflow.name, workflow);
-    const told = await until(async () => {
-      const { watcher } = await command(desk, "status", "good_image_gen-1", "--json");
-      return watcher?.startsWith("gave up") ? watcher : undefined;
-    });
-    expect(told).toContain("gave up (osmo.unknown-workflow");
+    expect((await command(desk, "status", "good_image_gen-1", "--json")).watcher).toContain(
+      "gave up (osmo.unknown-workflow",
+    );
   });
 });
