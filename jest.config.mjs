@@ -12,12 +12,24 @@ const shared = {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
 
+/** The whole soak takes hours; everything else that waits five minutes waits in vain. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
+
+const folders = ["interop", "docker", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
+
+/** Proofs that need Node alone but minutes of it: whole trainings on OSMO, a trace replayed a dozen times. */
+const long = [
+  "test/journeys/no-secret-leaves.test.ts",
+  "test/server/platforms/osmo/training.test.ts",
+  "test/server/trace/job-inputs.test.ts",
+  "test/server/trace/large-tables.test.ts",
+];
 
 /** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
 const special = {
   layers: ["test/layers.test.ts"],
+  long,
   interop: inFolder("interop"),
   docker: inFolder("docker"),
   browser: inFolder("browser"),
@@ -25,7 +37,7 @@ const special = {
   // What `npm test` does with a few cases the soak does with all.
   soak: [...inFolder("soak"), ...inFolder("fuzz"), "test/server/trace/mutations.test.ts"],
 };
-const elsewhere = ["layers.test.ts", "interop/", "docker/", "browser/", "clients/", "soak/"];
+const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
   testTimeout: wholeSoak ? 3_600_000 : 300_000,
@@ -36,7 +48,7 @@ export default {
       ...shared,
       displayName: "unit",
       testMatch: ["<rootDir>/test/**/*.test.ts"],
-      testPathIgnorePatterns: elsewhere.map((path) => `<rootDir>/test/${path}`),
+      testPathIgnorePatterns: elsewhere.map((path) => `<rootDir>/${path}`),
     },
     ...Object.entries(special).map(([name, paths]) => ({
       ...shared,
