@@ -35,7 +35,11 @@ const special = {
   browser: inFolder("browser"),
   clients: inFolder("clients"),
   // What `npm test` does with a few cases the soak does with all.
-  soak: [...inFolder("soak"), ...inFolder("fuzz"), "test/server/trace/mutations.test.ts"],
+  soak: [
+    ...inFolder("soak"),
+    ...inFolder("fuzz"),
+    "test/server/{data/spreadsheet,data/decode/gray-levels,kpi/sweep,trace/mutations}.test.ts",
+  ],
 };
 const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 

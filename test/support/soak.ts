@@ -13,6 +13,9 @@ const soaks = process.env.DEFT_SOAK !== undefined;
 /** How many cases each fuzzed tool and reader gets. */
 export const fuzzCases = full ? 10_000 : soaks ? 1000 : 200;
 
+/** How many cases of a whole number a property gets here: all in the soak, a fifth in `npm test`. */
+export const share = (whole: number) => (soaks ? whole : whole / 5);
+
 /** Traces that are spoiled: name, connection and how many of its fields. */
 export const spoiledTraces: [string, number, number][] = soaks
   ? [
