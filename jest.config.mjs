@@ -18,9 +18,10 @@ const wholeSoak = process.env.DEFT_SOAK === "full";
 const folders = ["interop", "docker", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
-/** Proofs that need Node alone but minutes of it: whole trainings on OSMO, a trace replayed a dozen times. */
+/** Proofs that need Node alone but minutes of it: whole loops with kills, trainings on OSMO, a dozen replays. */
 const long = [
   "test/journeys/no-secret-leaves.test.ts",
+  "test/journeys/whole-loop.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",
