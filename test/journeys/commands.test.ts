@@ -16,7 +16,7 @@ describe("commands for people on an approved run", () => {
   beforeAll(async () => {
     workspace = await boardsIn(folder.path);
     run = await approvedRun(folder.path, workspace);
-  }, 60_000);
+  });
 
   it("status finds the only run of a workspace and names its next stage", () => {
     const { exit, stdout } = deft("status", "--workspace", workspace, "--json");
