@@ -5,9 +5,9 @@ import { type EndRemarks, notedOutput, noteOutput } from "../exec/job-output.ts"
 import { writeAtomic } from "../fs/atomic.ts";
 import { readAsIfPresent } from "../fs/json.ts";
 import { fileFacts } from "../fs/read.ts";
+import type { Env } from "../run/env.ts";
 import { type JobExit, type JobSpec, jobExitSchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
-import type { Env } from "../run/env.ts";
 import { patiently } from "../run/wait.ts";
 
 /** Files of a piece of durable work beside its stem, by which its keeper and everybody else speak. */

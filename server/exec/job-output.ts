@@ -6,8 +6,8 @@ import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { readText, readTextIfPresent } from "../fs/read.ts";
-import type { JobSpec } from "../run/job.ts";
 import type { Env } from "../run/env.ts";
+import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
 
 const fileSchema = z.object({
