@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Profile } from "../exec/osmo/shapes.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { type Answers, askChoices, chosenArgs } from "./ask.ts";
 import { endpointQuestion, poolQuestion, rootQuestion, templateQuestion } from "./first-questions.ts";
 import { flows } from "./flow-table.ts";
@@ -82,7 +83,7 @@ async function askAndMerge(
   known: Basis & { readonly pool: string | undefined },
 ): Promise<Decided> {
   const why = contradicts.length > 0 ? "The arguments and the request disagree." : "Some choices are yours to make.";
-  const told = { pass, not_used: open, ...(contradicts.length > 0 ? { contradicts } : {}) };
+  const told = { pass, not_used: open, ...defined({ contradicts: contradicts.length > 0 ? contradicts : undefined }) };
   const answers = await askChoices(call, questions, why, told);
   const chosen = chosenArgs(questions, answers);
   stopForWork(questions, answers, pass);
@@ -90,8 +91,8 @@ async function askAndMerge(
   const merged: DecideArgs = {
     ...args,
     ...pass,
-    ...Object.fromEntries(Object.entries(chosen).filter(([key, value]) => key !== "knobs" && value !== undefined)),
-    ...(typed.board ? { board: typed.board } : {}),
+    ...defined({ ...chosen, knobs: undefined }),
+    ...defined({ board: typed.board }),
     knobs: { ...pass.knobs, ...chosen.knobs, ...typed.knobs },
   };
   await saveConfirmed(call, typed.knobs);
@@ -173,9 +174,9 @@ function typedAnswers(answers: ReadonlyMap<string, string>, names: KnownNames): 
 }
 
 async function saveConfirmed(call: Call, { dig_url_root, image_edit_endpoint }: Typed["knobs"]): Promise<void> {
-  const keep = {
-    ...(dig_url_root ? { dig_url_root } : {}),
-    ...(image_edit_endpoint && !isInCluster(image_edit_endpoint) ? { image_edit_endpoint } : {}),
-  };
+  const keep = defined({
+    dig_url_root: dig_url_root || undefined,
+    image_edit_endpoint: image_edit_endpoint && !isInCluster(image_edit_endpoint) ? image_edit_endpoint : undefined,
+  });
   if (Object.keys(keep).length > 0) await remember(call.deps.env, keep);
 }

@@ -1,6 +1,7 @@
 import { excerpt } from "../errors.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { failedStatuses, isFailed, sidecarCodes } from "../exec/osmo/statuses.ts";
+import { defined } from "../run/defined.ts";
 import { uploadCutOff } from "./upload-lines.ts";
 
 export type Failure = {
@@ -183,7 +184,7 @@ export function classifyFailure(workflow: WorkflowAnswer, log: string): Failure 
   const meaning = failedStatuses[status] ?? { cause: `status ${status}`, remedy: "Read the events of the workflow." };
   const evidence = task?.failure_message ?? lastError(log);
   const kind = status.toLowerCase().replaceAll("_", "-");
-  return { task: name, kind, ...meaning, ...(evidence ? { evidence: excerpt(evidence, 200) } : {}) };
+  return { task: name, kind, ...meaning, ...defined({ evidence: evidence ? excerpt(evidence, 200) : undefined }) };
 }
 
 /** A failure of the platform's own part of the pod, which the user's command had no share in. */

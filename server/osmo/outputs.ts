@@ -36,7 +36,7 @@ export type OutputArgs = {
  * @throws Refusal `osmo.no-outputs`, `osmo.unknown-run`.
  */
 export async function fetchOutputs(call: Call, args: OutputArgs): Promise<OutputReport> {
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const named = (await listSubmissions(call.deps.env)).filter(({ workflow_id }) => workflow_id !== undefined);
   if (args.run === undefined && named.length !== 1) {
     const known = await listRuns(call.deps.env, client);

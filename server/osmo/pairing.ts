@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import type { Env } from "../run/env.ts";
 import type { Flow, FlowId } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { type Settled, settle } from "./settle.ts";
@@ -38,11 +39,7 @@ export function settleOther({ flow, set }: Settled): Settled {
  *
  * @throws Refusal `osmo.bad-pair`.
  */
-export async function pairPartner(
-  env: Readonly<Record<string, string | undefined>>,
-  settled: Settled,
-  name: string,
-): Promise<Submission> {
+export async function pairPartner(env: Env, settled: Settled, name: string): Promise<Submission> {
   const refuse = (why: string, facts = {}) =>
     new Refusal("osmo.bad-pair", why, { name, flow: settled.flow.id, ...facts });
   const records = await findSubmissions(env, name);

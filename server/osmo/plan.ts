@@ -2,6 +2,7 @@ import { z } from "zod";
 import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { defined } from "../run/defined.ts";
 import { type Cost, costOf } from "./cost.ts";
 import { activeTasks, fillPath, type KnobValues, requiredArtifacts } from "./flow.ts";
 import { checkMounts, type FlowFile } from "./flow-files.ts";
@@ -67,7 +68,7 @@ export async function planSubmit(
     ...Object.fromEntries(known),
     ...settled.set,
     dig_url_root: root,
-    ...(name ? { name } : {}),
+    ...defined({ name: name || undefined }),
   };
   const values: KnobValues = { ...settled.values, ...file.defaults, ...chosen };
   const { set, setString } = splitBySort(settled, chosen);

@@ -1,10 +1,10 @@
 import { posix } from "node:path";
+import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../ports/call.ts";
 import { askChoices } from "./ask.ts";
 import { checkPool } from "./capacity.ts";
-import { endpointHealth } from "./endpoint.ts";
 import { templateQuestion } from "./first-questions.ts";
 import { activeTasks, passesThrough } from "./flow.ts";
 import { hfToken, probeModels } from "./hf-token.ts";
@@ -206,4 +206,25 @@ async function checkEndpoint({ plan }: PreflightContext): Promise<Finding[]> {
     health.state === "wrong-model" ? "The endpoint serves another model." : "The endpoint does not answer.",
     { endpoint, needs: imageEditModel, found: health.detail },
   );
+}
+
+type EndpointHealth = { readonly state: "healthy" | "wrong-model" | "unreachable"; readonly detail: string };
+
+const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** Whether `<endpoint>/models` lists exactly the model that the flows need. */
+async function endpointHealth(endpoint: string): Promise<EndpointHealth> {
+  try {
+    const answer = await fetch(`${endpoint}/models`, { signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      return { state: "unreachable", detail: `HTTP ${answer.status}` };
+    }
+    const parsed = modelsSchema.safeParse(await answer.json());
+    const models = parsed.success ? parsed.data.data.map(({ id }) => id) : [];
+    if (models.includes(imageEditModel)) return { state: "healthy", detail: imageEditModel };
+    return { state: "wrong-model", detail: models.slice(0, 5).join(", ") || "no model list" };
+  } catch (error) {
+    return { state: "unreachable", detail: error instanceof Error ? error.name : "no answer" };
+  }
 }

@@ -3,6 +3,7 @@ import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { blamesPodTemplate, classifyFailure, type Failure, firstFailed, tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
@@ -46,7 +47,7 @@ const tailSec = 8;
 
 /** Where a workflow stands, with its failure named; without `run` the last one, beside a list of all. */
 export async function readStatus(call: Call, args: StatusArgs): Promise<StatusReport> {
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const all = args.run === undefined ? await listRuns(call.deps.env, client) : undefined;
   const newest = all?.runs.find(({ workflow_id }) => workflow_id !== undefined)?.workflow_id;
   const located = await locateWorkflow(call.deps.env, args.run ?? newest);
@@ -72,21 +73,23 @@ async function reportOf(call: Call, client: OsmoClient, located: Located, args: 
   return {
     status_line: statusLine(workflow, failure, cancelled),
     workflow_id: workflow.name,
-    ...(submission?.name ? { name: submission.name } : {}),
+    ...defined({ name: submission?.name || undefined }),
     status: workflow.status,
     terminal,
     tasks: tasksOf(workflow).map(({ name, status, exit_code }) => ({
       task: name,
       status,
-      ...(exit_code == null ? {} : { exit_code }),
+      ...defined({ exit_code: exit_code ?? undefined }),
     })),
-    ...(failure ? { failure } : {}),
-    ...(cancelled ? { cancel_requested: true as const } : {}),
-    ...(quiet.length > 0 ? { quiet } : {}),
-    ...(log === undefined ? {} : { log }),
-    ...(args.events ? { events: tailOf(await client.events(workflow.name)) || "OSMO has no events of it." } : {}),
-    ...(outputs ? { outputs } : {}),
-    ...(look ? { next_look_sec: look } : {}),
+    ...defined({
+      failure,
+      cancel_requested: cancelled ? (true as const) : undefined,
+      quiet: quiet.length > 0 ? quiet : undefined,
+      log,
+      events: args.events ? tailOf(await client.events(workflow.name)) || "OSMO has no events of it." : undefined,
+      outputs,
+      next_look_sec: look || undefined,
+    }),
   };
 }
 

@@ -21,6 +21,9 @@ export type OsmoRunOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** Runs one command line of the OSMO CLI; never throws for what the CLI does. */
+export type RunOsmo = (argv: readonly string[], options: OsmoRunOptions) => Promise<OsmoRun>;
+
 const most = 32 * 1024 * 1024;
 
 /** What the CLI and its storage SDKs read of an environment; all else, tokens of other services above all, stays here. */
