@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { askChoices } from "./ask.ts";
 import { checkPool } from "./capacity.ts";
 import { templateQuestion } from "./first-questions.ts";
@@ -135,7 +136,9 @@ async function checkArtifacts({ client, plan }: PreflightContext): Promise<Findi
     throw new Refusal("osmo.missing-artifact", `${missing.length} required artifact(s) are not in the storage.`, {
       missing,
       submit: [...new Set(setups.filter((flow) => flow !== undefined))],
-      ...(setups.includes(undefined) ? { upload: "artifacts of your own use case are uploaded by you" } : {}),
+      ...defined({
+        upload: setups.includes(undefined) ? "artifacts of your own use case are yours to upload" : undefined,
+      }),
     });
   }
   checkStep(plan, listed.find(({ url }) => url === `${root}/models/${plan.settled.usecase}`)?.keys ?? []);

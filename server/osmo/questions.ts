@@ -1,3 +1,4 @@
+import { defined } from "../run/defined.ts";
 import { type CountMeaning, meaningsOf } from "./counting.ts";
 import { type Flow, type FlowId, flowIds } from "./flow.ts";
 import { flows } from "./flow-table.ts";
@@ -34,7 +35,7 @@ export function questionFacts(questions: readonly ChoiceQuestion[]) {
     id,
     ask,
     options: options.map(({ label, set }) => ({ label, set })),
-    ...(free_text ? { or: free_text } : {}),
+    ...defined({ or: free_text }),
   }));
 }
 
@@ -97,7 +98,7 @@ export function countQuestion(counts: readonly number[], request?: string, flow?
   const one = (id: FlowId, count: number, count_means: CountMeaning): ChoiceOption => ({
     label: countLabels[count_means](count),
     set: `${flow === undefined ? `flow=${id} ` : ""}count=${count} count_means=${count_means}`,
-    args: { ...(flow === undefined ? { flow: id } : {}), count, count_means },
+    args: { ...defined({ flow: flow === undefined ? id : undefined }), count, count_means },
   });
   const [first = 1, second] = counts;
   const meanings = flow === undefined ? [] : meaningsOf(flows[flow]).filter((means) => !isTwin(flows[flow], means));

@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
+import { defined } from "../run/defined.ts";
 import { listSubmissions } from "./submissions.ts";
 
 /** One run of this user as a list shows it; what was submitted elsewhere has no name and flow here. */
@@ -25,7 +26,7 @@ export async function listRuns(
   const statuses = new Map(workflows.map(({ name, status }) => [name, status]));
   const recorded = records.map(({ key, workflow_id, flow, state, sent_at, refusal }) => ({
     name: key,
-    ...(workflow_id ? { workflow_id } : {}),
+    ...defined({ workflow_id }),
     flow,
     status: statuses.get(workflow_id ?? "") ?? (refusal ? `${state}: ${refusal.code}` : state),
     submitted_at: sent_at,

@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
+import { defined } from "../run/defined.ts";
 import { flows } from "./flow-table.ts";
 import type { Run } from "./run-outputs.ts";
 import { defaultsOf } from "./settle.ts";
@@ -16,6 +17,6 @@ export async function runOfSpec(client: OsmoClient, workflow_id: string): Promis
     throw new Refusal("osmo.unknown-run", "The spec of that workflow is none of the known flows.", { workflow_id });
   }
   const training = flow.tasks.some(({ only }) => only === "training") && has("finetune");
-  const values = { ...defaultsOf(flow), ...(training ? { use_pretrained_checkpoint: "false" } : {}) };
+  const values = { ...defaultsOf(flow), ...defined({ use_pretrained_checkpoint: training ? "false" : undefined }) };
   return { name, flow: flow.id, root, values, workflow_id };
 }

@@ -39,8 +39,7 @@ function sections(plan: SubmitPlan, found: Pick<SubmitReport, "preflights" | "mo
     monitoring: found.monitoring,
     output_location: found.output_location,
     notes: [...plan.notes],
-    ...(plan.understood?.length ? { understood: [...plan.understood] } : {}),
-    ...(plan.not_used?.length ? { not_used: [...plan.not_used] } : {}),
+    ...defined({ understood: listed(plan.understood), not_used: listed(plan.not_used) }),
     cost: plan.cost,
   };
 }
@@ -62,17 +61,17 @@ export function dryRunReport(plan: SubmitPlan): SubmitReport {
       ],
       output_location: [...plan.outputs],
     }),
-    ...(other
-      ? {
-          other_half: {
-            flow: other.settled.flow.id,
-            submit_command: shownCommand(other.argv),
-            output_location: [...other.outputs],
-          },
-        }
-      : {}),
+    ...defined({
+      other_half: other && {
+        flow: other.settled.flow.id,
+        submit_command: shownCommand(other.argv),
+        output_location: [...other.outputs],
+      },
+    }),
   };
 }
+
+const listed = (list: readonly string[] = []) => (list.length > 0 ? [...list] : undefined);
 
 /** The checks of a submit in their order, each with what it asks. */
 function plannedChecks(plan: SubmitPlan): string[] {

@@ -237,7 +237,7 @@ async function send(
       ...record,
       state: "not-submitted",
       refusal: { code, message: String(facts.message ?? message) },
-      ...(outcome.workflow_id ? { workflow_id: outcome.workflow_id } : {}),
+      ...defined({ workflow_id: outcome.workflow_id }),
     });
     throw outcome.refusal;
   }

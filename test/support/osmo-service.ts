@@ -24,7 +24,7 @@ export type FakeWorkflow = {
   stop?: () => void;
 };
 
-const finished = (status: string) => !["PENDING", "RUNNING", "WAITING"].includes(status);
+const finished = (status: string) => status === "COMPLETED" || status.startsWith("FAILED");
 
 /** A loopback OSMO service: the REST paths and payloads of the real one, with a scripted life for each workflow. */
 export class OsmoService {
@@ -287,7 +287,10 @@ export class OsmoService {
     if (action === "spec") return raw(response, 200, found.spec);
     if (action === "events") return raw(response, 200, found.events);
     if (action === "logs" || action === "error_logs") {
-      return raw(response, 200, found.logs[url.searchParams.get("task_name") ?? ""] ?? "");
+      const task = url.searchParams.get("task_name") ?? "";
+      const [now] = found.timeline;
+      const ended = finished(now?.tasks?.[task]?.status ?? now?.status ?? "");
+      return raw(response, 200, `${found.logs[task] ?? ""}${ended ? "" : "\u0004"}`);
     }
     const shown = found.timeline.length > 1 ? found.timeline.shift() : found.timeline[0];
     return send(response, 200, queryBody(found, shown ?? { status: "PENDING" }));

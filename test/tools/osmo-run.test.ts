@@ -187,6 +187,12 @@ describe("a watched run", () => {
     expect((await desk.commands()).filter((argv) => argv[1] === "logs")).toHaveLength(0);
   });
 
+  it("a log that OSMO does not have is said to be absent", async () => {
+    const { connection } = await submitted([{ status: "COMPLETED" }]);
+    const { log } = await use(osmoStatus, connection, { task: kit });
+    expect(log).toBe(`OSMO has no log of ${kit}, which is COMPLETED.`);
+  });
+
   it("a running task's log is tailed until the limit and ended by SIGINT, secrets taken out", async () => {
     const { connection, workflow } = await submitted([{ status: "RUNNING", tasks: { [kit]: { status: "RUNNING" } } }]);
     workflow.logs[kit] = "one\nHF_TOKEN=hf_verysecret\n[tail]\n";

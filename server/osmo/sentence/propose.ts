@@ -1,4 +1,5 @@
 import { Refusal } from "../../errors.ts";
+import { defined } from "../../run/defined.ts";
 import { type CountMeaning, meaningsOf } from "../counting.ts";
 import type { FlowId } from "../flow.ts";
 import { flows } from "../flow-table.ts";
@@ -146,7 +147,7 @@ class Said {
   sizes(flow: FlowId): Record<string, string> {
     const has = flows[flow].knobs;
     if (this.has("full") && has.render_patches) {
-      return { render_patches: "-1", ...(has.crop_max_emit ? { crop_max_emit: "" } : {}) };
+      return { render_patches: "-1", ...defined({ crop_max_emit: has.crop_max_emit && "" }) };
     }
     return this.has("smoke") ? smokeSizes(flow) : {};
   }

@@ -1,3 +1,4 @@
+import { defined } from "../../run/defined.ts";
 import { flowIds } from "../flow.ts";
 import { boardAliases } from "../names.ts";
 import { exactNumber, numberWords, numeral, possibleNumbers } from "./numbers.ts";
@@ -123,8 +124,7 @@ function link(raw: readonly Raw[]): Mention[] {
     else {
       mentions.push({
         ...{ kind: kind === "article" ? "filler" : kind, value, text, possible, negated },
-        ...(of === undefined ? {} : { of }),
-        ...(exact === undefined ? {} : { exact }),
+        ...defined({ of, exact }),
       });
     }
   }

@@ -1,4 +1,5 @@
 import { Refusal } from "../../errors.ts";
+import { defined } from "../../run/defined.ts";
 import { flows } from "../flow-table.ts";
 import type { KnownNames } from "../names.ts";
 import type { ChoiceQuestion } from "../questions.ts";
@@ -49,7 +50,7 @@ export function understand(given: Given, { names, remembered, board }: Basis): M
   const pass = passed(args);
   const { flow } = args;
   const shown = args.board ?? (flow && args.knobs?.board === undefined && flows[flow].knobs.board ? board : undefined);
-  const wanted = { ...args, board: shown, knobs: args.knobs ?? {}, names, ...(remembered ? { remembered } : {}) };
+  const wanted = { ...args, board: shown, knobs: args.knobs ?? {}, names, ...defined({ remembered }) };
   const settled = flow && (questions.length > 0 ? tryToSettle : settle)({ ...wanted, flow: flows[flow] });
   if (settled === undefined) {
     const open = textsOf(mentions.filter(isLoose));
@@ -97,5 +98,5 @@ const passable = ["flow", "usecase", "board", "count", "count_means", "pair_with
 function passed(args: RequestArgs): RequestArgs {
   const kept = passable.flatMap((key) => (args[key] === undefined ? [] : [[key, args[key]] as const]));
   const { knobs = {} } = args;
-  return { ...Object.fromEntries(kept), ...(Object.keys(knobs).length > 0 ? { knobs } : {}) };
+  return { ...Object.fromEntries(kept), ...defined({ knobs: Object.keys(knobs).length > 0 ? knobs : undefined }) };
 }
