@@ -1,4 +1,4 @@
-import { excerpt } from "../errors.ts";
+import { excerpt, Refusal } from "../errors.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
@@ -48,10 +48,24 @@ const tailSec = 8;
 /** Where a workflow stands, with its failure named; without `run` the last one, beside a list of all. */
 export async function readStatus(call: Call, args: StatusArgs): Promise<StatusReport> {
   const client = openClient({ ...call.deps, signal: call.signal });
-  const all = args.run === undefined ? await listRuns(call.deps.env, client) : undefined;
-  const newest = all?.runs.find(({ workflow_id }) => workflow_id !== undefined)?.workflow_id;
-  const located = await locateWorkflow(call.deps.env, args.run ?? newest);
-  return { ...(await reportOf(call, client, located, args)), ...all };
+  if (args.run !== undefined) return reportOf(call, client, await locateWorkflow(call.deps.env, args.run), args);
+  const all = await listRuns(call.deps.env, client);
+  const newest = all.runs.find(({ workflow_id }) => workflow_id !== undefined);
+  const located = await locateWorkflow(call.deps.env, newest?.workflow_id);
+  try {
+    return { ...(await reportOf(call, client, located, args)), ...all };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // The record of this machine can be shown without OSMO.
+    return {
+      status_line: `${all.runs.length} runs are known here; OSMO told nothing of the last one: ${error.message}`,
+      workflow_id: located.workflow_id,
+      status: newest?.status ?? "unknown",
+      terminal: false,
+      tasks: [],
+      ...all,
+    };
+  }
 }
 
 async function reportOf(call: Call, client: OsmoClient, located: Located, args: StatusArgs): Promise<StatusReport> {
