@@ -17,7 +17,7 @@ const kinds = ["gpu", "cpu", "memory", "storage"] as const;
 export async function checkPool(client: OsmoClient, plan: SubmitPlan): Promise<string> {
   const { flow, values } = plan.settled;
   const platform = values.platform ?? "default";
-  const [{ node_sets }, { resources }] = await Promise.all([client.pool(plan.pool), client.resources(plan.pool)]);
+  const [{ node_sets }, resources] = await Promise.all([client.pool(plan.pool), nodesOf(client, plan.pool)]);
   const pools = node_sets.flatMap((set) => set.pools);
   const pool = pools.find(({ name }) => name === plan.pool);
   if (pool === undefined) {
@@ -26,6 +26,9 @@ export async function checkPool(client: OsmoClient, plan: SubmitPlan): Promise<s
   }
   const facts = { pool: plan.pool, status: pool.status };
   if (pool.status !== "ONLINE") throw new Refusal("osmo.no-capacity", `Pool ${plan.pool} is ${pool.status}.`, facts);
+  const endpoint = flow.knobs.image_edit_endpoint ? (values.image_edit_endpoint ?? "") : "";
+  if (isInCluster(endpoint) && pool.resource_usage.total_capacity < 2) throw noRoom(plan, pool);
+  if (resources === undefined) return `${plan.pool} is online; its nodes may not be read with this login`;
   const nodes = resources.filter((node) => node.exposed_fields["pool/platform"].includes(`${plan.pool}/${platform}`));
   if (nodes.length === 0) throw noPlatform(resources, plan.pool, platform);
   for (const task of activeTasks(flow, values)) {
@@ -40,12 +43,20 @@ export async function checkPool(client: OsmoClient, plan: SubmitPlan): Promise<s
       asked: need,
       nodes_hold_at_most: most,
       unit: "memory and storage in GiB",
-      knobs: kinds.map((kind) => `${task.sized_by}_${kind}`).filter((knob) => flow.knobs[knob]),
+      knobs: kinds.map((kind) => knobOf(task, kind)).filter((knob) => flow.knobs[knob]),
     });
   }
-  const endpoint = flow.knobs.image_edit_endpoint ? (values.image_edit_endpoint ?? "") : "";
-  if (isInCluster(endpoint) && pool.resource_usage.total_capacity < 2) throw noRoom(plan, pool);
   return `${plan.pool} is online; a node of platform ${platform} holds every pod`;
+}
+
+/** The nodes of a pool; undefined where the user's role may not read them, which forbids no submit. */
+async function nodesOf(client: OsmoClient, pool: string): Promise<ResourceAnswer["resources"] | undefined> {
+  try {
+    return (await client.resources(pool)).resources;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "osmo.forbidden") return undefined;
+    throw error;
+  }
 }
 
 function noPlatform(resources: ResourceAnswer["resources"], pool: string, platform: string): Refusal {
@@ -67,9 +78,14 @@ function noRoom({ pool }: SubmitPlan, found: { resource_usage: { total_capacity:
   });
 }
 
-function needOf({ sized_by: by }: FlowTask, values: KnobValues): Need {
-  // The knobs of setup pods are cpu, memory, storage, or those with _large; they have no GPU.
-  const knob = (kind: string) => values[by === "cpu" ? kind : by === "cpu_large" ? `${kind}_large` : `${by}_${kind}`];
+/** The knob that sizes a pod: those of setup pods are cpu, memory, storage, or the same with _large. */
+function knobOf({ sized_by: by }: FlowTask, kind: string): string {
+  if (by === "cpu") return kind;
+  return by === "cpu_large" ? `${kind}_large` : `${by}_${kind}`;
+}
+
+function needOf(task: FlowTask, values: KnobValues): Need {
+  const knob = (kind: string) => values[knobOf(task, kind)];
   return {
     gpu: Number(knob("gpu") ?? 0),
     cpu: Number(knob("cpu") ?? 0),

@@ -81,7 +81,7 @@ function plannedChecks(plan: SubmitPlan): string[] {
   return [
     `pool ${plan.pool}: accessible, online, has platform ${values.platform}, its nodes hold every pod`,
     ...(tasks.some(({ hf_token }) => hf_token)
-      ? ["credential hf-token: GENERIC with key token; licences accepted"]
+      ? ["credentials: OSMO has hf-token, GENERIC with key `token`; the licences are accepted"]
       : []),
     ...(needsPodTemplate(plan) ? ["pod template: nvoptix.bin mounted, /dev/shm of 16 GiB and more"] : []),
     `storage: the CLI reads ${plan.settled.set.dig_url_root ?? unknownRoot}; ${plan.artifacts.length} required artifacts are there`,

@@ -161,6 +161,13 @@ describe("preflights", () => {
     expect(names.filter((name) => /NGC|HF_|DEFT/.test(name ?? ""))).toEqual([]);
   });
 
+  it("nodes that may not be read forbid no submit", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/resources", { status: 403, body: "access denied" });
+    const { preflights } = await submit(desk.connect(agreeing()), good);
+    expect(preflights[0]).toBe("pool: ok, default is online; its nodes may not be read with this login");
+  });
+
   it("a photo of one's own that is not there comes back with how to upload it", async () => {
     const desk = await settledDesk();
     const knobs = { real_image_filename: "input_real_image/line3.jpg" };
