@@ -1,5 +1,8 @@
 import { resolve } from "node:path";
 import { analyseKpi, type KpiAnalysis, writeKpiFiles } from "../data/kpi-files.ts";
+import { judgeScores, type ScoresVerdict } from "../data/sanity/judge-scores.ts";
+import { labelFacts, likelyPassLabel } from "../data/sanity/labels.ts";
+import { quoted, Refusal } from "../errors.ts";
 import { measureFar } from "../kpi/far-at-recall.ts";
 import { recallLine } from "../kpi/kpi-text.ts";
 import type { OperatingPoint } from "../kpi/sweep.ts";
@@ -41,11 +44,15 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
       pass_label: given.text("pass-label"),
     };
     const analysis = await analyseKpi(path, minRecall, columns);
+    const verdict = await judgeScores(path, columns);
+    refuseMisreadClass(path, analysis, verdict, columns.pass_label ?? "PASS");
+    const notes = notesOn(analysis, verdict);
     const directory = given.text("output-dir");
     const written =
       directory === undefined ? [] : await writeFiles(resolve(io.cwd, directory), path, analysis, minRecall, columns);
-    if (given.flag("json")) printJson(io, jsonOf(analysis));
+    if (given.flag("json")) printJson(io, { ...jsonOf(analysis), notes });
     else printText(io, analysis, minRecall, written);
+    for (const note of notes) print(io.stderr, `note: ${note}\n`);
     return exitOk;
   });
 }
@@ -66,6 +73,23 @@ async function writeFiles(
   });
 }
 
+/** One class alone where a label reads like the other one: every figure would be of the wrong question. */
+function refuseMisreadClass(path: string, { sweep }: KpiAnalysis, { labels }: ScoresVerdict, passLabel: string): void {
+  const likely = sweep.passRows > 0 ? undefined : likelyPassLabel(labels);
+  if (likely === undefined) return;
+  const message = `${path} has no row labelled ${quoted(passLabel)}; ${quoted(likely)} reads like it (--pass-label).`;
+  throw new Refusal("metric.undefined", message, { path, labels: labelFacts(labels), likely_pass_label: likely });
+}
+
+function notesOn({ sweep, table }: KpiAnalysis, { findings }: ScoresVerdict): string[] {
+  const one = sweep.passRows === 0 || sweep.defectiveRows === 0;
+  return [
+    ...(table.blankLabels === 0 ? [] : [`${table.blankLabels} rows have no label and count as NO_PASS`]),
+    ...(one ? ["the rows are of one class, so FAR at a recall is undefined"] : []),
+    ...findings.map(({ text }) => text),
+  ];
+}
+
 function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
   return {
     rows: sweep.passRows + sweep.defectiveRows,
@@ -77,13 +101,10 @@ function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
 }
 
 function printText(io: CliIo, analysis: KpiAnalysis, minRecall: number, written: readonly string[]): void {
-  const { sweep, atRecall, bestF1, table } = analysis;
+  const { sweep, atRecall, bestF1 } = analysis;
   const rows = `${sweep.passRows + sweep.defectiveRows} rows: ${sweep.passRows} PASS, ${sweep.defectiveRows} NO_PASS`;
   const lines = [rows, recallLine(atRecall, minRecall), bestF1 === undefined ? "" : `Best F1: ${pointText(bestF1)}`];
   print(io.stdout, `${[...lines, ...written].filter((line) => line !== "").join("\n")}\n`);
-  if (table.blankLabels > 0) {
-    print(io.stderr, `note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
-  }
 }
 
 function pointText({ threshold, far, precision, recall, f1 }: OperatingPoint): string {

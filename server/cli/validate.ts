@@ -8,8 +8,9 @@ import { exitOk, exitRefused, printJson, reportRefusal } from "./outcome.ts";
 
 const usage = `usage: deft-mcp validate CSV --workspace DIR [--images-root DIR] [--validation CSV] [--kpi CSV] [--json]
 
-Checks any ChangeNet CSV: columns, labels, both images of every row, duplicates, and rows that the validation or KPI
-CSV has too. Shows a count and the first five places of each problem.
+Checks any ChangeNet CSV: columns, labels, both images of every row, rows on which a figure means nothing (repeated or
+contradictory ones, pairs that are none), and rows that the validation or KPI CSV has too, as copies as well. Shows a
+count and the first five places of each problem.
 `;
 
 /** `deft-mcp validate CSV --workspace DIR`: every problem of a ChangeNet CSV with its count and first places. */
@@ -50,13 +51,17 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
   });
 }
 
-function textOf(csv: string, { ok, rows, problems }: Validation): string {
+function textOf(csv: string, { ok, rows, problems, warnings }: Validation): string {
   const lines = [`${csv}: ${rows} rows, ${ok ? "no problem" : `${problems.length} kinds of problem`}`];
   for (const { code, count, examples } of problems) {
     lines.push(`${code}: ${count}`);
     for (const example of examples) lines.push(`  ${Object.entries(example).map(pair).join("  ")}`);
     if (count > examples.length) lines.push(`  and ${count - examples.length} more`);
     lines.push(`  Next: ${refusals[code].remedy}`);
+  }
+  for (const { code, text, examples } of warnings) {
+    lines.push(`warning ${code}: ${text}`);
+    for (const example of examples) lines.push(`  ${Object.entries(example).map(pair).join("  ")}`);
   }
   return `${lines.join("\n")}\n`;
 }
