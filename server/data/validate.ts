@@ -24,6 +24,8 @@ export type CsvCheck = {
   readonly kpi_csv?: string | undefined;
   /** What will read the images, where that is known. */
   readonly reader?: Reader;
+  /** False leaves out whether pairs are pairs, for rows that were looked at before. */
+  readonly pairs?: boolean;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -66,7 +68,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const held = await heldSides(check, index);
   await index.probe(check.signal);
   checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
-  for (const finding of await judgeSet(images, index, { reader: check.reader, signal: check.signal })) {
+  for (const finding of await judgeSet(images, index, check)) {
     const { code, weight, count, examples } = finding;
     if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples);
     else warnings.push(finding);

@@ -17,6 +17,8 @@ export type PairLikeness = {
 const side = 32;
 /** Largest shift in fields, an eighth of the image. */
 const reach = 4;
+/** Pixels on the shorter side below which an image has no places to tell apart. */
+const smallest = 16;
 /** Gray levels of deviation below which an image is flat. */
 const flat = 3;
 
@@ -25,7 +27,9 @@ export function pairLikenesses(pairs: readonly PairFiles[]): (PairLikeness | und
   return pairs.map(({ input, golden }) => {
     const [one, other] = [levelsOf(input), levelsOf(golden)];
     if (one === undefined || other === undefined) return undefined;
-    return { correlation: bestCorrelation(coarse(one), coarse(other)), same: isSame(one, other) };
+    const tiny = [one, other].some(({ width, height }) => Math.min(width, height) < smallest);
+    const correlation = tiny ? null : bestCorrelation(coarse(one), coarse(other));
+    return { correlation, same: isSame(one, other) };
   });
 }
 

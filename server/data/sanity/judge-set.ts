@@ -9,6 +9,13 @@ import { labelFindings, oneClassFinding } from "./labels.ts";
 import { pairFindings } from "./pairs.ts";
 import { repeatSearch } from "./repeats.ts";
 
+type JudgeOptions = {
+  readonly reader?: Reader | undefined;
+  /** False leaves out what the images show, for rows that were looked at before. */
+  readonly pairs?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
 /**
  * Judges whether what is measured on a set of rows can mean anything: repeated and contradictory rows, pairs that are
  * none, labels that read like good parts, images that the loader reads otherwise.
@@ -19,7 +26,7 @@ import { repeatSearch } from "./repeats.ts";
 export async function judgeSet(
   images: RowImages,
   index: ImageIndex,
-  options: { readonly reader?: Reader | undefined; readonly signal?: AbortSignal | undefined } = {},
+  options: JudgeOptions = {},
 ): Promise<SetFinding[]> {
   const { columns, count, input, golden } = images;
   const copies = await findCopies([...input, ...golden], index, options.signal);
@@ -41,7 +48,7 @@ export async function judgeSet(
     ...labelFindings(labels),
     ...oneClassFinding(labels),
     ...repeats.findings(),
-    ...(await pairFindings(images, index, copies, options.signal)),
+    ...(options.pairs === false ? [] : await pairFindings(images, index, copies, options.signal)),
     ...formatFindings([...input, ...golden], index, options.reader),
   ];
 }
