@@ -1,3 +1,5 @@
+// Longer than other files: every code stands once, beside its remedy, so that a reader compares them in one place.
+
 /** What the registry holds for one code: whether it ends the run, and the one thing the reader can do about it. */
 type RefusalKind = { readonly hardStop: boolean; readonly remedy: string };
 

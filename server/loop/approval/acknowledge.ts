@@ -3,6 +3,7 @@ import { commitAccepted, commitState, type OpenRun, withRun } from "../../journa
 import type { Call } from "../../ports/call.ts";
 import { isoSeconds } from "../../run/clock.ts";
 import { isIterationLabel, type StageName } from "../../run/labels.ts";
+import { membersOf } from "../../run/record.ts";
 import type { RunState } from "../../run/state.ts";
 import { latestAttempt, saveAttempt } from "../running/attempts.ts";
 import { assertContractFixed } from "../running/fixed-contract.ts";
@@ -77,9 +78,9 @@ export async function acknowledgeWith(
   );
 }
 
-type Note = RunState["acknowledgements"][number];
+type Acknowledgement = RunState["acknowledgements"][number];
 
-async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
+async function acceptFiles(run: OpenRun, note: Acknowledgement): Promise<RunState> {
   assertContractFixed(run.state);
   await acceptImages(run.runDir, run.state);
   const present = await takePins(Object.keys(run.state.pins));
@@ -88,7 +89,7 @@ async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
   return next;
 }
 
-async function reopen(run: OpenRun, note: Note): Promise<RunState> {
+async function reopen(run: OpenRun, note: Acknowledgement): Promise<RunState> {
   const { hard_stop, ...rest } = run.state;
   if (hard_stop === undefined)
     throw new Refusal("state.lock-lost", "The stop was resolved meanwhile.", { run: run.runDir });
@@ -119,8 +120,7 @@ async function settleAttempt(runDir: string, iteration: string, stage: string, a
 
 /** A gate says in the stop's facts whether its verdict may be accepted as it is; every other cause must be removed. */
 function refuseUnacceptable({ code, facts }: PendingStop, resolve: Resolve): void {
-  const may = typeof facts === "object" && facts !== null && "may_be_accepted" in facts && facts.may_be_accepted;
-  if (resolve === "repaired" || code === "state.tampered" || may === true) return;
+  if (resolve === "repaired" || code === "state.tampered" || membersOf(facts).may_be_accepted === true) return;
   throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code });
 }
 

@@ -9,6 +9,7 @@ import type { Deps } from "../../ports/call.ts";
 import type { Executor } from "../../ports/executor.ts";
 import type { Measured, StageContext } from "../../ports/stage.ts";
 import { isoSeconds, stageStamp } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
 import type { Attempt, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
@@ -46,7 +47,7 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  const context = { ...contextOf(run, at, prepared, deps), ...(measured === undefined ? {} : { measured }) };
+  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured }) };
   if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
   return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
 }

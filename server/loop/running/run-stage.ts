@@ -3,6 +3,7 @@ import { Refusal } from "../../errors.ts";
 import { type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
 import type { Measured } from "../../ports/stage.ts";
+import { defined } from "../../run/defined.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { readProgress } from "../../stages/shared/progress.ts";
@@ -146,9 +147,7 @@ async function advanceOrFollow(runDir: string, at: StageRef, call: Call, measure
 
 async function rendered(runDir: string, at: StageRef, step: Advance, call: Call): Promise<Advance> {
   if (!("committed" in step)) return step;
-  const { committed } = step;
-  const warning = await renderAfter(runDir, committed.state, at, call.deps);
-  return warning === undefined ? step : { committed: { ...committed, warnings: [...committed.warnings, warning] } };
+  return { committed: await renderAfter(runDir, step.committed, at, call.deps) };
 }
 
 async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Measured): Promise<Advance> {
@@ -159,7 +158,7 @@ async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Mea
   const entry = run.entries.findLast((one) => one.iter === at.iteration && one.stage === at.stage);
   if (entry === undefined) throw new Refusal("state.lock-lost", "The run moved on without this stage.", { ...at });
   const stop = run.state.hard_stop;
-  return { committed: { state: run.state, entry, warnings: [], ...(stop ? { stop } : {}) } };
+  return { committed: { state: run.state, entry, warnings: [], ...defined({ stop }) } };
 }
 
 /** Waits until the job has ended (undefined) or the wait is over (where it stands). Holds no lock. */

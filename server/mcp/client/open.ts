@@ -2,11 +2,14 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type CallToolResult, CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 
+import { defined } from "../../run/defined.ts";
+import type { Env } from "../../run/env.ts";
+
 /** The program that serves, as it would be named to any MCP client. */
 export type ServerCommand = {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly cwd: string;
 };
 
@@ -45,7 +48,7 @@ export async function openToolClient(server: ServerCommand, version: string): Pr
   const transport = new StdioClientTransport({
     command: server.command,
     args: [...server.args],
-    env: definedOnly(server.env),
+    env: defined(server.env),
     cwd: server.cwd,
     stderr: "pipe",
   });
@@ -74,10 +77,6 @@ function resultOf(answer: CallToolResult): ToolResult {
   const text = first?.type === "text" ? first.text : "";
   if (answer.isError) throw new ToolRefusal(text);
   return answer.structuredContent ?? {};
-}
-
-function definedOnly(env: ServerCommand["env"]): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** A server that dies says why on stderr, not in the protocol. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { commitState, readRun, withRun } from "../../../../server/journal/journal.ts";
-import type { MetricContract } from "../../../../server/run/state.ts";
+import type { MetricContract } from "../../../../server/run/metric.ts";
 import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
 import { type ToolClient, toolClient } from "../../../support/tool-client.ts";
 
