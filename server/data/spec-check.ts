@@ -1,6 +1,7 @@
 import { type Document, isScalar, visit } from "yaml";
 import { excerpt } from "../errors.ts";
 import { nearestName } from "../run/nearest-name.ts";
+import { isRecord } from "../run/record.ts";
 import { isOpen, type KeyFacts, type KeyList, keyLists, type Release } from "./spec-keys.ts";
 import { yamlDocument, yamlLimits } from "./yaml.ts";
 
@@ -38,7 +39,7 @@ export function checkSpecKeys(text: string, path: string, { list, release }: Rel
       const facts = list.keys[key];
       if (facts === undefined) findings.push(unknownKey(key, section, name, list, release));
       else if (facts.type !== "section") findings.push(...valueFindings(key, value, facts, fractions));
-      else if (isMapping(value)) {
+      else if (isRecord(value)) {
         if (isOpen(list, key)) walk(key, value);
       } else if (value !== null || facts.optional !== true) {
         findings.push(halt(key, value === null ? "is empty" : "must be a section"));
@@ -80,7 +81,7 @@ export function readingOfTao(text: string, path: string): Reading {
     }
   };
   compare(tree, other, "");
-  return { tree: isMapping(tree) ? tree : {}, findings, fractions };
+  return { tree: isRecord(tree) ? tree : {}, findings, fractions };
 }
 
 /** What plain data no longer shows: how a number was written, and names that are numbers. */
@@ -148,7 +149,7 @@ function fits(value: unknown, type: string): boolean {
   }
   if (members?.[1] === "dict") {
     const member = members[2]?.split(",").slice(1).join(",") ?? "any";
-    return isMapping(value) && Object.values(value).every((one) => fits(one, member));
+    return isRecord(value) && Object.values(value).every((one) => fits(one, member));
   }
   if (type === "any") return true;
   if (typeof value === "object") return false;
@@ -186,8 +187,4 @@ function halt(key: string, problem: string): SpecFinding {
 
 function isContainer(value: unknown): value is Mapping {
   return typeof value === "object" && value !== null;
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return isContainer(value) && !Array.isArray(value);
 }

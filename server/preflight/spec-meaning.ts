@@ -1,6 +1,6 @@
 import type { SpecFinding } from "../data/spec-check.ts";
 import type { Release } from "../data/spec-keys.ts";
-import { valueAt } from "./spec-rules.ts";
+import { isRecord, valueAt } from "../run/record.ts";
 
 type Read = (key: string) => unknown;
 
@@ -79,11 +79,11 @@ function goldenFindings(read: Read): SpecFinding[] {
 function lightingFindings(read: Read, counted: boolean): SpecFinding[] {
   const key = (name: string) => `dataset.classify.${name}`;
   const map = read(key("input_map"));
-  const count = isMapping(map) ? Object.keys(map).length : 1;
+  const count = isRecord(map) ? Object.keys(map).length : 1;
   const inputs = Number(read(key("num_input")));
   const concat = read(key("concat_type"));
   if (concat === "grid") return gridFindings(read, count, inputs);
-  if (!isMapping(map) && inputs > 1 && (concat === "linear" || counted)) {
+  if (!isRecord(map) && inputs > 1 && (concat === "linear" || counted)) {
     return [halt(key("num_input"), `is ${inputs}, but without input_map each part has one image; set it to 1`)];
   }
   if (concat === "linear" && inputs !== count) {
@@ -99,10 +99,10 @@ function lightingFindings(read: Read, counted: boolean): SpecFinding[] {
 
 function gridFindings(read: Read, count: number, inputs: number): SpecFinding[] {
   const key = (name: string) => `dataset.classify.${name}`;
-  if (!isMapping(read(key("grid_map")))) return [halt(key("grid_map"), "is missing; concat_type grid needs x and y")];
+  if (!isRecord(read(key("grid_map")))) return [halt(key("grid_map"), "is missing; concat_type grid needs x and y")];
   const sides = ["grid_map.x", "grid_map.y"].filter((name) => !(Number(read(key(name))) >= 1));
   if (sides[0] !== undefined) return [halt(key(sides[0]), "is missing or less than 1; concat_type grid needs x and y")];
-  if (!isMapping(read(key("input_map")))) {
+  if (!isRecord(read(key("input_map")))) {
     return [halt(key("input_map"), "is missing; a grid of lightings needs their names")];
   }
   const cells = Number(read(key("grid_map.x"))) * Number(read(key("grid_map.y")));
@@ -127,7 +127,7 @@ function shapeFindings(read: Read): SpecFinding[] {
   if (concat === "grid") {
     times.x = Number(read("dataset.classify.grid_map.x"));
     times.y = Number(read("dataset.classify.grid_map.y"));
-  } else if (isMapping(map)) times.x = Object.keys(map).length;
+  } else if (isRecord(map)) times.x = Object.keys(map).length;
   const [across, down] = [width * times.x, height * times.y];
   if (!Number.isFinite(across) || !Number.isFinite(down)) return [];
   if (across !== down) {
@@ -147,10 +147,6 @@ function isOn(value: unknown): boolean {
 
 function given(value: unknown): boolean {
   return value !== null && value !== undefined && value !== "";
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function halt(key: string, problem: string): SpecFinding {
