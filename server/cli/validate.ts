@@ -53,8 +53,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
 
 function textOf(csv: string, { ok, rows, problems, warnings }: Validation): string {
   const lines = [`${csv}: ${rows} rows, ${ok ? "no problem" : `${problems.length} kinds of problem`}`];
-  for (const { code, count, examples } of problems) {
-    lines.push(`${code}: ${count}`);
+  for (const { code, count, examples, text } of problems) {
+    lines.push(`${code}: ${count}${text === undefined ? "" : ` (${text})`}`);
     for (const example of examples) lines.push(`  ${Object.entries(example).map(pair).join("  ")}`);
     if (count > examples.length) lines.push(`  and ${count - examples.length} more`);
     lines.push(`  Next: ${refusals[code].remedy}`);

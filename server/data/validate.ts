@@ -69,8 +69,8 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   await index.probe(check.signal);
   checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
   for (const finding of await judgeSet(images, index, check)) {
-    const { code, weight, count, examples } = finding;
-    if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples);
+    const { code, weight, count, examples, text } = finding;
+    if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples, text);
     else warnings.push(finding);
   }
   const contents = await openContents();

@@ -10,7 +10,7 @@ import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
 import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from "./platform.ts";
 import { requiredStep } from "./required.ts";
-import { specPathsStep, specStep } from "./train-spec.ts";
+import { specMeaningStep, specPathsStep, specStep } from "./train-spec.ts";
 import { imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
 /**
@@ -35,6 +35,7 @@ export const steps: readonly Step[] = [
   dockerModelsStep,
   credentialsStep,
   pathRuleStep,
+  specMeaningStep,
   specPathsStep,
   embeddedOnlyStep,
   leakageStep,

@@ -172,6 +172,7 @@ describe("checking a CSV", () => {
         code: "gate.duplicate-row",
         count: 1,
         examples: [{ line: 4, first_line: 2, object_name: "C1@1", labels: ["PASS", "shift"] }],
+        text: "1 of 3 rows shows an image that an earlier row shows; each counts once more",
       },
       expect.objectContaining({ code: "gate.contradiction", count: 1 }),
     ]);

@@ -28,13 +28,6 @@ describe("the constraints of a train spec", () => {
       specText.replace("batch_size: 2", "batch_size: 2\n    fpratio_sampling: 2"),
       ["dataset.classify.fpratio_sampling"],
     ],
-    ["square backbones take no strip of lightings", two("concat_type: linear"), ["dataset.classify.concat_type"]],
-    ["a grid with a cell each", two("concat_type: grid\n    grid_map: {x: 2, y: 1}"), []],
-    [
-      "a grid with more cells than lightings",
-      two("concat_type: grid\n    grid_map: {x: 2, y: 2}"),
-      ["dataset.classify.grid_map"],
-    ],
   ])("%s", (_, text, keys) => {
     expect(keysOf(text)).toEqual(keys);
   });
