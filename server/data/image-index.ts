@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { type FirstBytes, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
+import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
 import { normalPath } from "../run/images.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
 
@@ -102,7 +102,7 @@ function createResults(files: FileNumbers) {
       set(image, "missing");
       return false;
     },
-    settle(image: number, head: FirstBytes, bytes: Uint8Array): void {
+    settle(image: number, head: FileStart, bytes: Uint8Array): void {
       if (head !== "link") {
         set(image, judgeHead(head, bytes, files.pathOf(image)));
         return;
@@ -118,7 +118,7 @@ function createResults(files: FileNumbers) {
   };
 }
 
-function judgeHead(head: Exclude<FirstBytes, "link">, bytes: Uint8Array, path: string): ImageState | SeenFormat {
+function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: string): ImageState | SeenFormat {
   if (head === "absent") return "missing";
   if (head === "unreadable") return "unreadable";
   const further = (position: number) => {

@@ -1,11 +1,11 @@
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import { errnoOf, Refusal } from "../errors.ts";
+import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { readText, readTextIfPresent } from "../fs/read.ts";
+import { isFileStamp, stampOf, stampsBelow } from "../fs/stamp.ts";
+import type { Env } from "../run/env.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
 
@@ -26,8 +26,8 @@ const outputSchema = z.object({
 export type JobOutput = z.infer<typeof outputSchema>;
 type LeftFile = JobOutput["files"][number];
 
-type Env = Parameters<typeof redactor>[0];
-type Note = Omit<JobOutput, "files">;
+/** What is to be said of a job's end besides its files. */
+export type EndRemarks = Omit<JobOutput, "files">;
 
 /** Where the note of a job lies, beside its record. */
 function notePath(recordPath: string): string {
@@ -44,12 +44,12 @@ export async function noteOutput(
   recordPath: string,
   { workdir, log_path }: Pick<JobSpec, "workdir" | "log_path">,
   env: Env,
-  note: Note = {},
+  remarks: EndRemarks = {},
 ): Promise<void> {
   await scrubLog(recordPath, log_path, env);
   const files: LeftFile[] = [];
   for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
-  await writeNote(recordPath, { ...note, files });
+  await writeNote(recordPath, { ...remarks, files });
 }
 
 async function writeNote(recordPath: string, output: JobOutput): Promise<void> {
@@ -89,35 +89,12 @@ export async function notedOutput(recordPath: string): Promise<JobOutput | undef
 export async function changedSince({ files }: JobOutput): Promise<string[]> {
   const changed: string[] = [];
   for (const { path, stamp, sha256: left, scrubbed_sha256: scrubbed } of files) {
-    const seen = await stampIfPresent(path);
+    const seen = stampOf(path, "themselves");
     if (seen === stamp) continue;
-    const now = seen === undefined ? undefined : (await leftFile(path, seen)).sha256;
+    const now = seen === "absent" ? undefined : (await leftFile(path, seen)).sha256;
     if (now === undefined || (now !== left && now !== scrubbed)) changed.push(path);
   }
   return changed;
-}
-
-/** Kind, size, times and inode of every file and link below a directory, by path; links are not followed. */
-export async function stampsBelow(directory: string): Promise<ReadonlyMap<string, string>> {
-  const stamps = new Map<string, string>();
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }).catch(nothing)) {
-    if (entry.isDirectory()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const stamp = await stampIfPresent(path);
-    if (stamp !== undefined) stamps.set(path, stamp);
-  }
-  return stamps;
-}
-
-/** The same of one path. */
-export async function stampIfPresent(path: string): Promise<string | undefined> {
-  try {
-    const { mode, size, mtimeMs, ctimeMs, ino } = await lstat(path);
-    return `${mode & 0o170000} ${size} ${mtimeMs} ${ctimeMs} ${ino}`;
-  } catch (error) {
-    nothing(error);
-    return undefined;
-  }
 }
 
 /**
@@ -125,7 +102,7 @@ export async function stampIfPresent(path: string): Promise<string | undefined> 
  * where giving back failed, counts by its stamp alone: whether it is needed is the collector's to say.
  */
 async function leftFile(path: string, stamp: string): Promise<LeftFile> {
-  if (!stamp.startsWith(`${0o100000} `)) return { path, stamp };
+  if (!isFileStamp(stamp)) return { path, stamp };
   try {
     return { path, stamp, sha256: await sha256OfFile(path) };
   } catch (error) {
@@ -136,12 +113,5 @@ async function leftFile(path: string, stamp: string): Promise<LeftFile> {
 
 function withoutText(error: unknown): string {
   if (error instanceof Refusal) return "";
-  throw error;
-}
-
-/** No entries, for what is not there. */
-function nothing(error: unknown): [] {
-  const errno = errnoOf(error);
-  if (errno === "ENOENT" || errno === "ENOTDIR") return [];
   throw error;
 }

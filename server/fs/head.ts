@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { limits } from "./limits.ts";
 import { unreadable } from "./regular-file.ts";
 
 /** The first bytes of a file, or why there are none. A link as the last part of the path is `link`, not followed. */
-export type FirstBytes = number | "absent" | "link" | "unreadable";
+export type FileStart = number | "absent" | "link" | "unreadable";
 
 const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
@@ -14,7 +14,7 @@ const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
  * Reads up to `into.length` bytes from `position` and returns their count. On a warm cache it costs little more than a
  * stat, several times less than the same through promises; it blocks, so callers work in slices.
  */
-export function readHeadSync(path: string, into: Uint8Array, position = 0): FirstBytes {
+export function readHeadSync(path: string, into: Uint8Array, position = 0): FileStart {
   let file: number;
   try {
     file = openSync(path, flags);
@@ -31,7 +31,7 @@ export function readHeadSync(path: string, into: Uint8Array, position = 0): Firs
 }
 
 /** Like `readHeadSync`, for file systems that answer slowly: several may wait at once. */
-export async function readHead(path: string, into: Uint8Array, position = 0): Promise<FirstBytes> {
+export async function readHead(path: string, into: Uint8Array, position = 0): Promise<FileStart> {
   try {
     const file = await open(path, flags);
     try {
@@ -54,7 +54,7 @@ export function realPathIfPresent(path: string): string | undefined {
   }
 }
 
-function faultOf(error: unknown): FirstBytes {
+function faultOf(error: unknown): FileStart {
   const errno = errnoOf(error);
   if (errno === undefined) throw error;
   if (errno === "ENOENT" || errno === "ENOTDIR") return "absent";
@@ -106,15 +106,4 @@ export function sha256OfFileSync(path: string): string {
     throw unreadable(path, error);
   }
   return hash.digest("hex");
-}
-
-/** Size, times and inode of a file in one line: equal lines mean a file that nobody touched. `absent` without one. */
-export function stampOf(path: string): string {
-  try {
-    const { size, mtimeMs, ctimeMs, ino } = statSync(path);
-    return `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return "absent";
-  }
 }

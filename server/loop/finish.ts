@@ -136,6 +136,7 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
 
 async function handOver(run: OpenRun, call: Call): Promise<Pick<Finished, "state" | "handOff">> {
   const { state } = run;
+  run.proof.assertHeld();
   const handOff = await writeBestModel(run.runDir, state);
   const next: RunState = {
     ...state,

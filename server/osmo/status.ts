@@ -40,7 +40,7 @@ const tailSec = 8;
 
 /** Where a workflow stands, with its failure named. Clears a remembered `verified` when a pod disproves it. */
 export async function readStatus(call: Call, args: StatusArgs): Promise<StatusReport> {
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const located = await locateWorkflow(call.deps.env, args.run);
   const workflow = await client.query(located.workflow_id);
   const lines = args.lines ?? 200;

@@ -44,7 +44,7 @@ export async function planOnly(call: Call, args: SubmitArgs): Promise<SubmitPlan
 /** Decides, checks, asks for the human's yes and submits once. @throws Refusal `osmo.*`; see the steps. */
 export async function submitFlow(call: Call, args: SubmitArgs): Promise<Submitted> {
   const { env } = call.deps;
-  const client = openClient({ env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const preferences = await loadPreferences(env);
   const profile = await client.profile();
   await remember(env, { osmo_admin: profile.roles.includes("osmo-admin") });

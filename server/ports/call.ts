@@ -1,3 +1,4 @@
+import type { RunOsmo } from "../exec/osmo/cli.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { Env } from "../run/env.ts";
 import type { Platform } from "../run/labels.ts";
@@ -41,6 +42,8 @@ export type Deps = {
   readonly executors: Readonly<Partial<Record<Platform, () => Promise<Executor>>>>;
   /** Reads the embedding tables of mining, from the disk unless told; a replay answers from its recording. */
   readonly readEmbeddings?: ReadEmbeddings;
+  /** Runs command lines of the OSMO CLI; the `osmo` executable unless told. */
+  readonly runOsmo?: RunOsmo;
 };
 
 /** One tool call: its dependencies, its connection and its way to speak while it runs. */

@@ -9,7 +9,7 @@ import { kpiView } from "./kpi-view.ts";
 import type { Note } from "./lenient.ts";
 import type { KpiView, PairView, ReportModel } from "./model.ts";
 import { bestIteration, outcomeOf } from "./outcome.ts";
-import { type ReadState, readLog, readRunState } from "./read-state.ts";
+import { type ReadState, readRunFiles } from "./read-state.ts";
 import { imageReader, kpiLayout, realPair, syntheticPair, weakestSamples } from "./samples.ts";
 import { flatSpec, specChanges } from "./spec-changes.ts";
 import { verify } from "./verify.ts";
@@ -29,9 +29,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const dir = resolve(runDir);
   const missing: string[] = [];
   const note = (sentence: string) => void missing.push(sentence);
-  const read = await readRunState(dir, note);
-  const { state, config } = read;
-  const log = await readLog(dir, read.events, note);
+  const read = await readRunFiles(dir, note);
+  const { state, config, log } = read;
   const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
   const best = bestIteration(state.metric_contract, iterations);
   const scored = await scoredIterations(read.iterations, best?.label, note);
@@ -44,7 +43,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
-    integrity: verify(read.raw, log, await readKept(dir, deps.env)),
+    integrity: verify(read.raw, log, await readKept(dir, deps.env), read.spoiled),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),

@@ -86,7 +86,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
       writeProgress(pen, runDir, record, progress);
       return progress;
     },
-    discard: (runDir, record) => inner.discard(runDir, record),
+    discard: async (runDir, record) => await inner.discard?.(runDir, record),
   };
 }
 

@@ -82,6 +82,7 @@ type Acknowledgement = RunState["acknowledgements"][number];
 
 async function acceptFiles(run: OpenRun, note: Acknowledgement): Promise<RunState> {
   assertContractFixed(run.state);
+  run.proof.assertHeld();
   await acceptImages(run.runDir, run.state);
   const present = await takePins(Object.keys(run.state.pins));
   const next = { ...run.state, pins: present, acknowledgements: [...run.state.acknowledgements, note] };
@@ -101,6 +102,7 @@ async function reopen(run: OpenRun, note: Acknowledgement): Promise<RunState> {
     iterations: { ...run.state.iterations, [iteration]: { ...label, status: "in_progress" } },
     acknowledgements: [...run.state.acknowledgements, { ...note, iteration, stage }],
   };
+  run.proof.assertHeld();
   await settleAttempt(run.runDir, iteration, stage, note.accept === true);
   await commitState(run, next);
   return next;

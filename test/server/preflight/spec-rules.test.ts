@@ -6,11 +6,6 @@ import { specText } from "./support/boards.ts";
 const keysOf = (text: string, platform: "embedded" | "docker" = "embedded") =>
   specProblems(parseSpec(text, "spec.yaml"), platform).map((problem) => problem.key);
 
-const two = (concat: string) =>
-  specText
-    .replace("num_input: 1", `num_input: 2\n    ${concat}`)
-    .replace("{SolderLight: 0}", "{SolderLight: 0, WhiteLight: 1}");
-
 describe("the constraints of a train spec", () => {
   it.each([
     ["a good spec has none", specText, []],

@@ -1,4 +1,6 @@
-import { excerpt, Refusal } from "../errors.ts";
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { excerpt, Refusal } from "../../errors.ts";
 
 export type DockerAnswer = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -28,7 +30,7 @@ const ownVariables =
   /^(?:PATH|HOME|TMPDIR|DOCKER_.*|XDG_.*|SSH_AUTH_SOCK|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy)$/;
 
 /** The environment of a docker command: its own variables and the secrets that it passes on by name. */
-export function dockerEnv(env: NodeJS.ProcessEnv, secrets: DockerOptions["secrets"] = {}): NodeJS.ProcessEnv {
+function dockerEnv(env: NodeJS.ProcessEnv, secrets: DockerOptions["secrets"] = {}): NodeJS.ProcessEnv {
   const own = Object.entries(env).filter(([name]) => ownVariables.test(name));
   // Answers are told apart by their English text.
   return { ...Object.fromEntries(own), ...secrets, LC_ALL: "C" };
@@ -84,4 +86,26 @@ function refuseWithoutDaemon(stderr: string): void {
       throw new Refusal("executor.unavailable", text, { cause, docker: excerpt(stderr.trim(), 300) });
     }
   }
+}
+
+export type LogFollow = {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Ends when the command has: the container exited, the daemon went away, or `stop` was called. */
+  readonly ended: Promise<void>;
+  stop(): void;
+};
+
+/**
+ * Streams the output of a container with the time of each line, from `since` on, until the container ends; both
+ * streams apart, because their pieces can be told apart only so.
+ */
+export function followLogs(env: NodeJS.ProcessEnv, containerId: string, since: string | undefined): LogFollow {
+  const args = ["logs", "--follow", "--timestamps", ...(since === undefined ? [] : ["--since", since]), containerId];
+  const child = spawn("docker", args, { env: dockerEnv(env), stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise<void>((resolve) => {
+    child.on("error", () => resolve());
+    child.on("close", () => resolve());
+  });
+  return { stdout: child.stdout, stderr: child.stderr, ended, stop: () => child.kill("SIGKILL") };
 }

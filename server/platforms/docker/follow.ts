@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { followLogs } from "../../exec/docker-follow.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { BoundedLog } from "../../fs/bounded-log.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
+import { defined } from "../../run/defined.ts";
+import { followLogs } from "./cli.ts";
 import { LogStream } from "./log.ts";
 
 const streamSchema = z.object({ since: z.string(), count: z.number() });
@@ -38,7 +39,7 @@ export async function readFollowed(path: string): Promise<Followed> {
 
 /**
  * Appends the new output of a container to the job's log file until the stream ends, and notes how far it came after
- * every write. A follower that was killed at any instant goes on with the next line: what was written and not noted is
+ * every write. A follow that was killed at any instant goes on with the next line: what was written and not noted is
  * cut off and read again.
  *
  * @throws Refusal `input.write-failed` when the disk takes no more; nothing that was noted is lost.
@@ -135,10 +136,7 @@ class LogWriter {
 
   #position(): Pick<Followed, "stdout" | "stderr"> {
     const { stdout, stderr } = this.#streams;
-    return {
-      ...(stdout.position === undefined ? {} : { stdout: stdout.position }),
-      ...(stderr.position === undefined ? {} : { stderr: stderr.position }),
-    };
+    return defined({ stdout: stdout.position, stderr: stderr.position });
   }
 
   async #note(position = this.#position()): Promise<void> {

@@ -20,8 +20,9 @@ import {
   SetLevelRequestSchema,
   type Tool,
 } from "@modelcontextprotocol/sdk/types.js";
+import { listed } from "../../server/mcp/listing.ts";
+import { buildServer } from "../../server/mcp/server.ts";
 import { tools } from "../../tools/index.ts";
-import { listed } from "./listing.ts";
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type Fixture = { takes?: string; run(given: string, server: Server, extra: Extra): Promise<ContentBlock[]> };
@@ -125,10 +126,16 @@ async function elicit(message: string, properties: Properties, required: string[
 }
 
 /**
- * Makes a session answer what the protocol's conformance suite asks for by name, beside listing our own tools. Only for
- * `DEFT_CONFORMANCE=1`: transport, guards, sessions and event store under test are those of every other session.
+ * Our server, made to answer what the protocol's conformance suite asks for by name, beside listing our own tools.
+ * Transport, guards, sessions and event store under test are those of every other session.
  */
-export function offerFixtures(server: Server): void {
+export const buildWithFixtures: typeof buildServer = (deps, options) => {
+  const server = buildServer(deps, options);
+  offerFixtures(server);
+  return server;
+};
+
+function offerFixtures(server: Server): void {
   server.registerCapabilities({ logging: {} });
   server.setRequestHandler(SetLevelRequestSchema, () => ({}));
   server.setRequestHandler(ListToolsRequestSchema, () => ({
