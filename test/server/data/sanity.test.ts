@@ -106,6 +106,7 @@ describe("repeated images", () => {
         code: "gate.duplicate-row",
         count,
         examples: [{ line: 14, first_line: 2, object_name: "Q0", labels: ["PASS"], ...by }],
+        text: expect.stringContaining("1 of 13 rows shows an image that an earlier row shows"),
       },
     ]);
   });
