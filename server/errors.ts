@@ -64,6 +64,14 @@ export const refusals = {
     "Rename so that one value of the column is no number; the loader turns the column into numbers and fails.",
   ),
   "gate.duplicate-row": stop("Keep one row for each image; the named lines show the same one."),
+  "gate.contradiction": refuse("Decide for one label of each named image and remove the other rows."),
+  "gate.own-golden": refuse("Pair each inspected image with the golden image of the same place, not with itself."),
+  "gate.swapped-columns": refuse("Swap the two columns if golden_path names the inspected images."),
+  "gate.pair-mismatch": refuse(
+    "Pair each image with a golden image of the same place and window, as the examples are not.",
+  ),
+  "gate.label-word": refuse("Write PASS for good parts, or leave the label if these rows are defects."),
+  "gate.image-format": refuse("Convert the named images to 8-bit JPEG or PNG and set image_ext to what they are then."),
   "gate.silent-drop": stop("Find out where the named rows went; a human may accept it with acknowledge_stop."),
   "gate.allocation-mismatch": stop(
     "Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop.",

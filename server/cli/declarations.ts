@@ -64,8 +64,9 @@ ever overwritten.`,
   },
   validate: {
     summary: "check one ChangeNet CSV: rows, images, labels, leakage",
-    about: `Columns, labels, both images of every row, duplicates, and rows that the validation or KPI CSV has too. Shows a count
-and the first five places of each problem.`,
+    about: `Columns, labels, both images of every row, rows on which a figure means nothing (repeated or contradictory ones,
+pairs that are none), and rows that the validation or KPI CSV has too, as copies as well. Shows a count and the first
+five places of each problem.`,
     positionals: ["CSV"],
     options: {
       workspace,

@@ -137,6 +137,8 @@ export type Stage = {
   plan(context: StageContext): Promise<StagePlan>;
   /** Returns what the gates judge before any job starts. */
   prepare?(context: StageContext, plan: StagePlan): Promise<GateFacts>;
+  /** Returns what the gates judge after a job and before the next one starts, which may cost much. */
+  between?(context: StageContext, ended: readonly JobOutcome[]): Promise<GateFacts>;
   collect(context: StageContext, jobs: readonly JobOutcome[]): Promise<Evidence>;
   /** Whether programs of the user's, which may take long, must be asked before `collect`. */
   measures?(context: StageContext): boolean;
