@@ -6,6 +6,7 @@ import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
 import { credentialsStep, dockerBackboneStep, dockerModelsStep } from "./docker-models.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
+import { kpiSizeStep } from "./kpi-size.ts";
 import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
 import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from "./platform.ts";
@@ -25,6 +26,7 @@ export const steps: readonly Step[] = [
   unfinishedRunsStep,
   imagesRootStep,
   ...baseCsvSteps,
+  kpiSizeStep,
   miningPoolStep,
   generatorAssetsStep,
   adoptionStep,
