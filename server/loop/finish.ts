@@ -60,7 +60,7 @@ export async function finishLoop(
     },
     call.deps,
   );
-  warnings.push(...takenAsFound(before.state));
+  warnings.push(...takenAsFound(before.state), ...(before.state.ruler?.change ? [before.state.ruler.change] : []));
   const tokenWarning = await tryAlignTokens(runDir, call.deps);
   if (tokenWarning !== undefined) warnings.push(tokenWarning);
   const { state, handOff } = await withRun(runDir, (run) => handOver(run, call), call.deps);

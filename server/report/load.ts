@@ -74,6 +74,7 @@ function recorded(state: ReadState["state"]) {
       max_iterations: state.max_iterations,
       hard_stop: state.hard_stop,
       plan_id: state.plan?.plan_id,
+      ruler: state.ruler,
     }),
   };
 }

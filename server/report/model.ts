@@ -1,6 +1,6 @@
 import type { OperatingPoint } from "../kpi/sweep.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
-import type { Approval, HardStop, LogEntry } from "../run/state.ts";
+import type { Approval, HardStop, LogEntry, RunState } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
 export type Integrity = { readonly status: "intact" | "tampered" | "unknown"; readonly findings: readonly string[] };
@@ -161,6 +161,8 @@ export type ReportModel = {
   readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
   readonly images: readonly { readonly name: string; readonly reference: string }[];
   readonly configuration: readonly ConfigRow[];
+  /** What the run is measured on, and how that stands to earlier runs. */
+  readonly ruler?: NonNullable<RunState["ruler"]>;
   readonly approvals: readonly Approval[];
   readonly acknowledgements: readonly Readonly<Record<string, unknown>>[];
   readonly hard_stop?: HardStop;

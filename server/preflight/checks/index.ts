@@ -11,6 +11,7 @@ import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
 import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from "./platform.ts";
 import { requiredStep } from "./required.ts";
+import { rulerStep } from "./ruler.ts";
 import { specPathsStep, specStep } from "./train-spec.ts";
 import { imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
@@ -27,6 +28,7 @@ export const steps: readonly Step[] = [
   imagesRootStep,
   ...baseCsvSteps,
   kpiSizeStep,
+  rulerStep,
   miningPoolStep,
   generatorAssetsStep,
   adoptionStep,

@@ -71,6 +71,7 @@ describe("resolving a plan", () => {
   "validation_csv ok",
   "kpi_csv ok",
   "kpi_size ok",
+  "ruler ok",
   "mining_pool ok",
   "generator_assets ok",
   "credentials not_applicable",
