@@ -74,6 +74,32 @@ export type KpiView = {
   readonly defects: readonly DefectRow[];
 };
 
+/** How the parts of each group fare at the threshold; `of` counts all groups, of which the first are shown. */
+export type BreakdownView = {
+  readonly title: string;
+  readonly groups: readonly {
+    readonly name: string;
+    readonly pass: number;
+    readonly false_alarms: number;
+    readonly far_interval: string;
+    readonly defects: number;
+    readonly missed: number;
+  }[];
+  readonly of: number;
+  readonly failing: number;
+};
+
+/** Which parts one iteration judges otherwise than another. */
+export type ChangeView = {
+  readonly from: string;
+  readonly to: string;
+  readonly fixed_alarms: number;
+  readonly new_alarms: number;
+  readonly caught: number;
+  readonly new_escapes: readonly string[];
+  readonly escapes: number;
+};
+
 /** Where the rows of one iteration's training set came from; totals, not additions. */
 export type GrowthRow = {
   readonly label: string;
@@ -153,6 +179,9 @@ export type ReportModel = {
   readonly iterations: readonly IterationView[];
   /** Scores of the baseline, the best and the last measured iteration; the best comes first. */
   readonly kpi: readonly KpiView[];
+  readonly breakdown: readonly BreakdownView[];
+  /** The best iteration, which comes first in `kpi`, against the others. */
+  readonly changes: readonly ChangeView[];
   readonly growth: readonly GrowthRow[];
   readonly mining: readonly MiningRow[];
   readonly pairs: readonly PairView[];
