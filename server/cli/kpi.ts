@@ -5,9 +5,10 @@ import { labelFacts, likelyPassLabel } from "../data/sanity/labels.ts";
 import { excerpt, quoted, Refusal } from "../errors.ts";
 import { kindOf } from "../fs/read.ts";
 import { readRun } from "../journal/journal.ts";
+import { escapeBoundPct, farInterval, intervalText, recallInterval, shownConfidencePct } from "../kpi/certainty.ts";
 import { measureFar } from "../kpi/far-at-recall.ts";
 import { recallLine } from "../kpi/kpi-text.ts";
-import type { OperatingPoint } from "../kpi/sweep.ts";
+import type { OperatingPoint, Sweep } from "../kpi/sweep.ts";
 import { defined } from "../run/defined.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
@@ -31,9 +32,8 @@ export const run = command("kpi", async (given, io) => {
   const verdict = await judgeScores(csv, columns);
   refuseMisreadClass(csv, analysis, verdict, columns.pass_label ?? "PASS");
   const notes = notesOn(analysis, verdict);
-  const { sweep } = analysis;
-  const isMeasurable = sweep.passRows > 0 && sweep.defectiveRows > 0;
-  const measurement = isMeasurable ? measureFar(sweep, minRecall * 100) : undefined;
+  const { sweep, table } = analysis;
+  const measurement = isMeasurable(sweep) ? measureFar(sweep, minRecall * 100) : undefined;
   const directory = options["output-dir"];
   const how = { minRecall, columns, ...defined({ measurement }) };
   const written = directory === undefined ? [] : await writeKpiFiles(directory, csv, analysis, how);
@@ -96,6 +96,7 @@ function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
     pass_rows: sweep.passRows,
     no_pass_rows: sweep.defectiveRows,
     recall_operating_point: atRecall ?? null,
+    recall_operating_point_intervals: isMeasurable(sweep) && atRecall !== undefined ? intervalsOf(atRecall) : null,
     best_f1: bestF1 ?? null,
   };
 }
@@ -103,7 +104,28 @@ function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
 function pointLines({ sweep, atRecall, bestF1 }: KpiAnalysis, minRecall: number): string[] {
   const rows = `${sweep.passRows + sweep.defectiveRows} rows: ${sweep.passRows} PASS, ${sweep.defectiveRows} NO_PASS`;
   const best = bestF1 === undefined ? [] : [`Best F1: ${pointText(bestF1)}`];
-  return [rows, recallLine(atRecall, minRecall), ...best].filter((line) => line !== "");
+  const sure = isMeasurable(sweep) && atRecall !== undefined ? [sureText(atRecall)] : [];
+  return [rows, recallLine(atRecall, minRecall), ...sure, ...best].filter((line) => line !== "");
+}
+
+function isMeasurable({ passRows, defectiveRows }: Sweep): boolean {
+  return passRows > 0 && defectiveRows > 0;
+}
+
+/** Exact intervals in percent, and the share of defects that may escape at most. */
+function intervalsOf(point: OperatingPoint) {
+  return {
+    confidence_pct: shownConfidencePct,
+    far_pct: farInterval(point),
+    recall_pct: recallInterval(point),
+    escape_pct_at_most: escapeBoundPct(point),
+  };
+}
+
+function sureText(point: OperatingPoint): string {
+  const { confidence_pct, far_pct, recall_pct, escape_pct_at_most } = intervalsOf(point);
+  const missed = `${point.fn} missed of ${point.tp + point.fn}: at most ${escape_pct_at_most.toFixed(2)}% escape`;
+  return `At ${confidence_pct}% confidence: FAR ${intervalText(far_pct)}, recall ${intervalText(recall_pct)}; ${missed}. Threshold and figure come from the same rows.`;
 }
 
 function pointText({ threshold, far, precision, recall, f1 }: OperatingPoint): string {

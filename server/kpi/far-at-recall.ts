@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import type { Counts } from "../run/metric.ts";
 import type { Measurement } from "./metric-contract.ts";
 import { bestAtRecall, type OperatingPoint, type Sweep } from "./sweep.ts";
 
@@ -10,6 +11,11 @@ export function farPct(point: OperatingPoint): number {
 /** Recall of an operating point in percent; NaN without defective parts. */
 export function recallPct(point: OperatingPoint): number {
   return (100 * point.tp) / (point.tp + point.fn);
+}
+
+/** The four counts of an operating point. */
+export function countsOf({ tp, fp, tn, fn }: OperatingPoint): Counts {
+  return { tp, fp, tn, fn };
 }
 
 /**
@@ -29,6 +35,7 @@ export function measureFar(sweep: Sweep, recallTargetPct: number): Measurement {
     unit: "%",
     threshold: point.threshold,
     constraints: { recall_pct: recallPct(point) },
+    counts: countsOf(point),
     diagnostics: { recall_pct: recallPct(point), precision: point.precision, f1: point.f1 },
   };
 }

@@ -1,6 +1,7 @@
 import { excerpt, Refusal } from "../errors.ts";
 import { defined } from "../run/defined.ts";
-import type { MetricContract, MetricResult } from "../run/metric.ts";
+import type { Counts, MetricContract, MetricResult } from "../run/metric.ts";
+import { farBoundPct } from "./certainty.ts";
 
 type Operator = MetricContract["operator"];
 type Evaluator = MetricContract["evaluator"];
@@ -13,6 +14,8 @@ export type Measurement = {
   readonly threshold?: number | undefined;
   readonly constraints: Readonly<Record<string, number>>;
   readonly diagnostics?: Readonly<Record<string, unknown>> | undefined;
+  /** Parts that FAR was counted from; absent where somebody else measured. */
+  readonly counts?: Counts | undefined;
   readonly evidence_path?: string | undefined;
 };
 
@@ -70,17 +73,27 @@ export function parseMetricTarget(text: string, evaluator?: Evaluator): MetricCo
   return { name, display_name, operator, target, unit, evaluator, constraints: [] };
 }
 
-/** The contract as a person would write it, to show what was understood. */
-export function describeContract(contract: MetricContract): string {
+/** The target as a person would write it; `parseMetricTarget` reads it again. */
+export function targetText(contract: MetricContract): string {
   const goal = `${contract.display_name} ${contract.operator} ${contract.target}${unitText(contract.unit)}`;
   const { evaluator } = contract;
   return evaluator.type === "builtin" ? `${goal} at recall=${evaluator.parameters.recall_target_pct}%` : goal;
 }
 
-/** Judges a measurement by the contract alone; a verdict stored in a file is never believed. */
+/** The whole contract in words, to show what was understood: the target, and what is held against it. */
+export function describeContract(contract: MetricContract): string {
+  const { confidence_pct } = contract;
+  const bound = confidence_pct === undefined ? "" : `, held against the ${confidence_pct}% upper bound`;
+  return `${targetText(contract)}${bound}`;
+}
+
+/**
+ * Judges a measurement by the contract alone; a verdict stored in a file is never believed. A contract with a confidence
+ * holds the upper bound of FAR against its target; recall, which the threshold was chosen for, is judged as it is.
+ */
 export function judge(contract: MetricContract, measured: Omit<Measurement, "name" | "unit">): Verdict {
   const failures: string[] = [];
-  if (!compare(measured.value, contract.operator, contract.target)) failures.push(contract.name);
+  if (!compare(heldAgainst(contract, measured), contract.operator, contract.target)) failures.push(contract.name);
   for (const { name, operator, target } of contract.constraints) {
     const value = Object.hasOwn(measured.constraints, name) ? measured.constraints[name] : undefined;
     if (value === undefined) failures.push(`${name}:missing`);
@@ -89,14 +102,24 @@ export function judge(contract: MetricContract, measured: Omit<Measurement, "nam
   return { passed: failures.length === 0, failures };
 }
 
+/** What meets the target or not: the figure, or its bound, which nothing meets where the parts were not counted. */
+function heldAgainst(
+  { confidence_pct }: MetricContract,
+  { value, counts }: Omit<Measurement, "name" | "unit">,
+): number {
+  if (confidence_pct === undefined) return value;
+  return counts === undefined ? Number.NaN : farBoundPct(counts, confidence_pct);
+}
+
 /** A measurement with its verdict, as it is stored. */
 export function judged(contract: MetricContract, measured: Measurement): MetricResult {
-  const { threshold, diagnostics, evidence_path, ...rest } = measured;
+  const { threshold, diagnostics, counts, evidence_path, ...rest } = measured;
   return {
     ...rest,
     constraints: { ...measured.constraints },
     ...defined({ threshold }),
     ...defined({ diagnostics: diagnostics && { ...diagnostics } }),
+    ...defined({ counts }),
     passed: judge(contract, measured).passed,
     ...defined({ evidence_path }),
   };

@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "../journal/journal.ts";
+import { certaintyText } from "../kpi/certainty.ts";
 import type { Call } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
@@ -59,7 +60,7 @@ export async function finishLoop(
     },
     call.deps,
   );
-  warnings.push(...takenAsFound(before.state));
+  warnings.push(...takenAsFound(before.state), ...(before.state.ruler?.change ? [before.state.ruler.change] : []));
   const tokenWarning = await tryAlignTokens(runDir, call.deps);
   if (tokenWarning !== undefined) warnings.push(tokenWarning);
   const { state, handOff } = await withRun(runDir, (run) => handOver(run, call), call.deps);
@@ -127,11 +128,21 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
       iter: iterationLabel(run.state.current_iteration),
       stage: "loop_stop",
       status: "ok",
-      summary: summaries[reason] ?? `Stopped because of ${reason.replace(":", " ")}.`,
+      summary: [
+        summaries[reason] ?? `Stopped because of ${reason.replace(":", " ")}.`,
+        ...howSure(run.state, reason),
+      ].join(" "),
       duration_sec: Math.max(1, Math.round(seconds)),
     },
     call.deps,
   );
+}
+
+/** Whether the bound or only the point meets the target that is claimed. */
+function howSure({ metric_contract, iterations, current_iteration }: RunState, reason: string): string[] {
+  if (reason !== "metric_met") return [];
+  const text = certaintyText(metric_contract, iterations[iterationLabel(current_iteration)]?.metric_result?.counts);
+  return text === undefined ? [] : [`${text.charAt(0).toUpperCase()}${text.slice(1)}`];
 }
 
 async function handOver(run: OpenRun, call: Call): Promise<Pick<Finished, "state" | "handOff">> {

@@ -1,3 +1,4 @@
+import { farInterval, intervalText } from "../kpi/certainty.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
 import type { RunState } from "../run/state.ts";
@@ -10,16 +11,22 @@ export function shortDuration(seconds: number): string {
   return minutes < 90 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
 }
 
-/** The primary metric of the newest evaluated iteration against the one before: `FAR 6.34% → 3.11% (target <0.5%)`. */
+/**
+ * The primary metric of the newest evaluated iteration against the one before, with its 95 % interval where it is a
+ * share: `FAR 6.34% → 3.11% [1.60-5.38%] (target <0.5%)`.
+ */
 export function metricPhrase(state: RunState): string {
-  const { display_name, operator, target, unit } = state.metric_contract;
-  const values = Object.values(state.iterations).flatMap((iteration) => iteration.metric_result?.value ?? []);
+  const { name, display_name, operator, target, unit } = state.metric_contract;
+  const results = Object.values(state.iterations).flatMap((iteration) => iteration.metric_result ?? []);
+  const values = results.map(({ value }) => value);
   const format = (value: number) => `${Number(value.toFixed(4))}${unit}`;
   const [before, now] = values.length > 1 ? values.slice(-2) : [undefined, values[0]];
   const goal = `(target ${operator}${format(target)})`;
   if (now === undefined) return `${display_name} not measured yet ${goal}`;
   const shown = before === undefined ? format(now) : `${format(before)} → ${format(now)}`;
-  return `${display_name} ${shown} ${goal}`;
+  const { counts } = results.at(-1) ?? {};
+  const interval = counts && name === "far_pct" ? ` [${intervalText(farInterval(counts))}]` : "";
+  return `${display_name} ${shown}${interval} ${goal}`;
 }
 
 /** The one line a person sees at each milestone (tao-stages 4.7). */

@@ -1,6 +1,7 @@
 import type { Leakage } from "../data/leakage.ts";
 import type { Problem } from "../data/problems.ts";
 import type { Facts, Refusal } from "../errors.ts";
+import type { Measurement } from "../kpi/metric-contract.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import type { MetricResult } from "../run/metric.ts";
@@ -106,8 +107,12 @@ export type GateFacts = {
     readonly allowed: readonly string[];
     readonly files: readonly { readonly path: string; readonly real: string }[];
   };
-  /** FAR as swept here from the committed inference.csv. */
-  readonly metric?: { readonly inference_csv: string; readonly result: MetricResult; readonly swept_far_pct: number };
+  /** The result to commit, and FAR with its counts as swept here from the committed inference.csv. */
+  readonly metric?: {
+    readonly inference_csv: string;
+    readonly result: MetricResult;
+    readonly swept: Pick<Measurement, "value" | "counts">;
+  };
 };
 
 /** What a finished stage hands to its commit. */

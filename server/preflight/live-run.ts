@@ -13,6 +13,9 @@ const changeable = ["max_iterations", "num_epochs", "num_sdg", "min_similarity",
 /** Arguments of a request that pick or size a run rather than describe its plan. */
 const notPlanned = new Set(["workspace", "run", "resume", "time_limit_minutes", "adopt_run", "baseline_ckpt"]);
 
+/** What a plan means that does not say it. */
+const unsaid: Readonly<Record<string, unknown>> = { kpi_confidence: "point" };
+
 /** The run that a request names with `run` or `resume`, or undefined for a fresh one. */
 export function liveRunName(request: PlanRequest): string | undefined {
   if (request.run !== undefined) return request.run;
@@ -63,7 +66,7 @@ export function requestOfLiveRun(live: LiveRun & { iteration: number }, changes:
   const planned = plannedRequest(live.plan);
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined || notPlanned.has(field) || isChangeable(field)) continue;
-    if (sameInput(live.plan, value, planned[field as keyof PlanRequest])) continue;
+    if (sameInput(live.plan, value, planned[field as keyof PlanRequest] ?? unsaid[field])) continue;
     throw new Refusal("approval.unchangeable", `${field} is fixed for ${live.run_id}.`, {
       field,
       planned: planned[field as keyof PlanRequest] ?? null,

@@ -1,5 +1,5 @@
 import type { TrainSpec } from "../data/spec.ts";
-import { describeContract, recallTargetPct } from "../kpi/metric-contract.ts";
+import { recallTargetPct, targetText } from "../kpi/metric-contract.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
@@ -40,7 +40,9 @@ export function resolveParameters(ground: Ground): Parameters {
   const put = (name: string, value: unknown, source: Parameter["source"]) => {
     parameters[name] = { value, source };
   };
-  if (contract !== undefined) put("kpi_target", describeContract(contract), "user");
+  if (contract !== undefined) put("kpi_target", targetText(contract), "user");
+  // The default is no parameter, so that a plan from before there was a choice is the same plan.
+  if (contract?.confidence_pct !== undefined) put("kpi_confidence", `${contract.confidence_pct}%`, "user");
   if (request.max_iterations !== undefined) put("max_iterations", request.max_iterations, "user");
   const inSpec = (key: string) => (spec === undefined ? undefined : (valueAt(spec.raw, key) ?? undefined));
   parameters.num_epochs = choose(request.num_epochs, inSpec("train.num_epochs"), defaults.num_epochs);

@@ -14,6 +14,10 @@ export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
   max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
   kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
+  kpi_confidence: z
+    .enum(["point", "90%", "95%", "99%"])
+    .optional()
+    .describe("what must meet the target: point or bound"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
   num_sdg: whole(0).optional().describe("images to generate per iteration"),

@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateOf } from "./estimate.ts";
@@ -31,7 +32,8 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs);
   const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
-  const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
+  const contract =
+    request.kpi_target === undefined ? undefined : contractOf(request.kpi_target, request.kpi_confidence);
   const { signal } = waiting;
   const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
   const outcome = await surveyAll(start, waiting);
@@ -45,6 +47,12 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   };
   resolution.checks = [workspaceCheck(workspace, source), ...resolution.checks];
   return { ...resolution, summary_markdown: renderSummary(resolution) };
+}
+
+/** `point` is what a contract without a confidence means. */
+function contractOf(target: string, confidence: PlanRequest["kpi_confidence"] = "point"): MetricContract {
+  const contract = parseMetricTarget(target);
+  return confidence === "point" ? contract : { ...contract, confidence_pct: Number.parseInt(confidence, 10) };
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;

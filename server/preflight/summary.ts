@@ -40,6 +40,7 @@ function planSections(resolution: Unsummed, plan: Plan): string[] {
 
 const settingNames: readonly (readonly [string, string])[] = [
   ["kpi_target", "KPI target"],
+  ["kpi_confidence", "KPI confidence"],
   ["max_iterations", "Max iterations"],
   ["num_epochs", "Training epochs"],
   ["batch_size", "Batch size"],
@@ -70,6 +71,7 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     ["Platform", cell(`${plan.platform} (${resolution.config?.engine ?? "unknown engine"})`), "user"],
     ...settings,
     ...remoteTrainingRows(plan),
+    ["Target judged by", judgedByText(plan), ""],
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],
@@ -96,6 +98,11 @@ function valueText(name: string, value: unknown): string {
 function stopText(plan: Plan): string {
   const goal = cell(describeContract(plan.metric_contract));
   return `${goal} is met, or iteration ${plan.parameters.max_iterations?.value} is done, or a gate stops the run. The target is not guaranteed, and FAR may get worse from one iteration to the next; the best one is kept.`;
+}
+
+function judgedByText({ metric_contract: { confidence_pct } }: Plan): string {
+  if (confidence_pct === undefined) return "the measured figure itself (kpi_confidence=point); its interval is shown";
+  return `the upper bound of FAR at ${confidence_pct}% confidence (kpi_confidence)`;
 }
 
 function estimateText({ estimate }: Unsummed, plan: Plan): string {

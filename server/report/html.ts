@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
 import { defined } from "../run/defined.ts";
+import { certaintyView, intervalsOf } from "./certainty.ts";
 import { distributionChart } from "./charts/distribution.ts";
 import { growthChart } from "./charts/growth.ts";
 import { progressChart } from "./charts/progress.ts";
@@ -49,7 +50,7 @@ function prepared(model: ReportModel) {
     growth: model.growth.some((row) => row.total !== undefined) ? growthChart(model.growth) : "",
     timeline: timeline.rows.length === 0 ? "" : timelineChart(timeline.rows),
   };
-  return { goal, timeline, charts };
+  return { goal, timeline, charts, certainty: certaintyView(model.kpi[0], contract) };
 }
 
 function text(templates: Templates, name: string): string {
@@ -85,6 +86,7 @@ const integritySentences = {
 const helpers = {
   ...format,
   describeContract,
+  intervalsOf,
   stageClass,
   valueText,
   data: dataText,

@@ -6,8 +6,14 @@ import { isPass } from "../run/pass-labels.ts";
 import type { Note } from "./lenient.ts";
 
 /** A row of an inference CSV with what the gallery shows of it. */
-export type KpiRow = InferenceRow & { readonly golden_path: string; readonly defective: boolean };
+export type KpiRow = InferenceRow & {
+  readonly golden_path: string;
+  readonly defective: boolean;
+  /** Cells of the columns that name board and part, as far as the file has them. */
+  readonly groups: Readonly<Record<string, string>>;
+};
 
+const grouping = ["boardname", "comp_name", "part_type", "comp_type_1"] as const;
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 
 /**
@@ -28,6 +34,7 @@ export async function readKpiRows(path: string, name: string, note: Note): Promi
         number,
         number,
       ];
+      const grouped = grouping.map((column) => [column, header.indexOf(column)] as const).filter(([, at]) => at >= 0);
       return (cells) => {
         const cell = (at: number) => cells[at] ?? "";
         const score = parseScore(cell(scored));
@@ -40,6 +47,7 @@ export async function readKpiRows(path: string, name: string, note: Note): Promi
             object_name: cell(object),
             score,
             defective: !isPass(cell(label)),
+            groups: Object.fromEntries(grouped.map(([column, at]) => [column, cell(at)])),
           });
         }
       };

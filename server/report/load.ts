@@ -3,6 +3,7 @@ import { readKept } from "../journal/heads.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
+import { breakdown, changesBetween } from "./breakdown.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
@@ -47,6 +48,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),
+    ...whereItFails(scored, note),
     growth: await growthRows(dir, config.training_csv, read.iterations, note),
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
@@ -74,6 +76,7 @@ function recorded(state: ReadState["state"]) {
       max_iterations: state.max_iterations,
       hard_stop: state.hard_stop,
       plan_id: state.plan?.plan_id,
+      ruler: state.ruler,
     }),
   };
 }
@@ -94,6 +97,19 @@ async function scoredIterations(all: readonly Labelled[], best: string | undefin
     scored.push({ view, rows, source });
   }
   return scored;
+}
+
+/** Groups of the best iteration, and what it judges otherwise than each of the others. */
+function whereItFails([best, ...others]: readonly Scored[], note: Note) {
+  if (best === undefined) return { breakdown: [], changes: [] };
+  const scoring = ({ view, rows }: Scored) => ({ label: view.label, rows, threshold: view.point.threshold });
+  const changes = others.flatMap((other) => {
+    const change = changesBetween(scoring(other), scoring(best));
+    if (change === undefined)
+      note(`${other.view.label} and ${best.view.label} did not score the same parts: not compared.`);
+    return change ?? [];
+  });
+  return { breakdown: breakdown(best.rows, best.view.point.threshold), changes };
 }
 
 /** A recorded FAR must follow from the scores on disk; a report that shows both must not hide that it does not. */

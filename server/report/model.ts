@@ -1,6 +1,6 @@
 import type { OperatingPoint } from "../kpi/sweep.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
-import type { Approval, HardStop, LogEntry } from "../run/state.ts";
+import type { Approval, HardStop, LogEntry, RunState } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
 export type Integrity = { readonly status: "intact" | "tampered" | "unknown"; readonly findings: readonly string[] };
@@ -72,6 +72,32 @@ export type KpiView = {
   readonly curve: readonly { readonly far_pct: number; readonly recall_pct: number; readonly threshold: number }[];
   /** Most missed first, then the weakest. */
   readonly defects: readonly DefectRow[];
+};
+
+/** How the parts of each group fare at the threshold; `of` counts all groups, of which the first are shown. */
+export type BreakdownView = {
+  readonly title: string;
+  readonly groups: readonly {
+    readonly name: string;
+    readonly pass: number;
+    readonly false_alarms: number;
+    readonly far_interval: string;
+    readonly defects: number;
+    readonly missed: number;
+  }[];
+  readonly of: number;
+  readonly failing: number;
+};
+
+/** Which parts one iteration judges otherwise than another. */
+export type ChangeView = {
+  readonly from: string;
+  readonly to: string;
+  readonly fixed_alarms: number;
+  readonly new_alarms: number;
+  readonly caught: number;
+  readonly new_escapes: readonly string[];
+  readonly escapes: number;
 };
 
 /** Where the rows of one iteration's training set came from; totals, not additions. */
@@ -153,6 +179,9 @@ export type ReportModel = {
   readonly iterations: readonly IterationView[];
   /** Scores of the baseline, the best and the last measured iteration; the best comes first. */
   readonly kpi: readonly KpiView[];
+  readonly breakdown: readonly BreakdownView[];
+  /** The best iteration, which comes first in `kpi`, against the others. */
+  readonly changes: readonly ChangeView[];
   readonly growth: readonly GrowthRow[];
   readonly mining: readonly MiningRow[];
   readonly pairs: readonly PairView[];
@@ -161,6 +190,8 @@ export type ReportModel = {
   readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
   readonly images: readonly { readonly name: string; readonly reference: string }[];
   readonly configuration: readonly ConfigRow[];
+  /** What the run is measured on, and how that stands to earlier runs. */
+  readonly ruler?: NonNullable<RunState["ruler"]>;
   readonly approvals: readonly Approval[];
   readonly acknowledgements: readonly Readonly<Record<string, unknown>>[];
   readonly hard_stop?: HardStop;

@@ -7,6 +7,8 @@ export const metricContractSchema = z.object({
   operator: z.enum(["<", "<=", ">", ">="]),
   target: z.number(),
   unit: z.string(),
+  /** Confidence in percent at which FAR's upper bound, not the point, must meet the target. Ours; absent for the point. */
+  confidence_pct: z.number().optional(),
   evaluator: z.discriminatedUnion("type", [
     z.object({
       type: z.literal("builtin"),
@@ -22,6 +24,10 @@ export const metricContractSchema = z.object({
 });
 export type MetricContract = z.infer<typeof metricContractSchema>;
 
+/** Parts of a scored set by truth and verdict at the threshold. */
+const countsSchema = z.object({ tp: z.number(), fp: z.number(), tn: z.number(), fn: z.number() });
+export type Counts = z.infer<typeof countsSchema>;
+
 /** A measured result as the state keeps it, with the verdict that was computed from it. */
 export const metricResultSchema = z.looseObject({
   name: z.string(),
@@ -30,6 +36,8 @@ export const metricResultSchema = z.looseObject({
   threshold: z.number().optional(),
   constraints: z.record(z.string(), z.number()),
   diagnostics: z.record(z.string(), z.unknown()).optional(),
+  /** What FAR was counted from; ours. */
+  counts: countsSchema.optional(),
   passed: z.boolean(),
   evidence_path: z.string().optional(),
 });

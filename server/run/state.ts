@@ -202,6 +202,17 @@ export const runStateSchema = z.looseObject({
   completed_at: z.string().optional(),
   /** How often the state was committed; a run directory that was put back as a whole shows by it. */
   revision: z.number().int().min(0).optional(),
+  /** What the run is measured on, and how that stands to the rulers of earlier runs when it began. Ours. */
+  ruler: z
+    .object({
+      digest: z.string(),
+      rows: z.number().int(),
+      earlier_scorings: z.number().int(),
+      earlier_runs: z.number().int(),
+      /** The change against the ruler of the newest earlier run, in words. */
+      change: z.string().optional(),
+    })
+    .optional(),
   /** Names the host and folder in which this run's head was found kept outside the workspace (server/journal/heads.ts). */
   head_kept_at: z.string().optional(),
   integrity: z

@@ -7,6 +7,7 @@ import { writeAtomic } from "../fs/atomic.ts";
 import { withScratchFolder } from "../fs/folder.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { kindOf, readText } from "../fs/read.ts";
+import { certaintyOf } from "../kpi/certainty.ts";
 import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
 import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
@@ -30,6 +31,7 @@ type Scored = {
   readonly candidate: Candidate;
   readonly csv: string;
   readonly far_pct: number;
+  readonly swept: Measurement;
   readonly measurement: Measurement;
   readonly coverage: InferenceFacts;
 };
@@ -100,7 +102,7 @@ export const evaluate: Stage = {
       warnings: [],
       facts: {
         inferences: measured.map(({ coverage }) => coverage),
-        metric: { inference_csv: best.csv, result, swept_far_pct: best.far_pct },
+        metric: { inference_csv: best.csv, result, swept: best.swept },
       },
     };
   },
@@ -162,7 +164,7 @@ async function measure(
   const builtin = contract.evaluator.type === "builtin" ? { measurement } : {};
   await writeKpiFiles(candidate.dir, csv, analysis, { minRecall: recall_pct / 100, ...builtin });
   const verdict = await judgedBy(context, candidate, csv, measurement);
-  return { candidate, csv, far_pct: far.value, measurement: verdict, coverage };
+  return { candidate, csv, far_pct: far.value, swept: far, measurement: verdict, coverage };
 }
 
 /** FAR as swept here, or what the contract's own evaluator says. */
@@ -239,5 +241,7 @@ function patchOf(best: Scored, result: MetricResult, compared: number, rows: num
 function summaryOf(contract: MetricContract, result: MetricResult): string {
   const { name, operator, target, unit } = contract;
   const threshold = result.threshold === undefined ? "n/a" : result.threshold;
-  return `Evaluate: ${name}=${Number(result.value.toFixed(4))}${unit} target ${operator}${target}${unit}; threshold=${threshold}`;
+  const figure = `Evaluate: ${name}=${Number(result.value.toFixed(4))}${unit} target ${operator}${target}${unit}; threshold=${threshold}`;
+  const sure = certaintyOf(contract, result.counts);
+  return sure ? `${figure}; at most ${sure.far_bound_pct.toFixed(2)}% at ${sure.confidence_pct}% confidence` : figure;
 }

@@ -112,7 +112,7 @@ function inferenceText(shape: RunShape, at: number): string {
     lines.push(`kpi/,golden/,${cell},C${index % Math.max(1, shape.distinct_images)},${score}\n`);
   };
   for (let part = 0; part < quiet; part++) row("PASS", part, round(0.3 * ((part + 1) / quiet) ** 3));
-  for (let part = 0; part < alarms; part++) row("PASS", part, round(0.4 + (0.5 * part) / alarms));
+  for (let part = 0; part < alarms; part++) row("PASS", quiet + part, round(0.4 + (0.5 * part) / alarms));
   for (const [label, count] of Object.entries(shape.defects)) {
     for (let part = 0; part < count; part++) row(label, part, round(0.35 + (0.64 * part) / count));
   }

@@ -1,4 +1,6 @@
 import { basename, dirname, join } from "node:path";
+import { readChangeNet } from "../../data/changenet.ts";
+import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
 import { makeDirectory } from "../../fs/atomic.ts";
@@ -9,9 +11,12 @@ import { kindOf } from "../../fs/read.ts";
 import { removeTree } from "../../fs/remove.ts";
 import { dropHead, pruneHeads } from "../../journal/heads.ts";
 import { createState, withRun } from "../../journal/journal.ts";
+import { custodyOf, custodyText, keepRuler } from "../../journal/rulers.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { Resolution } from "../../preflight/resolution.ts";
 import { isoSeconds, runStamp } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
+import type { ImageLayout } from "../../run/images.ts";
 import { logStageNames } from "../../run/labels.ts";
 import { runPaths, workspacePaths } from "../../run/paths.ts";
 import type { Approval, Plan, RunConfig, RunState } from "../../run/state.ts";
@@ -53,9 +58,24 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
     config.resolved_mining_pool_csv = paths.resolvedPool;
   }
   const state = firstState(runDir, { ...resolution, config }, approval, deps);
+  state.ruler = await takeRuler(runDir, config, layout, deps);
   state.pins = await takePins([...inputsOf(config), await writeImageDigests(runDir, config, layout)]);
   await assertApprovedInputs(resolution.plan, state.pins);
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
+}
+
+/** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */
+async function takeRuler(runDir: string, config: RunConfig, layout: ImageLayout, { env }: Deps) {
+  const ruler = await rulerOf(await readChangeNet(config.kpi_test_csv), layout);
+  await keepRuler(config.workspace, ruler, env);
+  const custody = await custodyOf(config.workspace, ruler, env, basename(runDir));
+  return {
+    digest: ruler.digest,
+    rows: Object.keys(ruler.rows).length,
+    earlier_scorings: custody.scorings,
+    earlier_runs: custody.runs,
+    ...defined({ change: custodyText(custody) }),
+  };
 }
 
 /**

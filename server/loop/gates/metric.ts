@@ -1,3 +1,4 @@
+import { canonicalJson } from "../../fs/hash.ts";
 import { judge } from "../../kpi/metric-contract.ts";
 import type { Gate } from "../../ports/gate.ts";
 
@@ -13,7 +14,7 @@ export const metric: Gate = {
   codes: ["metric.bad-result"],
   judge({ metric: found }, { contract }) {
     if (found === undefined) return [];
-    const { result, swept_far_pct, inference_csv } = found;
+    const { result, swept, inference_csv } = found;
     const refuse = (message: string, facts: object) =>
       ({ code: "metric.bad-result", message, facts: { inference_csv, ...facts }, acceptable: false }) as const;
     if (result.name !== contract.name || result.unit !== contract.unit) {
@@ -22,8 +23,11 @@ export const metric: Gate = {
     if (result.passed !== judge(contract, result).passed) {
       return [refuse("The result claims another verdict than its value gives.", { value: result.value })];
     }
-    const isFar = contract.name === "far_pct" && Math.abs(result.value - swept_far_pct) > tolerance_pct;
-    if (!isFar) return [];
-    return [refuse("The claimed FAR is not that of the inference.", { claimed: result.value, swept: swept_far_pct })];
+    if (contract.name !== "far_pct") return [];
+    if (Math.abs(result.value - swept.value) > tolerance_pct) {
+      return [refuse("The claimed FAR is not that of the inference.", { claimed: result.value, swept: swept.value })];
+    }
+    if (result.counts === undefined || canonicalJson(result.counts) === canonicalJson(swept.counts)) return [];
+    return [refuse("The parts were counted otherwise than they stand in the inference.", { claimed: result.counts })];
   },
 };

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
 import { realPathOf } from "../../fs/contained.ts";
 import { commit, type OpenRun } from "../../journal/journal.ts";
+import { noteUse } from "../../journal/rulers.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { Evidence, GateFacts, JobOutcome, StageContext } from "../../ports/stage.ts";
 import { isoSeconds } from "../../run/clock.ts";
@@ -126,7 +127,16 @@ async function commitEvidence(
     deps,
   );
   await saveAttempt(run.runDir, { ...attempt, finished: "ok" });
+  if (at.stage === "evaluate") await noteScoring(run, next, at.iteration, entry.ts, deps);
   return { state: next, entry, warnings: evidence.warnings };
+}
+
+/** Every scoring is a use of the KPI set, and how often it was used is known outside the workspace. */
+async function noteScoring(run: OpenRun, state: RunState, iteration: IterationLabel, at: string, { env }: Deps) {
+  const ruler = state.ruler?.digest;
+  if (ruler === undefined) return;
+  const { far_pct } = state.iterations[iteration] ?? {};
+  await noteUse(state.config.workspace, run.runDir, { iteration, at, ruler, ...defined({ far_pct }) }, env);
 }
 
 /** No gate can tell what another program left from what a job of ours would have: people are told. */

@@ -37,7 +37,7 @@ export async function assertTargetMet(state: RunState): Promise<void> {
   }
   const recall_pct = recallTargetPct(contract);
   const { sweep } = await analyseKpi(inference_csv, recall_pct / 100);
-  const swept_far_pct = measureFar(sweep, recall_pct).value;
-  const [verdict] = metric.judge({ metric: { inference_csv, result, swept_far_pct } }, { stage: "evaluate", contract });
+  const swept = measureFar(sweep, recall_pct);
+  const [verdict] = metric.judge({ metric: { inference_csv, result, swept } }, { stage: "evaluate", contract });
   if (verdict !== undefined) throw new Refusal(verdict.code, verdict.message, verdict.facts);
 }

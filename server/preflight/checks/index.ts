@@ -6,10 +6,12 @@ import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
 import { credentialsStep, dockerBackboneStep, dockerModelsStep } from "./docker-models.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
+import { kpiSizeStep } from "./kpi-size.ts";
 import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
 import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from "./platform.ts";
 import { requiredStep } from "./required.ts";
+import { rulerStep } from "./ruler.ts";
 import { specMeaningStep, specPathsStep, specStep } from "./train-spec.ts";
 import { diskSpaceStep, imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
@@ -25,6 +27,8 @@ export const steps: readonly Step[] = [
   unfinishedRunsStep,
   imagesRootStep,
   ...baseCsvSteps,
+  kpiSizeStep,
+  rulerStep,
   miningPoolStep,
   generatorAssetsStep,
   adoptionStep,

@@ -1,3 +1,4 @@
+import { certaintyText } from "../../kpi/certainty.ts";
 import { describeContract } from "../../kpi/metric-contract.ts";
 import type { IterationLabel } from "../../run/labels.ts";
 import type { MetricContract } from "../../run/metric.ts";
@@ -31,7 +32,8 @@ function metricLine(iteration: IterationState, before: IterationState | undefine
   const shown = (value: number) => `${Number(value.toFixed(4))}${contract.unit}`;
   if (!now) return `- ${contract.display_name}: not measured`;
   const change = was ? `${shown(was.value)} → ${shown(now.value)}` : shown(now.value);
-  return `- ${contract.display_name}: ${change}${now.passed ? " (MET)" : ""}`;
+  const sure = certaintyText(contract, now.counts);
+  return `- ${contract.display_name}: ${change}${now.passed ? " (MET)" : ""}${sure === undefined ? "" : `; ${sure}`}`;
 }
 
 function rowLines(iteration: IterationState): string[] {

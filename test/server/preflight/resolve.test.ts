@@ -40,7 +40,7 @@ describe("resolving a plan", () => {
     await generateWorkspace(root, { seed: 3, size: "tiny" });
     const { plan, warnings } = await resolvePlan({ ...completeRequest, workspace: root }, depsIn(root));
     expect(plan?.inputs.kpi_csv?.rows).toBe(60);
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining("The KPI set is small for its target")]);
   });
 
   it("says what it looks at and ends in the midst of it when nobody waits any more", async () => {
@@ -70,6 +70,8 @@ describe("resolving a plan", () => {
   "training_csv ok",
   "validation_csv ok",
   "kpi_csv ok",
+  "kpi_size ok",
+  "ruler ok",
   "mining_pool ok",
   "generator_assets ok",
   "credentials not_applicable",

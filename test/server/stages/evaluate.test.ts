@@ -77,7 +77,7 @@ describe("evaluate", () => {
       ledger: { kpi_rows: 8, checkpoints_compared: 2 },
     });
     expect(evidence.patch.metric_result?.diagnostics?.far_pct_at_recall).toEqual({ "99": 20, "100": 20 });
-    expect(evidence.summary).toBe("Evaluate: far_pct=20% target <1%; threshold=0.32");
+    expect(evidence.summary).toBe("Evaluate: far_pct=20% target <1%; threshold=0.32; at most 65.74% at 95% confidence");
   });
 
   it("scores once when both candidates are the same file", async () => {

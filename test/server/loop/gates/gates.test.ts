@@ -40,8 +40,12 @@ const checkpoints = (copies: Record<string, string>, epochs_trained: number): Ga
   checkpoints: { train_dir: "/t", copies, epochs_trained },
 });
 const result = { name: "far_pct", value: 0.5, unit: "%", constraints: { recall_pct: 100 }, passed: true };
-const claimed = (patch: object, swept_far_pct = 0.5): GateFacts => ({
-  metric: { inference_csv: "/i.csv", result: { ...result, ...patch }, swept_far_pct },
+const claimed = (patch: object, far_pct = 0.5): GateFacts => ({
+  metric: {
+    inference_csv: "/i.csv",
+    result: { ...result, ...patch },
+    swept: { value: far_pct, counts: { tp: 9, fp: 1, tn: 199, fn: 0 } },
+  },
 });
 const output = (real: string): GateFacts => ({ outputs: { allowed: ["/r/iter1"], files: [{ path: "/x", real }] } });
 
