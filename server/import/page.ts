@@ -1,0 +1,98 @@
+import { decodePixels, type Pixels } from "../data/decode/decode-image.ts";
+import { readBytes } from "../fs/read.ts";
+import { attributeText, dataText, escapeHtml } from "../report/markup.ts";
+import { difference, picture, scaleDown } from "../report/pictures.ts";
+import { cropPixels } from "./gray.ts";
+import { type Pair, windowOr } from "./pairing.ts";
+import type { ImportPlan } from "./plan.ts";
+import { planSections } from "./plan-text.ts";
+import type { Rect } from "./source.ts";
+import { splitNames } from "./split.ts";
+
+const samplesALabel = 4;
+const samplesAtMost = 60;
+const worstShown = 12;
+const side = 200;
+
+const style = `:root{color-scheme:light dark;--line:#d3d8de;--dim:#525b65}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:0 auto;padding:1.5rem;overflow-wrap:anywhere}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}p.dim,figcaption{color:var(--dim)}
+table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+.samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:1rem}
+figure{margin:0;padding:.6rem;border:1px solid var(--line);border-radius:6px}
+figure div{display:grid;grid-template-columns:repeat(3,1fr);gap:4px}
+img{width:100%;height:auto;image-rendering:auto}figcaption{font-size:.85rem;margin-top:.4rem}
+@media(prefers-color-scheme:dark){:root{--line:#3b424a;--dim:#a9b2bc}body{background:#14171a;color:#e6e9ec}}`;
+
+/** One self-contained page of an import: its plan, samples of every label, and the pairs that lie worst. */
+export async function importPage(plan: ImportPlan): Promise<string> {
+  const pairs = splitNames.flatMap((name) => plan.splits[name]);
+  const worst = [...pairs].filter(({ alignment }) => alignment.correlation !== null);
+  worst.sort((a, b) => (a.alignment.correlation ?? 0) - (b.alignment.correlation ?? 0));
+  const labels = [...new Set(pairs.map(({ label }) => label))];
+  const each = Math.max(1, Math.min(samplesALabel, Math.floor(samplesAtMost / labels.length)));
+  const groups = labels.map((label) => ({ title: label, shown: spread(pairs, label, each) }));
+  const sections = [
+    ...planSections(plan).map(({ title, rows }) => `<h2>${escapeHtml(title)}</h2>${tableOf(rows)}`),
+    `<h2>Pairs that lie worst</h2><p class="dim">If these show the same place, all others do.</p>`,
+    await figures(worst.slice(0, worstShown)),
+    ...(await Promise.all(
+      groups.map(async ({ title, shown }) => `<h2>Samples: ${dataText(title)}</h2>${await figures(shown)}`),
+    )),
+  ];
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>Import of ${attributeText(plan.source)}</title><style>${style}</style></head>
+<body><main><h1>Import of ${dataText(plan.source)}</h1>
+<p>Look at these before anything is trained on them: is each label right, and do both images show the same place? Every
+sample shows the inspected image, its golden image and where they differ, the golden image moved as it was measured.</p>
+${sections.join("\n")}
+</main></body></html>
+`;
+}
+
+function spread(pairs: readonly Pair[], label: string, count: number): Pair[] {
+  const all = pairs.filter((pair) => pair.label === label);
+  const step = Math.max(1, all.length / count);
+  return Array.from({ length: Math.min(count, all.length) }, (_, at) => all[Math.floor(at * step)] as Pair);
+}
+
+function tableOf(rows: readonly (readonly string[])[]): string {
+  const lines = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${dataText(cell)}</td>`).join("")}</tr>`);
+  return `<table>${lines.join("")}</table>`;
+}
+
+async function figures(pairs: readonly Pair[]): Promise<string> {
+  const made: string[] = [];
+  for (const pair of pairs) made.push(await figure(pair));
+  return `<div class="samples">${made.join("\n")}</div>`;
+}
+
+async function figure(pair: Pair): Promise<string> {
+  const { alignment, label, image, rule } = pair;
+  const [file = ""] = Object.values(pair.files);
+  const [goldenFile = ""] = Object.values(pair.goldens);
+  const inspected = await partOf(file, pair.window);
+  const golden = await partOf(goldenFile, pair.golden_window);
+  if (inspected === undefined || golden === undefined) return "";
+  const [dx, dy] = [Math.round(alignment.dx_px), Math.round(alignment.dy_px)];
+  const laid = cropPixels(golden, { x: dx, y: dy, width: golden.width, height: golden.height });
+  const small = scaleDown(inspected, side);
+  const shown = {
+    inspected: small,
+    golden: scaleDown(golden, side),
+    difference: difference(small, scaleDown(laid, side)),
+  };
+  const images = Object.entries(shown).map(
+    ([what, pixels]) => `<img src="${picture(pixels).uri}" alt="${what} ${attributeText(pair.object)}">`,
+  );
+  const figure = alignment.correlation === null ? "flat" : alignment.correlation.toFixed(2);
+  return `<figure><div>${images.join("")}</div><figcaption>${dataText(label)} · ${dataText(image.name)}<br>golden by ${rule},
+correlation ${figure}, moved by ${alignment.dx_px}, ${alignment.dy_px} px</figcaption></figure>`;
+}
+
+async function partOf(path: string, window: Rect | undefined): Promise<Pixels | undefined> {
+  const whole = decodePixels(await readBytes(path));
+  return whole && cropPixels(whole, windowOr(window, whole));
+}
