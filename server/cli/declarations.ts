@@ -65,6 +65,10 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
     options: {
       write: flag("make the workspace DIR, which must not hold anything"),
       layout: text("NAME", "read SOURCE as this layout; else as the first that fits"),
+      table: path("CSV", "a list of the images of SOURCE with their labels"),
+      column: pairs("column of the table; KEY: image, label, golden, board, place, category, lighting or mask"),
+      pattern: text("REGEX", "named groups over file names: board, side, component, view, lighting, label, product"),
+      lightings: text("NAME,..", "which of several to take; 1, 2 or 4"),
       good: text("LABEL,..", "labels that mean a good part; else words like good, OK, normal, pass, 0"),
       holdout: number("SHARE", "of the boards, kept out of every set of the loop", {
         bounds: { min: 0, max: 0.5 },
@@ -72,7 +76,11 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
       }),
       seed: number("N", "of the division", { bounds: whole(0, 2_147_483_647), fallback: 1 }),
     },
-    examples: ["deft-mcp import ~/mvtec/transistor ~/boards", "deft-mcp import ~/mvtec/transistor ~/boards --write"],
+    examples: [
+      "deft-mcp import ~/mvtec/transistor ~/boards",
+      "deft-mcp import ~/mvtec/transistor ~/boards --write",
+      "deft-mcp import ~/aoi ~/boards --pattern '(?<board>[^_/]+)_(?<side>TOP|BOT)_(?<component>[^_]+)_(?<lighting>[^_.]+)'",
+    ],
   },
   doctor: {
     summary: "check a workspace",

@@ -22,15 +22,10 @@ export const run = command("import", async ({ positionals: [from, to], options }
     });
   }
   await refuseFilled(dir);
-  const { layout, good, holdout, seed, write } = options;
-  const words = (good ?? "").split(",").map((word) => word.trim());
-  const plan = await planImport({
-    source,
-    good: words.filter((word) => word !== ""),
-    holdout,
-    seed,
-    ...defined({ layout }),
-  });
+  const { layout, table, column: columns, pattern, holdout, seed, write } = options;
+  const [good, lightings] = [listOf(options.good), listOf(options.lightings)];
+  const asked = { source, columns, good, lightings, holdout, seed, ...defined({ layout, table, pattern }) };
+  const plan = await planImport(asked);
   const page = await importPage(plan);
   const seen = write ? join(dir, "import_samples.html") : `${dir}-samples.html`;
   const value = { workspace: dir, written: write, samples: seen, ...figuresOf(plan) };
@@ -48,6 +43,13 @@ export const run = command("import", async ({ positionals: [from, to], options }
   const next = `look at ${seen}, then deft-mcp doctor --workspace ${dir}`;
   return { value: { ...value, ...written }, text: `${text}Next: ${next}\n` };
 });
+
+function listOf(words: string | undefined): string[] {
+  return (words ?? "")
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}
 
 function figuresOf(plan: ImportPlan) {
   const { splits, left_out, alike, ...figures } = plan;

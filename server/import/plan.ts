@@ -6,13 +6,12 @@ import { imageDecoder } from "./gray.ts";
 import { goodTest } from "./labels.ts";
 import { type Pair, type PairingRule, pairParts } from "./pairing.ts";
 import { type LeftOut, type Parts, partsOf } from "./parts.ts";
-import { goldenAdvice, readSource } from "./read-source.ts";
+import { goldenAdvice, type ReadingWish, readSource } from "./read-source.ts";
 import { countLabels, type SplitName, type Splits, splitNames, splitPairs } from "./split.ts";
 
-export type ImportWish = {
+export type ImportWish = ReadingWish & {
   /** Absolute. */
   readonly source: string;
-  readonly layout?: string;
   /** Labels that mean a good part; without any, the known words do. */
   readonly good: readonly string[];
   /** Share of the rows that is kept out of everything, 0..0.5. */
