@@ -37,7 +37,11 @@ function compiled(pattern: string): RegExp {
     throw new Refusal("input.invalid", "--pattern is no regular expression.", { pattern }, { cause: error });
   }
   const example = "(?<board>[^_/]+)_(?<side>TOP|BOT)_(?<component>[^_]+)_(?<lighting>[^_.]+)";
-  throw new Refusal("input.invalid", "--pattern has none of the known groups.", { pattern, groups: groupNames, example });
+  throw new Refusal("input.invalid", "--pattern has none of the known groups.", {
+    pattern,
+    groups: groupNames,
+    example,
+  });
 }
 
 function bareImage(tree: Tree, name: string): SourceImage {

@@ -34,7 +34,8 @@ export async function readSource(root: string, wish: ReadingWish): Promise<Readi
   const tree = await readTree(root);
   const { layout, ...source } = await reading(tree, wish);
   const foreign = foreignImages(tree).length;
-  const notes = foreign === 0 ? [] : [`${foreign} images are left out: only PNG and JPEG are read; convert them first.`];
+  const notes =
+    foreign === 0 ? [] : [`${foreign} images are left out: only PNG and JPEG are read; convert them first.`];
   const images = withLightings(source, wish.lightings);
   return { layout, images, notes: [...source.notes, ...notes] };
 }
@@ -43,7 +44,9 @@ async function reading(tree: Tree, wish: ReadingWish): Promise<Reading> {
   const { pattern, table } = wish;
   if (table !== undefined) {
     const listed = await readImageTable(tree.root, table, wish.columns);
-    return pattern === undefined ? { ...listed, layout: "table" } : { ...readNames(tree, pattern, listed), layout: "table" };
+    return pattern === undefined
+      ? { ...listed, layout: "table" }
+      : { ...readNames(tree, pattern, listed), layout: "table" };
   }
   const tried = candidates(wish.layout);
   for (const layout of tried) {

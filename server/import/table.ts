@@ -25,7 +25,11 @@ const columnNames = Object.keys(usual) as Column[];
  * @throws Refusal `input.invalid` for a column that is not there or means nothing here, `input.bad-csv`,
  * `input.unreadable-file`.
  */
-export async function readImageTable(root: string, csv: string, given: Readonly<Record<string, string>>): Promise<Source> {
+export async function readImageTable(
+  root: string,
+  csv: string,
+  given: Readonly<Record<string, string>>,
+): Promise<Source> {
   const { header, rows } = await readTable(csv);
   const columns = columnsOf(header, given);
   const images: SourceImage[] = [];
@@ -63,7 +67,8 @@ function columnsOf(header: readonly string[], given: Readonly<Record<string, str
   }
   const lower = header.map((name) => name.trim().toLowerCase());
   for (const column of columnNames) {
-    const at = given[column] === undefined ? lower.findIndex((name) => isUsual(column, name)) : header.indexOf(given[column]);
+    const at =
+      given[column] === undefined ? lower.findIndex((name) => isUsual(column, name)) : header.indexOf(given[column]);
     if (at >= 0) found.set(column, at);
   }
   const missing = (["image", "label"] as const).filter((column) => !found.has(column));

@@ -1,68 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { PNG } from "pngjs";
-import { type BoardStyle, drawBoard } from "../../engine/workspace/board.ts";
-import { capture } from "../../engine/workspace/capture.ts";
-import { type DefectType, drawDefect } from "../../engine/workspace/defects.ts";
-import { encodeGrayJpeg } from "../../engine/workspace/gray-jpeg.ts";
-import { materialOf } from "../../engine/workspace/material.ts";
-import { streamOf } from "../../engine/workspace/random.ts";
-import { isCopper } from "../../engine/workspace/raster.ts";
-
-/** A drawn photo of one design; every shot has its own light, noise and small shift. */
-export type Photo = {
-  readonly gray: Uint8Array;
-  readonly side: number;
-  readonly mask: Uint8Array;
-  readonly boxes: readonly {
-    readonly x: number;
-    readonly y: number;
-    readonly width: number;
-    readonly height: number;
-    readonly type: DefectType;
-  }[];
-};
-
-const boxSide = 20;
-
-/** Photographs a design with some defects. The same arguments give the same photo. */
-export function photograph(
-  design: { readonly name: string; readonly style: BoardStyle; readonly side: number },
-  shot: string,
-  defects: readonly DefectType[] = [],
-): Photo {
-  const { name, style, side } = design;
-  const clean = drawBoard(style, side, streamOf(1, "design", name));
-  let board = clean;
-  const boxes: Photo["boxes"][number][] = [];
-  for (const [at, type] of defects.entries()) {
-    const flawed = drawDefect(type, board, streamOf(1, "defect", name, shot, at));
-    if (flawed === undefined) continue;
-    board = flawed.board;
-    const corner = (middle: number) => Math.max(0, Math.min(side - boxSide, Math.round(middle - boxSide / 2)));
-    boxes.push({ x: corner(flawed.at.x), y: corner(flawed.at.y), width: boxSide, height: boxSide, type });
-  }
-  const mask = Uint8Array.from({ length: side * side }, (_, at) => {
-    const [x, y] = [(at % side) + 0.5, Math.floor(at / side) + 0.5];
-    return isCopper(clean, x, y) === isCopper(board, x, y) ? 0 : 255;
-  });
-  const material = materialOf(streamOf(1, "material", name));
-  return {
-    gray: capture(board, { role: "test", material, nuisance: [] }, streamOf(1, "shot", name, shot)),
-    side,
-    mask,
-    boxes,
-  };
-}
-
-/** Writes gray levels as PNG or, for a side that is a multiple of 8, JPEG, by the ending of the path. */
-export async function putGray(path: string, gray: Uint8Array, side: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  if (/\.jpe?g$/i.test(path)) return await writeFile(path, encodeGrayJpeg(gray, side, 90));
-  const png = new PNG({ width: side, height: side });
-  for (const [at, level] of gray.entries()) png.data.set([level, level, level, 255], 4 * at);
-  await writeFile(path, PNG.sync.write(png, { colorType: 0 }));
-}
+import { type Photo, photograph, putGray } from "./photographs.ts";
 
 async function putText(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -85,6 +23,211 @@ export async function putMvtec(root: string, counts = { train: 60, good: 20, eac
       const { gray, mask } = photograph(window, `${type} ${at}`, [type]);
       await putGray(join(root, "test", type, `${number(at)}.png`), gray, window.side);
       await putGray(join(root, "ground_truth", type, `${number(at)}_mask.png`), mask, window.side);
+    }
+  }
+}
+
+const defectTypes = ["mousebite", "spur"] as const;
+const places = { U1: { name: "U1", style: "leads", side: 96 }, R5: { name: "R5", style: "array", side: 96 } } as const;
+
+/** VisA: a table of labels and masks a product; some images have two defects. */
+export async function putVisa(root: string): Promise<void> {
+  const lines = ["image,label,mask"];
+  for (let at = 0; at < 30; at++) {
+    const name = `pcb1/Data/Images/Normal/${number(at, 4)}.JPG`;
+    await putGray(join(root, name), photograph(window, `visa ${at}`).gray, window.side);
+    lines.push(`${name},normal,`);
+  }
+  for (const [kind, types] of [
+    ["bent", ["spur"]],
+    ["melt", ["mousebite"]],
+    ["bent,melt", ["spur", "mousebite"]],
+  ] as const) {
+    for (let at = 0; at < 6; at++) {
+      const { gray, mask } = photograph(window, `visa ${kind} ${at}`, types);
+      const stem = number(lines.length, 3);
+      const [name, marked] = [`pcb1/Data/Images/Anomaly/${stem}.JPG`, `pcb1/Data/Masks/Anomaly/${stem}.png`];
+      await putGray(join(root, name), gray, window.side);
+      // Masks of VisA number their defects.
+      await putGray(
+        join(root, marked),
+        mask.map((level) => (level === 0 ? 0 : 1)),
+        window.side,
+      );
+      lines.push(`${name},${kind.includes(",") ? `"${kind}"` : kind},${marked}`);
+    }
+  }
+  await putText(join(root, "pcb1/image_anno.csv"), `${lines.join("\n")}\n`);
+}
+
+/** Real-IAD: five views a sample; the defect of a sample is to be seen, and masked, in some of them. */
+export async function putRealIad(root: string): Promise<void> {
+  const put = async (folder: string, sample: number, kind: string, type?: (typeof defectTypes)[number]) => {
+    for (const view of [1, 2, 3]) {
+      const seen = type !== undefined && view < 3;
+      const design = { name: `view ${view}`, style: "leads", side: 96 } as const;
+      const { gray, mask } = photograph(design, `${folder} ${sample}`, seen ? [type] : []);
+      const stem = join(
+        root,
+        "pcb",
+        folder,
+        `S${number(sample, 4)}`,
+        `pcb_${number(sample, 4)}_${kind}_C${view}_20231027150512`,
+      );
+      await putGray(`${stem}.jpg`, gray, 96);
+      if (seen) await putGray(`${stem}.png`, mask, 96);
+    }
+  };
+  for (let at = 1; at <= 14; at++) await put("OK", at, "OK");
+  for (const [code, type] of [
+    ["AK", "spur"],
+    ["QS", "mousebite"],
+  ] as const) {
+    for (let at = 1; at <= 6; at++) await put(`NG/${code}`, at, "NG", type);
+  }
+}
+
+const board = (name: string) => ({ name, style: "bus", side: 320 }) as const;
+
+/** DeepPCB: pairs of tested image and template with boxes as text. */
+export async function putDeepPcb(root: string, boards = 14): Promise<void> {
+  const codes = { open: 1, bridge: 2, mousebite: 3, spur: 4, copper: 5, "pin-hole": 6 } as const;
+  for (let at = 0; at < boards; at++) {
+    const stem = `00041${number(at)}`;
+    const folder = join(root, "PCBData/group00041");
+    const test = photograph(board(stem), "test", ["mousebite", "spur", "mousebite", "spur"]);
+    await putGray(join(folder, "00041", `${stem}_test.jpg`), test.gray, test.side);
+    await putGray(join(folder, "00041", `${stem}_temp.jpg`), photograph(board(stem), "temp").gray, test.side);
+    const lines = test.boxes.map(
+      ({ x, y, width, height, type }) => `${x} ${y} ${x + width} ${y + height} ${codes[type]}`,
+    );
+    await putText(join(folder, "00041_not", `${stem}.txt`), lines.join("\n"));
+  }
+}
+
+function vocOf(name: string, { boxes, side }: Photo): string {
+  const objects = boxes.map(
+    ({ x, y, width, height, type }) => `<object>
+\t\t<name>${type}</name>
+\t\t<bndbox><xmin>${x}</xmin><ymin>${y}</ymin><xmax>${x + width}</xmax><ymax>${y + height}</ymax></bndbox>
+\t</object>`,
+  );
+  return `<annotation>
+\t<filename>${name}</filename>
+\t<size><width>${side}</width><height>${side}</height><depth>3</depth></size>
+\t${objects.join("\n\t")}
+</annotation>
+`;
+}
+
+/** HRIPCB: ten boards, each with a template and with photos of one type of defect each. */
+export async function putHripcb(root: string): Promise<void> {
+  for (let at = 1; at <= 10; at++) {
+    const name = number(at, 2);
+    await putGray(join(root, "PCB_USED", `${name}.JPG`), photograph(board(name), "template").gray, 320);
+    for (const [folder, type] of [
+      ["Mouse_bite", "mousebite"],
+      ["Spur", "spur"],
+    ] as const) {
+      const stem = `${name}_${folder.toLowerCase()}_01`;
+      const photo = photograph(board(name), folder, [type, type, type]);
+      await putGray(join(root, "images", folder, `${stem}.jpg`), photo.gray, 320);
+      await putText(join(root, "Annotations", folder, `${stem}.xml`), vocOf(`${stem}.jpg`, photo));
+    }
+  }
+}
+
+type Boxed = { readonly stem: string; readonly photo: Photo };
+
+/** Photos of one product as a detector's data set has them: good boards among them, boxes on the others. */
+function boxedPhotos(): Boxed[] {
+  const product = board("product");
+  return Array.from({ length: 30 }, (_, at) => {
+    const defects = at % 3 === 0 ? [] : [defectTypes[at % 2] ?? "spur", defectTypes[(at + 1) % 2] ?? "spur"];
+    return { stem: `board_${number(at)}`, photo: photograph(product, `boxed ${at}`, defects) };
+  });
+}
+
+export async function putVoc(root: string): Promise<void> {
+  for (const { stem, photo } of boxedPhotos()) {
+    await putGray(join(root, "JPEGImages", `${stem}.jpg`), photo.gray, photo.side);
+    await putText(join(root, "Annotations", `${stem}.xml`), vocOf(`${stem}.jpg`, photo));
+  }
+}
+
+export async function putCoco(root: string): Promise<void> {
+  const categories = defectTypes.map((name, at) => ({ id: at + 1, name }));
+  const images: object[] = [];
+  const annotations: object[] = [];
+  for (const [id, { stem, photo }] of boxedPhotos().entries()) {
+    await putGray(join(root, "train2017", `${stem}.jpg`), photo.gray, photo.side);
+    images.push({ id, file_name: `${stem}.jpg`, width: photo.side, height: photo.side });
+    for (const { x, y, width, height, type } of photo.boxes) {
+      const category_id = categories.find(({ name }) => name === type)?.id;
+      annotations.push({ id: annotations.length + 1, image_id: id, category_id, bbox: [x, y, width, height] });
+    }
+  }
+  await putText(
+    join(root, "annotations/instances_train2017.json"),
+    JSON.stringify({ images, annotations, categories }),
+  );
+}
+
+export async function putYolo(root: string): Promise<void> {
+  await putText(join(root, "data.yaml"), "train: images/train\nnames:\n  0: mousebite\n  1: spur\n");
+  for (const { stem, photo } of boxedPhotos()) {
+    await putGray(join(root, "images/train", `${stem}.jpg`), photo.gray, photo.side);
+    const lines = photo.boxes.map(({ x, y, width, height, type }) => {
+      const shares = [x + width / 2, y + height / 2, width, height].map((value) => (value / photo.side).toFixed(6));
+      return [type === "spur" ? 1 : 0, ...shares].join(" ");
+    });
+    await putText(join(root, "labels/train", `${stem}.txt`), lines.join("\n"));
+  }
+}
+
+/** The export of an inspection line: board, side, component and lighting are in the names, the verdict is the folder. */
+export async function putAoiExport(root: string): Promise<void> {
+  for (let at = 0; at < 24; at++) {
+    for (const [component, design] of Object.entries(places)) {
+      const type = at % 3 === 0 ? defectTypes[(at / 3) % 2] : undefined;
+      const folder = type === undefined ? "OK" : type;
+      for (const light of ["White", "SolderLight"]) {
+        const { gray } = photograph(design, `${at} ${type ?? ""}`, type === undefined ? [] : [type]);
+        const shade = light === "White" ? gray : gray.map((level) => Math.round(level * 0.7));
+        await putGray(join(root, folder, `B${number(at)}_TOP_${component}_${light}.png`), shade, design.side);
+      }
+    }
+  }
+}
+
+/** A table of images: verdicts as numbers, boards as serial numbers, a golden image a component. */
+export async function putTable(root: string): Promise<void> {
+  const lines = ["img_file,verdict,serial,refdes,ref"];
+  for (const [component, design] of Object.entries(places)) {
+    await putGray(join(root, "golden", `${component}.png`), photograph(design, "golden").gray, design.side);
+    for (let at = 0; at < 24; at++) {
+      const isGood = at % 3 !== 0;
+      const name = `shots/${component}-${number(at)}.png`;
+      await putGray(join(root, name), photograph(design, `table ${at}`, isGood ? [] : ["spur"]).gray, design.side);
+      lines.push(`${name},${isGood ? 0 : 1},SN${number(at)},${component},golden/${component}.png`);
+    }
+  }
+  await putText(join(root, "parts.csv"), `${lines.join("\n")}\n`);
+}
+
+/** One folder a label below folders of a split. */
+export async function putFolders(root: string): Promise<void> {
+  for (const [set, count] of [
+    ["train", 24],
+    ["val", 12],
+  ] as const) {
+    for (let at = 0; at < count; at++) {
+      const { gray } = photograph(window, `${set} ${at}`, at % 2 === 0 ? [] : ["mousebite"]);
+      await putGray(
+        join(root, set, at % 2 === 0 ? "Normal" : "Mouse Bite", `img_${number(at)}.png`),
+        gray,
+        window.side,
+      );
     }
   }
 }

@@ -20,7 +20,8 @@ export const deeppcb: Layout = {
     const images: SourceImage[] = [];
     let bare = 0;
     for (const name of tree.images) {
-      const [, above = "", folder = "", stem = "", ending = ""] = /^(?:(.*)\/)?([^/]+)\/([^/]+)_test\.(\w+)$/.exec(name) ?? [];
+      const [, above = "", folder = "", stem = "", ending = ""] =
+        /^(?:(.*)\/)?([^/]+)\/([^/]+)_test\.(\w+)$/.exec(name) ?? [];
       const golden = [above, folder, `${stem}_temp.${ending}`].filter(Boolean).join("/");
       const notes = [above, `${folder}_not`, `${stem}.txt`].filter(Boolean).join("/");
       if (stem === "" || !files.has(golden)) continue;

@@ -11,7 +11,9 @@ export const realIad: Layout = {
     const files = new Set(tree.files);
     const maskOf = (name: string) => name.replace(/\.jpe?g$/i, ".png");
     const folderOf = (name: string) => name.slice(0, name.lastIndexOf("/"));
-    const masked = new Set(tree.images.filter((name) => files.has(maskOf(name)) && maskOf(name) !== name).map(folderOf));
+    const masked = new Set(
+      tree.images.filter((name) => files.has(maskOf(name)) && maskOf(name) !== name).map(folderOf),
+    );
     const images = tree.images.flatMap((name): SourceImage[] => {
       const [, above = "", kind = "", defect, sample = "", view = ""] = place.exec(name) ?? [];
       if (kind === "") return [];

@@ -43,7 +43,8 @@ async function readVoc(tree: Tree): Promise<Source | undefined> {
     return [{ path: join(tree.root, name), name, category: basename(tree.root), boxes: boxesOf(text) }];
   });
   const bare = tree.images.length - images.length;
-  const notes = bare > 0 ? [`${bare} images have no annotation and are left out: nothing says that they are good.`] : [];
+  const notes =
+    bare > 0 ? [`${bare} images have no annotation and are left out: nothing says that they are good.`] : [];
   return { images, notes };
 }
 

@@ -23,7 +23,8 @@ export const yolo: Layout = {
     }
     if (images.length === 0) return undefined;
     const bare = tree.images.length - images.length;
-    const notes = bare > 0 ? [`${bare} images have no label file and are left out: nothing says that they are good.`] : [];
+    const notes =
+      bare > 0 ? [`${bare} images have no label file and are left out: nothing says that they are good.`] : [];
     return { images, notes: [...notes, "The layout names no boards: every image counts as a board of its own."] };
   },
 };
