@@ -17,6 +17,7 @@ export const refusals = {
   "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
+  "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),
   "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
   "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
   "input.bad-yaml": refuse("Repair the YAML at the named line."),

@@ -15,13 +15,13 @@ const worstShown = 12;
 const side = 200;
 
 const style = `:root{color-scheme:light dark;--line:#d3d8de;--dim:#525b65}
-body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:0 auto;padding:1.5rem;overflow-wrap:anywhere}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:0 auto;padding:1.5rem;overflow-wrap:break-word}.wide{overflow-x:auto}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}p.dim,figcaption{color:var(--dim)}
 table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 .samples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:1rem}
 figure{margin:0;padding:.6rem;border:1px solid var(--line);border-radius:6px}
 figure div{display:grid;grid-template-columns:repeat(3,1fr);gap:4px}
-img{width:100%;height:auto;image-rendering:auto}figcaption{font-size:.85rem;margin-top:.4rem}
+img{width:100%;height:auto;image-rendering:auto}figcaption{font-size:.85rem;margin-top:.4rem;overflow-wrap:anywhere}h1{overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){:root{--line:#3b424a;--dim:#a9b2bc}body{background:#14171a;color:#e6e9ec}}`;
 
 /** One self-contained page of an import: its plan, samples of every label, and the pairs that lie worst. */
@@ -60,7 +60,7 @@ function spread(pairs: readonly Pair[], label: string, count: number): Pair[] {
 
 function tableOf(rows: readonly (readonly string[])[]): string {
   const lines = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${dataText(cell)}</td>`).join("")}</tr>`);
-  return `<table>${lines.join("")}</table>`;
+  return `<div class="wide"><table>${lines.join("")}</table></div>`;
 }
 
 async function figures(pairs: readonly Pair[]): Promise<string> {

@@ -53,8 +53,7 @@ export async function planImport(wish: ImportWish): Promise<ImportPlan> {
   refuseOneClass(found);
   const pairing = await pairParts(found.parts, imageDecoder());
   refuseNoPairs(pairing.pairs, pairing.left_out);
-  const inspected = [...new Map(pairing.pairs.map((pair) => [pair.image.path, pair])).values()];
-  const together = await joinAlike(inspected.map(({ image: { path, name }, board }) => ({ path, name, board })));
+  const together = await joinAlike(inspectedFiles(pairing.pairs));
   const splits = splitPairs(pairing.pairs, together.groupOf, wish);
   refuseThinSets(splits, pairing.pairs);
   const rules: Partial<Record<PairingRule, number>> = {};
@@ -73,6 +72,14 @@ export async function planImport(wish: ImportWish): Promise<ImportPlan> {
     notes: source.notes,
   };
   return found.window_px === undefined ? plan : { ...plan, window_px: found.window_px };
+}
+
+/** Every inspected file once, under every lighting. */
+function inspectedFiles(pairs: readonly Pair[]) {
+  const files = pairs.flatMap(({ files, image: { name }, board }) =>
+    Object.values(files).map((path) => [path, { path, name, board }] as const),
+  );
+  return [...new Map(files).values()];
 }
 
 async function sizeOf(path: string): Promise<{ width: number; height: number }> {
