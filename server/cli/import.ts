@@ -10,6 +10,7 @@ import { planText } from "../import/plan-text.ts";
 import { countLabels, splitNames } from "../import/split.ts";
 import { type SpecFacts, type Written, writeImport } from "../import/write.ts";
 import { defined } from "../run/defined.ts";
+import { barDisplay, plainDisplay } from "./display.ts";
 import { command } from "./frame.ts";
 
 /** `deft-mcp import SOURCE DIR`: plans a workspace of a folder of images, and with --write makes it. */
@@ -25,7 +26,8 @@ export const run = command("import", async ({ positionals: [from, to], options }
   const { layout, table, column: columns, pattern, holdout, seed, write } = options;
   const [good, lightings] = [listOf(options.good), listOf(options.lightings)];
   const asked = { source, columns, good, lightings, holdout, seed, ...defined({ layout, table, pattern }) };
-  const plan = await planImport(asked);
+  const display = io.isTty && !options.json ? barDisplay(io.stderr) : plainDisplay(io.stderr);
+  const plan = await planImport(asked, display.progress).finally(() => display.close());
   const page = await importPage(plan);
   const seen = write ? join(dir, "import_samples.html") : `${dir}-samples.html`;
   const value = { workspace: dir, written: write, samples: seen, ...figuresOf(plan) };

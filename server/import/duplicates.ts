@@ -7,16 +7,28 @@ import type { SourceImage } from "./source.ts";
 
 export type Distinct = { readonly images: readonly SourceImage[]; readonly left_out: readonly LeftOut[] };
 
-/** Keeps one of each set of files with equal bytes, and none where two of them have different labels. */
+/**
+ * Keeps one of each set of files with equal bytes, and none where two of them have different labels or where one is a
+ * golden image: an image beside itself teaches nothing, and a golden image of training must not be inspected elsewhere.
+ */
 export async function distinctImages(images: readonly SourceImage[]): Promise<Distinct> {
   const byDigest = new Map<string, SourceImage[]>();
   for (const image of images) {
     const digest = await sha256OfFile(image.path);
     byDigest.set(digest, [...(byDigest.get(digest) ?? []), image]);
   }
+  const goldens = new Set(images.flatMap(({ golden }) => (golden === undefined ? [] : [golden])));
+  const golden = new Set(await Promise.all([...goldens].map(sha256OfFile)));
   const left_out: LeftOut[] = [];
   const out = new Set<SourceImage>();
-  for (const [first, ...others] of byDigest.values()) {
+  for (const [digest, [first, ...others]] of byDigest) {
+    if (first !== undefined && golden.has(digest)) {
+      for (const image of [first, ...others]) {
+        out.add(image);
+        left_out.push({ name: image.name, why: "it is a golden image itself, or a copy of one" });
+      }
+      continue;
+    }
     if (first === undefined || others.length === 0) continue;
     const contradicts = others.some(({ label }) => label !== first.label);
     for (const image of contradicts ? [first, ...others] : others) {

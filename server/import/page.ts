@@ -3,7 +3,7 @@ import { readBytes } from "../fs/read.ts";
 import { attributeText, dataText, escapeHtml } from "../report/markup.ts";
 import { difference, picture, scaleDown } from "../report/pictures.ts";
 import { cropPixels } from "./gray.ts";
-import { type Pair, windowOr } from "./pairing.ts";
+import { motionOf, type Pair, windowOr } from "./pairing.ts";
 import type { ImportPlan } from "./plan.ts";
 import { planSections } from "./plan-text.ts";
 import type { Rect } from "./source.ts";
@@ -87,9 +87,10 @@ async function figure(pair: Pair): Promise<string> {
   const images = Object.entries(shown).map(
     ([what, pixels]) => `<img src="${picture(pixels).uri}" alt="${what} ${attributeText(pair.object)}">`,
   );
+  const motion = motionOf(pair);
   const figure = alignment.correlation === null ? "flat" : alignment.correlation.toFixed(2);
   return `<figure><div>${images.join("")}</div><figcaption>${dataText(label)} · ${dataText(image.name)}<br>golden by ${rule},
-correlation ${figure}, moved by ${alignment.dx_px}, ${alignment.dy_px} px</figcaption></figure>`;
+correlation ${figure}, moved by ${motion.dx_px}, ${motion.dy_px} px</figcaption></figure>`;
 }
 
 async function partOf(path: string, window: Rect | undefined): Promise<Pixels | undefined> {

@@ -21,6 +21,9 @@ export type Pair = Part & {
   readonly alignment: Alignment;
 };
 
+/** Told how far the work is, 0..1, and what is being done. */
+export type Progress = (fraction: number, doing: string) => void;
+
 export type Pairing = {
   readonly pairs: readonly Pair[];
   readonly left_out: readonly LeftOut[];
@@ -35,13 +38,18 @@ const referenceShare = 0.1;
 const referenceLimit = 8;
 
 /** Pairs every part with a golden image and measures how the two lie. Parts that nothing fits are left out, with the figure. */
-export async function pairParts(parts: readonly Part[], decode: Decoder): Promise<Pairing> {
+export async function pairParts(
+  parts: readonly Part[],
+  decode: Decoder,
+  progress: Progress = () => {},
+): Promise<Pairing> {
   const look = looker(decode);
   const references = referencesOf(parts);
   const reserved = new Set([...references.values()].flat().map(({ image }) => image.path));
   const pairs: Pair[] = [];
   const left_out: LeftOut[] = [];
-  for (const part of parts) {
+  for (const [at, part] of parts.entries()) {
+    if (at % 20 === 0) progress(at / parts.length, `pairs measured: ${at} of ${parts.length}`);
     if (reserved.has(part.image.path)) continue;
     const found = await pairOf(part, references.get(part.place) ?? [], look);
     if ("why" in found) left_out.push({ name: part.window ? part.object : part.image.name, why: found.why });
@@ -68,7 +76,7 @@ function referencesOf(parts: readonly Part[]): Map<string, Part[]> {
   const flawed = new Set(parts.filter(({ label }) => label !== "PASS").map(({ board }) => board));
   const byPlace = new Map<string, Map<string, Part>>();
   for (const part of parts) {
-    if (part.image.golden !== undefined || part.label !== "PASS") continue;
+    if (part.stated !== undefined || part.label !== "PASS") continue;
     if (part.window !== undefined && part.image.boxes?.length !== 0) continue;
     const known = byPlace.get(part.place) ?? new Map<string, Part>();
     known.set(part.image.path, part);
@@ -84,11 +92,7 @@ function referencesOf(parts: readonly Part[]): Map<string, Part[]> {
 }
 
 async function pairOf(part: Part, references: readonly Part[], look: Look): Promise<Pair | { why: string }> {
-  const [lighting = ""] = Object.keys(part.files);
-  const { golden } = part.image;
-  if (golden !== undefined) {
-    return await measured(part, { [lighting]: golden }, "template", look);
-  }
+  if (part.stated !== undefined) return await measured(part, part.stated, "template", look);
   const rule = part.image.place === undefined ? "nearest" : "same-place";
   let best: { reference: Part; correlation: number } | undefined;
   for (const reference of references) {
@@ -133,6 +137,16 @@ async function movedWindow(part: Part, golden: string, look: Look): Promise<Rect
   if (near.correlation === null || near.correlation >= pairCorrelation) return shifted(window, near);
   const start = shifted(window, alignFields(await look(image.path), await look(golden)));
   return shifted(start, alignFields(inspected, await look(golden, start)));
+}
+
+/** How far the golden image is moved in all, in pixels: its window, and what is left inside it. */
+export function motionOf({ window, golden_window, alignment }: Pair): {
+  readonly dx_px: number;
+  readonly dy_px: number;
+} {
+  const moved = (axis: "x" | "y") => (golden_window?.[axis] ?? 0) - (window?.[axis] ?? 0);
+  const rounded = (pixels: number) => Math.round(pixels * 10) / 10;
+  return { dx_px: rounded(moved("x") + alignment.dx_px), dy_px: rounded(moved("y") + alignment.dy_px) };
 }
 
 /** The window of a part, or all of an image. */

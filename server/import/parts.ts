@@ -10,6 +10,8 @@ export type Part = {
   readonly image: SourceImage;
   /** Absolute paths by lighting; the key is empty where the source names no lighting. */
   readonly files: Readonly<Record<string, string>>;
+  /** Golden images that the source itself names, by lighting; absent unless it does so for each. */
+  readonly stated?: Readonly<Record<string, string>>;
   /** `PASS` or a defect as the loop writes it, and as the source has it. */
   readonly label: string;
   readonly written: string;
@@ -70,9 +72,13 @@ export async function partsOf(
   return { parts: [...parts, ...windows], left_out, lightings, window_px: side };
 }
 
-function basic(image: SourceImage) {
-  const files = { [image.lighting ?? ""]: image.path };
-  return { image, files, board: image.board ?? image.name, place: [image.category, image.place ?? ""].join("\0") };
+/** What the images of one part, one a lighting, say of it. */
+function basic(image: SourceImage, group: readonly SourceImage[] = [image]) {
+  const files = Object.fromEntries(group.map(({ lighting, path }) => [lighting ?? "", path]));
+  const place = [image.category, image.place ?? ""].join("\0");
+  const known = { image, files, board: image.board ?? image.name, place };
+  const goldens = group.flatMap(({ lighting, golden }) => (golden === undefined ? [] : [[lighting ?? "", golden]]));
+  return goldens.length < group.length ? known : { ...known, stated: Object.fromEntries(goldens) };
 }
 
 function wholeParts(
@@ -98,9 +104,8 @@ function wholeParts(
     else if ((first.label ?? "").trim() === "") left_out.push({ name: first.name, why: "no label" });
     else {
       const written = first.label ?? "";
-      const files = Object.fromEntries(group.map(({ lighting, path }) => [lighting ?? "", path]));
       const object = named(stemOf(key) === "*" ? key : key.replace(/\.[^.]+$/, ""));
-      parts.push({ ...basic(first), files, object, label: isGood(written) ? "PASS" : defectLabel(written), written });
+      parts.push({ ...basic(first, group), object, label: isGood(written) ? "PASS" : defectLabel(written), written });
     }
   }
   return { parts, left_out };

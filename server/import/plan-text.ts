@@ -1,5 +1,5 @@
 import { excerpt } from "../errors.ts";
-import { type PairingRule, pairCorrelation, pairingRules } from "./pairing.ts";
+import { motionOf, type PairingRule, pairCorrelation, pairingRules } from "./pairing.ts";
 import type { ImportPlan } from "./plan.ts";
 import { lightingName } from "./rows.ts";
 import { countLabels, splitNames } from "./split.ts";
@@ -60,7 +60,8 @@ function goldenRows(plan: ImportPlan): string[][] {
   const pairs = splitNames.flatMap((name) => plan.splits[name]);
   const measured = pairs.flatMap(({ alignment }) => (alignment.correlation === null ? [] : [alignment]));
   const correlations = measured.map(({ correlation }) => correlation ?? 0).sort((a, b) => a - b);
-  const shifts = measured.map(({ dx_px, dy_px }) => Math.hypot(dx_px, dy_px)).sort((a, b) => a - b);
+  const motions = pairs.filter(({ alignment }) => alignment.correlation !== null).map(motionOf);
+  const shifts = motions.map(({ dx_px, dy_px }) => Math.hypot(dx_px, dy_px)).sort((a, b) => a - b);
   const at = (values: readonly number[], share: number) => values[Math.floor(share * (values.length - 1))] ?? 0;
   const rules = Object.entries(plan.rules).map(([rule, count]) => {
     return [`rule ${rule}`, `${pairingRules[rule as PairingRule]}: ${count} rows`];

@@ -4,7 +4,7 @@ import { readBytes } from "../fs/read.ts";
 import { distinctImages, joinAlike } from "./duplicates.ts";
 import { imageDecoder } from "./gray.ts";
 import { goodTest } from "./labels.ts";
-import { type Pair, type PairingRule, pairParts } from "./pairing.ts";
+import { type Pair, type PairingRule, type Progress, pairParts } from "./pairing.ts";
 import { type LeftOut, type Parts, partsOf } from "./parts.ts";
 import { goldenAdvice, type ReadingWish, readSource } from "./read-source.ts";
 import { countLabels, type SplitName, type Splits, splitNames, splitPairs } from "./split.ts";
@@ -46,12 +46,12 @@ const failingShare = 0.5;
  * @throws Refusal `input.import-layout`, `input.no-good-parts`, `input.no-pairs`, `input.too-few-boards`, and for files
  * that cannot be read `input.unreadable-file`, `gate.bad-image`.
  */
-export async function planImport(wish: ImportWish): Promise<ImportPlan> {
+export async function planImport(wish: ImportWish, progress?: Progress): Promise<ImportPlan> {
   const source = await readSource(wish.source, wish);
   const distinct = await distinctImages(source.images);
   const found = await partsOf({ ...source, images: distinct.images }, goodTest(wish.good), sizeOf);
-  refuseOneClass(found);
-  const pairing = await pairParts(found.parts, imageDecoder());
+  refuseOneClass(found, distinct.left_out);
+  const pairing = await pairParts(found.parts, imageDecoder(), progress);
   refuseNoPairs(pairing.pairs, pairing.left_out);
   const together = await joinAlike(inspectedFiles(pairing.pairs));
   const splits = splitPairs(pairing.pairs, together.groupOf, wish);
@@ -99,11 +99,12 @@ function labelMap(pairs: readonly Pair[]): ImportPlan["labels"] {
   return [...rows.values()].sort((a, b) => b.rows - a.rows);
 }
 
-function refuseOneClass({ parts }: Parts): void {
+function refuseOneClass({ parts }: Parts, left_out: readonly LeftOut[]): void {
   const written = new Map<string, number>();
   for (const part of parts) written.set(part.written, (written.get(part.written) ?? 0) + 1);
   const good = parts.filter(({ label }) => label === "PASS").length;
-  const facts: Facts = { labels: Object.fromEntries([...written].slice(0, 20)), golden: goldenAdvice };
+  const labels = Object.fromEntries([...written].slice(0, 20));
+  const facts: Facts = { labels, left_out: left_out.length, examples: left_out.slice(0, 3), golden: goldenAdvice };
   if (good === 0) throw new Refusal("input.no-good-parts", "No label means a good part.", facts);
   if (good === parts.length) throw new Refusal("input.no-good-parts", "Every label means a good part.", facts);
 }

@@ -1,5 +1,5 @@
 import type { ChangeNetRow } from "../data/changenet.ts";
-import type { Pair } from "./pairing.ts";
+import { motionOf, type Pair } from "./pairing.ts";
 import { slug } from "./parts.ts";
 
 /** The lighting of images whose source names none; it is the suffix that the published tools take by default. */
@@ -21,8 +21,8 @@ export function rowOf(pair: Pair): ChangeNetRow {
   const { image, window, alignment, rule, object, label } = pair;
   const { input, golden } = foldersOfPair(pair);
   const cut = window === undefined ? "" : ` at ${window.x} ${window.y} ${window.width}`;
-  const lies =
-    alignment.correlation === null ? "flat" : `${alignment.correlation} ${alignment.dx_px} ${alignment.dy_px}`;
+  const { dx_px, dy_px } = motionOf(pair);
+  const lies = alignment.correlation === null ? "flat" : `${alignment.correlation} ${dx_px} ${dy_px}`;
   return {
     input_path: input,
     golden_path: golden,

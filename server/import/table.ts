@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { readTable } from "../data/csv.ts";
 import { Refusal } from "../errors.ts";
+import { isInside } from "../fs/contained.ts";
 import { kindOf } from "../fs/read.ts";
 import type { Source, SourceImage } from "./source.ts";
 
@@ -48,7 +49,7 @@ export async function readImageTable(
     };
     const texts = { label: cell("label"), board: cell("board"), place: cell("place"), lighting: cell("lighting") };
     const known = Object.entries({ ...files, ...texts }).filter(([, value]) => value !== undefined);
-    const name = relative(root, path).split(sep).join("/");
+    const name = isInside(root, path) ? relative(root, path).split(sep).join("/") : path;
     images.push({ path, name, category: cell("category") ?? "parts", ...Object.fromEntries(known) });
   }
   const named = [...columns].map(([column, at]) => `${column} is ${header[at] ?? ""}`);

@@ -9,7 +9,7 @@ import { createTree, writeNew } from "../fs/tree.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { type GeneratorFacts, writeGenerator } from "./generator.ts";
 import { cropPixels, type Decoder, imageDecoder } from "./gray.ts";
-import type { Pair } from "./pairing.ts";
+import { motionOf, type Pair } from "./pairing.ts";
 import type { ImportPlan } from "./plan.ts";
 import { foldersOfPair, lightingName, rowOf } from "./rows.ts";
 import type { Rect } from "./source.ts";
@@ -131,7 +131,8 @@ async function writePairs(path: string, plan: ImportPlan): Promise<void> {
   const header = ["set", "object_name", "label", "image", "golden", "rule", "correlation", "dx_px", "dy_px"];
   const rows = splitNames.flatMap((name) =>
     plan.splits[name].map((pair) => {
-      const { correlation, dx_px, dy_px } = pair.alignment;
+      const { correlation } = pair.alignment;
+      const { dx_px, dy_px } = motionOf(pair);
       const golden = Object.values(pair.goldens)[0] ?? "";
       const place = golden.startsWith(`${plan.source}/`) ? golden.slice(plan.source.length + 1) : golden;
       const figures = [correlation === null ? "" : String(correlation), String(dx_px), String(dy_px)];

@@ -15,9 +15,7 @@ export const hripcb: Layout = {
   name: "hripcb",
   looks: "images/<defect>/01_missing_hole_01.jpg, Annotations/<defect>/*.xml, PCB_USED/01.JPG",
   async read(tree) {
-    const templates = new Map(
-      tree.images.filter((name) => /(?:^|\/)PCB_USED\/[^/]+$/i.test(name)).map((name) => [stemOf(name), name]),
-    );
+    const templates = new Map(tree.images.filter(isTemplate).map((name) => [stemOf(name), name]));
     const found = templates.size === 0 ? undefined : await readVoc(tree);
     if (found === undefined) return undefined;
     const images = found.images.flatMap((image): SourceImage[] => {
@@ -29,6 +27,10 @@ export const hripcb: Layout = {
     return { images, notes: lost > 0 ? [...found.notes, `${lost} images have no template in PCB_USED.`] : found.notes };
   },
 };
+
+function isTemplate(name: string): boolean {
+  return /(?:^|\/)PCB_USED\/[^/]+$/i.test(name);
+}
 
 async function readVoc(tree: Tree): Promise<Source | undefined> {
   const texts = new Map<string, string>();
@@ -42,7 +44,7 @@ async function readVoc(tree: Tree): Promise<Source | undefined> {
     if (text === undefined) return [];
     return [{ path: join(tree.root, name), name, category: basename(tree.root), boxes: boxesOf(text) }];
   });
-  const bare = tree.images.length - images.length;
+  const bare = tree.images.filter((name) => !isTemplate(name)).length - images.length;
   const notes =
     bare > 0 ? [`${bare} images have no annotation and are left out: nothing says that they are good.`] : [];
   return { images, notes };
