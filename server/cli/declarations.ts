@@ -85,7 +85,13 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
   doctor: {
     summary: "check a workspace",
     about: "Runs the checks of preflight for people. Changes nothing.",
-    options: { workspace, platform },
+    options: {
+      workspace,
+      platform,
+      "num-sdg": number("N", "defects to generate an iteration, as the plan will say; 0: none", {
+        bounds: { min: 0, whole: true },
+      }),
+    },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },
   validate: {

@@ -42,7 +42,8 @@ export const run = command("import", async ({ positionals: [from, to], options }
     readme: (facts, made) => readme(plan, facts, made),
   });
   const text = `${planText(plan)}\nMade ${dir}: ${written.images} images; ${generatorText(written)}\n`;
-  const next = `look at ${seen}, then deft-mcp doctor --workspace ${dir}`;
+  const none = written.generator === undefined ? " --num-sdg 0" : "";
+  const next = `look at ${seen}, then deft-mcp doctor --workspace ${dir}${none}`;
   return { value: { ...value, ...written }, text: `${text}Next: ${next}\n` };
 });
 

@@ -4,8 +4,8 @@ import type { GrayImage } from "../data/decode/gray-image.ts";
 const side = 48;
 /** Largest shift in fields, an eighth of the image. */
 const reach = 6;
-/** Gray levels of deviation below which an image is flat. */
-const flat = 3;
+/** Gray levels of deviation below which an image is flat: grain and noise of bare laminate stay below. */
+const flat = 6;
 
 /** Mean gray levels of the fields of an image, and pixels a field. */
 export type Fields = {

@@ -2,8 +2,10 @@ import { decodePixels, type Pixels } from "../data/decode/decode-image.ts";
 import { readBytes } from "../fs/read.ts";
 import { attributeText, dataText, escapeHtml } from "../report/markup.ts";
 import { difference, picture, scaleDown } from "../report/pictures.ts";
+import type { Alignment } from "./align.ts";
 import { cropPixels } from "./gray.ts";
 import { motionOf, type Pair, windowOr } from "./pairing.ts";
+import type { Shown } from "./parts.ts";
 import type { ImportPlan } from "./plan.ts";
 import { planSections } from "./plan-text.ts";
 import type { Rect } from "./source.ts";
@@ -12,6 +14,7 @@ import { splitNames } from "./split.ts";
 const samplesALabel = 4;
 const samplesAtMost = 60;
 const worstShown = 12;
+const failingShown = 12;
 const side = 200;
 
 const style = `:root{color-scheme:light dark;--line:#d3d8de;--dim:#525b65}
@@ -32,14 +35,19 @@ export async function importPage(plan: ImportPlan): Promise<string> {
   const labels = [...new Set(pairs.map(({ label }) => label))];
   const each = Math.max(1, Math.min(samplesALabel, Math.floor(samplesAtMost / labels.length)));
   const groups = labels.map((label) => ({ title: label, shown: spread(pairs, label, each) }));
+  const failing = plan.left_out.flatMap(({ name, why, tried }) => (tried ? [{ name, why, tried }] : []));
+  const failed = await Promise.all(
+    failing.slice(0, failingShown).map(({ name, why, tried }) => figureOf(tried, name, why)),
+  );
   const sections = [
-    ...planSections(plan).map(({ title, rows }) => `<h2>${escapeHtml(title)}</h2>${tableOf(rows)}`),
     `<h2>Pairs that lie worst</h2><p class="dim">If these show the same place, all others do.</p>`,
-    await figures(worst.slice(0, worstShown)),
-    ...(await Promise.all(
-      groups.map(async ({ title, shown }) => `<h2>Samples: ${dataText(title)}</h2>${await figures(shown)}`),
-    )),
+    grid(await figures(worst.slice(0, worstShown))),
+    ...(failed.length === 0 ? [] : [`<h2>Left out as no pairs: ${failing.length}</h2>`, grid(failed)]),
   ];
+  for (const { title, shown } of groups) {
+    sections.push(`<h2>Samples: ${dataText(title)}</h2>`, grid(await figures(shown)));
+  }
+  for (const { title, rows } of planSections(plan)) sections.push(`<h2>${escapeHtml(title)}</h2>${tableOf(rows)}`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -63,34 +71,44 @@ function tableOf(rows: readonly (readonly string[])[]): string {
   return `<div class="wide"><table>${lines.join("")}</table></div>`;
 }
 
-async function figures(pairs: readonly Pair[]): Promise<string> {
-  const made: string[] = [];
-  for (const pair of pairs) made.push(await figure(pair));
+function grid(made: readonly string[]): string {
   return `<div class="samples">${made.join("\n")}</div>`;
 }
 
-async function figure(pair: Pair): Promise<string> {
-  const { alignment, label, image, rule } = pair;
-  const [file = ""] = Object.values(pair.files);
-  const [goldenFile = ""] = Object.values(pair.goldens);
-  const inspected = await partOf(file, pair.window);
-  const golden = await partOf(goldenFile, pair.golden_window);
+async function figures(pairs: readonly Pair[]): Promise<string[]> {
+  const made: string[] = [];
+  for (const pair of pairs) {
+    const { alignment, label, image, rule, window, golden_window } = pair;
+    const { dx_px, dy_px } = motionOf(pair);
+    const lies = alignment.correlation === null ? "flat" : `correlation ${alignment.correlation.toFixed(2)}`;
+    const [file = "", golden = ""] = [Object.values(pair.files)[0], Object.values(pair.goldens)[0]];
+    const text = `golden by ${rule}, ${lies}, moved by ${dx_px}, ${dy_px} px`;
+    made.push(await figureOf({ file, window, golden, golden_window }, `${label} · ${image.name}`, text, alignment));
+  }
+  return made;
+}
+
+/** Inspected image, golden image, and where they differ once the golden one is laid over the other. */
+async function figureOf(
+  shown: Shown,
+  title: string,
+  text: string,
+  { dx_px, dy_px }: Pick<Alignment, "dx_px" | "dy_px"> = { dx_px: 0, dy_px: 0 },
+): Promise<string> {
+  const [inspected, golden] = [await partOf(shown.file, shown.window), await partOf(shown.golden, shown.golden_window)];
   if (inspected === undefined || golden === undefined) return "";
-  const [dx, dy] = [Math.round(alignment.dx_px), Math.round(alignment.dy_px)];
-  const laid = cropPixels(golden, { x: dx, y: dy, width: golden.width, height: golden.height });
+  const laid = cropPixels(golden, { ...golden, x: Math.round(dx_px), y: Math.round(dy_px) });
   const small = scaleDown(inspected, side);
-  const shown = {
+  const images = {
     inspected: small,
     golden: scaleDown(golden, side),
     difference: difference(small, scaleDown(laid, side)),
   };
-  const images = Object.entries(shown).map(
-    ([what, pixels]) => `<img src="${picture(pixels).uri}" alt="${what} ${attributeText(pair.object)}">`,
+  const elements = Object.entries(images).map(
+    ([what, pixels]) => `<img src="${picture(pixels).uri}" alt="${what}: ${attributeText(title)}">`,
   );
-  const motion = motionOf(pair);
-  const figure = alignment.correlation === null ? "flat" : alignment.correlation.toFixed(2);
-  return `<figure><div>${images.join("")}</div><figcaption>${dataText(label)} · ${dataText(image.name)}<br>golden by ${rule},
-correlation ${figure}, moved by ${motion.dx_px}, ${motion.dy_px} px</figcaption></figure>`;
+  const caption = `${dataText(title)}<br>${dataText(text)}`;
+  return `<figure><div>${elements.join("")}</div><figcaption>${caption}</figcaption></figure>`;
 }
 
 async function partOf(path: string, window: Rect | undefined): Promise<Pixels | undefined> {

@@ -52,12 +52,13 @@ export async function pairParts(
     if (at % 20 === 0) progress(at / parts.length, `pairs measured: ${at} of ${parts.length}`);
     if (reserved.has(part.image.path)) continue;
     const found = await pairOf(part, references.get(part.place) ?? [], look);
-    if ("why" in found) left_out.push({ name: part.window ? part.object : part.image.name, why: found.why });
+    if ("why" in found) left_out.push({ name: part.window ? part.object : part.image.name, ...found });
     else pairs.push(found);
   }
   return { pairs, left_out, references: reserved.size };
 }
 
+type Failing = Omit<LeftOut, "name">;
 type Look = (path: string, window?: Rect) => Promise<Fields>;
 
 /** Fields of images are kept, those of windows are not: there are many, and each is asked for once. */
@@ -91,7 +92,7 @@ function referencesOf(parts: readonly Part[]): Map<string, Part[]> {
   );
 }
 
-async function pairOf(part: Part, references: readonly Part[], look: Look): Promise<Pair | { why: string }> {
+async function pairOf(part: Part, references: readonly Part[], look: Look): Promise<Pair | Failing> {
   if (part.stated !== undefined) return await measured(part, part.stated, "template", look);
   const rule = part.image.place === undefined ? "nearest" : "same-place";
   let best: { reference: Part; correlation: number } | undefined;
@@ -110,7 +111,7 @@ async function measured(
   goldens: Readonly<Record<string, string>>,
   rule: PairingRule,
   look: Look,
-): Promise<Pair | { why: string }> {
+): Promise<Pair | Failing> {
   const [golden = ""] = Object.values(goldens);
   const { path } = part.image;
   if (golden === path) return { why: "it is its own golden image" };
@@ -118,7 +119,8 @@ async function measured(
   const alignment = alignFields(await look(path, part.window), await look(golden, moved));
   const { correlation } = alignment;
   if (correlation !== null && correlation < pairCorrelation) {
-    return { why: `no pair: it correlates by ${correlation.toFixed(2)} with its best golden image` };
+    const tried = { file: path, window: part.window, golden, golden_window: moved };
+    return { why: `no pair: it correlates by ${correlation.toFixed(2)} with its best golden image`, tried };
   }
   if (correlation === null && part.window !== undefined && part.label === "PASS") return { why: "an empty window" };
   const pair = { ...part, goldens, rule, alignment };

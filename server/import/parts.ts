@@ -22,8 +22,16 @@ export type Part = {
   readonly box?: Rect;
 };
 
-/** An image or window that is not taken, and why. */
-export type LeftOut = { readonly name: string; readonly why: string };
+/** What is shown of a pair: files and what is cut out of them. */
+export type Shown = {
+  readonly file: string;
+  readonly window: Rect | undefined;
+  readonly golden: string;
+  readonly golden_window: Rect | undefined;
+};
+
+/** An image or window that is not taken, and why; with what was tried, where it is no pair. */
+export type LeftOut = { readonly name: string; readonly why: string; readonly tried?: Shown };
 
 export type Parts = {
   readonly parts: readonly Part[];

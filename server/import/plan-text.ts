@@ -92,7 +92,7 @@ function setRows(plan: ImportPlan): string[][] {
 function leftOutRows(plan: ImportPlan): string[][] {
   const reasons = new Map<string, string[]>();
   for (const { name, why } of plan.left_out) {
-    const kind = why.replace(/ by -?\d.*| of .*/, "");
+    const kind = why.replace(/: it correlates by .*| of .*/, "");
     reasons.set(kind, [...(reasons.get(kind) ?? []), `${excerpt(name, 80)}: ${why}`]);
   }
   return [...reasons].flatMap(([kind, examples]) => [
