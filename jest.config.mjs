@@ -20,8 +20,10 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /** Proofs that need Node alone but minutes of it: whole loops with kills, trainings on OSMO, a dozen replays. */
 const long = [
+  "test/journeys/import-to-report.test.ts",
   "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
+  "test/server/import/layouts.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",

@@ -61,13 +61,18 @@ export async function pairParts(
 type Failing = Omit<LeftOut, "name">;
 type Look = (path: string, window?: Rect) => Promise<Fields>;
 
+/** Fields of images that are kept, 36 MB of them: references are asked for again and again. */
+const keptFields = 2000;
+
 /** Fields of images are kept, those of windows are not: there are many, and each is asked for once. */
 function looker(decode: Decoder): Look {
   const kept = new Map<string, Fields>();
   return async (path, window) => {
     if (window !== undefined) return fieldsOf(grayOf(cropPixels(await decode(path), window)));
     const known = kept.get(path) ?? fieldsOf(grayOf(await decode(path)));
+    kept.delete(path);
     kept.set(path, known);
+    for (const old of kept.keys()) if (kept.size > keptFields) kept.delete(old);
     return known;
   };
 }

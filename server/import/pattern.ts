@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { Refusal } from "../errors.ts";
-import type { Source, SourceImage, Tree } from "./source.ts";
+import { noBoards, type Source, type SourceImage, type Tree } from "./source.ts";
 import { foldersOf } from "./tree.ts";
 
 const groupNames = ["board", "side", "component", "view", "lighting", "label", "product"] as const;
@@ -25,7 +25,7 @@ export function readNames(tree: Tree, pattern: string, base: Source | undefined)
   }
   const other = known.length - images.length;
   const notes = other > 0 ? [`${other} images are left out: --pattern does not fit their names.`] : [];
-  const own = (base?.notes ?? []).filter((note) => !note.startsWith("The layout names no boards"));
+  const own = (base?.notes ?? []).filter((note) => note !== noBoards || !pattern.includes("(?<board>"));
   return { images, notes: [...own, ...notes] };
 }
 

@@ -44,3 +44,7 @@ export type Layout = {
   readonly looks: string;
   read(tree: Tree): Promise<Source | undefined>;
 };
+
+/** The note of a layout that does not tell which images show one board. */
+export const noBoards =
+  "The layout names no boards: every image counts as a board of its own. If names say it, say how with --pattern.";

@@ -63,3 +63,8 @@ export async function putGray(path: string, gray: Uint8Array, side: number): Pro
   for (const [at, level] of gray.entries()) png.data.set([level, level, level, 255], 4 * at);
   await writeFile(path, PNG.sync.write(png, { colorType: 0 }));
 }
+
+export async function putText(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}

@@ -1,11 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Photo, photograph, putGray } from "./photographs.ts";
-
-async function putText(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-}
+import { join } from "node:path";
+import { type Photo, photograph, putGray, putText } from "./photographs.ts";
 
 const number = (at: number, digits = 3) => String(at).padStart(digits, "0");
 const window: Parameters<typeof photograph>[0] = { name: "transistor", style: "vias", side: 96 };

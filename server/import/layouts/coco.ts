@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { readJson } from "../../fs/json.ts";
 import { membersOf } from "../../run/record.ts";
-import type { Box, Layout, SourceImage, Tree } from "../source.ts";
+import { type Box, type Layout, noBoards, type SourceImage, type Tree } from "../source.ts";
 
 /** COCO: boxes in a JSON; an image without annotations is a good board. */
 export const coco: Layout = {
@@ -21,7 +21,7 @@ export const coco: Layout = {
     if (sets === 0) return undefined;
     const once = [...new Map(images.map((image) => [image.name, image])).values()];
     const notes = absent > 0 ? [`${absent} images of the annotations do not exist, or not by one name.`] : [];
-    return { images: once, notes: [...notes, "The layout names no boards: every image counts as a board of its own."] };
+    return { images: once, notes: [...notes, noBoards] };
   },
 };
 

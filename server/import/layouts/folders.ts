@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { isGoodWord } from "../labels.ts";
-import type { Layout, SourceImage } from "../source.ts";
+import { type Layout, noBoards, type SourceImage } from "../source.ts";
 import { foldersOf } from "../tree.ts";
 
 const setNames = /^(train|training|val|valid|validation|test|testing)$/i;
@@ -19,6 +19,6 @@ export const folders: Layout = {
       const category = above.filter((folder) => !setNames.test(folder)).join("/") || basename(tree.root);
       return { path: join(tree.root, name), name, label, category };
     });
-    return { images, notes: ["The layout names no boards: every image counts as a board of its own."] };
+    return { images, notes: [noBoards] };
   },
 };

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { isGoodWord } from "../labels.ts";
-import type { Layout, SourceImage, Tree } from "../source.ts";
+import { type Layout, noBoards, type SourceImage, type Tree } from "../source.ts";
 import { stemOf } from "../tree.ts";
 
 const place = /^(?:(.+)\/)?(train|validation|test)\/([^/]+)\/[^/]+$/;
@@ -25,7 +25,7 @@ export const mvtec: Layout = {
     });
     const without = defects.length - images.filter(({ mask }) => mask).length;
     const notes = without > 0 ? [`${without} of ${defects.length} defect images have no mask.`] : [];
-    return { images, notes: [...notes, "The layout names no boards: every image counts as a board of its own."] };
+    return { images, notes: [...notes, noBoards] };
   },
 };
 

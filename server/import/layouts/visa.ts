@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { readTable } from "../../data/csv.ts";
-import type { Layout, SourceImage } from "../source.ts";
+import { type Layout, noBoards, type SourceImage } from "../source.ts";
 
 /** VisA: one folder a product, with `image_anno.csv` beside `Data/Images/{Normal,Anomaly}` and `Data/Masks/Anomaly`. */
 export const visa: Layout = {
@@ -31,6 +31,6 @@ export const visa: Layout = {
       }
     }
     const notes = absent > 0 ? [`${absent} images of the tables do not exist.`] : [];
-    return { images, notes: [...notes, "The layout names no boards: every image counts as a board of its own."] };
+    return { images, notes: [...notes, noBoards] };
   },
 };

@@ -3,7 +3,7 @@ import { imageHeader } from "../../data/image-header.ts";
 import { yamlData } from "../../data/yaml.ts";
 import { readBytes, readText } from "../../fs/read.ts";
 import { membersOf } from "../../run/record.ts";
-import type { Box, Layout, SourceImage, Tree } from "../source.ts";
+import { type Box, type Layout, noBoards, type SourceImage, type Tree } from "../source.ts";
 
 /** YOLO: `images/` and `labels/` side by side, names of the classes in a YAML or `classes.txt`. */
 export const yolo: Layout = {
@@ -25,7 +25,7 @@ export const yolo: Layout = {
     const bare = tree.images.length - images.length;
     const notes =
       bare > 0 ? [`${bare} images have no label file and are left out: nothing says that they are good.`] : [];
-    return { images, notes: [...notes, "The layout names no boards: every image counts as a board of its own."] };
+    return { images, notes: [...notes, noBoards] };
   },
 };
 

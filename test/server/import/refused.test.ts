@@ -6,7 +6,7 @@ import { run } from "../../../server/cli/import.ts";
 import { filesBelow } from "../../../server/fs/folder.ts";
 import { runCommand } from "../../support/command.ts";
 import { temporaryFolders } from "../../support/folder.ts";
-import { photograph, putGray } from "../../support/photographs.ts";
+import { photograph, putGray, putText } from "../../support/photographs.ts";
 
 const newFolder = temporaryFolders();
 const part = { name: "part", style: "leads", side: 64 } as const;
@@ -61,6 +61,21 @@ describe("deft-mcp import refuses, and writes nothing,", () => {
     expect(code).toBe("input.no-pairs");
     expect(message).toMatch(/have no golden image that shows the same place/);
     expect(facts.examples[0].why).toMatch(/correlates by -?0\.\d\d with its best golden image/);
+  });
+
+  it("boxes on boards of which none is good: nothing shows what they should look like", async () => {
+    const root = await newFolder();
+    await putText(join(root, "source/classes.txt"), "spur\n");
+    for (let at = 0; at < 4; at++) {
+      const { gray, side } = photograph({ ...part, side: 160 }, `board ${at}`, ["spur"]);
+      await putGray(join(root, `source/images/${at}.png`), gray, side);
+      await putText(join(root, `source/labels/${at}.txt`), "0 0.5 0.5 0.1 0.1\n");
+    }
+    const { code, facts } = await refused(root);
+    expect([code, facts.examples[0].why]).toEqual([
+      "input.no-pairs",
+      expect.stringMatching(/^no good image of this place/),
+    ]);
   });
 
   it("too few boards to divide", async () => {
