@@ -17,6 +17,7 @@ export const refusals = {
   "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
+  "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),
   "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
   "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
   "input.bad-yaml": refuse("Repair the YAML at the named line."),
@@ -31,6 +32,14 @@ export const refusals = {
     "Put the workspace on a file system with hard links (ext4, XFS, APFS, NTFS, NFS), then repeat the call.",
   ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
+  "input.import-layout": refuse(
+    "Sort the images into one of the layouts in the facts, or describe them with --table or --pattern; then import again.",
+  ),
+  "input.no-good-parts": refuse(
+    "Name the label of good parts with --good, or add photos of good parts; then import again.",
+  ),
+  "input.no-pairs": refuse("Take golden photos as the facts say, name them in a table (--table), then import again."),
+  "input.too-few-boards": refuse("Add boards, good ones and ones with defects, then import again."),
 
   "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
   "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),

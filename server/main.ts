@@ -17,6 +17,7 @@ const commands: Commands = {
   acknowledge: () => import("./cli/acknowledge.ts"),
   demo: () => import("./cli/demo.ts"),
   init: () => import("./cli/init.ts"),
+  import: () => import("./cli/import.ts"),
   doctor: () => import("./cli/doctor.ts"),
   validate: () => import("./cli/validate.ts"),
   status: () => import("./cli/status.ts"),

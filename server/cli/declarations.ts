@@ -56,10 +56,42 @@ ever overwritten.`,
       seed,
     },
   },
+  import: {
+    summary: "make a workspace of a folder of images, by rule",
+    about: `Reads the layout, labels, masks and boxes of SOURCE, pairs every image with a golden one by a stated rule, measures how
+each pair lies, and divides the rows by board. Without --write it shows the plan and makes one page of samples,
+DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
+    positionals: ["SOURCE", "DIR"],
+    options: {
+      write: flag("make the workspace DIR, which must not hold anything"),
+      layout: text("NAME", "read SOURCE as this layout; else as the first that fits"),
+      table: path("CSV", "a list of the images of SOURCE with their labels"),
+      column: pairs("column of the table; KEY: image, label, golden, board, place, category, lighting or mask"),
+      pattern: text("REGEX", "named groups over file names: board, side, component, view, lighting, label, product"),
+      lightings: text("NAME,..", "which of several to take; 1, 2 or 4"),
+      good: text("LABEL,..", "labels that mean a good part; else words like good, OK, normal, pass, 0"),
+      holdout: number("SHARE", "of the boards, kept out of every set of the loop", {
+        bounds: { min: 0, max: 0.5 },
+        fallback: 0,
+      }),
+      seed: number("N", "of the division", { bounds: whole(0, 2_147_483_647), fallback: 1 }),
+    },
+    examples: [
+      "deft-mcp import ~/mvtec/transistor ~/boards",
+      "deft-mcp import ~/mvtec/transistor ~/boards --write",
+      "deft-mcp import ~/aoi ~/boards --pattern '(?<board>[^_/]+)_(?<side>TOP|BOT)_(?<component>[^_]+)_(?<lighting>[^_.]+)'",
+    ],
+  },
   doctor: {
     summary: "check a workspace",
     about: "Runs the checks of preflight for people. Changes nothing.",
-    options: { workspace, platform },
+    options: {
+      workspace,
+      platform,
+      "num-sdg": number("N", "defects to generate an iteration, as the plan will say; 0: none", {
+        bounds: { min: 0, whole: true },
+      }),
+    },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },
   validate: {

@@ -14,7 +14,7 @@ import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution
 import { renderSummary } from "./summary.ts";
 import type { Findings, Step, Survey } from "./survey.ts";
 import { findRuns } from "./unfinished.ts";
-import { resolveWorkspace } from "./workspace.ts";
+import { refuseBareFolder, resolveWorkspace } from "./workspace.ts";
 
 /** Who waits for a plan: may cancel it and is told of each step. */
 type Waiting = Partial<Pick<Call, "signal" | "progress">>;
@@ -23,11 +23,12 @@ type Waiting = Partial<Pick<Call, "signal" | "progress">>;
  * Resolves a request into a plan, or into everything that stands in its way: all findings at once and one question.
  * Reads only.
  *
- * @throws the reason of the signal; Refusal `input.no-workspace`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
+ * @throws the reason of the signal; Refusal `input.no-workspace`, `input.bare-folder`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
  * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
  */
 export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
   const { workspace, source } = await resolveWorkspace(given.workspace, deps);
+  await refuseBareFolder(workspace);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs);
