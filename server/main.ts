@@ -16,6 +16,7 @@ const commands: Commands = {
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),
   demo: () => import("./cli/demo.ts"),
+  run: () => import("./cli/run.ts"),
   init: () => import("./cli/init.ts"),
   doctor: () => import("./cli/doctor.ts"),
   validate: () => import("./cli/validate.ts"),

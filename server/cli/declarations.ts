@@ -45,6 +45,27 @@ needs a token. Ending the server ends no job.`,
     },
     exit: "Exit 0: the loop ended, its target met or not; 1: a hard stop; 2: refused.",
   },
+  run: {
+    summary: "run a loop on a workspace of yours, without an agent",
+    about: `Shows the plan, asks for a yes at this terminal, and drives the loop to its end as an agent would. What is left out is
+asked for. Where nobody can be asked, DEFT_APPROVE_PLAN names the plan that its operator agrees to. Ctrl-C ends the
+command, not the run: --resume, or naming a RUN, goes on with one.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      resume: flag("go on with the unfinished run"),
+      platform,
+      "max-iterations": number("N", "after the baseline; else asked for", { bounds: whole(1, 99) }),
+      kpi: text("TARGET", "when to stop; else asked for"),
+      epochs: number("N", "of each training", { bounds: whole(1, 9999) }),
+      seed: number("N", "of training and mining", { bounds: whole(0, 2_147_483_647) }),
+    },
+    examples: [
+      'deft-mcp run --kpi "FAR < 1% at recall=100%" --max-iterations 3',
+      "deft-mcp run --resume --workspace boards",
+    ],
+    exit: "Exit 0: the target is met; 3: the loop ended without it; 4: a hard stop that waits for a person; 2: refused.",
+  },
   init: {
     summary: "make a workspace for your own boards",
     about: `Folders, table headers and a spec to fill; with --example a complete workspace with generated board images. Nothing is
