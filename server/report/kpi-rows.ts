@@ -6,7 +6,13 @@ import { isPass } from "../run/pass-labels.ts";
 import type { Note } from "./lenient.ts";
 
 /** A row of an inference CSV with what the gallery shows of it. */
-export type KpiRow = InferenceRow & { readonly golden_path: string; readonly defective: boolean };
+export type KpiRow = InferenceRow & {
+  readonly golden_path: string;
+  readonly defective: boolean;
+  /** Empty where the table does not say. */
+  readonly board: string;
+  readonly component: string;
+};
 
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 
@@ -28,6 +34,8 @@ export async function readKpiRows(path: string, name: string, note: Note): Promi
         number,
         number,
       ];
+      const board = header.indexOf("boardname");
+      const components = ["comp_name", "part_type", "comp_type_1"].map((name) => header.indexOf(name));
       return (cells) => {
         const cell = (at: number) => cells[at] ?? "";
         const score = parseScore(cell(scored));
@@ -39,6 +47,8 @@ export async function readKpiRows(path: string, name: string, note: Note): Promi
             label: cell(label),
             object_name: cell(object),
             score,
+            board: cell(board),
+            component: components.map(cell).find((text) => text !== "") ?? "",
             defective: !isPass(cell(label)),
           });
         }

@@ -11,6 +11,8 @@ const row = (label: string, score: number): KpiRow => ({
   label,
   score,
   defective: label !== "PASS",
+  board: "",
+  component: "",
 });
 
 /** Hand-worked: threshold 0.3 flags both defects of `missing`, the `shift` and two of five PASS parts. */
