@@ -1,4 +1,4 @@
-import { platforms } from "../run/labels.ts";
+import { exportFormats, platforms } from "../run/labels.ts";
 import { choice, type Declaration, flag, number, pairs, path, paths, text, type ValueOf } from "./options.ts";
 
 const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
@@ -163,6 +163,24 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
       "output-dir": path("DIR", "write the published files there"),
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
+  },
+  errors: {
+    summary: "every part that an iteration misjudges, to look at or to hand on",
+    about: `Missed defects, then false alarms, the furthest off first, and what changed since another iteration. --export writes
+it for a spreadsheet or an annotation tool, on stdout or to a file.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      iteration: text("LABEL", "baseline, iter1, ...; else the newest measured one"),
+      against: text("LABEL", "tell changes against this one; else the one before"),
+      threshold: number("T", "instead of the recorded one"),
+      kind: choice(["missed", "false_alarm"], "only these"),
+      label: text("NAME", "only parts of this label"),
+      board: text("NAME", "only parts of this board"),
+      export: choice(exportFormats, "in the form of another tool"),
+      output: path("FILE", "write the export there"),
+    },
+    examples: ["deft-mcp errors --export csv --output misjudged.csv"],
   },
   gaps: {
     summary: "weak KPI samples, as the vendor's gap analysis writes them",
