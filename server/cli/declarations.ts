@@ -1,4 +1,4 @@
-import { platforms } from "../run/labels.ts";
+import { exportFormats, platforms } from "../run/labels.ts";
 import { choice, type Declaration, flag, number, pairs, path, paths, text, type ValueOf } from "./options.ts";
 
 const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
@@ -44,6 +44,27 @@ needs a token. Ending the server ends no job.`,
       seed,
     },
     exit: "Exit 0: the loop ended, its target met or not; 1: a hard stop; 2: refused.",
+  },
+  run: {
+    summary: "run a loop on a workspace of yours, without an agent",
+    about: `Shows the plan, asks for a yes at this terminal, and drives the loop to its end as an agent would. What is left out is
+asked for. Where nobody can be asked, DEFT_APPROVE_PLAN names the plan that its operator agrees to. Ctrl-C ends the
+command, not the run: --resume, or naming a RUN, goes on with one.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      resume: flag("go on with the unfinished run"),
+      platform,
+      "max-iterations": number("N", "after the baseline; else asked for", { bounds: whole(1, 99) }),
+      kpi: text("TARGET", "when to stop; else asked for"),
+      epochs: number("N", "of each training", { bounds: whole(1, 9999) }),
+      seed: number("N", "of training and mining", { bounds: whole(0, 2_147_483_647) }),
+    },
+    examples: [
+      'deft-mcp run --kpi "FAR < 1% at recall=100%" --max-iterations 3',
+      "deft-mcp run --resume --workspace boards",
+    ],
+    exit: "Exit 0: the target is met; 3: the loop ended without it; 4: a hard stop that waits for a person; 2: refused.",
   },
   init: {
     summary: "make a workspace for your own boards",
@@ -175,6 +196,24 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
       "output-dir": path("DIR", "write the published files there"),
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
+  },
+  errors: {
+    summary: "every part that an iteration misjudges, to look at or to hand on",
+    about: `Missed defects, then false alarms, the furthest off first, and what changed since another iteration. --export writes
+it for a spreadsheet or an annotation tool, on stdout or to a file.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      iteration: text("LABEL", "baseline, iter1, ...; else the newest measured one"),
+      against: text("LABEL", "tell changes against this one; else the one before"),
+      threshold: number("T", "instead of the recorded one"),
+      kind: choice(["missed", "false_alarm"], "only these"),
+      label: text("NAME", "only parts of this label"),
+      board: text("NAME", "only parts of this board"),
+      export: choice(exportFormats, "in the form of another tool"),
+      output: path("FILE", "write the export there"),
+    },
+    examples: ["deft-mcp errors --export csv --output misjudged.csv"],
   },
   gaps: {
     summary: "weak KPI samples, as the vendor's gap analysis writes them",

@@ -150,6 +150,49 @@ export type WeakSample = {
   readonly golden?: Picture;
 };
 
+/** A part of the KPI set; `scores` are those of the gallery's iterations, null where one did not score it. */
+export type GalleryRow = {
+  readonly name: string;
+  readonly label: string;
+  readonly board: string;
+  readonly component: string;
+  readonly defective: boolean;
+  readonly scores: readonly (number | null)[];
+  /** Numbers into the gallery's pictures. */
+  readonly test?: number;
+  readonly golden?: number;
+};
+
+/** How many parts an iteration misjudges, and what became of those of the measured iteration before it. */
+export type GalleryIteration = {
+  readonly label: string;
+  readonly threshold: number;
+  readonly missed: number;
+  readonly false_alarms: number;
+  readonly fixed?: number;
+  readonly broken?: number;
+  readonly still?: number;
+};
+
+/** Rows that came into the training set of an iteration, by label, with a few pictures. */
+export type Arrivals = {
+  readonly iteration: string;
+  readonly kind: "mined" | "generated";
+  readonly labels: readonly { readonly label: string; readonly rows: number }[];
+  readonly pictures: readonly { readonly label: string; readonly picture: number }[];
+};
+
+export type Gallery = {
+  readonly iterations: readonly GalleryIteration[];
+  readonly rows: readonly GalleryRow[];
+  /** Misjudged parts that the page has no room for. */
+  readonly left_out: number;
+  readonly without_picture: number;
+  readonly arrivals: readonly Arrivals[];
+  /** Data URIs. */
+  readonly pictures: readonly string[];
+};
+
 export type SpecChange = { readonly key: string; readonly before?: string; readonly after?: string };
 
 /** What runs at the moment; only a live page knows it. */
@@ -186,6 +229,7 @@ export type ReportModel = {
   readonly mining: readonly MiningRow[];
   readonly pairs: readonly PairView[];
   readonly weakest: readonly WeakSample[];
+  readonly gallery: Gallery;
   /** What each iteration's training spec changes against the one before. */
   readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
   readonly images: readonly { readonly name: string; readonly reference: string }[];
