@@ -83,6 +83,10 @@ export const refusals = {
     "Correct the evaluator: its JSON holds name, unit, a finite value and every constraint of the contract.",
   ),
   "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
+  "metric.reproducing": refuse("Repeat the call: it waits until the KPI set has been scored again."),
+  "metric.not-reproduced": refuse(
+    "Repeat the call to score once more, or end the run without the claim: finish_loop with stop_reason cancelled.",
+  ),
   "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
 
   "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),

@@ -47,7 +47,8 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured }) };
+  const program = at.stage === "evaluate" ? await executor.program?.(run.runDir) : undefined;
+  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured, program }) };
   if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
   return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
 }
@@ -154,7 +155,7 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 }
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
-async function settle(
+export async function settle(
   { runDir, state, proof }: OpenRun,
   record: JobRecord,
   executor: Executor,

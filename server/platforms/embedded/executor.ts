@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { startKeeper } from "../../durable/keeper.ts";
 import { cancelProgram, programExit } from "../../durable/program.ts";
 import { jobStem } from "../../durable/work.ts";
-import { withoutSecrets } from "../../exec/program-env.ts";
+import { installationDigest } from "../../exec/installation.ts";
+import { bareEnv, withoutSecrets } from "../../exec/program-env.ts";
 import { makeDirectory } from "../../fs/atomic.ts";
 import type { Executor } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
@@ -17,13 +18,12 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
   return {
     platform: "embedded",
     engine: `deft-mcp embedded engine ${options.version}`,
+    program: () => installationDigest(options.main),
     async availability() {
       return { available: true, detail: `CPU, ${availableParallelism()} cores` };
     },
     async start(runDir, spec) {
-      const { cache } = runPaths(runDir);
-      await makeDirectory(cache);
-      const env = { ...withoutSecrets(options.env), DEFT_ENGINE_CACHE: cache };
+      const env = spec.afresh ? bareEnv(options.env) : await cachedEnv(runDir, options.env);
       const stem = jobStem(runDir, spec.id);
       const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env });
       return defined({ spawned_at_ms: Date.now(), keeper });
@@ -34,4 +34,10 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
     },
     cancel: (runDir, record, graceSec) => cancelProgram(jobStem(runDir, record.spec.id), graceSec),
   };
+}
+
+async function cachedEnv(runDir: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const { cache } = runPaths(runDir);
+  await makeDirectory(cache);
+  return { ...withoutSecrets(env), DEFT_ENGINE_CACHE: cache };
 }
