@@ -118,3 +118,8 @@ export function stampOf(path: string): string {
     return "absent";
   }
 }
+
+/** Length of a file in bytes; -1 for one that is not there. */
+export function sizeOfFile(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+}

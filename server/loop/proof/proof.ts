@@ -1,6 +1,7 @@
 import { analyseKpi } from "../../data/kpi-files.ts";
 import { compareScores, type ScoreComparison } from "../../data/score-comparison.ts";
 import { Refusal } from "../../errors.ts";
+import { kindOf } from "../../fs/read.ts";
 import { measureFar } from "../../kpi/far-at-recall.ts";
 import { judge, recallTargetPct } from "../../kpi/metric-contract.ts";
 import { defined } from "../../run/defined.ts";
@@ -28,7 +29,8 @@ export async function compareRescored(
   const { metric_contract: contract, config } = state;
   const iteration = state.iterations[label];
   const recorded = iteration?.inference_csv;
-  if (exit.outcome !== "exited" || exit.exit_code !== 0 || recorded === undefined) {
+  const left = await kindOf(planned.csv);
+  if (exit.outcome !== "exited" || exit.exit_code !== 0 || left !== "file" || recorded === undefined) {
     const facts = { iteration: label, log: planned.job.log_path, ...exit };
     throw new Refusal("metric.not-reproduced", "The program that scores the KPI set again did not succeed.", facts);
   }

@@ -4,10 +4,9 @@ import { cancelProgram, programExit } from "../../durable/program.ts";
 import { jobStem } from "../../durable/work.ts";
 import { installationDigest } from "../../exec/installation.ts";
 import { bareEnv, withoutSecrets } from "../../exec/program-env.ts";
-import { makeDirectory } from "../../fs/atomic.ts";
 import type { Executor } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
-import { runPaths } from "../../run/paths.ts";
+import { cacheVariables } from "./cache.ts";
 
 /**
  * Runs jobs on this host's CPU with the embedded engine, each under a keeper in its own session.
@@ -23,7 +22,9 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
       return { available: true, detail: `CPU, ${availableParallelism()} cores` };
     },
     async start(runDir, spec) {
-      const env = spec.afresh ? bareEnv(options.env) : await cachedEnv(runDir, options.env);
+      const env = spec.afresh
+        ? bareEnv(options.env)
+        : { ...withoutSecrets(options.env), ...(await cacheVariables(runDir, options.main, options.env)) };
       const stem = jobStem(runDir, spec.id);
       const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env });
       return defined({ spawned_at_ms: Date.now(), keeper });
@@ -34,10 +35,4 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
     },
     cancel: (runDir, record, graceSec) => cancelProgram(jobStem(runDir, record.spec.id), graceSec),
   };
-}
-
-async function cachedEnv(runDir: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
-  const { cache } = runPaths(runDir);
-  await makeDirectory(cache);
-  return { ...withoutSecrets(env), DEFT_ENGINE_CACHE: cache };
 }
