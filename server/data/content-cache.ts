@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { stampOf } from "../fs/head.ts";
+import { stampOf, toldBy } from "../fs/stamp.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 
@@ -66,7 +66,7 @@ function entryOf(memory: Sketched, path: string): Kept {
 
 /** A file that was written a moment ago may be written again with the same times: what it shows is not kept. */
 function isSettled(stamp: string): boolean {
-  return Date.now() - Number(stamp.split(" ")[2]) > clockTickMs;
+  return Date.now() - toldBy(stamp).changed_ms > clockTickMs;
 }
 
 /** The oldest entries go first. */

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { sizeOfFile } from "../fs/head.ts";
+import { stampOf, toldBy } from "../fs/stamp.ts";
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { compareImages, digestFiles } from "./process/image-batches.ts";
@@ -143,7 +143,7 @@ async function equalBytes(
 ): Promise<Map<number, Match>> {
   const matches = new Map<number, Match>();
   if (left.length === 0 || right.length === 0) return matches;
-  const sizeOf = (image: number) => sizeOfFile(index.pathOf(image));
+  const sizeOf = (image: number) => toldBy(stampOf(index.pathOf(image))).size_bytes;
   const sizes = [await sized(left, sizeOf, signal), await sized(right, sizeOf, signal)] as const;
   const [some, others] = [sharing(sizes[0], sizes[1]), sharing(sizes[1], sizes[0])];
   const rightDigests = await digestFiles(others.map(index.pathOf), signal);
