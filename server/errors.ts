@@ -207,7 +207,9 @@ export const refusals = {
 
   "http.host": refuse("Connect through 127.0.0.1 or localhost."),
   "http.origin": refuse("Connect from a program or from a page on this machine; other origins are not served."),
-  "http.token": refuse("Give the server --token-file and send its token as `Authorization: Bearer TOKEN`."),
+  "http.token": refuse(
+    "Send the server's token (its --token-file, or the one it printed) as `Authorization: Bearer TOKEN`.",
+  ),
   "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
 
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),

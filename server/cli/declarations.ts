@@ -22,8 +22,9 @@ export const declarations = {
   serve: {
     interactive: true,
     summary: "serve MCP on stdin and stdout (what an MCP client starts; the name may be left out)",
-    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given; any other
-needs a token. Ending the server ends no job.`,
+    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given. Every
+request needs a token: that of --token-file, which only you may read, or one that is made, printed once and kept in a file of
+yours. Ending the server ends no job.`,
     options: {
       toolsets: text("deft,osmo", "what to offer; else DEFT_TOOLSETS"),
       http: text("[HOST:]PORT", "serve over HTTP"),
