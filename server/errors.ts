@@ -40,6 +40,11 @@ export const refusals = {
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
   "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.signature-missing": refuse(
+    "Let an approver sign the statement with the command in the facts, and pass the signature as `words`.",
+  ),
+  "approval.signature-invalid": refuse("Let an allowed signer sign this very statement, and pass it as `words`."),
+  "approval.no-verifier": refuse("Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again."),
   "approval.unchangeable": refuse(
     "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
   ),

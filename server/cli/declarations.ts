@@ -36,7 +36,8 @@ yours. Ending the server ends no job.`,
   demo: {
     summary: "run a whole loop on generated boards; needs nothing but Node",
     about: `The loop is driven through a real MCP client over stdio. Without --workspace board images are generated into
-./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.`,
+./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.
+The demo approves its own plan for boards that it drew; for others it asks at this terminal, or DEFT_APPROVE_PLAN names the plan.`,
     options: {
       workspace: text("DIR", "boards of your own"),
       platform,

@@ -101,11 +101,17 @@ export type Plan = z.infer<typeof planSchema>;
 export const approvalSchema = z.object({
   plan_id: z.string(),
   /** How the human said yes: design.md, four ways to approve. */
-  how: z.enum(["elicited", "console", "relayed", "preauthorised"]),
+  how: z.enum(["elicited", "console", "relayed", "preauthorised", "signed"]),
   at: z.string(),
   /** The human's own words, for `relayed`. */
   words: z.string().optional(),
+  /** What the client calls itself: nothing proves it. */
   client: z.string().optional(),
+  /** Whether it was typed at a terminal of this program. */
+  terminal: z.boolean().optional(),
+  /** For `signed`: whose key, by the file of allowed signers, and the signature over the plan's statement. */
+  signer: z.string().optional(),
+  signature: z.string().optional(),
 });
 export type Approval = z.infer<typeof approvalSchema>;
 
