@@ -44,7 +44,9 @@ export const refusals = {
     "Let an approver sign the statement with the command in the facts, and pass the signature as `words`.",
   ),
   "approval.signature-invalid": refuse("Let an allowed signer sign this very statement, and pass it as `words`."),
-  "approval.no-verifier": refuse("Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again."),
+  "approval.no-verifier": refuse(
+    "Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again.",
+  ),
   "approval.unchangeable": refuse(
     "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
   ),

@@ -1,6 +1,6 @@
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
-import type { RunState } from "../run/state.ts";
+import { evidenceLevel, type RunState } from "../run/state.ts";
 import { describeAction, type NextAction } from "./transitions.ts";
 
 /** `11m`, `2h 05m`, `8s`: a duration for people. */
@@ -19,7 +19,8 @@ export function metricPhrase(state: RunState): string {
   const goal = `(target ${operator}${format(target)})`;
   if (now === undefined) return `${display_name} not measured yet ${goal}`;
   const shown = before === undefined ? format(now) : `${format(before)} → ${format(now)}`;
-  return `${display_name} ${shown} ${goal}`;
+  const proved = state.stop_reason === undefined ? "" : ` · ${evidenceLevel(state)}`;
+  return `${display_name} ${shown} ${goal}${proved}`;
 }
 
 /** The one line a person sees at each milestone (tao-stages 4.7). */

@@ -3,6 +3,7 @@ import { readKept } from "../journal/heads.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
+import { evidenceOf } from "./evidence.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
@@ -44,6 +45,10 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
     integrity: verify(read.raw, log, await readKept(dir, deps.env), read.spoiled),
+    evidence: evidenceOf({
+      ...state,
+      iterations: Object.fromEntries(read.iterations.map(({ label, iteration }) => [label, iteration])),
+    }),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),

@@ -253,3 +253,8 @@ export const runStateSchema = z.looseObject({
   pending: logEntrySchema.optional(),
 });
 export type RunState = z.infer<typeof runStateSchema>;
+
+/** How far the figure of a run was proved: nothing but the run's own record stands behind a `self-reported` one. */
+export function evidenceLevel({ score_proof }: Pick<RunState, "score_proof">): EvidenceLevel {
+  return score_proof?.level ?? "self-reported";
+}

@@ -10,7 +10,7 @@ import { defined } from "../../run/defined.ts";
 import type { Approval, RunState } from "../../run/state.ts";
 import { hasAttempts, latestAttempt } from "../running/attempts.ts";
 import { nextAction } from "../transitions.ts";
-import { obtainConsent, refuseUnsigned } from "./consent.ts";
+import { approvalTitle, obtainConsent, refuseUnsigned } from "./consent.ts";
 import { type Approvable, createRun } from "./create-run.ts";
 
 export type ApprovedPlan = { readonly runDir: string; readonly how: Approval["how"]; readonly created: boolean };
@@ -26,7 +26,7 @@ export async function approvePlan(planId: string, words: string | undefined, cal
   const resolution = await resolveAgain(planId, call);
   const consent = await obtainConsent(
     {
-      title: `Approve plan ${planId}`,
+      title: approvalTitle(planId),
       message: resolution.summary_markdown,
       terminalCommand: `deft-mcp approve ${planId}`,
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,

@@ -96,6 +96,11 @@ function missingYes(request: ConsentRequest, why: keyof ConsentCodes): Refusal {
   return new Refusal(codes[why], sentences[why], facts);
 }
 
+/** What approving a plan is called. */
+export function approvalTitle(planId: string): string {
+  return `Approve plan ${planId}`;
+}
+
 /** The one line that an approver signs. */
 export function statementOf(title: string, subject: string): string {
   return `deft-mcp ${title}: ${sha256(subject).slice(0, 32)}`;

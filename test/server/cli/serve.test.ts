@@ -50,10 +50,13 @@ describe("serve --http", () => {
     expect((await refusedServe(["--token-file", "token"])).code).toBe("input.invalid");
   });
 
-  it.each([0o640, 0o604, 0o622])("a token file of mode %o, which others may read or change, is refused", async (mode) => {
-    const refusal = await refusedServe(["--http", "0", "--token-file", "token"], "a-token-of-24-characters", mode);
-    expect([refusal.code, refusal.stderr.includes("chmod 600")]).toEqual(["http.token", true]);
-  });
+  it.each([0o640, 0o604, 0o622])(
+    "a token file of mode %o, which others may read or change, is refused",
+    async (mode) => {
+      const refusal = await refusedServe(["--http", "0", "--token-file", "token"], "a-token-of-24-characters", mode);
+      expect([refusal.code, refusal.stderr.includes("chmod 600")]).toEqual(["http.token", true]);
+    },
+  );
 
   it("an address beyond loopback is refused without a token", async () => {
     expect((await refusedServe(["--http", "0.0.0.0:0"])).code).toBe("http.token");
