@@ -95,6 +95,8 @@ export const planSchema = z.looseObject({
   inputs: z.record(z.string(), z.record(z.string(), z.unknown())),
   metric_contract: metricContractSchema,
   adopts: z.record(z.string(), z.unknown()).optional(),
+  /** Digest of the installation that will score, when it was planned. */
+  program: z.string().optional(),
 });
 export type Plan = z.infer<typeof planSchema>;
 

@@ -240,7 +240,10 @@ async function implausible(csv: string): Promise<string[]> {
 /** Figures of one run compare only where one program scored them. */
 function otherProgram(context: StageContext): string[] {
   const before = previousLabel(context.iteration);
-  const scoredBefore = before === undefined ? undefined : context.state.iterations[before]?.program;
-  if (scoredBefore === undefined || context.program === undefined || scoredBefore === context.program) return [];
-  return [`Another program scored than in ${before}: ${scoredBefore} there, ${context.program} here.`];
+  const { iterations, plan } = context.state;
+  const known = before === undefined ? plan.program : iterations[before]?.program;
+  if (known === undefined || context.program === undefined || known === context.program) return [];
+  return [
+    `Another program scored than ${before === undefined ? "was planned" : `in ${before}`}: ${known}, now ${context.program}.`,
+  ];
 }

@@ -41,6 +41,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       }
     },
     async program(runDir) {
+      if (runDir === undefined) return undefined;
       const image = (await readReady(runDir)).images.tao_pyt;
       return `${image?.uri ?? "no image"} ${image?.id ?? ""}`.trim();
     },
