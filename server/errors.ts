@@ -49,6 +49,13 @@ export const refusals = {
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
   "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.signature-missing": refuse(
+    "Let an approver sign the statement with the command in the facts, and pass the signature as `words`.",
+  ),
+  "approval.signature-invalid": refuse("Let an allowed signer sign this very statement, and pass it as `words`."),
+  "approval.no-verifier": refuse(
+    "Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again.",
+  ),
   "approval.unchangeable": refuse(
     "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
   ),
@@ -100,6 +107,10 @@ export const refusals = {
     "Correct the evaluator: its JSON holds name, unit, a finite value and every constraint of the contract.",
   ),
   "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
+  "metric.reproducing": refuse("Repeat the call: it waits until the KPI set has been scored again."),
+  "metric.not-reproduced": refuse(
+    "Repeat the call to score once more, or end the run without the claim: finish_loop with stop_reason cancelled.",
+  ),
   "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
 
   "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),
@@ -223,7 +234,9 @@ export const refusals = {
 
   "http.host": refuse("Connect through 127.0.0.1 or localhost."),
   "http.origin": refuse("Connect from a program or from a page on this machine; other origins are not served."),
-  "http.token": refuse("Give the server --token-file and send its token as `Authorization: Bearer TOKEN`."),
+  "http.token": refuse(
+    "Send the server's token (its --token-file, or the one it printed) as `Authorization: Bearer TOKEN`.",
+  ),
   "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
 
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),

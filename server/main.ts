@@ -22,6 +22,7 @@ const commands: Commands = {
   doctor: () => import("./cli/doctor.ts"),
   validate: () => import("./cli/validate.ts"),
   status: () => import("./cli/status.ts"),
+  audit: () => import("./cli/audit.ts"),
   report: () => import("./cli/report.ts"),
   kpi: () => import("./cli/kpi.ts"),
   errors: () => import("./cli/errors.ts"),

@@ -22,8 +22,9 @@ export const declarations = {
   serve: {
     interactive: true,
     summary: "serve MCP on stdin and stdout (what an MCP client starts; the name may be left out)",
-    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given; any other
-needs a token. Ending the server ends no job.`,
+    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given. Every
+request needs a token: that of --token-file, which only you may read, or one that is made, printed once and kept in a file of
+yours. Ending the server ends no job.`,
     options: {
       toolsets: text("deft,osmo", "what to offer; else DEFT_TOOLSETS"),
       http: text("[HOST:]PORT", "serve over HTTP"),
@@ -35,7 +36,8 @@ needs a token. Ending the server ends no job.`,
   demo: {
     summary: "run a whole loop on generated boards; needs nothing but Node",
     about: `The loop is driven through a real MCP client over stdio. Without --workspace board images are generated into
-./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.`,
+./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.
+The demo approves its own plan for boards that it drew; for others it asks at this terminal, or DEFT_APPROVE_PLAN names the plan.`,
     options: {
       workspace: text("DIR", "boards of your own"),
       platform,
@@ -146,6 +148,14 @@ five places of each problem.`,
     about: "Writes DEFT_Loop_Report.html of the run from its files and prints where it is.",
     positionals: ["[RUN]"],
     options: { workspace },
+  },
+  audit: {
+    summary: "does the figure of a run follow from its checkpoint and images?",
+    about: `Scores the KPI set of the newest evaluated iteration again, in a fresh process without cache, in a folder of its own,
+and compares row by row; proves the chain of digests, pinned files and images. Changes nothing in the run.`,
+    positionals: ["[RUN]"],
+    options: { workspace, iteration: text("LABEL", "baseline, iter1, ...") },
+    exit: "Exit 0: everything is as the run says; 1: a difference; 2: refused.",
   },
   acknowledge: {
     interactive: true,

@@ -1,15 +1,17 @@
 import { Refusal } from "../errors.ts";
+import { approveAtConsole, resolveAgain } from "../loop/approval/approve.ts";
 import type { ToolClient } from "../mcp/client/open.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import type { Given } from "./declarations.ts";
-import { type DemoWorkspace, demoWorkspace } from "./demo-workspace.ts";
+import { type DemoWorkspace, demoWorkspace, isAsDrawn } from "./demo-workspace.ts";
+import { systemDeps, terminalCall } from "./deps.ts";
 import { type Display, displayFor } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { command, exitDefect, exitOk } from "./frame.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
 import { withOwnServer } from "./own-server.ts";
-import { agreed, isAtTerminal } from "./terminal.ts";
+import { agreed, confirmAtTerminal, isAtTerminal } from "./terminal.ts";
 
 type Wish = {
   readonly workspace: DemoWorkspace;
@@ -26,7 +28,7 @@ export const run = command("demo", async ({ options }, io) => {
   try {
     const wish = await wishOf(options, io, display);
     const left = await leftRun(wish, io, display);
-    const { runDir, end } = left ?? (await runPlan(await plan(wish, io, display), wish, io, display));
+    const { runDir, end } = left ?? (await newRun(wish, io, display));
     const { result, outcome } = await readLoopResult(runDir, io, (Date.now() - started) / 1000);
     const exit = end === "hard_stop" ? exitDefect : exitOk;
     return { value: result, text: loopResultText(result, outcome), exit };
@@ -75,12 +77,42 @@ async function plan(wish: Wish, io: CliIo, display: Display): Promise<string> {
   });
 }
 
-/** The operator of the second server is this demo, so the approval is recorded as `preauthorised`. */
-async function runPlan(planId: string, wish: Wish, io: CliIo, display: Display) {
-  return await withOwnServer(io, { DEFT_APPROVE_PLAN: planId }, async (client) => {
-    const approved = await client.call("approve_plan", { plan_id: planId });
-    const runDir = String(approved.run_dir);
-    display.say(`Approved   ${approved.approved}, by starting the server with DEFT_APPROVE_PLAN`);
+async function newRun(wish: Wish, io: CliIo, display: Display) {
+  const planId = await plan(wish, io, display);
+  return await runPlan(planId, await approvalOf(planId, wish, io, display), wish, io, display);
+}
+
+/** What the server that runs the plan is told, and the run where a person at this terminal has approved it. */
+type ApprovedBy = { readonly variables: Readonly<Record<string, string>>; readonly runDir?: string };
+
+/**
+ * Who approves the plan: this demo for boards that it draws itself, and nobody but a human or the operator for others.
+ *
+ * @throws Refusal `approval.no-human` where nobody can be asked, `approval.declined`.
+ */
+async function approvalOf(planId: string, wish: Wish, io: CliIo, display: Display): Promise<ApprovedBy> {
+  const { workspace, origin } = wish.workspace;
+  const byThisDemo = { variables: { DEFT_APPROVE_PLAN: planId } };
+  if (origin === "generated" || (await isAsDrawn(workspace)) || io.env.DEFT_APPROVE_PLAN === planId) return byThisDemo;
+  if (!isAtTerminal()) {
+    const facts = { plan_id: planId, workspace, terminal_command: `deft-mcp demo --workspace ${workspace}` };
+    throw new Refusal("approval.no-human", "Boards that this demo did not draw need the approval of a human.", facts);
+  }
+  display.close();
+  const call = terminalCall(systemDeps(io));
+  print(io.stdout, `${(await resolveAgain(planId, call)).summary_markdown}\n\n`);
+  if (!(await confirmAtTerminal(`Approve plan ${planId}?`))) {
+    throw new Refusal("approval.declined", "The plan was not approved; nothing was changed.", { plan_id: planId });
+  }
+  return { variables: {}, runDir: (await approveAtConsole(planId, call)).runDir };
+}
+
+/** Where this demo is the operator of the second server, the approval is recorded as `preauthorised`. */
+async function runPlan(planId: string, by: ApprovedBy, wish: Wish, io: CliIo, display: Display) {
+  return await withOwnServer(io, by.variables, async (client) => {
+    const approved = by.runDir === undefined ? await client.call("approve_plan", { plan_id: planId }) : undefined;
+    const runDir = by.runDir ?? String(approved?.run_dir);
+    display.say(`Approved   ${approved?.approved ?? "console"}`);
     display.say(`Run        ${runDir}\n`);
     return await toEnd(client, runDir, wish.maxIterations, io, display);
   });

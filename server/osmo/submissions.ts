@@ -8,7 +8,7 @@ import { flowIds } from "./flow.ts";
 
 /** How the human's yes to the cost was given. */
 export const consentSchema = z.object({
-  how: z.enum(["elicited", "relayed", "preauthorised", "console"]),
+  how: z.enum(["elicited", "relayed", "preauthorised", "console", "signed"]),
   words: z.string().optional(),
   at: z.string(),
 });

@@ -39,6 +39,8 @@ export type StageContext = {
   readonly stamp: string;
   /** ISO time at which the attempt began; evidence must be newer. */
   readonly startedAt: string;
+  /** What scores here, by its digest, where the platform can tell. */
+  readonly program?: string;
   /** What `measure` found before the run lock was taken. */
   readonly measured?: Measured;
   /** Codes that a human accepted for this very attempt: a gate then warns instead of refusing. */

@@ -3,6 +3,7 @@ import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { MetricContract } from "../run/metric.ts";
+import type { Plan } from "../run/state.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateOf } from "./estimate.ts";
@@ -46,6 +47,8 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
     unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
     ...conclude(outcome, live),
   };
+  const { plan } = resolution;
+  if (plan !== undefined && live === undefined) resolution.plan = { ...plan, ...(await programOf(outcome.survey)) };
   resolution.checks = [workspaceCheck(workspace, source), ...resolution.checks];
   return { ...resolution, summary_markdown: renderSummary(resolution) };
 }
@@ -54,6 +57,11 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
 function contractOf(target: string, confidence: PlanRequest["kpi_confidence"] = "point"): MetricContract {
   const contract = parseMetricTarget(target);
   return confidence === "point" ? contract : { ...contract, confidence_pct: Number.parseInt(confidence, 10) };
+}
+
+/** What will score, as it lies there now; no part of the plan's id, since a rebuilt program is the same plan. */
+async function programOf({ executor }: Survey): Promise<Pick<Plan, "program">> {
+  return defined({ program: await executor?.program?.() });
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;

@@ -74,6 +74,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const ways: Readonly<Record<string, string>> = {
+  signed: "signed with a key of an allowed approver",
   elicited: "asked by the server and accepted in the client",
   console: "given by a person at the terminal",
   relayed: "relayed by the agent in the person's own words",

@@ -5,6 +5,7 @@ import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import { breakdown, changesBetween } from "./breakdown.ts";
 import { galleryOf, galleryReadLimit } from "./gallery.ts";
+import { evidenceOf } from "./evidence.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
@@ -47,6 +48,10 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
     integrity: verify(read.raw, log, await readKept(dir, deps.env), read.spoiled),
+    evidence: evidenceOf({
+      ...state,
+      iterations: Object.fromEntries(read.iterations.map(({ label, iteration }) => [label, iteration])),
+    }),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),

@@ -1,9 +1,16 @@
 import type { OperatingPoint } from "../kpi/sweep.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
-import type { Approval, HardStop, LogEntry, RunState } from "../run/state.ts";
+import type { Approval, EvidenceLevel, HardStop, LogEntry, RunState } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
 export type Integrity = { readonly status: "intact" | "tampered" | "unknown"; readonly findings: readonly string[] };
+
+/** What stands behind the figures; `programs` are what scored, each once: more than one is a change in mid-run. */
+export type Evidence = {
+  readonly level: EvidenceLevel;
+  readonly sentence: string;
+  readonly programs: readonly string[];
+};
 
 /** How the run stands against its target, in neutral words: it is met, or so far away. */
 export type Outcome = {
@@ -216,6 +223,7 @@ export type ReportModel = {
   readonly engine: string;
   readonly platform: string;
   readonly integrity: Integrity;
+  readonly evidence: Evidence;
   readonly outcome: Outcome;
   /** Label of the iteration with the best operating point. */
   readonly best?: string;

@@ -49,7 +49,8 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = outcomesOf(records);
-  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured }) };
+  const program = at.stage === "evaluate" ? await executor.program?.(run.runDir) : undefined;
+  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured, program }) };
   if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
   return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
 }
@@ -181,7 +182,7 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 }
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
-async function settle(
+export async function settle(
   { runDir, state, proof }: OpenRun,
   record: JobRecord,
   executor: Executor,

@@ -28,7 +28,7 @@ export const leakageStep: Step = {
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
-    const contents = await openContents();
+    const contents = openContents();
     const options = { contents, ...defined({ signal: survey.signal }) };
     const checks: StepCheck[] = [];
     const warnings: string[] = [];

@@ -272,7 +272,7 @@ describe("leakage", () => {
     if (left === undefined || right === undefined) throw new Error("two sides");
     const lightings = await lightingsOf(workspace);
     expect((await findLeakage(left, right, lightings)).count).toBe(0);
-    const byContent = await findLeakage(left, right, lightings, { contents: await openContents() });
+    const byContent = await findLeakage(left, right, lightings, { contents: openContents() });
     expect(byContent).toMatchObject({ count: 1, examples: [{ by: "content" }] });
   });
 
