@@ -1,3 +1,4 @@
+import { Refusal } from "../errors.ts";
 import { sha256 } from "../fs/hash.ts";
 import { type Alignment, alignFields, type Fields, fieldsOf } from "./align.ts";
 import { cropPixels, type Decoder, grayOf, wholeOf } from "./gray.ts";
@@ -44,14 +45,14 @@ export async function pairParts(
   progress: Progress = () => {},
 ): Promise<Pairing> {
   const look = looker(decode);
-  const references = referencesOf(parts);
+  const references = await readable(referencesOf(parts), look);
   const reserved = new Set([...references.values()].flat().map(({ image }) => image.path));
   const pairs: Pair[] = [];
   const left_out: LeftOut[] = [];
   for (const [at, part] of parts.entries()) {
     if (at % 20 === 0) progress(at / parts.length, `pairs measured: ${at} of ${parts.length}`);
     if (reserved.has(part.image.path)) continue;
-    const found = await pairOf(part, references.get(part.place) ?? [], look);
+    const found = await unlessBroken(() => pairOf(part, references.get(part.place) ?? [], look));
     if ("why" in found) left_out.push({ name: part.window ? part.object : part.image.name, ...found });
     else pairs.push(found);
   }
@@ -75,6 +76,32 @@ function looker(decode: Decoder): Look {
     for (const old of kept.keys()) if (kept.size > keptFields) kept.delete(old);
     return known;
   };
+}
+
+/** One broken file of a thousand must not stop an import: what it would have been part of is left out. */
+async function unlessBroken<Found>(work: () => Promise<Found>): Promise<Found | Failing> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "gate.bad-image") {
+      return { why: "it, or the golden image that is named for it, cannot be decoded" };
+    }
+    throw error;
+  }
+}
+
+/** References without those that cannot be decoded. */
+async function readable(references: ReadonlyMap<string, readonly Part[]>, look: Look): Promise<Map<string, Part[]>> {
+  const kept = new Map<string, Part[]>();
+  for (const [place, some] of references) {
+    const found: Part[] = [];
+    for (const part of some) {
+      const seen = await unlessBroken(() => look(part.image.path));
+      if (!("why" in seen)) found.push(part);
+    }
+    kept.set(place, found);
+  }
+  return kept;
 }
 
 /** Good images a place that are kept as references, from boards without any defect first. */

@@ -55,7 +55,7 @@ export function slug(text: string): string {
 export async function partsOf(
   source: Source,
   isGood: (label: string) => boolean,
-  sizeOf: (path: string) => Promise<{ width: number; height: number }>,
+  sizeOf: (path: string) => Promise<{ width: number; height: number } | undefined>,
 ): Promise<Parts> {
   const named = objectNames();
   const lightings = [...new Set(source.images.map(({ lighting }) => lighting ?? ""))].sort();
@@ -66,6 +66,10 @@ export async function partsOf(
   const windows: Part[] = [];
   for (const image of boarded) {
     const size = await sizeOf(image.path);
+    if (size === undefined) {
+      left_out.push({ name: image.name, why: "it cannot be decoded" });
+      continue;
+    }
     const cuts = [
       ...boxWindows(image.boxes ?? [], side, size).map(({ box, window }) => ({ window, box, written: box.label })),
       ...goodWindows(image, side, size).map((window) => ({ window, box: undefined, written: "no box" })),

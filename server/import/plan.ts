@@ -44,7 +44,7 @@ const failingShare = 0.5;
  * nothing.
  *
  * @throws Refusal `input.import-layout`, `input.no-good-parts`, `input.no-pairs`, `input.too-few-boards`, and for files
- * that cannot be read `input.unreadable-file`, `gate.bad-image`.
+ * that cannot be read `input.unreadable-file`. What cannot be decoded is left out.
  */
 export async function planImport(wish: ImportWish, progress?: Progress): Promise<ImportPlan> {
   const source = await readSource(wish.source, wish);
@@ -82,11 +82,9 @@ function inspectedFiles(pairs: readonly Pair[]) {
   return [...new Map(files).values()];
 }
 
-async function sizeOf(path: string): Promise<{ width: number; height: number }> {
+async function sizeOf(path: string): Promise<{ width: number; height: number } | undefined> {
   const bytes = await readBytes(path);
-  const header = imageHeader(bytes, (position) => bytes.subarray(position));
-  if (header === undefined) throw new Refusal("gate.bad-image", "An image cannot be decoded.", { path });
-  return header;
+  return imageHeader(bytes, (position) => bytes.subarray(position));
 }
 
 function labelMap(pairs: readonly Pair[]): ImportPlan["labels"] {

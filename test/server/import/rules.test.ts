@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { run } from "../../../server/cli/import.ts";
@@ -102,6 +102,20 @@ describe("the division", () => {
 });
 
 describe("golden images", () => {
+  it("and photos that cannot be decoded are left out, and stop nothing", async () => {
+    const root = await newFolder();
+    await putMvtec(root, { train: 12, good: 6, each: 6 });
+    const names = ["train/good/000.png", "train/good/005.png", "test/spur/002.png"];
+    for (const [at, name] of names.entries()) await writeFile(join(root, name), `broken ${at}`);
+    const plan = await planImport({ ...wish, source: root });
+    const used = splitNames.flatMap((set) =>
+      plan.splits[set].flatMap(({ image, goldens }) => [image.path, ...Object.values(goldens)]),
+    );
+    expect(names.filter((name) => used.includes(join(root, name)))).toEqual([]);
+    expect(plan.left_out.map(({ name }) => name)).toContain("test/spur/002.png");
+    expect(splitNames.flatMap((set) => plan.splits[set]).length).toBeGreaterThan(20);
+  });
+
   it("that a list names for other boards' photos are never inspected themselves", async () => {
     const root = await newFolder();
     await putTable(join(root, "source"));
