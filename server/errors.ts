@@ -39,7 +39,9 @@ export const refusals = {
   "approval.declined": refuse("Ask the human to run the terminal command in the facts, or plan again with preflight."),
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
-  "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.words-missing": refuse(
+    "Put a change into preflight, answer a question; then pass `words`: the human's clear yes to the summary, verbatim.",
+  ),
   "approval.unchangeable": refuse(
     "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
   ),

@@ -106,6 +106,7 @@ async function confirmCancel(runDir: string, words: string | undefined, call: Ca
       preauthorised: false,
       shown: call.connection.notes.has(`status:${runDir}`),
       words,
+      act: "stop",
     },
     call,
   );

@@ -7,7 +7,7 @@ import { resolvePlan } from "../../preflight/resolve.ts";
 import { findRuns } from "../../preflight/unfinished.ts";
 import { isoSeconds } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
-import type { Approval, RunState } from "../../run/state.ts";
+import type { Approval, Plan, RunState } from "../../run/state.ts";
 import { hasAttempts, latestAttempt } from "../running/attempts.ts";
 import { nextAction } from "../transitions.ts";
 import { obtainConsent } from "./consent.ts";
@@ -32,10 +32,16 @@ export async function approvePlan(planId: string, words: string | undefined, cal
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,
       shown: call.connection.shownPlans.has(planId),
       words,
+      act: "start",
+      settled: valuesOf(resolution.plan),
     },
     call,
   );
   return await settleApproval(resolution, { plan_id: planId, at: isoSeconds(call.deps.clock.now()), ...consent }, call);
+}
+
+function valuesOf({ parameters }: Plan): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
 }
 
 /** The same for a person at a terminal, who has just confirmed the summary there. */

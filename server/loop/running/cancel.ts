@@ -27,6 +27,7 @@ export async function cancelStage(runDir: string, words: string | undefined, cal
       preauthorised: false,
       shown: call.connection.notes.has(`status:${runDir}`),
       words,
+      act: "stop",
     },
     call,
   );
