@@ -26,6 +26,8 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   readonly alwaysLoad?: boolean;
   /** `ui://` resource that shows the result in hosts with MCP Apps; other hosts are not told. */
   readonly view?: string;
+  /** Optional text for which an empty string is a value; for all other an empty string means absent. */
+  readonly keepsBlank?: readonly string[];
   /** Extra words that a client's tool search matches. */
   readonly searchHint?: string;
   handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;
