@@ -43,8 +43,9 @@ export const refusals = {
     "Put a change into preflight, answer a question; then pass `words`: the human's clear yes to the summary, verbatim.",
   ),
   "approval.unchangeable": refuse(
-    "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
+    "Change what the facts list, or plan a new run with resume=fresh: the CSVs, the metric and the architecture are fixed.",
   ),
+  "approval.no-effect": refuse("Pass a max_iterations above the last iteration as well, or call finish_loop."),
 
   "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
   "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),
@@ -74,7 +75,7 @@ export const refusals = {
   "gate.empty-routing": stop("No module can serve the weak labels: extend the pool or the generator's defect types."),
   "gate.generator-dataset": stop("Repair the generator dataset as the facts say, then acknowledge_stop."),
   "gate.generator-lighting": stop(
-    "Plan a run with num_SDG 0, or a spec with one lighting; SDG makes one image a part.",
+    "Call preflight with num_sdg 0 (of a live run: with `run`), or use a spec with one lighting.",
   ),
   "gate.no-new-rows": stop("Widen the mining pool or raise num_SDG; the iteration would train on the same rows."),
 

@@ -51,9 +51,12 @@ function after(state: RunState, iteration: IterationLabel, done: StageName): Nex
     return { action: "run_stage", iteration: iterationLabel(iterationNumber(iteration) + 1), stage: "routing" };
   }
   if (next !== "decide") return { action: "run_stage", iteration, stage: next };
-  if (state.iterations[iteration]?.metric_result?.passed === true)
+  const met = state.iterations[iteration]?.metric_result?.passed === true;
+  const last = iterationNumber(iteration) >= state.max_iterations;
+  // A human may have approved to go on past the target; the limit of iterations holds then, too.
+  if (met && (last || state.plan.parameters.past_target?.value !== true))
     return { action: "finish_loop", reason: "metric_met" };
-  if (iterationNumber(iteration) >= state.max_iterations) return { action: "finish_loop", reason: "max_iterations" };
+  if (last) return { action: "finish_loop", reason: "max_iterations" };
   return { action: "run_stage", iteration, stage: "rca" };
 }
 

@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import type { Plan } from "../run/state.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateOf } from "./estimate.ts";
@@ -29,7 +30,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const { workspace, source } = await resolveWorkspace(given.workspace, deps);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
-  const live = name === undefined ? undefined : await openLiveRun(name, runs);
+  const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
   const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
   const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
   const { signal } = waiting;
@@ -57,6 +58,7 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
   const blocked = missing.length > 0 || checks.some((check) => check.outcome === "halt");
   const ready = blocked ? undefined : ground;
   const plan = ready && (live === undefined ? freshPlan(ready) : livePlan(ready, live));
+  if (live !== undefined && plan !== undefined) refuseNoEffect(live, plan);
   return {
     checks,
     warnings,
@@ -65,6 +67,22 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
     ...defined({ question: missing.length === 0 ? undefined : consolidate(missing) }),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
   };
+}
+
+/**
+ * A run with no stage left goes on only for a reason. @throws Refusal `approval.no-effect` for a change that gives none:
+ * a human would approve what changes nothing.
+ */
+function refuseNoEffect({ ended_by, iteration, plan: before, run_id }: LiveRun, plan: Plan): void {
+  if (ended_by === undefined || plan.plan_id === before.plan_id) return;
+  const most = Number(plan.parameters.max_iterations?.value);
+  if (most > iteration) return;
+  const facts = { run_id, ended_by, iteration, max_iterations: most, least_max_iterations: iteration + 1 };
+  throw new Refusal(
+    "approval.no-effect",
+    `Iteration ${iteration} was the last; nothing is left that this changes.`,
+    facts,
+  );
 }
 
 type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };

@@ -41,6 +41,7 @@ function planSections(resolution: Unsummed, plan: Plan): string[] {
 const settingNames: readonly (readonly [string, string])[] = [
   ["kpi_target", "KPI target"],
   ["max_iterations", "Max iterations"],
+  ["past_target", "Goes on although the target is met"],
   ["num_epochs", "Training epochs"],
   ["batch_size", "Batch size"],
   ["num_sdg", "Images to generate per iteration (num_SDG)"],
