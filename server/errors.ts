@@ -32,11 +32,15 @@ export const refusals = {
   ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
 
-  "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
+  "approval.required": refuse(
+    "Show the human what the facts hold, wait for the answer and repeat the call with it as `words`; a plan is approved with approve_plan.",
+  ),
   "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),
   "approval.plan-unknown": refuse("Call preflight; it returns the plan id to approve."),
   "approval.plan-incomplete": refuse("Answer the question that preflight returned, then call preflight again."),
-  "approval.declined": refuse("Ask the human to run the terminal command in the facts, or plan again with preflight."),
+  "approval.declined": refuse(
+    "Stop here: the human may run the terminal command in the facts, or say what preflight should plan instead.",
+  ),
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
   "approval.words-missing": refuse(
@@ -96,7 +100,9 @@ export const refusals = {
     "This run can be read, not continued; start a new run from its checkpoint with preflight.",
   ),
   "state.hard-stopped": refuse("Repair the cause and let a human acknowledge_stop, or call finish_loop."),
-  "state.finished": refuse("The run is finished; call preflight for a new one."),
+  "state.finished": refuse(
+    "Call preflight with adopt_run set to this run: a new run goes on from its best checkpoint and its rows.",
+  ),
 
   "executor.unavailable": refuse("Choose a platform that preflight shows as available."),
   "executor.image-missing": refuse("Pull or load the image, then call preflight again."),

@@ -47,6 +47,8 @@ export const wordsField = z
   .optional()
   .describe("the human's answer, verbatim, if you cannot elicit");
 
+export const nextCallField = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) }).optional();
+
 export const stageResult = {
   iteration: z.string(),
   stage: z.string(),
@@ -55,5 +57,7 @@ export const stageResult = {
   warnings: z.array(z.string()),
   hard_stop: z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) }).optional(),
   next_action: z.string(),
+  /** The same as a call that can be made as it is. */
+  next_call: nextCallField,
   run_dir: z.string(),
 };

@@ -84,3 +84,20 @@ export function describeAction(next: NextAction): string {
       return next.reason === "complete" ? "none: the run is complete" : "none: the run is closed as failed";
   }
 }
+
+/** A call as a client can make it. */
+export type ReadyCall = { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> };
+
+/** The same as the call to make, its run named by path so that it holds in every process; none of a closed run. */
+export function nextCall(next: NextAction, run: string): ReadyCall | undefined {
+  switch (next.action) {
+    case "run_stage":
+      return { tool: "run_stage", arguments: { run } };
+    case "finish_loop":
+      return { tool: "finish_loop", arguments: { run } };
+    case "acknowledge_or_finish":
+      return { tool: "acknowledge_stop", arguments: { run, resolve: "repaired" } };
+    case "none":
+      return undefined;
+  }
+}

@@ -41,7 +41,8 @@ export function parseArguments<In extends z.ZodObject>(
 function asMeant(schema: z.ZodObject, given: unknown, { env = {}, keepsBlank = [] }: Reading): unknown {
   if (!isRecord(given) || Array.isArray(given)) return given;
   const meant: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [key, value] of Object.entries(given)) {
+    const name = nameMeant(schema, given, key);
     const field = Object.hasOwn(schema.shape, name) ? (schema.shape[name] as Field) : undefined;
     // An unknown name is told of even where nothing was given for it.
     if (field === undefined) meant[name] = value;
@@ -51,6 +52,14 @@ function asMeant(schema: z.ZodObject, given: unknown, { env = {}, keepsBlank = [
     else meant[name] = textMeant(name, value, kindOfField(field), env);
   }
   return meant;
+}
+
+/** Names under which other tools return what `run` takes. */
+const returnedAs = ["run_dir", "run_id", "workflow_id"];
+
+function nameMeant(schema: z.ZodObject, given: Readonly<Record<string, unknown>>, name: string): string {
+  const isOurs = Object.hasOwn(schema.shape, name) || !returnedAs.includes(name);
+  return isOurs || !Object.hasOwn(schema.shape, "run") || (given.run ?? null) !== null ? name : "run";
 }
 
 type Field = { readonly def: { readonly type: string; readonly innerType?: Field } };

@@ -7,6 +7,7 @@ import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateOf } from "./estimate.ts";
 import { halt } from "./findings.ts";
+import { workspaceOfRun } from "./known-runs.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
 import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
 import type { PlanRequest } from "./request.ts";
@@ -27,7 +28,7 @@ type Waiting = Partial<Pick<Call, "signal" | "progress">>;
  * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
  */
 export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
-  const { workspace, source } = await resolveWorkspace(given.workspace, deps);
+  const { workspace, source } = await resolveWorkspace(await placeOf(given, deps), deps);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
@@ -46,6 +47,12 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   };
   resolution.checks = [workspaceCheck(workspace, source), ...resolution.checks];
   return { ...resolution, summary_markdown: renderSummary(resolution) };
+}
+
+/** The workspace named, else that of the run named: a run brings its own. */
+async function placeOf({ workspace, run, resume, adopt_run }: PlanRequest, deps: Deps): Promise<string | undefined> {
+  const named = run ?? (resume === "fresh" ? undefined : resume) ?? adopt_run;
+  return workspace ?? (named === undefined ? undefined : await workspaceOfRun(named, deps));
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;

@@ -38,13 +38,17 @@ export type ApprovedPlan = {
  */
 export async function approvePlan(planId: string, words: string | undefined, call: Call): Promise<ApprovedPlan> {
   const resolution = await resolveAgain(planId, call);
+  const shown = call.connection.shownPlans.has(planId);
+  // Should this be refused, the refusal shows the plan: another process, or this client's last connection, planned it.
+  call.connection.shownPlans.add(planId);
   const consent = await obtainConsent(
     {
       title: `Approve plan ${planId}`,
       message: resolution.summary_markdown,
       terminalCommand: `deft-mcp approve ${planId}`,
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,
-      shown: call.connection.shownPlans.has(planId),
+      shown,
+      ...(shown ? {} : { facts: { summary: resolution.summary_markdown } }),
       words,
       act: "start",
       settled: valuesOf(resolution.plan),
@@ -91,8 +95,9 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
     const begun = await untouchedRun(resolution, call);
     const runDir = begun ?? (await createRun(resolution, approval, call.deps));
     await dropPending(approval.plan_id, call.deps);
-    const { state } = await readRun(runDir, call.deps);
-    return { runDir, how: approval.how, created: true, next: nextAction(state) };
+    // Opening it keeps its head, by which every server of this user knows the run from now on.
+    const next = await withRun(runDir, async ({ state }) => nextAction(state), call.deps);
+    return { runDir, how: approval.how, created: true, next };
   }
   const next = await withRun(
     live.run_dir,

@@ -134,7 +134,7 @@ describe("a live run", () => {
 
   it("takes its own target in other words as no change", async () => {
     const { deps, planId } = await withLiveRun();
-    const wording = completeRequest.kpi_target.replaceAll(" ", "  ").toLowerCase();
+    const wording = String(completeRequest.kpi_target).replaceAll(" ", "  ").toLowerCase();
     expect((await resolvePlan({ run, kpi_target: wording }, deps)).plan?.plan_id).toBe(planId);
   });
 
