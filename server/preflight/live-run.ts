@@ -81,7 +81,8 @@ function refuseUnusable(run: FoundRun): void {
 function isHarderTarget(plan: Plan, text: string): boolean {
   const { metric_contract: before } = plan;
   const { evaluator } = before;
-  const next = parseMetricTarget(text, evaluator.type === "builtin" ? undefined : evaluator);
+  const own = evaluator.type === "builtin" ? undefined : evaluator;
+  const next = { ...parseMetricTarget(text, own), ...(own && { constraints: before.constraints }) };
   const same =
     canonicalJson({ ...next, target: 0, display_name: "" }) ===
     canonicalJson({ ...before, target: 0, display_name: "" });

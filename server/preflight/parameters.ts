@@ -41,6 +41,9 @@ export function resolveParameters(ground: Ground): Parameters {
     parameters[name] = { value, source };
   };
   if (contract !== undefined) put("kpi_target", describeContract(contract), "user");
+  for (const name of ["constraints", "evaluator"] as const) {
+    if (request[name] !== undefined) put(name, request[name], "user");
+  }
   if (request.max_iterations !== undefined) put("max_iterations", request.max_iterations, "user");
   const inSpec = (key: string) => (spec === undefined ? undefined : (valueAt(spec.raw, key) ?? undefined));
   parameters.num_epochs = choose(request.num_epochs, inSpec("train.num_epochs"), defaults.num_epochs);

@@ -14,6 +14,8 @@ export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
   max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
   kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
+  constraints: text().optional().describe("e.g. escapes <= 2 parts; of an evaluator"),
+  evaluator: text().optional().describe("program, or result path with {iter_label}, of a metric of one's own"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
   num_sdg: whole(0).optional().describe("images to generate per iteration"),

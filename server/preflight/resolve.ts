@@ -1,10 +1,10 @@
 import { Refusal } from "../errors.ts";
-import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { Plan } from "../run/state.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
+import { contractOf } from "./contract.ts";
 import { estimateOf } from "./estimate.ts";
 import { halt } from "./findings.ts";
 import { workspaceOfRun } from "./known-runs.ts";
@@ -33,7 +33,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
   const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
-  const contract = request.kpi_target === undefined ? undefined : parseMetricTarget(request.kpi_target);
+  const contract = await contractOf(request, workspace);
   const { signal } = waiting;
   const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
   const outcome = await surveyAll(start, waiting);

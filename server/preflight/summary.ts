@@ -40,6 +40,8 @@ function planSections(resolution: Unsummed, plan: Plan): string[] {
 
 const settingNames: readonly (readonly [string, string])[] = [
   ["kpi_target", "KPI target"],
+  ["constraints", "Constraints"],
+  ["evaluator", "Measured by"],
   ["max_iterations", "Max iterations"],
   ["past_target", "Goes on although the target is met"],
   ["num_epochs", "Training epochs"],

@@ -1,4 +1,5 @@
 import { describeContract } from "../../kpi/metric-contract.ts";
+import { doubtsAbout } from "../../kpi/target-text.ts";
 import { type Estimate, estimateOf, iterationsWithin, minutesText, totalMinutes } from "../estimate.ts";
 import { ok } from "../findings.ts";
 import type { Missing } from "../resolution.ts";
@@ -12,6 +13,11 @@ export const requiredStep: Step = {
     const missing: Missing[] = [];
     if (survey.contract === undefined) {
       missing.push({ field: "kpi_target", ask: "What is the KPI target, e.g. `FAR < 0.5% at recall=100%`?" });
+    }
+    const doubts = survey.contract === undefined ? [] : doubtsAbout(survey.contract);
+    if (doubts.length > 0) {
+      const ask = `Is \`${survey.request.kpi_target}\` the KPI target that is meant? ${doubts.join("; ")}.`;
+      missing.push({ field: "kpi_target", ask });
     }
     if (survey.request.max_iterations === undefined) missing.push(iterationsQuestion(survey));
     const goal = survey.contract === undefined ? [] : [describeContract(survey.contract)];
