@@ -8,7 +8,7 @@ const input = z.strictObject({
   run: runField,
   workspace: workspaceField,
   iteration: z.string().max(16).optional().describe("only to insist on it"),
-  stage: z.string().max(32).optional().describe("only to insist on it"),
+  stage: z.string().max(32).optional(),
   wait_seconds: z.number().min(0).max(3000).optional().describe("default 50"),
 });
 
