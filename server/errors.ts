@@ -97,7 +97,7 @@ export const refusals = {
   "state.corrupt": refuse("Restore deft_state.json from a backup, or start a new run."),
   "state.tampered": refuse("Undo the named edit, or let a human accept it with acknowledge_stop."),
   "state.foreign-version": refuse(
-    "This run can be read, not continued; start a new run from its checkpoint with preflight.",
+    "Call preflight with adopt_run set to this run: a new run goes on from its checkpoint and its rows.",
   ),
   "state.hard-stopped": refuse("Repair the cause and let a human acknowledge_stop, or call finish_loop."),
   "state.finished": refuse(

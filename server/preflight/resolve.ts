@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { Plan } from "../run/state.ts";
+import { adoptedDir, readAdoptedRun } from "./adopted-run.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { contractOf } from "./contract.ts";
@@ -32,7 +33,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
-  const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
+  const request = live === undefined ? await withAdopted({ ...given, workspace }) : requestOfLiveRun(live, given);
   const contract = await contractOf(request, workspace);
   const { signal } = waiting;
   const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
@@ -53,6 +54,18 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
 async function placeOf({ workspace, run, resume, adopt_run }: PlanRequest, deps: Deps): Promise<string | undefined> {
   const named = run ?? (resume === "fresh" ? undefined : resume) ?? adopt_run;
   return workspace ?? (named === undefined ? undefined : await workspaceOfRun(named, deps));
+}
+
+/** What the state of an adopted run says is not asked again; what cannot be read there its check says. */
+async function withAdopted(given: PlanRequest & { workspace: string }): Promise<PlanRequest> {
+  if (given.adopt_run === undefined) return given;
+  try {
+    const { settings } = await readAdoptedRun(adoptedDir(given.workspace, given.adopt_run));
+    return { ...settings, ...defined(given) } as PlanRequest;
+  } catch (error) {
+    if (error instanceof Refusal) return given;
+    throw error;
+  }
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;

@@ -173,7 +173,7 @@ function adoptedText(plan: Plan): string {
       : ` (${Object.entries(Object(stages))
           .map(([label, stage]) => `${label} up to ${stage}`)
           .join(", ")})`;
-  return `Taken over from another program, not produced under this server's eyes: ${String(kind)} \`${cell(what)}\`${cell(listed)}. Its last trained checkpoint becomes this run's baseline.`;
+  return `${kind === "own" ? "Taken over from an earlier run of this server" : "Taken over from another program, not produced under this server's eyes"}: ${String(kind)} \`${cell(what)}\`${cell(listed)}. ${Object.keys(Object(plan.adopts?.checkpoints)).join() || "That"} checkpoint becomes this run's baseline${plan.adopts?.training_rows === undefined ? "" : ", and the rows that it was trained on carry on"}.`;
 }
 
 function liveText({ live, changed, plan }: Unsummed): string {
