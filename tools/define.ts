@@ -49,6 +49,9 @@ export const wordsField = z
 
 export const nextCallField = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) }).optional();
 
+/** What a run's best model still gets wrong; its shape is `Trust` of server/loop/trust.ts. */
+export const trustField = z.looseObject({ iteration: z.string() }).optional();
+
 export const stageResult = {
   iteration: z.string(),
   stage: z.string(),

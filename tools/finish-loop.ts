@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { runOfCall } from "../server/loop/which-run.ts";
+import { defined } from "../server/run/defined.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
-import { defineTool, runField, wordsField, workspaceField } from "./define.ts";
+import { defineTool, runField, trustField, wordsField, workspaceField } from "./define.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",
@@ -25,10 +26,12 @@ export const finishLoop = defineTool({
     inference_spec: z.string().optional(),
     skipped: z.string().optional(),
     warnings: z.array(z.string()),
+    still_wrong: trustField,
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   searchHint: "end stop loop best model hand-off",
   async handle(args, call) {
+    const { trustIn } = await import("../server/loop/trust.ts");
     const { finishLoop: finish } = await import("../server/loop/finish.ts");
     // A finished run may be finished again: every step is idempotent.
     const run_dir = await runOfCall(args, call, { orLatest: true });
@@ -40,6 +43,7 @@ export const finishLoop = defineTool({
       report_path: done.reportPath,
       ...handOffFields(done.handOff),
       warnings: [...done.warnings],
+      ...defined({ still_wrong: await trustIn(done.state, 10) }),
     };
   },
 });

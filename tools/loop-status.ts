@@ -5,7 +5,7 @@ import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
 import type { StageRef } from "../server/run/labels.ts";
 import { membersOf } from "../server/run/record.ts";
-import { defineTool, nextCallField, runField, workspaceField } from "./define.ts";
+import { defineTool, nextCallField, runField, trustField, workspaceField } from "./define.ts";
 
 const event = z.object({
   seq: z.number(),
@@ -41,12 +41,14 @@ export const loopStatus = defineTool({
     report: z.string(),
     report_path: z.string().optional(),
     notes: z.array(z.string()),
+    still_wrong: trustField,
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   alwaysLoad: true,
   searchHint: "progress state next action resume DEFT loop",
   async handle(args, call) {
     const { loopStatus: status } = await import("../server/loop/status.ts");
+    const { trustIn } = await import("../server/loop/trust.ts");
     const { stopSeen } = await import("../server/loop/approval/pending-stop.ts");
     const runDir = await runOfCall(args, call, { orLatest: true });
     const { run, next: due, running, report, reportPath } = await status(runDir, call.deps);
@@ -78,6 +80,7 @@ export const loopStatus = defineTool({
       report,
       ...defined({ report_path: report === "absent" ? undefined : reportPath }),
       notes: [...run.notes],
+      ...defined({ still_wrong: await trustIn(state, 3) }),
     };
   },
 });
