@@ -6,6 +6,7 @@ import { lastCommit } from "../../server/loop/running/advance.ts";
 import type { LogEntry } from "../../server/run/state.ts";
 import { tools } from "../../tools/index.ts";
 import { aRun, aState, testDeps } from "../support/a-run.ts";
+import { engineHere } from "../support/engine-here.ts";
 import { temporaryFolders } from "../support/folder.ts";
 import { type TinyLoop, tinyLoop, tinyRequest } from "../support/tiny-loop.ts";
 import { type ToolClient, toolClient } from "../support/tool-client.ts";
@@ -16,7 +17,7 @@ const codes = Object.keys(refusals) as RefusalCode[];
 describe("a remedy", () => {
   /** Words of a remedy that look like a tool or an argument and are files, keys or variables. */
   const others =
-    /^(deft_state|defect_spec|cad_mask|spatial_dependency|automl_policy|difference_module|object_name|input_path|golden_path|siamese_score|checkpoint_interval|validation_interval|num_epochs|val_loss|shared_memory|nvidia_smi|image_edit_endpoint|token_file|loop_log)$/;
+    /^(deft_state|defect_spec|cad_mask|spatial_dependency|automl_policy|difference_module|object_name|input_path|golden_path|siamese_score|checkpoint_interval|validation_interval|val_loss|image_edit_endpoint|concat_type)$/;
   const known = new Set(tools.flatMap((tool) => [tool.name, ...Object.keys(tool.input.shape)]));
 
   it.each(codes)("of %s names tools and arguments that exist", (code) => {
@@ -33,6 +34,7 @@ describe("a remedy", () => {
 });
 
 describe("a run that stopped", () => {
+  const stopped = () => testDeps({ executors: { embedded: async () => engineHere() } });
   const stops = codes.filter((code) => refusals[code].hardStop);
 
   it.each(stops)("with %s goes on after acknowledge_stop, as loop_status says", async (code) => {
@@ -41,7 +43,7 @@ describe("a run that stopped", () => {
       status: "failed",
       hard_stop: { code, message: "m", facts: {}, ...at },
     });
-    const client = await toolClient(testDeps());
+    const client = await toolClient(stopped());
     expect(await client.call("run_stage", { run })).toMatchObject({ ok: false, code: "state.hard-stopped" });
     const status = await client.result("loop_status", { run });
     expect(status.ways_out).toHaveLength(2);
@@ -56,7 +58,7 @@ describe("a run that stopped", () => {
     const at = { iteration: "baseline", stage: "train", at: "2026-11-21T10:00:00+00:00" };
     const hard_stop = { code: "job.gpu-memory", message: "m", facts: {}, ...at };
     const run = await aRun(await newFolder(), { status: "failed", hard_stop });
-    const client = await toolClient(testDeps());
+    const client = await toolClient(stopped());
     expect(await client.result("finish_loop", { run })).toMatchObject({ stop_reason: "hard_stop:job.gpu-memory" });
     await client.close();
   });
