@@ -33,7 +33,7 @@ export function pathMeant(name: string, given: string, env: Env): string {
   const [, run] = /^deft:\/\/run\/([^/]+)/.exec(bare) ?? [];
   if (run !== undefined) return decodeURIComponent(run);
   if (/^file:/i.test(bare)) return fromFileUri(name, bare);
-  const home = env.HOME || env.USERPROFILE;
+  const home = env.HOME;
   if (home && (bare === "~" || bare.startsWith("~/"))) return join(home, bare.slice(2));
   if (process.platform !== "win32" && bare.includes("\\")) throw otherSystem(name, bare);
   return bare;

@@ -1,4 +1,3 @@
-import { access, constants } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { Refusal } from "../errors.ts";
 import { kindOf } from "../fs/read.ts";
@@ -27,15 +26,8 @@ async function evaluatorOf(given: string, workspace: string): Promise<MetricCont
     artifactPath(path, "baseline");
     return { type: "artifact", producer: "user", path_template: path };
   }
-  if ((await kindOf(path)) !== "file" || !(await isExecutable(path))) {
-    throw new Refusal("input.unreadable-file", "The evaluator is no file that can be executed.", { path });
+  if ((await kindOf(path)) !== "file") {
+    throw new Refusal("input.unreadable-file", "The evaluator is no file that could be executed.", { path });
   }
   return { type: "command", path, args: [] };
-}
-
-function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
