@@ -41,14 +41,20 @@ export const refusals = {
   "input.no-pairs": refuse("Take golden photos as the facts say, name them in a table (--table), then import again."),
   "input.too-few-boards": refuse("Add boards, good ones and ones with defects, then import again."),
 
-  "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
+  "approval.required": refuse(
+    "Show the human what the facts hold, wait for the answer and repeat the call with it as `words`; a plan is approved with approve_plan.",
+  ),
   "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),
   "approval.plan-unknown": refuse("Call preflight; it returns the plan id to approve."),
   "approval.plan-incomplete": refuse("Answer the question that preflight returned, then call preflight again."),
-  "approval.declined": refuse("Ask the human to run the terminal command in the facts, or plan again with preflight."),
+  "approval.declined": refuse(
+    "Stop here: the human may run the terminal command in the facts, or say what preflight should plan instead.",
+  ),
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
-  "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.words-missing": refuse(
+    "Put a change into preflight, answer a question; then pass `words`: the human's clear yes to the summary, verbatim.",
+  ),
   "approval.signature-missing": refuse(
     "Let an approver sign the statement with the command in the facts, and pass the signature as `words`.",
   ),
@@ -57,8 +63,9 @@ export const refusals = {
     "Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again.",
   ),
   "approval.unchangeable": refuse(
-    "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
+    "Change what the facts list, or plan a new run with resume=fresh: the CSVs, the metric and the architecture are fixed.",
   ),
+  "approval.no-effect": refuse("Pass a max_iterations above the last iteration as well, or call finish_loop."),
 
   "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
   "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),
@@ -96,7 +103,7 @@ export const refusals = {
   "gate.empty-routing": stop("No module can serve the weak labels: extend the pool or the generator's defect types."),
   "gate.generator-dataset": stop("Repair the generator dataset as the facts say, then acknowledge_stop."),
   "gate.generator-lighting": stop(
-    "Plan a run with num_SDG 0, or a spec with one lighting; SDG makes one image a part.",
+    "Call preflight with num_sdg 0 (of a live run: with `run`), or use a spec with one lighting.",
   ),
   "gate.no-new-rows": stop("Widen the mining pool or raise num_SDG; the iteration would train on the same rows."),
 
@@ -118,10 +125,12 @@ export const refusals = {
   "state.corrupt": refuse("Restore deft_state.json from a backup, or start a new run."),
   "state.tampered": refuse("Undo the named edit, or let a human accept it with acknowledge_stop."),
   "state.foreign-version": refuse(
-    "This run can be read, not continued; start a new run from its checkpoint with preflight.",
+    "Call preflight with adopt_run set to this run: a new run goes on from its checkpoint and its rows.",
   ),
   "state.hard-stopped": refuse("Repair the cause and let a human acknowledge_stop, or call finish_loop."),
-  "state.finished": refuse("The run is finished; call preflight for a new one."),
+  "state.finished": refuse(
+    "Call preflight with adopt_run set to this run: a new run goes on from its best checkpoint and its rows.",
+  ),
 
   "executor.unavailable": refuse("Choose a platform that preflight shows as available."),
   "executor.image-missing": refuse("Pull or load the image, then call preflight again."),

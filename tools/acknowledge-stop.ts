@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { describeAction } from "../server/loop/transitions.ts";
-import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool, runField, wordsField } from "./define.ts";
+import { describeAction, nextCall } from "../server/loop/transitions.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
+import { defined } from "../server/run/defined.ts";
+import { defineTool, nextCallField, runField, wordsField, workspaceField } from "./define.ts";
 
 export const acknowledgeStop = defineTool({
   name: "acknowledge_stop",
@@ -11,6 +12,7 @@ export const acknowledgeStop = defineTool({
   toolset: "deft",
   input: z.strictObject({
     run: runField,
+    workspace: workspaceField,
     resolve: z.enum(["repaired", "accept"]).optional().describe("default repaired"),
     words: wordsField,
   }),
@@ -20,11 +22,12 @@ export const acknowledgeStop = defineTool({
     code: z.string(),
     acknowledged: z.string(),
     next_action: z.string(),
+    next_call: nextCallField,
   }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
     const { acknowledgeStop: acknowledge } = await import("../server/loop/approval/acknowledge.ts");
-    const run_dir = await resolveRun(args, call.deps);
+    const run_dir = await runOfCall(args, call);
     const done = await acknowledge(run_dir, { resolve: args.resolve ?? "repaired", words: args.words }, call);
     const next_action = describeAction(done.next);
     return {
@@ -33,6 +36,7 @@ export const acknowledgeStop = defineTool({
       code: done.code,
       acknowledged: done.how,
       next_action,
+      ...defined({ next_call: nextCall(done.next, run_dir) }),
     };
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool, runField, stageResult, wordsField } from "./define.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
+import { defineTool, runField, stageResult, wordsField, workspaceField } from "./define.ts";
 
 export const cancelStage = defineTool({
   name: "cancel_stage",
@@ -8,13 +8,13 @@ export const cancelStage = defineTool({
   description:
     "Stop the running job of a DEFT run after the human confirmed it. The stage counts as stopped; its work so far is lost.",
   toolset: "deft",
-  input: z.strictObject({ run: runField, words: wordsField }),
+  input: z.strictObject({ run: runField, workspace: workspaceField, words: wordsField }),
   output: z.object({ status_line: z.string(), outcome: z.string(), ...stageResult }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async handle(args, call) {
     const { cancelStage: cancel } = await import("../server/loop/running/cancel.ts");
     const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
-    const runDir = await resolveRun(args, call.deps);
+    const runDir = await runOfCall(args, call);
     const done = await cancel(runDir, args.words, call);
     if (done.outcome !== "running") return { outcome: done.outcome, ...(await describeCommit(runDir, done, call)) };
     const { iteration, stage } = done;
@@ -26,6 +26,7 @@ export const cancelStage = defineTool({
       stage,
       warnings: [],
       next_action: "run_stage",
+      next_call: { tool: "run_stage", arguments: { run: runDir } },
       run_dir: runDir,
     };
   },

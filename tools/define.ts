@@ -26,6 +26,8 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   readonly alwaysLoad?: boolean;
   /** `ui://` resource that shows the result in hosts with MCP Apps; other hosts are not told. */
   readonly view?: string;
+  /** Optional text for which an empty string is a value; for all other an empty string means absent. */
+  readonly keepsBlank?: readonly string[];
   /** Extra words that a client's tool search matches. */
   readonly searchHint?: string;
   handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;
@@ -45,6 +47,11 @@ export const wordsField = z
   .optional()
   .describe("the human's answer, verbatim, if you cannot elicit");
 
+export const nextCallField = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) }).optional();
+
+/** What a run's best model still gets wrong; its shape is `Trust` of server/loop/trust.ts. */
+export const trustField = z.looseObject({ iteration: z.string() }).optional();
+
 export const stageResult = {
   iteration: z.string(),
   stage: z.string(),
@@ -53,5 +60,7 @@ export const stageResult = {
   warnings: z.array(z.string()),
   hard_stop: z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) }).optional(),
   next_action: z.string(),
+  /** The same as a call that can be made as it is. */
+  next_call: nextCallField,
   run_dir: z.string(),
 };

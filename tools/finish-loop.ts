@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { metricPhrase } from "../server/loop/status-line.ts";
-import { resolveRun } from "../server/loop/which-run.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
+import { defined } from "../server/run/defined.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
-import { defineTool, runField, wordsField } from "./define.ts";
+import { defineTool, runField, trustField, wordsField, workspaceField } from "./define.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",
@@ -12,6 +13,7 @@ export const finishLoop = defineTool({
   toolset: "deft",
   input: z.strictObject({
     run: runField,
+    workspace: workspaceField,
     stop_reason: z.string().max(80).optional().describe("cancelled, or derived"),
     words: wordsField,
   }),
@@ -24,13 +26,15 @@ export const finishLoop = defineTool({
     inference_spec: z.string().optional(),
     skipped: z.string().optional(),
     warnings: z.array(z.string()),
+    still_wrong: trustField,
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   searchHint: "end stop loop best model hand-off",
   async handle(args, call) {
+    const { trustIn } = await import("../server/loop/trust.ts");
     const { finishLoop: finish } = await import("../server/loop/finish.ts");
     // A finished run may be finished again: every step is idempotent.
-    const run_dir = await resolveRun(args, call.deps, { orLatest: true });
+    const run_dir = await runOfCall(args, call, { orLatest: true });
     const done = await finish(run_dir, { stopReason: args.stop_reason, words: args.words }, call);
     return {
       status_line: `Finished (${done.stopReason}): ${metricPhrase(done.state)} · report: ${done.reportPath}`,
@@ -39,6 +43,7 @@ export const finishLoop = defineTool({
       report_path: done.reportPath,
       ...handOffFields(done.handOff),
       warnings: [...done.warnings],
+      ...defined({ still_wrong: await trustIn(done.state, 10) }),
     };
   },
 });

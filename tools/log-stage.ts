@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { resolveRun } from "../server/loop/which-run.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
 import { stageNames } from "../server/run/labels.ts";
-import { defineTool, runField, stageResult } from "./define.ts";
+import { defineTool, runField, stageResult, workspaceField } from "./define.ts";
 
 const input = z.strictObject({
   run: runField,
+  workspace: workspaceField,
   iteration: z.string().max(16).describe("baseline or iter<N>"),
   stage: z.enum(stageNames),
   status: z.enum(["ok", "error"]),
@@ -24,7 +25,7 @@ export const logStage = defineTool({
   async handle(args, call) {
     const { logStage: log } = await import("../server/loop/running/log-stage.ts");
     const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
-    const runDir = await resolveRun(args, call.deps);
+    const runDir = await runOfCall(args, call);
     const { iteration, stage, status, summary, stamp } = args;
     const done = await log(runDir, { iteration, stage, status, summary, stamp }, call);
     return await describeCommit(runDir, done, call);

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { metricPhrase } from "../server/loop/status-line.ts";
-import { describeAction } from "../server/loop/transitions.ts";
-import { resolveRun } from "../server/loop/which-run.ts";
+import { describeAction, type NextAction, nextCall } from "../server/loop/transitions.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
-import { defineTool, runField, workspaceField } from "./define.ts";
+import type { StageRef } from "../server/run/labels.ts";
+import { membersOf } from "../server/run/record.ts";
+import { defineTool, nextCallField, runField, trustField, workspaceField } from "./define.ts";
 
 const event = z.object({
   seq: z.number(),
@@ -28,6 +30,7 @@ export const loopStatus = defineTool({
     max_iterations: z.number(),
     metric: z.string(),
     next_action: z.string(),
+    next_call: nextCallField,
     running: z
       .object({ id: z.string(), message: z.string(), fraction: z.number().optional(), log_path: z.string() })
       .optional(),
@@ -38,20 +41,24 @@ export const loopStatus = defineTool({
     report: z.string(),
     report_path: z.string().optional(),
     notes: z.array(z.string()),
+    still_wrong: trustField,
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   alwaysLoad: true,
   searchHint: "progress state next action resume DEFT loop",
   async handle(args, call) {
     const { loopStatus: status } = await import("../server/loop/status.ts");
-    const { stopOf } = await import("../server/loop/approval/pending-stop.ts");
-    const runDir = await resolveRun(args, call.deps, { orLatest: true });
-    const { run, next, running, report, reportPath } = await status(runDir, call.deps);
-    const { state, integrity } = run;
+    const { trustIn } = await import("../server/loop/trust.ts");
+    const { stopSeen } = await import("../server/loop/approval/pending-stop.ts");
+    const runDir = await runOfCall(args, call, { orLatest: true });
+    const { run, next: due, running, report, reportPath } = await status(runDir, call.deps);
+    const { state } = run;
     const stop = state.hard_stop;
-    const tampered = integrity.ok ? undefined : "state.tampered";
+    const seen = await stopSeen(run);
+    const tampered = seen?.code === "state.tampered" ? seen : undefined;
+    const next = tampered === undefined || due.action !== "run_stage" ? due : afterEdit(due);
     call.connection.notes.set(`status:${runDir}`, true);
-    call.connection.notes.set(`stop:${runDir}`, stopOf(run)?.mark);
+    call.connection.notes.set(`stop:${runDir}`, seen?.mark);
     return {
       status_line: `${metricPhrase(state)} · ${running ? running.message : state.status} · next: ${describeAction(next)}`,
       run_dir: runDir,
@@ -60,6 +67,7 @@ export const loopStatus = defineTool({
       max_iterations: state.max_iterations,
       metric: metricPhrase(state),
       next_action: describeAction(next),
+      ...defined({ next_call: nextCall(next, runDir) }),
       ...defined({ running: running || undefined }),
       last_events: run.entries
         .slice(-5)
@@ -67,14 +75,25 @@ export const loopStatus = defineTool({
       ...(stop
         ? { hard_stop: { code: stop.code, message: stop.message, iteration: stop.iteration, stage: stop.stage } }
         : {}),
-      ...defined({ ways_out: stop || tampered ? waysOut(stop?.code ?? "state.tampered") : undefined }),
-      integrity: integrity.ok ? "intact" : integrity.what,
+      ...defined({ ways_out: stop || tampered ? waysOut(tampered?.code ?? stop?.code ?? "") : undefined }),
+      integrity: tampered === undefined ? "intact" : tamperedText(tampered),
       report,
       ...defined({ report_path: report === "absent" ? undefined : reportPath }),
       notes: [...run.notes],
+      ...defined({ still_wrong: await trustIn(state, 3) }),
     };
   },
 });
+
+/** What run_stage would refuse is no next action. */
+function afterEdit({ iteration, stage }: StageRef): NextAction {
+  return { action: "acknowledge_or_finish", code: "state.tampered", iteration, stage };
+}
+
+function tamperedText({ message, facts }: { readonly message: string; readonly facts: unknown }): string {
+  const { changed } = membersOf(facts);
+  return Array.isArray(changed) ? `${message}: ${changed.join(", ")}` : message;
+}
 
 function waysOut(code: string): string[] {
   const repair = "repair the cause and let a human acknowledge_stop";

@@ -13,6 +13,7 @@ export const preferences = defineTool({
     value: z.string().max(500).optional().describe("sets; empty forgets"),
     words: z.string().max(2000).optional(),
   }),
+  keepsBlank: ["value"],
   output: z.looseObject({ status_line: z.string(), preferences: z.looseObject({}) }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   handle: (args, call) => editPreferences(call, args as PreferenceArgs),

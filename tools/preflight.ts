@@ -3,7 +3,7 @@ import { savePending } from "../server/preflight/pending.ts";
 import { planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
 import { defined } from "../server/run/defined.ts";
-import { defineTool } from "./define.ts";
+import { defineTool, nextCallField } from "./define.ts";
 
 const output = z.object({
   status_line: z.string(),
@@ -41,6 +41,7 @@ const output = z.object({
     }),
   ),
   next: z.string(),
+  next_call: nextCallField,
 });
 
 export const preflight = defineTool({
@@ -71,6 +72,7 @@ export const preflight = defineTool({
       counts: countOutcomes(resolution.checks),
       unfinished_runs: resolution.unfinished_runs.map(shortRun),
       next: nextStep(resolution),
+      ...defined({ next_call: nextCallOf(resolution) }),
     };
   },
 });
@@ -92,9 +94,20 @@ function nextStep({ plan, live, checks }: Resolution): string {
       ? "Show the findings to the human; once they are mended (and the question answered), call preflight again."
       : "Ask the human the question, then call preflight again with all answers.";
   }
-  if (live !== undefined && live.plan.plan_id === plan.plan_id)
-    return "Call run_stage; the approval of this plan holds.";
+  if (live !== undefined && live.plan.plan_id === plan.plan_id) {
+    return live.ended_by === undefined
+      ? "Call run_stage; the approval of this plan holds."
+      : `No stage is left (${live.ended_by}): call finish_loop, or preflight with run and a max_iterations above ${live.iteration} to go on.`;
+  }
   return `Show the summary to the human unchanged and wait for their answer to it, then call approve_plan with plan_id ${plan.plan_id}.`;
+}
+
+/** What to call once the human answered; a question and findings leave nothing to call as it is. */
+function nextCallOf({ plan, live }: Resolution) {
+  if (plan === undefined) return undefined;
+  if (live === undefined || live.plan.plan_id !== plan.plan_id)
+    return { tool: "approve_plan", arguments: { plan_id: plan.plan_id } };
+  return { tool: live.ended_by === undefined ? "run_stage" : "finish_loop", arguments: { run: live.run_dir } };
 }
 
 function openCheck({ id, outcome, detail, fix, code, facts }: Check) {

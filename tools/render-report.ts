@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { z } from "zod";
-import { resolveRun } from "../server/loop/which-run.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
 import { reportAppUri } from "../server/report/app.ts";
 import { defineTool, runField, workspaceField } from "./define.ts";
 
@@ -23,10 +23,10 @@ export const renderReport = defineTool({
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   view: reportAppUri,
-  async handle(args, { deps }) {
+  async handle(args, call) {
     const { renderReport: render } = await import("../server/report/render.ts");
-    const runDir = await resolveRun(args, deps, { orLatest: true });
-    const { report_path, bytes, warnings } = await render(runDir, deps);
+    const runDir = await runOfCall(args, call, { orLatest: true });
+    const { report_path, bytes, warnings } = await render(runDir, call.deps);
     const remarks = warnings.length === 0 ? "" : `, ${warnings.length} remarks about what is missing`;
     return {
       status_line: `Report rendered: ${report_path} (${Math.ceil(bytes / 1000)} kB${remarks})`,

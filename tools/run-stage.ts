@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { shortDuration } from "../server/loop/status-line.ts";
-import { resolveRun } from "../server/loop/which-run.ts";
+import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
-import { defineTool, runField, stageResult } from "./define.ts";
+import { defineTool, runField, stageResult, workspaceField } from "./define.ts";
 
 const input = z.strictObject({
   run: runField,
+  workspace: workspaceField,
   iteration: z.string().max(16).optional().describe("only to insist on it"),
-  stage: z.string().max(32).optional().describe("only to insist on it"),
+  stage: z.string().max(32).optional(),
   wait_seconds: z.number().min(0).max(3000).optional().describe("default 50"),
 });
 
@@ -36,7 +37,7 @@ export const runStage = defineTool({
   async handle(args, call) {
     const { runStage: run, waitFor } = await import("../server/loop/running/run-stage.ts");
     const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
-    const runDir = await resolveRun(args, call.deps);
+    const runDir = await runOfCall(args, call);
     const waitSec = args.wait_seconds ?? waitFor(call.client);
     const done = await run(runDir, { iteration: args.iteration, stage: args.stage, waitSec }, call);
     const cleared = done.cleared.length === 0 ? {} : { cleared: [...done.cleared] };
@@ -50,6 +51,7 @@ export const runStage = defineTool({
       stage,
       warnings: [],
       next_action: `run_stage ${iteration} ${stage}`,
+      next_call: { tool: "run_stage", arguments: { run: runDir } },
       run_dir: runDir,
       progress: progress.message,
       ...defined({ fraction: progress.fraction, log_path: job?.spec.log_path }),

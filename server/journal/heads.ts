@@ -80,6 +80,8 @@ export async function dropHead(runDir: string, env: Env): Promise<void> {
   if (path !== undefined) await removeIfPresent(path).catch(() => undefined);
 }
 
+const headName = /^[0-9a-f]{32}\.json$/;
+
 /** After this long without a commit the head of a run whose directory is gone guards nothing any more. */
 const keptMs = 90 * 24 * 3600 * 1000;
 
@@ -89,7 +91,7 @@ const keptMs = 90 * 24 * 3600 * 1000;
  */
 export async function pruneHeads(env: Env, now: Date): Promise<void> {
   const dir = headsDir(env);
-  for (const path of dir === undefined ? [] : await listPaths(dir, /^[0-9a-f]{32}\.json$/).catch(() => [])) {
+  for (const path of dir === undefined ? [] : await listPaths(dir, headName).catch(() => [])) {
     try {
       const head = await readAsIfPresent(path, headSchema);
       const kept = await fileFacts(path);
@@ -141,6 +143,16 @@ function checkHead(state: RunState, entries: readonly LogEntry[], { head, headPl
   const same = revision > head.revision || state.integrity?.state_digest === head.state_digest;
   if (follows && same) return { ok: true };
   return { ok: false, what: "the run directory was exchanged for one with another history", facts };
+}
+
+/** Directories of the runs whose heads are kept here, those that are still there. */
+export async function keptRunDirs(env: Env): Promise<string[]> {
+  const dir = headsDir(env);
+  const paths = dir === undefined ? [] : await listPaths(dir, headName).catch(() => []);
+  const dirs = await Promise.all(paths.map(async (path) => (await headAt(path))?.run_dir));
+  const present: string[] = [];
+  for (const one of dirs) if (one !== undefined && (await kindOf(one)) === "directory") present.push(one);
+  return present;
 }
 
 function headOf(runDir: string, state: RunState): Head | undefined {

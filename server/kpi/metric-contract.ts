@@ -1,9 +1,9 @@
-import { excerpt, Refusal } from "../errors.ts";
+import { excerpt } from "../errors.ts";
 import { defined } from "../run/defined.ts";
 import type { Counts, MetricContract, MetricResult } from "../run/metric.ts";
 import { farBoundPct } from "./certainty.ts";
+import { type FarTarget, number, type Operator, plainTarget, readFarTarget, unparsable } from "./target-text.ts";
 
-type Operator = MetricContract["operator"];
 type Evaluator = MetricContract["evaluator"];
 
 /** A measured result before it is judged. */
@@ -22,62 +22,77 @@ export type Measurement = {
 /** How a measured result stands against its contract; `failures` names the parts that miss. */
 export type Verdict = { readonly passed: boolean; readonly failures: readonly string[] };
 
-const examples = ["FAR < 0.5% at recall=99%", "FAR <= 1%", "quality_score >= 0.9"];
-
-const operators: Readonly<Record<string, Operator>> = {
-  "<": "<",
-  "<=": "<=",
-  ">": ">",
-  ">=": ">=",
-  "≤": "<=",
-  "≥": ">=",
-  lt: "<",
-  le: "<=",
-  lte: "<=",
-  gt: ">",
-  ge: ">=",
-  gte: ">=",
-};
-
-const number = String.raw`[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?`;
 const targetShape = new RegExp(
-  String.raw`^(?<display>[A-Za-z][\w .%/-]*?)\s*(?<op><=|>=|<|>|≤|≥|\b(?:lte?|le|gte?|ge)\b)\s*(?<target>${number})\s*(?<unit>[^\s@][^@]*?)?(?:\s+(?:at|@)\s+(?<context>.*\S))?$`,
+  String.raw`^(?<display>[A-Za-z][\w .%/-]*?)\s*(?<op><=|>=|<|>)\s*(?<target>${number})\s*(?<unit>[^\s@][^@]*?)?(?:\s+(?:at|@)\s+(?<context>.*\S))?$`,
   "iu",
 );
-const recallShape = new RegExp(String.raw`^recall\s*(?:=|>=|of)?\s*(?<value>${number})\s*(?<sign>%)?$`, "i");
 
 /**
- * Reads a target like `FAR < 0.5% at recall=99%` into a metric contract (tao-stages 4.6).
+ * Reads a target like `FAR < 0.5% at recall=99%` into a metric contract (tao-stages 4.6), in the spellings that people
+ * use: words, a decimal comma, full-width signs, the recall before or after.
  *
  * FAR is a percentage, so its sign is required: `FAR < 0.1` could mean 0.1 % or 10 % and is refused. FAR is measured
  * at the recall asked for, 100 % without one, and carries that recall as a constraint. Any other metric needs an
- * `evaluator`, because nothing here can measure it.
+ * `evaluator`, because nothing here can measure it; so do constraints on anything but recall.
  *
+ * @param constraints like `precision >= 90%; escapes <= 2 parts`
  * @throws Refusal `metric.unparsable-target` with examples.
  */
-export function parseMetricTarget(text: string, evaluator?: Evaluator): MetricContract {
-  const parts = targetShape.exec(text.trim())?.groups;
-  if (parts === undefined) throw unparsable(text, "it does not read `<metric> <operator> <number><unit>`");
-  const operator = operators[(parts.op ?? "").toLowerCase()];
-  const target = Number(parts.target);
-  if (operator === undefined || !Number.isFinite(target)) throw unparsable(text, "the target is not a finite number");
-  const display_name = (parts.display ?? "").trim();
-  const unit = (parts.unit ?? "").trim();
+export function parseMetricTarget(text: string, evaluator?: Evaluator, constraints?: string): MetricContract {
+  const own = evaluator === undefined || evaluator.type === "builtin" ? undefined : evaluator;
+  const extra = (constraints ?? "").split(/[;\n]+/).flatMap((one) => (one.trim() === "" ? [] : [constraintOf(one)]));
+  const far = readFarTarget(text);
+  const contract = far === undefined ? otherContract(text, own) : farContract(far, own);
+  if (extra.length === 0) return contract;
+  if (own === undefined) {
+    throw unparsable(
+      extra.map(({ name }) => name).join(", "),
+      "nothing here measures these constraints; name an evaluator that does",
+    );
+  }
+  const named = new Set(extra.map(({ name }) => name));
+  return { ...contract, constraints: [...contract.constraints.filter(({ name }) => !named.has(name)), ...extra] };
+}
+
+function otherContract(text: string, evaluator: Evaluator | undefined): MetricContract {
+  const { display_name, operator, target, unit, context } = comparisonIn(text);
   const name = metricName(text, display_name);
-  if (name === "far" || name === "far_pct")
-    return farContract(text, display_name, operator, target, unit, parts.context);
-  if (parts.context !== undefined) throw unparsable(text, "only FAR may be asked for at another metric's value");
-  if (evaluator === undefined || evaluator.type === "builtin") {
+  if (context !== undefined) throw unparsable(text, "only FAR may be asked for at another metric's value");
+  if (evaluator === undefined) {
     throw unparsable(text, `nothing here measures ${excerpt(display_name)}; FAR is built in, others need an evaluator`);
   }
   return { name, display_name, operator, target, unit, evaluator, constraints: [] };
+}
+
+function constraintOf(text: string): MetricContract["constraints"][number] {
+  const { display_name, operator, target, unit, context } = comparisonIn(text);
+  if (context !== undefined) throw unparsable(text, "a constraint is one comparison");
+  const spelled = metricName(text, display_name);
+  return { name: unit === "%" && spelled === "recall" ? "recall_pct" : spelled, operator, target, unit };
+}
+
+function comparisonIn(text: string) {
+  const parts = targetShape.exec(plainTarget(text))?.groups;
+  if (parts === undefined) throw unparsable(text, "it does not read `<metric> <operator> <number><unit>`");
+  const target = Number(parts.target);
+  if (!Number.isFinite(target)) throw unparsable(text, "the target is not a finite number");
+  const display_name = (parts.display ?? "").trim();
+  return {
+    display_name,
+    operator: parts.op as Operator,
+    target,
+    unit: (parts.unit ?? "").trim(),
+    context: parts.context,
+  };
 }
 
 /** The target as a person would write it; `parseMetricTarget` reads it again. */
 export function targetText(contract: MetricContract): string {
   const goal = `${contract.display_name} ${contract.operator} ${contract.target}${unitText(contract.unit)}`;
   const { evaluator } = contract;
-  return evaluator.type === "builtin" ? `${goal} at recall=${evaluator.parameters.recall_target_pct}%` : goal;
+  if (evaluator.type === "builtin") return `${goal} at recall=${evaluator.parameters.recall_target_pct}%`;
+  const [recall] = contract.name === "far_pct" ? contract.constraints.filter(({ name }) => name === "recall_pct") : [];
+  return recall === undefined ? goal : `${goal} at recall=${recall.target}%`;
 }
 
 /** The whole contract in words, to show what was understood: the target, and what is held against it. */
@@ -149,36 +164,17 @@ export function recallTargetPct(contract: MetricContract): number {
   return contract.evaluator.type === "builtin" ? contract.evaluator.parameters.recall_target_pct : 100;
 }
 
-function farContract(
-  text: string,
-  display_name: string,
-  operator: Operator,
-  target: number,
-  unit: string,
-  context: string | undefined,
-): MetricContract {
-  if (unit !== "%") throw unparsable(text, "FAR is a percentage; write its sign, like `FAR < 0.1%`");
-  if (operator !== "<" && operator !== "<=") throw unparsable(text, "FAR is to be small; write `<` or `<=`");
-  if (target < 0 || target > 100) throw unparsable(text, "FAR lies between 0% and 100%");
-  const recall_target_pct = context === undefined ? 100 : recallOf(text, context);
+function farContract({ display, operator, target, recall }: FarTarget, own: Evaluator | undefined): MetricContract {
+  const recall_target_pct = recall ?? 100;
   return {
     name: "far_pct",
-    display_name,
+    display_name: display,
     operator,
     target,
-    unit,
-    evaluator: { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct } },
+    unit: "%",
+    evaluator: own ?? { type: "builtin", id: "far_at_recall", parameters: { recall_target_pct } },
     constraints: [{ name: "recall_pct", operator: ">=", target: recall_target_pct, unit: "%" }],
   };
-}
-
-function recallOf(text: string, context: string): number {
-  const parts = recallShape.exec(context)?.groups;
-  if (parts === undefined) throw unparsable(text, "what follows `at` does not read `recall=<number>%`");
-  const value = Number(parts.value);
-  if (parts.sign === undefined) throw unparsable(text, "recall is a percentage; write its sign, like `recall=99%`");
-  if (!(value > 0 && value <= 100)) throw unparsable(text, "recall lies above 0% and at most at 100%");
-  return value;
 }
 
 function metricName(text: string, display: string): string {
@@ -205,11 +201,4 @@ function compare(value: number, operator: Operator, target: number): boolean {
 
 function unitText(unit: string): string {
   return unit === "" || unit === "%" ? unit : ` ${unit}`;
-}
-
-function unparsable(text: string, reason: string): Refusal {
-  return new Refusal("metric.unparsable-target", `The target is not usable: ${reason}.`, {
-    target: excerpt(text),
-    examples,
-  });
 }

@@ -104,14 +104,18 @@ function stopReason(state: RunState, asked: string | undefined): string {
 }
 
 async function confirmCancel(runDir: string, words: string | undefined, call: Call): Promise<void> {
+  const shown = call.connection.notes.has(`status:${runDir}`);
+  call.connection.notes.set(`status:${runDir}`, true);
   await obtainConsent(
     {
       title: "End the run now",
       message: `End this run before its target or limit is reached?\n\n${runDir}`,
       terminalCommand: `deft-mcp call finish_loop '{"run":"${runDir}","stop_reason":"cancelled"}'`,
       preauthorised: false,
-      shown: call.connection.notes.has(`status:${runDir}`),
+      shown,
+      facts: { would_end: runDir },
       words,
+      act: "stop",
     },
     call,
   );

@@ -51,9 +51,12 @@ function after(state: RunState, iteration: IterationLabel, done: StageName): Nex
     return { action: "run_stage", iteration: iterationLabel(iterationNumber(iteration) + 1), stage: "routing" };
   }
   if (next !== "decide") return { action: "run_stage", iteration, stage: next };
-  if (state.iterations[iteration]?.metric_result?.passed === true)
+  const met = state.iterations[iteration]?.metric_result?.passed === true;
+  const last = iterationNumber(iteration) >= state.max_iterations;
+  // A human may have approved to go on past the target; the limit of iterations holds then, too.
+  if (met && (last || state.plan.parameters.past_target?.value !== true))
     return { action: "finish_loop", reason: "metric_met" };
-  if (iterationNumber(iteration) >= state.max_iterations) return { action: "finish_loop", reason: "max_iterations" };
+  if (last) return { action: "finish_loop", reason: "max_iterations" };
   return { action: "run_stage", iteration, stage: "rca" };
 }
 
@@ -79,5 +82,22 @@ export function describeAction(next: NextAction): string {
       return `acknowledge_stop after the repair of ${next.code}, or finish_loop`;
     case "none":
       return next.reason === "complete" ? "none: the run is complete" : "none: the run is closed as failed";
+  }
+}
+
+/** A call as a client can make it. */
+export type ReadyCall = { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> };
+
+/** The same as the call to make, its run named by path so that it holds in every process; none of a closed run. */
+export function nextCall(next: NextAction, run: string): ReadyCall | undefined {
+  switch (next.action) {
+    case "run_stage":
+      return { tool: "run_stage", arguments: { run } };
+    case "finish_loop":
+      return { tool: "finish_loop", arguments: { run } };
+    case "acknowledge_or_finish":
+      return { tool: "acknowledge_stop", arguments: { run, resolve: "repaired" } };
+    case "none":
+      return undefined;
   }
 }

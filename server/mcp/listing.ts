@@ -31,8 +31,8 @@ function objectSchema(schema: z.ZodObject, io: "input" | "output"): ListedTool["
 const limits = new Set(["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength"]);
 
 /**
- * Results are parsed before they leave, so an `open` schema need not say again, at every level, what is always and what
- * is never in them.
+ * Results are parsed before they leave, so an `open` schema need not say again, at every level, what is always in them;
+ * and an unknown argument is answered with the nearest known one, so no schema need rule it out.
  */
 function lean(value: unknown, open: boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => lean(item, open));
@@ -40,7 +40,8 @@ function lean(value: unknown, open: boolean): unknown {
   const isIdle = (key: string, member: unknown) =>
     (limits.has(key) && typeof member !== "object") ||
     key === "propertyNames" ||
-    (open && ((key === "additionalProperties" && member === false) || (key === "required" && Array.isArray(member))));
+    (key === "additionalProperties" && member === false) ||
+    (open && key === "required" && Array.isArray(member));
   const kept = Object.entries(value).filter(([key, member]) => !isIdle(key, member));
   return Object.fromEntries(kept.map(([key, member]) => [key, lean(member, open)]));
 }

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import {
   ErrorCode,
@@ -11,10 +10,11 @@ import {
 import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
-import { findRuns } from "../preflight/unfinished.ts";
+import { knownRuns } from "../preflight/known-runs.ts";
+import { type FoundRun, findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
-import { runPaths, workspacePaths } from "../run/paths.ts";
+import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
@@ -52,24 +52,32 @@ export function offerResources(server: Server, deps: Deps): void {
   });
 }
 
-/** The run directory and file that a resource URI names, without a look at the disk. */
+/** The file of a run that a resource URI names; whether it is there is not looked at. */
 export async function runFileOf(uri: string, deps: Deps): Promise<{ path: string; mimeType: string } | undefined> {
   const [, id, part] = /^deft:\/\/run\/(run_\d{8}_\d{6})\/(state|log|report)$/.exec(uri) ?? [];
-  const workspace = await workspaceOf(deps);
-  if (id === undefined || part === undefined || workspace === undefined) return undefined;
+  if (id === undefined || part === undefined) return undefined;
+  const runDir = (await allRuns(deps)).runs.find((run) => run.run_id === id)?.run_dir;
+  if (runDir === undefined) return undefined;
   const { path, mimeType } = runParts[part as RunPart];
-  return { path: path(join(workspacePaths(workspace).results, id)), mimeType };
+  return { path: path(runDir), mimeType };
+}
+
+/** Runs of the workspace first, then those that this user's servers know elsewhere: a URI names its run by id alone. */
+async function allRuns(deps: Deps): Promise<{ workspace: string | undefined; runs: FoundRun[] }> {
+  const workspace = await workspaceOf(deps);
+  const here = workspace === undefined ? [] : await findRuns(workspace);
+  const known = (await knownRuns(deps)).filter((one) => here.every(({ run_dir }) => run_dir !== one.run_dir));
+  return { workspace, runs: [...here, ...known] };
 }
 
 async function listAll(deps: Deps): Promise<Resource[]> {
   const runs: Resource = {
     uri: "deft://runs",
     name: "runs",
-    description: "Runs of the workspace",
+    description: "Runs of the workspace and of this user elsewhere",
     mimeType: "application/json",
   };
-  const workspace = await workspaceOf(deps);
-  const found = workspace === undefined ? [] : await findRuns(workspace);
+  const { runs: found } = await allRuns(deps);
   const files = found.flatMap(({ run_id }) =>
     Object.entries(runParts).map(([part, { mimeType, title }]) => ({
       uri: `deft://run/${run_id}/${part}`,
@@ -91,9 +99,7 @@ async function listAll(deps: Deps): Promise<Resource[]> {
 async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
-    const workspace = await workspaceOf(deps);
-    const runs = workspace === undefined ? [] : await findRuns(workspace);
-    return { mimeType: "application/json", text: JSON.stringify({ workspace, runs }) };
+    return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
   }
   if (uri.startsWith("deft://reference/")) {
     const text = await readTopic(uri.slice("deft://reference/".length));

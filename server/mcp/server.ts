@@ -10,11 +10,13 @@ import type { Tool, Toolset } from "../../tools/define.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { humanOf } from "./human.ts";
 import { instructions } from "./instructions.ts";
+import { lenient } from "./lenient-messages.ts";
 import { listed } from "./listing.ts";
 import { progressSender } from "./progress.ts";
 import { offerPrompts } from "./prompts.ts";
@@ -64,6 +66,8 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
       clean,
     );
   });
+  const connect = server.connect.bind(server);
+  server.connect = (transport) => connect(lenient(transport));
   offerResources(server, deps);
   offerSubscriptions(server, deps);
   offerPrompts(server, deps, options.toolsets);
@@ -78,7 +82,10 @@ async function runTool(
   clean: (text: string) => string,
 ): Promise<CallToolResult> {
   try {
-    const output = await tool.handle(parseArguments(tool.input, given), call);
+    const output = await tool.handle(
+      parseArguments(tool.input, given, { env: call.deps.env, ...defined({ keepsBlank: tool.keepsBlank }) }),
+      call,
+    );
     return success(redactDeep(tool.output.parse(output), clean));
   } catch (error) {
     const incident = call.deps.ids.hex(8);

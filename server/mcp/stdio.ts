@@ -1,6 +1,7 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import type { Deps } from "../ports/call.ts";
 import type { Tap } from "../trace/recorder.ts";
+import { withoutMark } from "./lenient-messages.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
 import { tapped } from "./tap.ts";
 
@@ -21,7 +22,7 @@ export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap):
     process.stdin.on("close", resolve);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
   });
-  const transport = new StdioServerTransport();
+  const transport = new StdioServerTransport(withoutMark(process.stdin));
   await server.connect(tap === undefined ? transport : tapped(transport, tap));
   await ended;
   await server.close();

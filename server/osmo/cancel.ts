@@ -43,6 +43,7 @@ export async function cancelWorkflow(call: Call, args: CancelArgs): Promise<Canc
     ],
     words: args.words,
     preauthorised: false,
+    act: "stop",
     terminal: `deft-mcp osmo cancel ${id} --reason '...'`,
   });
   const run = await client.cancel(id, args.reason);

@@ -11,6 +11,8 @@ type Ask = {
   readonly rows: readonly string[];
   readonly words: string | undefined;
   readonly preauthorised: boolean;
+  /** Whether a yes starts or stops something; it starts unless told. */
+  readonly act?: "start" | "stop";
   /** The command with which a person does the same at a terminal. */
   readonly terminal: string;
 };
@@ -42,6 +44,7 @@ export async function consentTo(call: Call, ask: Ask): Promise<Consent> {
       preauthorised,
       shown,
       words,
+      act: ask.act ?? "start",
       refusal: { codes, facts: { asked: title, summary: rows, terminal } },
     },
     call,

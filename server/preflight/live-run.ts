@@ -1,14 +1,24 @@
 import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
+import { canonicalJson } from "../fs/hash.ts";
 import { readJson } from "../fs/json.ts";
+import { parseMetricTarget } from "../kpi/metric-contract.ts";
+import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
-import { type Plan, runStateSchema } from "../run/state.ts";
+import { type Plan, type RunState, runStateSchema } from "../run/state.ts";
 import { type PlanRequest, planRequestSchema } from "./request.ts";
 import type { LiveRun } from "./resolution.ts";
 import { type FoundRun, lastEvents } from "./unfinished.ts";
 
 /** What a person may change while a run is under way; everything else is fixed with the run. */
-const changeable = ["max_iterations", "num_epochs", "num_sdg", "min_similarity", "stage_time_limit_sec"] as const;
+const changeable = [
+  "max_iterations",
+  "num_epochs",
+  "num_sdg",
+  "top_k",
+  "min_similarity",
+  "stage_time_limit_sec",
+] as const;
 
 /** Arguments of a request that pick or size a run rather than describe its plan. */
 const notPlanned = new Set(["workspace", "run", "resume", "time_limit_minutes", "adopt_run", "baseline_ckpt"]);
@@ -27,8 +37,10 @@ export function liveRunName(request: PlanRequest): string | undefined {
  *
  * @throws Refusal `input.no-run` with the candidates; `state.foreign-version` for another program's run;
  * `state.finished`; `state.corrupt`.
+ *
+ * @param revising whether the request names the run to change it.
  */
-export async function openLiveRun(name: string, runs: readonly FoundRun[]): Promise<LiveRun & { iteration: number }> {
+export async function openLiveRun(name: string, runs: readonly FoundRun[], revising: boolean): Promise<LiveRun> {
   const found = runs.find((run) => run.run_id === name || run.run_dir === resolve(run.run_dir, "../..", name));
   if (found === undefined) {
     throw new Refusal("input.no-run", "No run of this workspace has that name.", {
@@ -46,7 +58,16 @@ export async function openLiveRun(name: string, runs: readonly FoundRun[]): Prom
   }
   const { plan, current_iteration: iteration } = state.data;
   const { run_dir, run_id } = found;
-  return { run_dir, run_id, plan, iteration, last_entries: (await lastEvents(run_dir)).slice(-5) };
+  const last_entries = (await lastEvents(run_dir)).slice(-5);
+  return { run_dir, run_id, plan, iteration, last_entries, revising, ended_by: endOf(state.data) };
+}
+
+/** Why a run has no stage left, though nobody finished it. */
+function endOf({ iterations, current_iteration, max_iterations, hard_stop, plan }: RunState): LiveRun["ended_by"] {
+  const last = iterations[iterationLabel(current_iteration)];
+  if (hard_stop !== undefined || last?.stage_completed !== "evaluate") return undefined;
+  if (last.metric_result?.passed === true && plan.parameters.past_target?.value !== true) return "metric_met";
+  return current_iteration >= max_iterations ? "max_iterations" : undefined;
 }
 
 function refuseUnusable(run: FoundRun): void {
@@ -57,16 +78,33 @@ function refuseUnusable(run: FoundRun): void {
 }
 
 /**
+ * The same metric, measured the same way, with a target that is harder to meet: what a run may go on for. Any other
+ * change of the contract would judge what was done by another rule.
+ */
+function isHarderTarget(plan: Plan, text: string): boolean {
+  const { metric_contract: before } = plan;
+  const { evaluator } = before;
+  const own = evaluator.type === "builtin" ? undefined : evaluator;
+  const next = { ...parseMetricTarget(text, own), ...(own && { constraints: before.constraints }) };
+  const same =
+    canonicalJson({ ...next, target: 0, display_name: "" }) ===
+    canonicalJson({ ...before, target: 0, display_name: "" });
+  const lower = before.operator === "<" || before.operator === "<=";
+  return same && (lower ? next.target <= before.target : next.target >= before.target);
+}
+
+/**
  * The request for a live run: everything its plan fixed, with the changes on top.
  *
- * @throws Refusal `approval.unchangeable` for a change to the contract, the inputs or the architecture;
+ * @throws Refusal `approval.unchangeable` for a change to the contract but a harder target, the inputs or the architecture;
  * `input.invalid` when max_iterations would fall below the iteration under way.
  */
-export function requestOfLiveRun(live: LiveRun & { iteration: number }, changes: PlanRequest): PlanRequest {
+export function requestOfLiveRun(live: LiveRun, changes: PlanRequest): PlanRequest {
   const planned = plannedRequest(live.plan);
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined || notPlanned.has(field) || isChangeable(field)) continue;
     if (sameInput(live.plan, value, planned[field as keyof PlanRequest] ?? unsaid[field])) continue;
+    if (field === "kpi_target" && isHarderTarget(live.plan, String(value))) continue;
     throw new Refusal("approval.unchangeable", `${field} is fixed for ${live.run_id}.`, {
       field,
       planned: planned[field as keyof PlanRequest] ?? null,
@@ -79,8 +117,10 @@ export function requestOfLiveRun(live: LiveRun & { iteration: number }, changes:
       current_iteration: live.iteration,
     });
   }
-  const changed = Object.entries(changes).filter(([field, value]) => value !== undefined && isChangeable(field));
-  return { ...planned, ...Object.fromEntries(changed), workspace: live.plan.workspace, run: live.run_id };
+  const kept = (field: string) => isChangeable(field) || field === "kpi_target" || field === "time_limit_minutes";
+  const changed = Object.entries(changes).filter(([field, value]) => value !== undefined && kept(field));
+  const name = live.revising ? { run: live.run_id } : { resume: live.run_id };
+  return { ...planned, ...Object.fromEntries(changed), workspace: live.plan.workspace, ...name };
 }
 
 function isChangeable(field: string): boolean {

@@ -41,6 +41,9 @@ export function resolveParameters(ground: Ground): Parameters {
     parameters[name] = { value, source };
   };
   if (contract !== undefined) put("kpi_target", targetText(contract), "user");
+  for (const name of ["constraints", "evaluator"] as const) {
+    if (request[name] !== undefined) put(name, request[name], "user");
+  }
   // The default is no parameter, so that a plan from before there was a choice is the same plan.
   if (contract?.confidence_pct !== undefined) put("kpi_confidence", `${contract.confidence_pct}%`, "user");
   if (request.max_iterations !== undefined) put("max_iterations", request.max_iterations, "user");

@@ -14,14 +14,14 @@ export function freshPlan(ready: Ready): Plan {
 
 /**
  * The plan of a live run: its present one, id and all, when nothing changed, else a revision bound to that run.
- * What the run adopted and its pool, which it holds a snapshot of, stay as they were approved.
+ * What the run adopted stays as it was approved, and so does its pool, which it holds a snapshot of, unless it is revised.
  */
 export function livePlan(ready: Ready, live: LiveRun): Plan {
   const before = live.plan;
   const content: PlanContent = {
     ...contentOf(ready),
-    parameters: keepSources(ready.parameters, before),
-    inputs: before.inputs,
+    parameters: { ...keepSources(ready.parameters, before), ...pastTarget(ready, live) },
+    inputs: { ...before.inputs, ...inputsAnew(ready, live) },
     ...defined({ adopts: before.adopts }),
   };
   if (planId({ ...content, revises: revisedRun(before) }) === before.plan_id) return before;
@@ -29,11 +29,36 @@ export function livePlan(ready: Ready, live: LiveRun): Plan {
   return { plan_id: planId(revised), ...revised };
 }
 
+/** A run that met its target goes on only because a human says so, and then to its last iteration. */
+function pastTarget({ request }: Ready, { plan, ended_by, iteration }: LiveRun): Plan["parameters"] {
+  const { past_target } = plan.parameters;
+  if (past_target !== undefined) return { past_target };
+  const goesOn = ended_by === "metric_met" && (request.max_iterations ?? 0) > iteration;
+  return goesOn && request.run !== undefined ? { past_target: { value: true, source: "user" } } : {};
+}
+
+/** Inputs that a revision reads anew: a pool that somebody widened, and a generator that the run had none of. */
+function inputsAnew(ready: Ready, { plan, revising }: LiveRun): Plan["inputs"] {
+  const now = planInputs(ready);
+  const { generator, mining_pool } = plan.inputs;
+  return {
+    ...(revising && mining_pool?.sha256 !== undefined && now.mining_pool?.sha256 !== undefined
+      ? { mining_pool: now.mining_pool }
+      : {}),
+    ...(hasGenerator(generator) || !hasGenerator(now.generator) ? {} : { generator: now.generator ?? {} }),
+  };
+}
+
+function hasGenerator(input: Plan["inputs"][string] | undefined): boolean {
+  return input !== undefined && Object.keys(input).length > 0;
+}
+
 /** The finding that an input of a live run is not what was approved; undefined while all are. */
 export function driftOf(ready: Ready, live: LiveRun): Check | undefined {
   const now = planInputs(ready);
   const drifted = Object.entries(live.plan.inputs).filter(([name, before]) => {
-    const grows = name === "mining_pool" || before.fetch !== undefined;
+    const unused = name === "generator" && !(hasGenerator(before) && hasGenerator(now[name]));
+    const grows = name === "mining_pool" || before.fetch !== undefined || unused;
     return !grows && canonicalJson(before) !== canonicalJson(now[name] ?? {});
   });
   if (drifted.length === 0) return undefined;
@@ -49,10 +74,13 @@ export function driftOf(ready: Ready, live: LiveRun): Check | undefined {
   };
 }
 
-/** Names of the parameters whose value differs between two plans. */
+/** Names of the parameters and inputs that differ between two plans. */
 export function changedParameters(before: Plan, after: Plan): string[] {
   const names = new Set([...Object.keys(before.parameters), ...Object.keys(after.parameters)]);
-  return [...names].filter((name) => before.parameters[name]?.value !== after.parameters[name]?.value);
+  const inputs = Object.keys(after.inputs).filter(
+    (name) => canonicalJson(before.inputs[name] ?? {}) !== canonicalJson(after.inputs[name]),
+  );
+  return [...names].filter((name) => before.parameters[name]?.value !== after.parameters[name]?.value).concat(inputs);
 }
 
 function contentOf(ready: Ready): PlanContent {

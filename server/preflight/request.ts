@@ -18,6 +18,8 @@ export const planRequestSchema = z.strictObject({
     .enum(["point", "90%", "95%", "99%"])
     .optional()
     .describe("what must meet the target: point or bound"),
+  constraints: text().optional().describe("of an evaluator: escapes <= 2 parts"),
+  evaluator: text().optional().describe("program or {iter_label} result path"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
   num_sdg: whole(0).optional().describe("images to generate per iteration"),
@@ -34,7 +36,7 @@ export const planRequestSchema = z.strictObject({
   training_csv: text().optional(),
   validation_csv: text().optional(),
   kpi_csv: text().optional(),
-  adopt_run: text().optional().describe("vendor run to take over"),
+  adopt_run: text().optional().describe("run to go on from in a new one"),
   baseline_ckpt: text().optional(),
   resume: text().optional().describe("fresh, or an unfinished run"),
   run: text().optional().describe("live run to revise"),

@@ -33,6 +33,12 @@ export type LiveRun = {
   /** The plan that the run has now. */
   plan: Plan;
   last_entries: readonly LastEvent[];
+  /** The iteration under way, or the last one. */
+  iteration: number;
+  /** Why no stage is left: its last iteration met the target, or is the last one planned. */
+  ended_by?: "metric_met" | "max_iterations" | undefined;
+  /** Named with `run`: it is to change, so that its pool is read again. `resume` keeps the snapshot that it has. */
+  revising: boolean;
 };
 
 /** What is known about the inputs and settings of a run before it exists. */

@@ -1,13 +1,14 @@
 import { Refusal } from "../errors.ts";
-import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
-import type { MetricContract } from "../run/metric.ts";
 import type { Plan } from "../run/state.ts";
+import { adoptedDir, readAdoptedRun } from "./adopted-run.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
+import { contractOf } from "./contract.ts";
 import { estimateOf } from "./estimate.ts";
 import { halt } from "./findings.ts";
+import { workspaceOfRun } from "./known-runs.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
 import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
 import type { PlanRequest } from "./request.ts";
@@ -28,14 +29,13 @@ type Waiting = Partial<Pick<Call, "signal" | "progress">>;
  * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
  */
 export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
-  const { workspace, source } = await resolveWorkspace(given.workspace, deps);
+  const { workspace, source } = await resolveWorkspace(await placeOf(given, deps), deps);
   await refuseBareFolder(workspace);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
-  const live = name === undefined ? undefined : await openLiveRun(name, runs);
-  const request: PlanRequest = live === undefined ? { ...given, workspace } : requestOfLiveRun(live, given);
-  const contract =
-    request.kpi_target === undefined ? undefined : contractOf(request.kpi_target, request.kpi_confidence);
+  const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
+  const request = live === undefined ? await withAdopted({ ...given, workspace }) : requestOfLiveRun(live, given);
+  const contract = await contractOf(request, workspace);
   const { signal } = waiting;
   const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
   const outcome = await surveyAll(start, waiting);
@@ -53,15 +53,27 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   return { ...resolution, summary_markdown: renderSummary(resolution) };
 }
 
-/** `point` is what a contract without a confidence means. */
-function contractOf(target: string, confidence: PlanRequest["kpi_confidence"] = "point"): MetricContract {
-  const contract = parseMetricTarget(target);
-  return confidence === "point" ? contract : { ...contract, confidence_pct: Number.parseInt(confidence, 10) };
-}
-
 /** What will score, as it lies there now; no part of the plan's id, since a rebuilt program is the same plan. */
 async function programOf({ executor }: Survey): Promise<Pick<Plan, "program">> {
   return defined({ program: await executor?.program?.() });
+}
+
+/** The workspace named, else that of the run named: a run brings its own. */
+async function placeOf({ workspace, run, resume, adopt_run }: PlanRequest, deps: Deps): Promise<string | undefined> {
+  const named = run ?? (resume === "fresh" ? undefined : resume) ?? adopt_run;
+  return workspace ?? (named === undefined ? undefined : await workspaceOfRun(named, deps));
+}
+
+/** What the state of an adopted run says is not asked again; what cannot be read there its check says. */
+async function withAdopted(given: PlanRequest & { workspace: string }): Promise<PlanRequest> {
+  if (given.adopt_run === undefined) return given;
+  try {
+    const { settings } = await readAdoptedRun(adoptedDir(given.workspace, given.adopt_run));
+    return { ...settings, ...defined(given) } as PlanRequest;
+  } catch (error) {
+    if (error instanceof Refusal) return given;
+    throw error;
+  }
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;
@@ -74,6 +86,7 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
   const blocked = missing.length > 0 || checks.some((check) => check.outcome === "halt");
   const ready = blocked ? undefined : ground;
   const plan = ready && (live === undefined ? freshPlan(ready) : livePlan(ready, live));
+  if (live !== undefined && plan !== undefined) refuseNoEffect(live, plan);
   return {
     checks,
     warnings,
@@ -82,6 +95,22 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
     ...defined({ question: missing.length === 0 ? undefined : consolidate(missing) }),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
   };
+}
+
+/**
+ * A run with no stage left goes on only for a reason. @throws Refusal `approval.no-effect` for a change that gives none:
+ * a human would approve what changes nothing.
+ */
+function refuseNoEffect({ ended_by, iteration, plan: before, run_id }: LiveRun, plan: Plan): void {
+  if (ended_by === undefined || plan.plan_id === before.plan_id) return;
+  const most = Number(plan.parameters.max_iterations?.value);
+  if (most > iteration) return;
+  const facts = { run_id, ended_by, iteration, max_iterations: most, least_max_iterations: iteration + 1 };
+  throw new Refusal(
+    "approval.no-effect",
+    `Iteration ${iteration} was the last; nothing is left that this changes.`,
+    facts,
+  );
 }
 
 type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };

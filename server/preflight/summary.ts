@@ -41,7 +41,10 @@ function planSections(resolution: Unsummed, plan: Plan): string[] {
 const settingNames: readonly (readonly [string, string])[] = [
   ["kpi_target", "KPI target"],
   ["kpi_confidence", "KPI confidence"],
+  ["constraints", "Constraints"],
+  ["evaluator", "Measured by"],
   ["max_iterations", "Max iterations"],
+  ["past_target", "Goes on although the target is met"],
   ["num_epochs", "Training epochs"],
   ["batch_size", "Batch size"],
   ["num_sdg", "Images to generate per iteration (num_SDG)"],
@@ -177,7 +180,7 @@ function adoptedText(plan: Plan): string {
       : ` (${Object.entries(Object(stages))
           .map(([label, stage]) => `${label} up to ${stage}`)
           .join(", ")})`;
-  return `Taken over from another program, not produced under this server's eyes: ${String(kind)} \`${cell(what)}\`${cell(listed)}. Its last trained checkpoint becomes this run's baseline.`;
+  return `${kind === "own" ? "Taken over from an earlier run of this server" : "Taken over from another program, not produced under this server's eyes"}: ${String(kind)} \`${cell(what)}\`${cell(listed)}. ${Object.keys(Object(plan.adopts?.checkpoints)).join() || "That"} checkpoint becomes this run's baseline${plan.adopts?.training_rows === undefined ? "" : ", and the rows that it was trained on carry on"}.`;
 }
 
 function liveText({ live, changed, plan }: Unsummed): string {

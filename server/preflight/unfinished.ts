@@ -103,8 +103,8 @@ function kindOfRun(state: Outline): RunKind {
 }
 
 function noteOn(kind: RunKind, version: number): string | undefined {
-  if (kind === "vendor_v4") return "State version 4: shown read-only; start a new run from its checkpoint.";
-  if (kind === "vendor_v2") return "Written by another program: `adopt_run` takes it over by approval.";
+  if (kind === "vendor_v2" || kind === "vendor_v4")
+    return `State version ${version}, written by another program: adopt_run takes it over by approval.`;
   return kind === "unreadable" ? `State version ${version} is not known here.` : undefined;
 }
 

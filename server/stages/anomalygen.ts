@@ -81,6 +81,8 @@ export const anomalygen: Stage = {
 
 /** Routed rows decide whether to generate, and of what; they are no input of the generator. */
 async function routedLabels(context: StageContext): Promise<readonly { label: string }[]> {
+  // A revised plan may have given up generating after this iteration was routed.
+  if (context.state.config.anomalygen.num_SDG === 0) return [];
   const path = recorded(context, "routing_anomalygen_parquet");
   return await asEvidence(path, () => readGapTable(path));
 }
@@ -186,7 +188,7 @@ async function skipped(context: StageContext): Promise<Evidence> {
   await writeChangeNet(sdg_rows, []);
   await writeContribution(context, []);
   return {
-    summary: "SDG: skipped, routing sent zero rows to AnomalyGen",
+    summary: `SDG: skipped, ${context.state.config.anomalygen.num_SDG === 0 ? "num_SDG is 0" : "routing sent zero rows to AnomalyGen"}`,
     patch: { anomalygen_skipped: true, ledger: { requested: 0, paired: 0 } },
     pins: [sdg_rows],
     warnings: [],

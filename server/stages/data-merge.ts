@@ -87,11 +87,12 @@ function places(context: StageContext) {
   };
 }
 
-/** Iteration 1 starts from the seed rows; a later one keeps every row of the one before, and never adds the seed again. */
+/** Iteration 1 starts from the seed rows, or from those of the run that was taken over; a later one keeps every row of the one before, and never adds the seed again. */
 async function earlierRows(context: StageContext): Promise<SourcedRow[]> {
   const { config, iterations } = context.state;
   const previous = previousLabel(context.iteration);
-  if (previous === undefined || previous === "baseline") {
+  const adopted = iterations.baseline?.combined_training_csv;
+  if (previous === undefined || (previous === "baseline" && adopted === undefined)) {
     const seed = await readChangeNet(config.training_csv);
     const rows = seedRows(seed.rows, config.workspace, config.images_dir);
     return rows.map((row) => ({ row, source: "base_train" }));

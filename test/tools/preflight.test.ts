@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { z } from "zod";
+import { listed } from "../../server/mcp/listing.ts";
 import type { Call } from "../../server/ports/call.ts";
 import { plansDir } from "../../server/preflight/pending.ts";
 import { preflight } from "../../tools/preflight.ts";
@@ -29,8 +29,8 @@ async function filesUnder(root: string): Promise<string[]> {
 
 describe("the preflight tool", () => {
   it("costs a model at most 1.6 KB before the first call", () => {
-    const { $schema: _, ...inputSchema } = z.toJSONSchema(preflight.input, { io: "input" });
-    const shown = JSON.stringify({ name: preflight.name, description: preflight.description, inputSchema });
+    const { name, description, inputSchema } = listed(preflight);
+    const shown = JSON.stringify({ name, description, inputSchema });
     expect(Buffer.byteLength(shown)).toBeLessThanOrEqual(1600);
     expect(preflight.description.length).toBeLessThanOrEqual(250);
   });

@@ -6,6 +6,7 @@ import { isIterationLabel, type StageName } from "../../run/labels.ts";
 import { membersOf } from "../../run/record.ts";
 import type { RunState } from "../../run/state.ts";
 import { latestAttempt, saveAttempt } from "../running/attempts.ts";
+import { external } from "../running/commit-stage.ts";
 import { assertContractFixed } from "../running/fixed-contract.ts";
 import { acceptImages } from "../running/image-pins.ts";
 import { takePins } from "../running/pins.ts";
@@ -117,7 +118,9 @@ async function settleAttempt(runDir: string, iteration: string, stage: string, a
   const attempt = await latestAttempt(runDir, iteration, stage as StageName);
   if (attempt === undefined) return;
   const { finished: _finished, ...open } = attempt;
-  await saveAttempt(runDir, accept ? open : { ...open, finished: "error" });
+  // What another program ran is reported again with log_stage; there is no job of ours to collect from.
+  const collects = accept && attempt.platform !== external;
+  await saveAttempt(runDir, collects ? open : { ...open, finished: "error" });
 }
 
 /** A gate says in the stop's facts whether its verdict may be accepted as it is; every other cause must be removed. */
@@ -141,6 +144,7 @@ function consentRequest(
     shown: call.connection.notes.get(`stop:${runDir}`) === stop.mark,
     words: request.words,
     subject: [runDir, stop.mark, request.resolve].join("\n"),
+    act: "repair",
     facts: { stopped_by: { code: stop.code, message: stop.message, facts: stop.facts } },
   };
 }

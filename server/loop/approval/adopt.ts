@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Refusal } from "../../errors.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { copyNew } from "../../fs/copy.ts";
@@ -40,6 +40,7 @@ export async function adoptBaseline(state: RunState, plan: Plan): Promise<Adopte
       path: source.path,
     });
   }
+  const rows = await copiedRows(plan, iterationDir);
   const spec = await writeBaselineSpec(state, iterationDir, trainDir);
   const iteration: IterationState = {
     status: "in_progress",
@@ -51,8 +52,21 @@ export async function adoptBaseline(state: RunState, plan: Plan): Promise<Adopte
     val_loss: null,
     source: "adopted",
     adopted: ["train"],
+    ...(rows && { combined_training_csv: rows.path }),
   };
-  return { iteration, pins: { [checkpoint]: source.sha256 }, from: source.path };
+  const pins = { [checkpoint]: source.sha256, ...(rows && { [rows.path]: rows.sha256 }) };
+  return { iteration, pins, from: source.path };
+}
+
+/** The rows that the adopted checkpoint was trained on: the first iteration adds to them, so that none is lost. */
+async function copiedRows({ adopts }: Plan, iterationDir: string) {
+  if (adopts?.training_rows === undefined) return undefined;
+  const { path, sha256 } = pinned(adopts.training_rows);
+  const copy = join(iterationDir, "dataset", "train_combined_baseline.csv");
+  await makeDirectory(dirname(copy));
+  await copyNew(path, copy);
+  if ((await sha256OfFile(copy)) === sha256) return { path: copy, sha256 };
+  throw new Refusal("approval.plan-changed", "The adopted rows changed since they were approved.", { path });
 }
 
 async function writeBaselineSpec(state: RunState, iterationDir: string, trainDir: string): Promise<string> {

@@ -4,6 +4,8 @@ import { sha256 } from "../../fs/hash.ts";
 import type { Call } from "../../ports/call.ts";
 import { redactor } from "../../run/redact.ts";
 import type { Approval } from "../../run/state.ts";
+import { visible } from "../../run/visible.ts";
+import { type Act, type Reading, readAnswer } from "./answer-words.ts";
 
 /** What a human is asked to agree to. */
 export type ConsentRequest = {
@@ -19,6 +21,10 @@ export type ConsentRequest = {
   readonly shown: boolean;
   /** The human's own words, passed on by the agent. */
   readonly words?: string | undefined;
+  /** What a yes means: words like "stop" agree to a cancel and refuse a start. */
+  readonly act: Act;
+  /** Settings that were shown; words that repeat them ask for no change. */
+  readonly settled?: Readonly<Record<string, unknown>>;
   /** What a refusal says besides: a client that cannot ask shows it to the human. */
   readonly facts?: Facts;
   /** What tells this act from every other one of its title: what a signature covers. The message unless told. */
@@ -73,7 +79,28 @@ export async function obtainConsent(request: ConsentRequest, call: Call): Promis
   if (!words) throw missingYes(request, "words_missing");
   if (!request.shown) throw missingYes(request, "not_shown");
   // What a person types may hold a secret; it would lie in the state and in the report.
-  return { how: "relayed", words: redactor(call.deps.env)(words), client };
+  const clean = redactor(call.deps.env)(words);
+  const reading = readAnswer(words, request.act, request.settled);
+  if (reading.as !== "yes") throw notYes(request, clean, reading);
+  return { how: "relayed", words: clean, client };
+}
+
+const readings: Readonly<Record<Exclude<Reading["as"], "yes">, string>> = {
+  no: "These words refuse",
+  question: "These words ask something: answer it, then pass on what the human says to that",
+  change: "These words ask for a change: plan anew with it and show the human the new summary",
+  unclear: "These words are no clear yes: ask the human again",
+  blank: "These words hold nothing that can be read: pass on what the human said",
+};
+
+/** Words that are no yes, shown as they came. Only a plan can be changed by another call of `preflight`. */
+function notYes(request: ConsentRequest, words: string, { as, pass }: Exclude<Reading, { as: "yes" }>): Refusal {
+  const why = as === "no" ? "declined" : "words_missing";
+  const base = missingYes(request, why);
+  const shown = visible(words).slice(0, 300);
+  const said = as === "yes" || (as === "change" && request.act !== "start") ? readings.unclear : readings[as];
+  const facts = { ...base.facts, words: shown, read_as: as, ...(pass && { pass_to_preflight: pass }) };
+  return new Refusal(base.code, `${said}: ${JSON.stringify(shown)}.`, facts);
 }
 
 async function ask(request: ConsentRequest, call: Call): Promise<Consent> {

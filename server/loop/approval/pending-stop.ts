@@ -4,7 +4,7 @@ import { type Run, readRun } from "../../journal/journal.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { HardStop } from "../../run/state.ts";
 import { changedImages } from "../running/image-pins.ts";
-import { changedFacts, changedPins } from "../running/pins.ts";
+import { changedFacts, changedPins, changedSinceCommit } from "../running/pins.ts";
 
 /** What stands between a run and its next stage, as a human is asked about it. */
 export type PendingStop = {
@@ -30,14 +30,29 @@ export function markOf({ code, at, iteration, stage }: HardStop): string {
   return [code, at, iteration, stage].join(" ");
 }
 
+/** The same with the files that were touched since the last commit: what the next stage would refuse. */
+export async function stopSeen(run: Run): Promise<PendingStop | undefined> {
+  const { state, entries } = run;
+  // A closed run claims what it claimed; nothing of it is used any more.
+  const stop = stopOf(run);
+  if (stop !== undefined || state.completed_at !== undefined) return stop;
+  const since = entries.at(-1)?.ts ?? state.started_at;
+  return filesStop([...(await changedSinceCommit(state, since)), ...(await changedImages(run.runDir, state))]);
+}
+
+function filesStop(changed: readonly { path: string; now: string | undefined }[]): PendingStop | undefined {
+  if (changed.length === 0) return undefined;
+  const mark = changed.map(({ path, now }) => `${path} ${now}`).join("\n");
+  return { code: "state.tampered", message: "committed artifacts were changed", facts: changedFacts(changed), mark };
+}
+
 /** The same with the pinned files read. @throws Refusal `stage.not-running` when nothing stops the run. */
 export async function stopIn(run: Run): Promise<PendingStop> {
   const stop = stopOf(run);
   if (stop !== undefined) return stop;
-  const changed = [...(await changedPins(run.state)), ...(await changedImages(run.runDir, run.state))];
-  if (changed.length === 0) throw new Refusal("stage.not-running", "The run is not stopped.", { run: run.runDir });
-  const mark = changed.map(({ path, now }) => `${path} ${now}`).join("\n");
-  return { code: "state.tampered", message: "committed artifacts were changed", facts: changedFacts(changed), mark };
+  const found = filesStop([...(await changedPins(run.state)), ...(await changedImages(run.runDir, run.state))]);
+  if (found === undefined) throw new Refusal("stage.not-running", "The run is not stopped.", { run: run.runDir });
+  return found;
 }
 
 /** @throws Refusal `stage.not-running`. */

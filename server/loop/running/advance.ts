@@ -124,9 +124,21 @@ export function contextOf(
  * attempt's record says. A time ahead of the clock shows that the clock was put back, and is no bound.
  */
 function evidenceSince(run: Run, attempt: Attempt, now: Date): string {
-  const bounds = [attempt.started_at, run.entries.at(-1)?.ts ?? run.state.started_at].map((text) => Date.parse(text));
+  const bounds = [attempt.started_at, lastCommit(run, attempt)].map((text) => Date.parse(text));
   const past = bounds.filter((time) => time <= now.getTime());
   return new Date(Math.max(0, ...past)).toISOString();
+}
+
+/**
+ * When the commit was made that a stage builds on. Evidence that a human accepted as it is was there when its stop was
+ * journaled: that entry is no bound for it.
+ */
+export function lastCommit({ entries, state }: Run, at: Pick<Attempt, "iteration" | "stage">): string {
+  const { acknowledgements } = state;
+  const last = acknowledgements.findLast((one) => one.iteration === at.iteration && one.stage === at.stage);
+  const isOwnStop = ({ iter, stage, status }: (typeof entries)[number]) =>
+    last?.accept === true && iter === at.iteration && stage === at.stage && status === "error";
+  return entries.findLast((entry) => !isOwnStop(entry))?.ts ?? state.started_at;
 }
 
 async function openAttempt(run: OpenRun, at: StageRef, deps: Deps): Promise<Attempt> {

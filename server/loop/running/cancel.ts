@@ -19,14 +19,19 @@ const graceSec = 10;
  */
 export async function cancelStage(runDir: string, words: string | undefined, call: Call): Promise<StageOutcome> {
   const { at, record } = await runningRecord(runDir, call);
+  const shown = call.connection.notes.has(`status:${runDir}`);
+  // Should this be refused, the refusal shows what would be stopped.
+  call.connection.notes.set(`status:${runDir}`, true);
   await obtainConsent(
     {
       title: `Cancel ${at.iteration} ${at.stage}`,
       message: `Stop the running ${at.stage} of ${at.iteration}? Its work so far is lost.\n\nJob ${record.spec.id} in ${runDir}`,
       terminalCommand: `deft-mcp call cancel_stage '{"run":"${runDir}"}'`,
       preauthorised: false,
-      shown: call.connection.notes.has(`status:${runDir}`),
+      shown,
+      facts: { would_stop: { run: runDir, ...at, job: record.spec.id } },
       words,
+      act: "stop",
     },
     call,
   );

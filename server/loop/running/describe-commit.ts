@@ -4,7 +4,7 @@ import { defined } from "../../run/defined.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { markOf } from "../approval/pending-stop.ts";
 import { statusLine } from "../status-line.ts";
-import { describeAction, nextAction } from "../transitions.ts";
+import { describeAction, nextAction, nextCall } from "../transitions.ts";
 import type { CommittedStage } from "./commit-stage.ts";
 
 /** A commit as every tool reports it; a hard stop shown here may be answered in words in the same connection. */
@@ -22,6 +22,7 @@ export async function describeCommit(runDir: string, done: CommittedStage & Stag
     warnings: [...done.warnings, ...(await headWarning(runDir, done.state, call))],
     ...defined({ hard_stop: stop && { code: stop.code, message: stop.message, facts: stop.facts } }),
     next_action: describeAction(next),
+    ...defined({ next_call: nextCall(next, runDir) }),
     run_dir: runDir,
   };
 }

@@ -10,7 +10,7 @@ import { runPaths } from "../../run/paths.ts";
 import { stages } from "../../stages/index.ts";
 import { assertApproved } from "../approval/approval-state.ts";
 import { describeAction, nextAction } from "../transitions.ts";
-import { contextOf } from "./advance.ts";
+import { contextOf, lastCommit } from "./advance.ts";
 import { latestAttempt } from "./attempts.ts";
 import { type CommittedStage, commitStage, commitStop, external } from "./commit-stage.ts";
 import { renderAfter } from "./render-after.ts";
@@ -92,7 +92,7 @@ async function externalAttempt(run: Run, at: StageRef, report: StageReport, call
   }
   const now = call.deps.clock.now();
   // Whatever was written before the last commit belongs to an earlier stage or another run.
-  const since = run.entries.at(-1)?.ts ?? run.state.started_at;
+  const since = lastCommit(run, at);
   const attempt: Attempt = {
     ...at,
     attempt: (latest?.attempt ?? 0) + 1,

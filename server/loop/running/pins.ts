@@ -1,7 +1,7 @@
 import { Refusal } from "../../errors.ts";
 import { isInside, realPathOf } from "../../fs/contained.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
-import { kindOf } from "../../fs/read.ts";
+import { fileFacts, kindOf } from "../../fs/read.ts";
 import type { RunState } from "../../run/state.ts";
 
 /** Hashes the files that later stages will use. @throws Refusal `stage.evidence-missing` for one that is not there. */
@@ -29,6 +29,19 @@ export async function changedPins(state: RunState): Promise<{ path: string; now:
     if (now !== digest) changed.push({ path, now });
   }
   return changed;
+}
+
+/**
+ * The same for files that somebody touched after `since`, an ISO time, and for those that are gone: what a look at a run
+ * can afford, where the whole check reads every checkpoint.
+ */
+export async function changedSinceCommit(state: RunState, since: string) {
+  const touched: Record<string, string> = {};
+  for (const [path, digest] of Object.entries(state.pins)) {
+    const facts = await fileFacts(path);
+    if (facts === undefined || Math.max(facts.ctime_ms, facts.mtime_ms) > Date.parse(since)) touched[path] = digest;
+  }
+  return await changedPins({ ...state, pins: touched });
 }
 
 /** Proves that every pinned artifact still is what was committed. @throws Refusal `state.tampered` naming them. */

@@ -1,12 +1,10 @@
 import { basename } from "node:path";
-import { z } from "zod";
 import { Refusal } from "../../errors.ts";
 import { containedPath } from "../../fs/contained.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
-import { readJson } from "../../fs/json.ts";
 import { fileFacts, kindOf } from "../../fs/read.ts";
-import { isIterationLabel } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
+import { adoptedDir, readAdoptedRun, takenFrom } from "../adopted-run.ts";
 import { ok } from "../findings.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
@@ -26,40 +24,20 @@ export const adoptionStep: Step = {
   },
 };
 
-const iterationSchema = z.looseObject({
-  stage_completed: z.string().optional(),
-  best_ckpt_path: z.string().optional(),
-});
-
-const vendorSchema = z.looseObject({
-  version: z.number(),
-  baseline: iterationSchema.optional(),
-  iterations: z.record(z.string(), iterationSchema).default({}),
-});
-
-/** A version-2 run of the published scripts, whole or seeded by AutoML with a trained baseline. */
+/** A run of the published scripts or of ours: the checkpoint of one iteration, and the rows that it was trained on. */
 async function adoptRun(survey: Survey, given: string): Promise<Findings> {
-  const run_dir = await inputPath(survey.workspace, given, "adopt_run");
-  const path = runPaths(run_dir).state;
-  const state = vendorSchema.safeParse(await readJson(path));
-  if (!state.success) throw new Refusal("state.corrupt", "The state of the adopted run does not parse.", { path });
-  if (state.data.version !== 2) {
-    throw new Refusal("state.foreign-version", `State version ${state.data.version} cannot be adopted.`, { path });
-  }
-  const iterations = { ...(state.data.baseline && { baseline: state.data.baseline }), ...state.data.iterations };
-  const stages: Record<string, string> = {};
-  const checkpoints: Record<string, unknown> = {};
-  for (const [label, { stage_completed, best_ckpt_path }] of Object.entries(iterations)) {
-    if (!isIterationLabel(label) || stage_completed === undefined) continue;
-    if (best_ckpt_path !== undefined) checkpoints[label] = await digest(survey, best_ckpt_path);
-    else if (label === "baseline") throw noCheckpoint(run_dir);
-    stages[label] = stage_completed;
-  }
-  if (Object.keys(stages).length === 0) throw noCheckpoint(run_dir);
-  const detail = `${basename(run_dir)}: ${Object.entries(stages)
-    .map(([label, stage]) => `${label} up to ${stage}`)
-    .join(", ")}`;
-  const adopts = { kind: "vendor_v2", run_dir, state_sha256: await sha256OfFile(path), stages, checkpoints };
+  const run_dir = await inputPath(survey.workspace, adoptedDir(survey.workspace, given), "adopt_run");
+  const run = await readAdoptedRun(run_dir);
+  const from = takenFrom(run);
+  const first = run.iterations.find(({ label }) => label === "baseline");
+  if (first !== undefined && first.checkpoint === undefined) throw noCheckpoint(run_dir);
+  const stages = Object.fromEntries(run.iterations.map(({ label, stage }) => [label, stage]));
+  const checkpoints = { [from.label]: await digest(survey, from.checkpoint) };
+  const rows = from.combined === undefined ? {} : { training_rows: await digest(survey, from.combined) };
+  const listed = Object.entries(stages).map(([label, stage]) => `${label} up to ${stage}`);
+  const detail = `${basename(run_dir)}: ${listed.join(", ")}; goes on from ${from.label}${from.combined === undefined ? "" : " and its combined rows"}`;
+  const state_sha256 = await sha256OfFile(runPaths(run_dir).state);
+  const adopts = { kind: run.kind, run_dir, state_sha256, stages, checkpoints, ...rows };
   return ok(detail, { found: { adopts } });
 }
 

@@ -25,6 +25,7 @@ export const generatorAssetsStep: Step = {
     if (survey.parameters.num_sdg?.value === 0) {
       return notNeeded("num_sdg is 0: nothing is generated");
     }
+    refuseLightings(survey);
     const root = workspacePaths(survey.workspace).anomalygen;
     const projects = await projectsOf(root, survey);
     const [project] = projects;
@@ -32,6 +33,14 @@ export const generatorAssetsStep: Step = {
     return project === undefined ? absentDataset(survey) : datasetFindings(survey, root, project);
   },
 };
+
+/** The stage itself refuses this, hours later. @throws Refusal `gate.generator-lighting`. */
+function refuseLightings({ spec }: Survey): void {
+  const lightings = spec?.content.lightings ?? [];
+  if (lightings.length <= 1) return;
+  const message = "The generator makes one lighting, the spec trains on several.";
+  throw new Refusal("gate.generator-lighting", message, { lightings, pass: { num_sdg: 0 } });
+}
 
 async function projectsOf(root: string, survey: Survey): Promise<string[]> {
   const datasets = join(root, "datasets");

@@ -1,5 +1,6 @@
 import { describeContract } from "../../kpi/metric-contract.ts";
-import { estimateOf, iterationsWithin, minutesText, totalMinutes } from "../estimate.ts";
+import { doubtsAbout } from "../../kpi/target-text.ts";
+import { type Estimate, estimateOf, iterationsWithin, minutesText, totalMinutes } from "../estimate.ts";
 import { ok } from "../findings.ts";
 import type { Missing } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
@@ -12,6 +13,11 @@ export const requiredStep: Step = {
     const missing: Missing[] = [];
     if (survey.contract === undefined) {
       missing.push({ field: "kpi_target", ask: "What is the KPI target, e.g. `FAR < 0.5% at recall=100%`?" });
+    }
+    const doubts = survey.contract === undefined ? [] : doubtsAbout(survey.contract);
+    if (doubts.length > 0) {
+      const ask = `Is \`${survey.request.kpi_target}\` the KPI target that is meant? ${doubts.join("; ")}.`;
+      missing.push({ field: "kpi_target", ask });
     }
     if (survey.request.max_iterations === undefined) missing.push(iterationsQuestion(survey));
     const goal = survey.contract === undefined ? [] : [describeContract(survey.contract)];
@@ -47,9 +53,17 @@ function limitWarning(survey: Survey): string[] {
   const { time_limit_minutes: limit, max_iterations } = survey.request;
   const estimate = estimateOf(survey);
   if (limit === undefined || max_iterations === undefined || estimate === undefined) return [];
+  const live = survey.runs.find(({ run_id }) => run_id === (survey.request.run ?? survey.request.resume));
+  if (live !== undefined) return [liveLimitText(limit, estimate, live.current_iteration ?? 0)];
   const total = totalMinutes(estimate, max_iterations);
   if (total <= limit) return [];
   return [
     `${max_iterations} iterations take about ${minutesText(total)}, more than the limit of ${minutesText(limit)}.`,
   ];
+}
+
+/** A limit is a number of iterations once it was confirmed; of a live run that number is what can change. */
+function liveLimitText(limit: number, { iteration_minutes }: Estimate, current: number): string {
+  const more = Math.max(0, Math.floor(limit / iteration_minutes));
+  return `A time limit changes nothing in a live run by itself: ${minutesText(limit)} leave room for about ${more} more iteration(s); pass max_iterations=${Math.max(1, current + more)} to hold it.`;
 }

@@ -9,6 +9,7 @@ import {
   recallTargetPct,
   selectBest,
 } from "../../../server/kpi/metric-contract.ts";
+import { doubtsAbout } from "../../../server/kpi/target-text.ts";
 import { metricContractSchema } from "../../../server/run/metric.ts";
 
 const file = new URL("../../fixtures/vectors/metric_contract/expected.json", import.meta.url);
@@ -52,6 +53,24 @@ describe("metric target", () => {
     ["far_pct <= 1 % @ recall>=99.5 %", 1, 99.5],
     ["FAR lt 2% at recall=95%", 2, 95],
     ["FAR ≤ 2%", 2, 100],
+    ["FAR below 0.1% at recall=100%", 0.1, 100],
+    ["FAR below 0.1% at 100% recall", 0.1, 100],
+    ["FAR < 0.5% at 100% recall", 0.5, 100],
+    ["FAR < 0,5% at recall=99,5%", 0.5, 99.5],
+    ["FAR ＜ ０.５％ at recall＝９９％", 0.5, 99],
+    ["FAR under 1 percent with a recall of 99 percent", 1, 99],
+    ["fine-tune until FAR below 0.1% at recall 100%", 0.1, 100],
+    ["Get FAR to at most 2% while recall is 98%", 2, 98],
+    ["the false alarm rate should be less than 0.5%, recall 99%", 0.5, 99],
+    ["FAR must be no more than 1% (recall >= 99%)", 1, 99],
+    ["FAR@recall=100% < 0.5%", 0.5, 100],
+    ["FAR at 99% recall < 0.5%", 0.5, 99],
+    ["at recall=99%, FAR < 1%", 1, 99],
+    ["FAR < 0.5% and recall >= 99%", 0.5, 99],
+    ["FAR<0.5%@99%recall", 0.5, 99],
+    ["Fehlalarmrate unter 0,5 Prozent bei recall 99%", 0.5, 99],
+    ["FAR <1%.", 1, 100],
+    ["recall >= 99% at FAR < 1%", 1, 99],
   ])("%s asks for FAR at the recall it names", (text, target, recall) => {
     const contract = parseMetricTarget(text);
     expect([contract.target, recallTargetPct(contract)]).toEqual([target, recall]);
@@ -70,6 +89,11 @@ describe("metric target", () => {
     "FAR < nan%",
     "FAR == 1%",
     "FAR < 1% 2%",
+    "FAR 0.5%",
+    "FAR = 0.5% at recall=100%",
+    "FAR < 1% at recall",
+    "FAR < 1% < 2%",
+    "FAR < 1 at 100% recall",
     "< 1%",
   ])("%s is refused with examples", (text) => {
     expect(codeOf(() => parseMetricTarget(text))).toBe("metric.unparsable-target");
@@ -85,6 +109,32 @@ describe("metric target", () => {
       evaluator: command,
       constraints: [],
     });
+  });
+
+  it("constraints and FAR itself may be measured by an evaluator", () => {
+    const contract = parseMetricTarget("FAR < 0,5% at 99% recall", command, "escape cost <= 2 parts; precision >= 90%");
+    expect(contract).toMatchObject({ name: "far_pct", target: 0.5, evaluator: command });
+    expect(contract.constraints).toEqual([
+      { name: "recall_pct", operator: ">=", target: 99, unit: "%" },
+      { name: "escape_cost", operator: "<=", target: 2, unit: "parts" },
+      { name: "precision", operator: ">=", target: 90, unit: "%" },
+    ]);
+    expect(parseMetricTarget(describeContract(contract), command)).toEqual(
+      parseMetricTarget("FAR < 0.5% at recall=99%", command),
+    );
+    expect(codeOf(() => parseMetricTarget("FAR < 1%", undefined, "precision >= 90%"))).toBe("metric.unparsable-target");
+    expect(codeOf(() => parseMetricTarget("FAR < 1%", command, "precision"))).toBe("metric.unparsable-target");
+  });
+
+  it.each([
+    ["FAR < 0%", 1],
+    ["FAR < 100%", 1],
+    ["FAR <= 100% at recall=1%", 2],
+    ["FAR < 1% at recall=1%", 1],
+    ["FAR <= 0%", 0],
+    ["FAR < 0.1% at recall=100%", 0],
+  ])("%s is questioned for %i reasons", (text, count) => {
+    expect(doubtsAbout(parseMetricTarget(text))).toHaveLength(count);
   });
 
   it("is shown back with everything that was filled in", () => {

@@ -38,6 +38,58 @@ describe("adopting another program's work", () => {
     expect(plan?.adopts?.stages).toEqual({ baseline: "train" });
   });
 
+  it.each([
+    ["by id", vendorRun.slice("results/".length)],
+    ["by path", vendorRun],
+  ])("takes a version 4 run %s with what its state says", async (_, adopt_run) => {
+    const state = {
+      version: 4,
+      kpi_target: "FAR < 3% at recall=98%",
+      max_iterations: 4,
+      iterations: { baseline: trained },
+    };
+    const { plan } = await adopting(state, { adopt_run, kpi_target: undefined, max_iterations: undefined });
+    expect(plan?.adopts).toMatchObject({ kind: "vendor_v4" });
+    expect(plan?.metric_contract.target).toBe(3);
+    expect(plan?.parameters.max_iterations?.value).toBe(4);
+  });
+
+  it("takes a version 2 run that recorded no stage by the checkpoint that lies there", async () => {
+    const { plan, root } = await adopting({ version: 2, iterations: { baseline: { status: "in_progress" } } });
+    expect(plan?.adopts).toMatchObject({
+      stages: { baseline: "train" },
+      checkpoints: { baseline: { path: join(root, checkpoint) } },
+    });
+  });
+
+  it("goes on from the last trained iteration of another program and from the best of ours, with its rows", async () => {
+    const combined = `${vendorRun}/iter1/dataset/train_combined_iter1.csv`;
+    const state = {
+      version: 2,
+      iterations: {
+        baseline: { ...trained, far_pct: 1 },
+        iter1: { ...trained, far_pct: 5, combined_training_csv: `WS/${combined}` },
+      },
+    };
+    const withRows = async (extra: object) => {
+      const root = await boardsIn(await folder());
+      await put(
+        join(root, vendorRun, "deft_state.json"),
+        JSON.stringify({ ...state, ...extra }).replaceAll("WS", root),
+      );
+      await put(join(root, checkpoint), "weights");
+      await put(join(root, combined), "input_path\n");
+      return (await resolvePlan({ ...completeRequest, adopt_run: vendorRun }, depsIn(root))).plan?.adopts;
+    };
+    expect(await withRows({})).toMatchObject({
+      checkpoints: { iter1: {} },
+      training_rows: { sha256: sha256("input_path\n") },
+    });
+    const own = await withRows({ plan: { plan_id: "x" }, completed_at: "2026-01-01T00:00:00Z" });
+    expect(own).toMatchObject({ kind: "own", checkpoints: { baseline: {} } });
+    expect(own).not.toHaveProperty("training_rows");
+  });
+
   it("takes a checkpoint in place of the baseline training, and another checkpoint is another plan", async () => {
     const { plan, root } = await adopting({ version: 2 }, { baseline_ckpt: checkpoint });
     expect(plan?.adopts).toMatchObject({ kind: "baseline_ckpt", checkpoint: join(root, checkpoint) });
@@ -47,13 +99,8 @@ describe("adopting another program's work", () => {
   });
 
   it.each([
-    ["a version 4 run", { version: 4, iterations: { baseline: trained } }, "state.foreign-version"],
+    ["a version nobody knows", { version: 3, iterations: { baseline: trained } }, "state.foreign-version"],
     ["a run without a baseline", { version: 2, iterations: {} }, "stage.evidence-missing"],
-    [
-      "a baseline without its checkpoint",
-      { version: 2, iterations: { baseline: { stage_completed: "train" } } },
-      "stage.evidence-missing",
-    ],
     [
       "a checkpoint that is gone",
       { version: 2, iterations: { baseline: { ...trained, best_ckpt_path: "WS/x.pth" } } },

@@ -101,6 +101,49 @@ describe("a live run", () => {
     expect((await resolvePlan({ resume: run }, deps)).plan?.plan_id).toBe(planId);
   });
 
+  it("reads a pool that grew when it is revised, as a change that a human approves", async () => {
+    const { root, deps, planId } = await withLiveRun();
+    const pool = join(root, "augmentation/mining_pool/mining_pool.csv");
+    await appendFile(pool, "images/pool/test,images/pool/golden,PASS,pool_c0\n");
+    const revised = await resolvePlan({ run }, deps);
+    expect(revised.plan?.plan_id).not.toBe(planId);
+    expect(revised.changed).toEqual(["mining_pool"]);
+    expect((await resolvePlan(revised.request, deps)).plan?.plan_id).toBe(revised.plan?.plan_id);
+    const resumed = await resolvePlan({ resume: run }, deps);
+    expect(resumed.plan?.plan_id).toBe(planId);
+    expect((await resolvePlan(resumed.request, deps)).plan?.plan_id).toBe(planId);
+  });
+
+  it.each([
+    ["gives up generating", { num_sdg: 0 }],
+    ["mines more per target", { top_k: 9 }],
+    ["asks for a harder target", { kpi_target: "FAR < 0.1% at recall=100%" }],
+  ] as const)("%s as a revision", async (_, change) => {
+    const { deps, planId } = await withLiveRun();
+    const { plan, changed } = await resolvePlan({ run, ...change }, deps);
+    expect(plan).toBeDefined();
+    expect(plan?.plan_id).not.toBe(planId);
+    expect(changed).toContain(Object.keys(change)[0]);
+  });
+
+  it("that was planned without a generator may begin to generate", async () => {
+    const { deps } = await withLiveRun({ num_sdg: 0 });
+    const { plan } = await resolvePlan({ run, num_sdg: 4 }, deps);
+    expect(plan?.inputs.generator).toMatchObject({ project: "boards" });
+  });
+
+  it("takes its own target in other words as no change", async () => {
+    const { deps, planId } = await withLiveRun();
+    const wording = String(completeRequest.kpi_target).replaceAll(" ", "  ").toLowerCase();
+    expect((await resolvePlan({ run, kpi_target: wording }, deps)).plan?.plan_id).toBe(planId);
+  });
+
+  it("says what a time limit would mean for it", async () => {
+    const { deps } = await withLiveRun();
+    const { warnings } = await resolvePlan({ run, time_limit_minutes: 30 }, deps);
+    expect(warnings.join()).toMatch(/A time limit changes nothing in a live run by itself.*max_iterations=/);
+  });
+
   it("is not found by a wrong name", async () => {
     const { deps } = await withLiveRun();
     const refusal = await refusalOf(() => resolvePlan({ run: "run_1" }, deps));

@@ -18,11 +18,13 @@ it("a client that cannot ask learns from the refusal what stops the run, shows i
   const acknowledge = (words?: string) =>
     client.call("acknowledge_stop", { run: loop.runDir, resolve: "repaired", ...(words ? { words } : {}) });
   expect(await client.call("run_stage", { run: loop.runDir })).toMatchObject({ ok: false, code: "state.tampered" });
-  // The state is whole, so loop_status has nothing to show.
-  await client.result("loop_status", { run: loop.runDir });
   const first = await acknowledge("the new image is right");
   expect(first).toMatchObject({ ok: false, code: "approval.required" });
   expect(first.text).toContain(images[0] ?? "none");
+  // loop_status says the same, and shows it.
+  const status = await client.result("loop_status", { run: loop.runDir });
+  expect(status.integrity).toContain(images[0] ?? "none");
+  expect(status.ways_out).toEqual([expect.stringContaining("acknowledge_stop")]);
   expect(await acknowledge("yes, the new image is right")).toMatchObject({
     ok: true,
     result: { acknowledged: "relayed" },

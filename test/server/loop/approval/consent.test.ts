@@ -10,6 +10,7 @@ const request: ConsentRequest = {
   terminalCommand: "deft-mcp approve aa",
   preauthorised: false,
   shown: true,
+  act: "start",
 };
 
 function aCall(answer: Answer | undefined, env: Record<string, string> = {}): Call {

@@ -12,6 +12,7 @@ import { refusalOf } from "../../../support/refusal.ts";
 
 const folder = folderOfFile();
 const request: ConsentRequest = {
+  act: "start",
   title: "Approve plan aa",
   message: "the plan",
   terminalCommand: "deft-mcp approve aa",

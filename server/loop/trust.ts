@@ -1,0 +1,139 @@
+import { readInferenceRows } from "../data/inference.ts";
+import { layoutOf, readSpec } from "../data/spec.ts";
+import { Refusal } from "../errors.ts";
+import type { InferenceRow } from "../kpi/gaps.ts";
+import { selectBest } from "../kpi/metric-contract.ts";
+import { imagePath } from "../run/images.ts";
+import { isPass } from "../run/pass-labels.ts";
+import type { IterationState, RunState } from "../run/state.ts";
+
+type Counts = Readonly<Record<string, number>>;
+
+/** Parts that the model gets wrong at its threshold, counted by label and board, the worst ones with their images. */
+type Errors = {
+  readonly count: number;
+  readonly of: number;
+  readonly by_label: Counts;
+  readonly by_board: Counts;
+  readonly examples: readonly {
+    readonly label: string;
+    readonly board: string;
+    readonly score: number;
+    readonly path: string;
+  }[];
+};
+
+/** The answer to "which parts does it still get wrong, and can I trust it?" of the run's best iteration. */
+export type Trust = {
+  readonly iteration: string;
+  readonly threshold: number;
+  /** Plain sentences: what the figure is, how near the scores lie to the threshold, what it does not say. */
+  readonly says: readonly string[];
+  readonly flagged_pass: Errors;
+  readonly missed_defects: Errors;
+};
+
+/**
+ * Judges the best measured iteration from its inference CSV; undefined before the first evaluation, and where that CSV is
+ * gone or not readable.
+ *
+ * @param most examples of each kind, worst first
+ */
+export async function trustIn(state: RunState, most: number): Promise<Trust | undefined> {
+  const best = bestOf(state);
+  if (best === undefined) return undefined;
+  try {
+    const rows = await readInferenceRows(best.inference_csv);
+    const layout = layoutOf(await readSpec(best.training_spec ?? state.config.specs_file), state.config.images_dir);
+    const pathOf = (row: InferenceRow) => imagePath(layout, row.input_path, row.object_name, layout.lightings[0]);
+    const { threshold, label } = best;
+    const passed = rows.filter((row) => isPass(row.label));
+    const defects = rows.filter((row) => !isPass(row.label));
+    const flagged = passed.filter(({ score }) => score > threshold).sort((a, b) => b.score - a.score);
+    const missed = defects.filter(({ score }) => !(score > threshold)).sort((a, b) => a.score - b.score);
+    return {
+      iteration: label,
+      threshold,
+      says: sentences(state, { threshold, passed, defects, flagged, missed }),
+      flagged_pass: errorsOf(flagged, passed.length, most, pathOf),
+      missed_defects: errorsOf(missed, defects.length, most, pathOf),
+    };
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+type Measured = Pick<IterationState, "training_spec"> & { label: string; inference_csv: string; threshold: number };
+
+function bestOf({ iterations, metric_contract }: RunState): Measured | undefined {
+  const measured = Object.entries(iterations).flatMap(([label, one]) => {
+    const { metric_result, inference_csv, training_spec } = one;
+    const threshold = metric_result?.threshold ?? one.threshold;
+    if (metric_result === undefined || inference_csv === undefined || threshold === undefined) return [];
+    return [{ ...metric_result, found: { label, inference_csv, threshold, training_spec } }];
+  });
+  return selectBest(metric_contract, measured)?.found;
+}
+
+type Scored = Readonly<Record<"passed" | "defects" | "flagged" | "missed", readonly InferenceRow[]>> & {
+  readonly threshold: number;
+};
+
+function sentences({ config }: RunState, { threshold, passed, defects, flagged, missed }: Scored): string[] {
+  const shown = rounded(threshold);
+  const lines = [
+    `A part is rejected where its score is above ${shown}: ${flagged.length} of ${passed.length} PASS parts are (false alarms), ${missed.length} of ${defects.length} defective parts are not (escapes).`,
+    marginText({ threshold, passed, defects, flagged, missed }),
+    `The threshold was chosen on these very ${passed.length + defects.length} KPI parts; check it on parts that had no say in it.`,
+  ];
+  if (config.platform === "embedded") {
+    lines.push(
+      `The figures come from ${config.engine}, a small stand-in on the CPU: they show that the loop works, not what TAO Visual ChangeNet would reach.`,
+    );
+  }
+  return lines;
+}
+
+function marginText({ threshold, defects, passed }: Scored): string {
+  const weakest = defects.reduce((least, { score }) => (score > threshold ? Math.min(least, score) : least), Infinity);
+  const nearest = passed.reduce((most, { score }) => (score > threshold ? most : Math.max(most, score)), -Infinity);
+  const above = Number.isFinite(weakest) ? `${rounded(weakest - threshold)} above it` : "nowhere";
+  const below = Number.isFinite(nearest) ? `${rounded(threshold - nearest)} below it` : "nowhere";
+  return `Margin: the weakest defect that is caught lies ${above}, the nearest PASS part that is let through ${below}.`;
+}
+
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function errorsOf(
+  rows: readonly InferenceRow[],
+  of: number,
+  most: number,
+  pathOf: (row: InferenceRow) => string,
+): Errors {
+  return {
+    count: rows.length,
+    of,
+    by_label: countsBy(rows, ({ label }) => label),
+    by_board: countsBy(rows, boardOf),
+    examples: rows
+      .slice(0, most)
+      .map((row) => ({ label: row.label, board: boardOf(row), score: row.score, path: pathOf(row) })),
+  };
+}
+
+/** The first folder of a row's path names its board; a path without one names none. */
+function boardOf({ input_path }: InferenceRow): string {
+  const folders = input_path.split("/").filter((part) => part !== "" && part !== ".");
+  return folders[0] ?? "(no folder)";
+}
+
+const mostGroups = 20;
+
+function countsBy(rows: readonly InferenceRow[], groupOf: (row: InferenceRow) => string): Counts {
+  const counts = new Map<string, number>();
+  for (const row of rows) counts.set(groupOf(row), (counts.get(groupOf(row)) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).slice(0, mostGroups));
+}
