@@ -1,6 +1,7 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { resolvePlan } from "../../server/preflight/resolve.ts";
 import { completeRequest, depsIn } from "../server/preflight/support/boards.ts";
@@ -10,8 +11,12 @@ const folder = temporaryFolders();
 let example = "";
 
 beforeAll(async () => {
-  example = join(await folder(), "example");
-  await generateWorkspace(example, { seed: 1, size: "tiny" });
+  example = await mkdtemp(join(tmpdir(), "deft-example-"));
+  await generateWorkspace(join(example, "w"), { seed: 1, size: "tiny" });
+});
+
+afterAll(async () => {
+  await rm(example, { recursive: true });
 });
 
 type Edit = (lines: string[]) => string[];
@@ -20,7 +25,7 @@ const spec = "specs/baseline_spec.yaml";
 
 async function edited(path: string, change: (text: string) => string): Promise<string> {
   const workspace = join(await folder(), "w");
-  await cp(example, workspace, { recursive: true });
+  await cp(join(example, "w"), workspace, { recursive: true });
   const file = join(workspace, path);
   await writeFile(file, change(await readFile(file, "utf8")));
   return workspace;
@@ -96,7 +101,7 @@ describe("reported data that made a figure meaningless", () => {
   ])("%s stops the plan with the key", async (_, change, expected) => {
     const { halts } = await verdict(await edited(spec, change));
     expect(halts).toContainEqual(expect.stringMatching(expected));
-    expect(halts.every((halt) => halt.startsWith("input.bad-spec"))).toBe(true);
+    expect(halts).toContainEqual(expect.stringMatching(/^input\.bad-spec /));
   });
 
   it("30: a label that reads like PASS is named with its rows", async () => {
