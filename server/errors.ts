@@ -160,6 +160,9 @@ export const refusals = {
   "job.intervals": stop("Lower checkpoint_interval, validation_interval and the logging frequency to num_epochs."),
   "job.resumed": stop("Start from an empty train directory; an older, longer run was resumed."),
   "job.backbone": stop("Stage the backbone file under augmentation/backbone; a URL or an empty path cannot be used."),
+  "job.backbone-keys": stop(
+    "Stage the backbone file that fits model.backbone.type; this one names its layers otherwise.",
+  ),
   "job.loss-pairing": stop("Use loss ce with difference_module learnable, or contrastive with euclidean."),
   "job.batch-size": stop("Lower dataset.classify.batch_size to at most the rows of the smallest CSV, and at least 2."),
   "job.no-pass-rows": stop("Add rows labelled PASS, in exactly this spelling, to the training CSV."),

@@ -1,6 +1,6 @@
 import { type Document, isScalar, visit } from "yaml";
 import { excerpt } from "../errors.ts";
-import { nearestName } from "../run/nearest-name.ts";
+import { nearest as nearestOf } from "../run/nearest.ts";
 import { isRecord } from "../run/record.ts";
 import { isOpen, type KeyFacts, type KeyList, keyLists, type Release } from "./spec-keys.ts";
 import { yamlDocument, yamlLimits } from "./yaml.ts";
@@ -117,7 +117,7 @@ function unknownKey(key: string, section: string, name: string, list: KeyList, r
   const siblings = Object.keys(list.keys).filter(
     (known) => known.slice(0, Math.max(0, known.lastIndexOf("."))) === section,
   );
-  const nearest = nearestName(
+  const nearest = nearestOf(
     name,
     siblings.map((known) => known.slice(known.lastIndexOf(".") + 1)),
   );
@@ -136,7 +136,7 @@ function valueFindings(key: string, value: unknown, facts: KeyFacts, fractions: 
   if (!fits(value, facts.type)) return [halt(key, `must be ${nameOf(facts.type)}, not ${shown(value)}`)];
   const { values } = facts;
   if (values === undefined || value === "" || values.includes(String(value))) return [];
-  const nearest = nearestName(String(value), values);
+  const nearest = nearestOf(String(value), values);
   const problem = `is ${shown(value)}, which TAO does not know; the nearest is ${nearest}`;
   return [{ key, problem, weight: key === "model.backbone.type" ? "halt" : "warning" }];
 }

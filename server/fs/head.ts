@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { limits } from "./limits.ts";
@@ -106,4 +106,10 @@ export function sha256OfFileSync(path: string): string {
     throw unreadable(path, error);
   }
   return hash.digest("hex");
+}
+
+/** What tells a file from others: equal inodes are one file under several names. Undefined when it is gone. */
+export function fileIdentitySync(path: string): { readonly inode: string; readonly size_bytes: number } | undefined {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts && { inode: `${facts.dev}:${facts.ino}`, size_bytes: facts.size };
 }

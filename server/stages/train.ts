@@ -65,7 +65,9 @@ export const train: Stage = {
     if (!candidates) throw noNewCheckpoint(dir, { checkpoints: 0 });
     const copies = await copiesOf(context, fresh);
     const facts = { checkpoints: { train_dir: dir, copies, epochs_trained: status.epochs.length } };
-    return { ...evidenceOf(context, candidates, fresh.length), facts };
+    const evidence = evidenceOf(context, candidates, fresh.length);
+    const complaints = status.complaints.slice(0, 5).map((text) => `TAO logged an error and went on: ${excerpt(text)}`);
+    return { ...evidence, warnings: [...evidence.warnings, ...complaints], facts };
   },
 };
 

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { fileIdentitySync } from "../../fs/head.ts";
 import type { ImageIndex } from "../image-index.ts";
 import { digestFiles } from "../process/image-batches.ts";
 
@@ -56,15 +56,15 @@ async function byInodeAndSize(
   const byInode = new Map<string, number>();
   const bySize = new Map<number, number[]>();
   for (const [at, file] of files.entries()) {
-    const facts = statSync(index.pathOf(file), { throwIfNoEntry: false });
+    const facts = fileIdentitySync(index.pathOf(file));
     if (facts !== undefined) {
-      const inode = `${facts.dev}:${facts.ino}`;
+      const { inode, size_bytes } = facts;
       const known = byInode.get(inode);
       if (known !== undefined) same.set(file, known);
       else {
         byInode.set(inode, file);
-        const group = bySize.get(facts.size);
-        if (group === undefined) bySize.set(facts.size, [file]);
+        const group = bySize.get(size_bytes);
+        if (group === undefined) bySize.set(size_bytes, [file]);
         else group.push(file);
       }
     }

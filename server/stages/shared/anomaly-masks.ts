@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { grayLevels } from "../../data/decode/gray-levels.ts";
 import { Refusal } from "../../errors.ts";
 import { listNames, readBytes } from "../../fs/read.ts";
-import type { DefectType } from "./generator-dataset.ts";
 
 /** Masks of one type that are looked at; data sets have some tens. */
 const lookLimit = 300;
@@ -15,7 +14,10 @@ const tolerance = 8;
  *
  * @throws Refusal `gate.generator-dataset` naming the type.
  */
-export async function checkAnomalyMasks(datasetDir: string, types: readonly DefectType[]): Promise<void> {
+export async function checkAnomalyMasks(
+  datasetDir: string,
+  types: readonly { readonly type: string; readonly texture: string }[],
+): Promise<void> {
   for (const { type, texture } of types) {
     const folder = join(datasetDir, texture, "mask", type.slice(texture.length + 1));
     const names = (await listNames(folder)).filter((name) => /\.(png|jpe?g)$/i.test(name));

@@ -97,6 +97,11 @@ export const knownFailures: readonly KnownFailure[] = [
     cause: "the backbone is not a staged local file",
   },
   {
+    code: "job.backbone-keys",
+    symptom: /KeyError: '(?:patch_generator\.|patch_embed\.|pos_embed|cls_token)/,
+    cause: "the backbone file has the keys of another architecture or export",
+  },
+  {
     code: "job.loss-pairing",
     symptom: /Contrastive loss only supports Euclidean|CE \(Cross Entropy\) loss only supports learnable/,
     cause: "loss and difference_module do not belong together",

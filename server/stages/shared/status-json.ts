@@ -7,8 +7,10 @@ export type TaskStatus = {
   readonly started: boolean;
   /** `Train finished successfully.` was written; the published source never writes a SUCCESS record. */
   readonly finished: boolean;
-  /** Message of the first FAILURE line after the start. */
+  /** Message of the first FAILURE line that no success followed. */
   readonly failure: string | undefined;
+  /** Messages of FAILURE lines that a success followed: every logged error makes one, and not every error is fatal. */
+  readonly complaints: readonly string[];
   /** A fresh iteration must never resume: its epoch counter would be inherited. */
   readonly resumed_from: string | undefined;
   /** 0-based epochs that have a progress line. */
@@ -37,10 +39,13 @@ export function parseStatus(text: string, mode: TaskMode): TaskStatus {
   );
   const tail = start < 0 ? [] : lines.slice(start);
   const done = `${mode[0]?.toUpperCase()}${mode.slice(1)} finished successfully.`;
+  const finished = tail.findLastIndex((line) => messageOf(line) === done || line.status === "SUCCESS");
+  const failuresIn = (lines: readonly Line[]) => lines.filter((line) => line.status === "FAILURE").map(messageOf);
   return {
     started: start >= 0,
-    finished: tail.some((line) => messageOf(line) === done || line.status === "SUCCESS"),
-    failure: tail.filter((line) => line.status === "FAILURE").map(messageOf)[0],
+    finished: finished >= 0,
+    failure: failuresIn(tail.slice(finished + 1))[0],
+    complaints: failuresIn(tail.slice(0, finished + 1)),
     resumed_from: tail.flatMap(
       (line) => /^Resuming training from checkpoint: (.*)$/.exec(messageOf(line))?.[1] ?? [],
     )[0],

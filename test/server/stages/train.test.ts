@@ -108,7 +108,7 @@ describe("train", () => {
     ["status.json ends before the training did", { finished: false }, "stage.failed"],
     [
       "status.json reports an interruption",
-      { lines: [{ status: "FAILURE", message: "User/System interruption" }] },
+      { lines: [{ status: "FAILURE", message: "User/System interruption" }], finished: false },
       "stage.failed",
     ],
     [
@@ -121,6 +121,11 @@ describe("train", () => {
   ])("is refused when %s", async (_, left, code) => {
     const { run } = await trainBaseline(left);
     expect((await refusalOf(run)).code).toBe(code);
+  });
+
+  it("passes on an error that TAO logged and survived", async () => {
+    const { run } = await trainBaseline({ lines: [{ status: "FAILURE", message: "could not write an event" }] });
+    expect(await run()).toMatchObject({ warnings: ["TAO logged an error and went on: could not write an event"] });
   });
 
   it("is refused when a checkpoint is empty", async () => {

@@ -52,6 +52,7 @@ const table: readonly (readonly [string, string])[] = [
   ["TypeError: join() argument must be str, bytes, or os.PathLike object, not 'int'", "job.numeric-path"],
   ["ValueError: ViT Backbones only support square input image where input_width == input_height", "job.lighting"],
   ["ValueError: Input image size must be a multiple of 32 for ViT-Adapter", "job.lighting"],
+  ["KeyError: 'patch_generator.pos_embed'", "job.backbone-keys"],
   ["KeyError: 'model.backbone.radio.radio.radio.model.patch_generator.pos_embed'", "job.checkpoint"],
   ["ModelCheckpoint(monitor='val_far') could not find the monitored key in the returned metrics", "job.metric-missing"],
   ["ValueError: No threshold achieves 100% recall on the NO_PASS class.", "metric.unreachable"],
