@@ -83,6 +83,7 @@ export const refusals = {
     "Correct the evaluator: its JSON holds name, unit, a finite value and every constraint of the contract.",
   ),
   "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
+  "metric.other-ruler": refuse("Score both on the same KPI rows and labels, then compare again."),
   "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
 
   "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),
