@@ -14,13 +14,10 @@ export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
   max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
   kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
-  kpi_confidence: z
-    .enum(["point", "90%", "95%", "99%"])
-    .optional()
-    .describe("what must meet the target: point or bound"),
+  kpi_confidence: z.enum(["point", "90%", "95%", "99%"]).optional(),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
-  num_sdg: whole(0).optional().describe("images to generate per iteration"),
+  num_sdg: whole(0).optional().describe("images to generate"),
   top_k: whole(1).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
   seed: whole(0, 2_147_483_647).optional(),
@@ -37,6 +34,6 @@ export const planRequestSchema = z.strictObject({
   adopt_run: text().optional().describe("vendor run to take over"),
   baseline_ckpt: text().optional(),
   resume: text().optional().describe("fresh, or an unfinished run"),
-  run: text().optional().describe("live run to revise"),
+  run: text().optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
