@@ -6,7 +6,10 @@ const shared = {
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",
-      { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "es6" } },
+      {
+        jsc: { target: "es2022", parser: { syntax: "typescript" }, experimental: { keepImportAttributes: true } },
+        module: { type: "es6" },
+      },
     ],
   },
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
@@ -23,10 +26,12 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
  * loops with kills, trainings on OSMO, a dozen replays.
  */
 const long = [
+  "test/journeys/import-to-report.test.ts",
   "test/journeys/replay.test.ts",
   "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
   "test/red-team/catalogue.test.ts",
+  "test/server/import/layouts.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/trace/job-inputs.test.ts",

@@ -51,8 +51,8 @@ async function measureImages(name: string, images: Images, folder: string): Prom
     const decoding = timeOf(() => all.forEach(decodeWhole));
     const names = await checked(sides, undefined);
     const memory = new Map();
-    const whole = await checked(sides, await openContents(undefined, memory));
-    const again = await checked(sides, await openContents(undefined, memory));
+    const whole = await checked(sides, openContents(memory));
+    const again = await checked(sides, openContents(memory));
     const check = whole.ms - names.ms;
     const each = (ms: number) => `${(ms / all.length).toFixed(3)} ms`;
     ratios.push(`${(check / reading).toFixed(1)} (${each(reading)} and ${each(check)} an image)`);
@@ -81,7 +81,7 @@ function decodeWhole(path: string): void {
   else decode(bytes, { useTArray: true });
 }
 
-async function checked(sides: Sides, contents: Awaited<ReturnType<typeof openContents>> | undefined) {
+async function checked(sides: Sides, contents: ReturnType<typeof openContents> | undefined) {
   let stall = 0;
   let last = performance.now();
   const clock = setInterval(() => {
@@ -150,10 +150,7 @@ async function measureMemory(folder: string, rows: number): Promise<void> {
   const held = Array.from({ length: Math.floor(rows / 50) }, (_, at) => join(many, `held${at}.jpg`));
   for (const path of held) await writeFile(path, images[199] as Buffer);
   const before = process.memoryUsage().rss;
-  const { ms, stall } = await checked(
-    await csvsOf({ training: paths, held }, folder),
-    await openContents(undefined, new Map()),
-  );
+  const { ms, stall } = await checked(await csvsOf({ training: paths, held }, folder), openContents(new Map()));
   const peak = process.resourceUsage().maxRSS / 1024;
   console.log(
     `${rows} rows: ${(ms / 1000).toFixed(1)} s, longest stall ${stall.toFixed(0)} ms, peak memory ${peak.toFixed(0)} MB of this process (${(before / 1e6).toFixed(0)} MB before)`,

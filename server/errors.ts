@@ -17,6 +17,7 @@ export const refusals = {
   "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
+  "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),
   "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
   "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
   "input.bad-yaml": refuse("Repair the YAML at the named line."),
@@ -31,6 +32,14 @@ export const refusals = {
     "Put the workspace on a file system with hard links (ext4, XFS, APFS, NTFS, NFS), then repeat the call.",
   ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
+  "input.import-layout": refuse(
+    "Sort the images into one of the layouts in the facts, or describe them with --table or --pattern; then import again.",
+  ),
+  "input.no-good-parts": refuse(
+    "Name the label of good parts with --good, or add photos of good parts; then import again.",
+  ),
+  "input.no-pairs": refuse("Take golden photos as the facts say, name them in a table (--table), then import again."),
+  "input.too-few-boards": refuse("Add boards, good ones and ones with defects, then import again."),
 
   "approval.required": refuse("Show the plan summary to the human and call approve_plan."),
   "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),
@@ -40,6 +49,13 @@ export const refusals = {
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
   "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
   "approval.words-missing": refuse("Pass `words` with what the human answered to the summary, verbatim."),
+  "approval.signature-missing": refuse(
+    "Let an approver sign the statement with the command in the facts, and pass the signature as `words`.",
+  ),
+  "approval.signature-invalid": refuse("Let an allowed signer sign this very statement, and pass it as `words`."),
+  "approval.no-verifier": refuse(
+    "Install OpenSSH's ssh-keygen and correct DEFT_APPROVERS, then start the server again.",
+  ),
   "approval.unchangeable": refuse(
     "Start a new run: the metric contract, the CSVs and the architecture are fixed within one.",
   ),
@@ -64,6 +80,14 @@ export const refusals = {
     "Rename so that one value of the column is no number; the loader turns the column into numbers and fails.",
   ),
   "gate.duplicate-row": stop("Keep one row for each image; the named lines show the same one."),
+  "gate.contradiction": refuse("Decide for one label of each named image and remove the other rows."),
+  "gate.own-golden": refuse("Pair each inspected image with the golden image of the same place, not with itself."),
+  "gate.swapped-columns": refuse("Swap the two columns if golden_path names the inspected images."),
+  "gate.pair-mismatch": refuse(
+    "Pair each image with a golden image of the same place and window, as the examples are not.",
+  ),
+  "gate.label-word": refuse("Write PASS for good parts, or leave the label if these rows are defects."),
+  "gate.image-format": refuse("Convert the named images to 8-bit JPEG or PNG and set image_ext to what they are then."),
   "gate.silent-drop": stop("Find out where the named rows went; a human may accept it with acknowledge_stop."),
   "gate.allocation-mismatch": stop(
     "Widen the ROIs or lower num_SDG; a human may accept the yield with acknowledge_stop.",
@@ -84,6 +108,10 @@ export const refusals = {
   ),
   "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
   "metric.other-ruler": refuse("Score both on the same KPI rows and labels, then compare again."),
+  "metric.reproducing": refuse("Repeat the call: it waits until the KPI set has been scored again."),
+  "metric.not-reproduced": refuse(
+    "Repeat the call to score once more, or end the run without the claim: finish_loop with stop_reason cancelled.",
+  ),
   "metric.unreachable": stop("Retrain or relabel: no threshold satisfies the contract's recall."),
 
   "state.locked": refuse("Another process works on this run; wait for it, then repeat the call."),
@@ -166,12 +194,15 @@ export const refusals = {
   ),
   "osmo.unknown-workflow": refuse("Check the workflow id; `osmo workflow list` shows yours."),
   "osmo.not-yours": refuse("Ask the owner in the facts; another user's workflow is not touched from here."),
-  "osmo.needs-choice": refuse("Ask the human the questions in the facts and pass the chosen arguments."),
+  "osmo.needs-choice": refuse(
+    "Ask the human the questions in the facts, then call with `pass` and what they chose, without `request`.",
+  ),
   "osmo.illegal-pair": refuse("Use the flow that the facts name for this use case."),
   "osmo.wrong-flow": refuse("Use the flow that the facts name for this defect."),
   "osmo.unknown-knob": refuse("Use a knob from the list in the facts."),
-  "osmo.bad-knob": refuse("Give the knob a value of the form in the facts."),
-  "osmo.ignored-knob": refuse("Leave the knob out: this flow reads it nowhere; the facts name what works instead."),
+  "osmo.bad-knob": refuse("Give the argument that the facts name a value of the form there."),
+  "osmo.unknown-name": refuse("Pass one of the names in the facts, or bring your own as the facts say."),
+  "osmo.ignored-knob": refuse("Leave the argument out: this flow reads it nowhere; the facts name what works instead."),
   "osmo.fixed-knob": refuse("Leave the knob out: the flow works with its fixed value only."),
   "osmo.mangled-name": refuse("Use the spelling in the facts; OSMO casts number-like values."),
   "osmo.template-token": refuse("Remove the template tokens from the named mounted file."),
@@ -183,9 +214,9 @@ export const refusals = {
   "osmo.credential-refused": refuse("Accept the licence of the named gated models and check the token's scope."),
   "osmo.pod-template": refuse("Let a cluster administrator repair the pod template as the facts say, then repeat."),
   "osmo.endpoint": refuse("Repair the image-edit endpoint, or name a healthy one with knob image_edit_endpoint."),
-  "osmo.no-capacity": refuse("Add GPUs to the pool, choose another pool, or use an existing endpoint URL."),
-  "osmo.no-pool": refuse("Pass `pool` with one of the accessible pools in the facts."),
-  "osmo.missing-artifact": refuse("Submit the setup flows named in the facts, wait until they complete, then repeat."),
+  "osmo.no-capacity": refuse("Ask for less, or pass another pool or knobs.platform; the facts say what does not fit."),
+  "osmo.no-pool": refuse("Pass `pool` or knobs.platform with one of the names in the facts."),
+  "osmo.missing-artifact": refuse("Submit the setup flows, or upload what the facts name, then repeat the call."),
   "osmo.storage": refuse("Repair the local storage credentials of the OSMO CLI, then repeat the call."),
   "osmo.name-used": refuse("Call again: every submit gets a fresh name."),
   "osmo.bad-pair": refuse("Pair good image with structural, once, on the same board."),
@@ -195,16 +226,18 @@ export const refusals = {
   "osmo.approval-no-human": refuse("Ask the human to run the terminal command in the facts."),
   "osmo.submit-unknown": refuse("Wait a minute and call again: the lost answer is looked up before anything is sent."),
   "osmo.cancel-refused": refuse("Call osmo_status: the service refused the cancel for the reason in the facts."),
-  "osmo.no-outputs": refuse("Check the run name and wait until the workflow is COMPLETED."),
-  "osmo.download": refuse("Repeat the call; a partial download is kept apart and fetched again."),
-  "osmo.unknown-run": refuse(
-    "Pass the workflow id together with `flow`, `name` and `root`, or a run that was submitted here.",
+  "osmo.no-outputs": refuse(
+    "Call osmo_status with the run: it tells whether it has ended and why nothing was uploaded.",
   ),
+  "osmo.download": refuse("Repeat the call; a partial download is kept apart and fetched again."),
+  "osmo.unknown-run": refuse("Pass `run` with a run name or workflow id; osmo_status without arguments lists yours."),
   "osmo.bad-preference": refuse("Use a key and value that may be remembered; the facts list them."),
 
   "http.host": refuse("Connect through 127.0.0.1 or localhost."),
   "http.origin": refuse("Connect from a program or from a page on this machine; other origins are not served."),
-  "http.token": refuse("Give the server --token-file and send its token as `Authorization: Bearer TOKEN`."),
+  "http.token": refuse(
+    "Send the server's token (its --token-file, or the one it printed) as `Authorization: Bearer TOKEN`.",
+  ),
   "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
 
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),

@@ -10,7 +10,7 @@ const layers = [
   "tools/",
   "server/osmo/",
   "server/loop/",
-  "server/(preflight|report|tokens|trace)/",
+  "server/(import|preflight|report|tokens|trace)/",
   "server/journal/",
   "server/stages/",
   "server/platforms/",

@@ -6,7 +6,7 @@ export const osmoOutputs = defineTool({
   name: "osmo_outputs",
   title: "Outputs of an OSMO run",
   description:
-    "Fetches outputs of a run (default the last): `preview`, a page of samples aligned across stages, or `archive`, one zip with logs.",
+    "Fetches outputs of a run: `preview`, a page of samples aligned across stages, or `archive`, one zip with logs.",
   toolset: "osmo",
   input: z.strictObject({
     run: z.string().optional(),
@@ -19,7 +19,7 @@ export const osmoOutputs = defineTool({
     words: z.string().max(2000).optional(),
   }),
   // Loose: the report types hold the rest, and every listed key is paid for in every session.
-  output: z.looseObject({ status_line: z.string(), path: z.string() }),
+  output: z.looseObject({ status_line: z.string(), path: z.string().optional() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   handle: (args, call) => fetchOutputs(call, args as OutputArgs),
 });

@@ -7,7 +7,7 @@ export const osmoStatus = defineTool({
   name: "osmo_status",
   title: "Status of an OSMO workflow",
   description:
-    "Status, tasks, named failure with remedy, log tail or events of an OSMO workflow, and when to look again.",
+    "Status, tasks, failure with remedy, log tail or events of an OSMO workflow, when to look again; without run all runs.",
   toolset: "osmo",
   input: z.strictObject({
     run: z.string().optional().describe("workflow id or run name"),

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { countMeanings } from "../server/osmo/counting.ts";
 import { flowIds } from "../server/osmo/flow.ts";
-import { countMeanings } from "../server/osmo/settle.ts";
+import { asksForPlan } from "../server/osmo/sentence/understand.ts";
 import { planOnly, type SubmitArgs, submitFlow } from "../server/osmo/submit.ts";
 import { dryRunReport, type SubmitReport, submitReport } from "../server/osmo/submit-report.ts";
 import { defineTool } from "./define.ts";
@@ -9,18 +10,18 @@ export const submitOsmo = defineTool({
   name: "submit_osmo",
   title: "Submit a defect-image flow to OSMO",
   description:
-    "Plans (dry_run) or submits one defect-image-generation or setup flow. Pass the user's words as `request`; open choices come back as questions. A submit needs a human's yes.",
+    "Plans (dry_run) or submits one defect-image or setup flow. Say all in arguments; `request` is checked against them, and what ends nowhere is asked. A submit needs a human's yes.",
   toolset: "osmo",
   input: z.strictObject({
     request: z.string().max(2000).optional().describe("the user's words"),
     flow: z.enum(flowIds).optional(),
     usecase: z.string().optional(),
     board: z.string().optional(),
-    count: z.int().min(1).max(100000).optional(),
+    count: z.int().min(1).max(1000000).optional(),
     count_means: z.enum(countMeanings).optional(),
-    knobs: z.record(z.string(), z.unknown()).optional().describe("--set values; dig_url_root is the storage root"),
+    knobs: z.record(z.string(), z.unknown()).optional().describe("lists taken; dig_url_root: storage root"),
     pool: z.string().optional(),
-    pair_with: z.string().optional().describe("run name of the other ChangeNet half"),
+    pair_with: z.string().optional().describe("other ChangeNet half, or new"),
     dry_run: z.boolean().default(false),
     no_probe: z.boolean().default(false),
     workspace: z.string().optional(),
@@ -41,7 +42,9 @@ export const submitOsmo = defineTool({
   alwaysLoad: true,
   searchHint: "OSMO synthetic defect images tombstone solder bridge good image finetune AnomalyGen setup",
   async handle(args, call): Promise<SubmitReport> {
-    const { dry_run, ...rest } = args as SubmitArgs & { dry_run: boolean };
+    const wanted = args as SubmitArgs;
+    const dry_run = wanted.dry_run === true || asksForPlan(wanted.request);
+    const rest = { ...wanted, dry_run };
     return dry_run ? dryRunReport(await planOnly(call, rest)) : submitReport(call, await submitFlow(call, rest));
   },
 });

@@ -6,7 +6,7 @@ export const validateCsv = defineTool({
   name: "validate_csv",
   title: "Check a ChangeNet CSV",
   description:
-    "Check any training, validation, KPI, pool or combined CSV: columns, labels, both images of every row, duplicates, and leakage into validation_csv or kpi_csv. Counts and first five places of each problem.",
+    "Check any training, validation, KPI, pool or combined CSV: columns, labels, both images of every row, duplicates, pairs that are none, and leakage into validation_csv or kpi_csv. Counts and first five places of each problem.",
   toolset: "deft",
   input: z.strictObject({
     csv: z.string().describe("Path; relative ones count from the workspace."),
@@ -22,18 +22,20 @@ export const validateCsv = defineTool({
     problems: z.array(
       z.object({ code: z.string(), count: z.number(), examples: z.array(z.record(z.string(), z.unknown())) }),
     ),
+    warnings: z.array(z.string()),
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   searchHint: "validate dataset rows labels leakage duplicates missing images",
   async handle(args, { deps, signal, progress }) {
     const { validateCsv: checkCsv } = await import("../server/data/validate.ts");
+    const { counted } = await import("../server/data/sanity/finding.ts");
     const { imagesRootOf, lightingsOf } = await import("../server/data/workspace-images.ts");
     const { workspace } = await resolveWorkspace(args.workspace, deps);
     const inside = async (given: string | undefined, what: string) =>
       given === undefined ? undefined : inputPath(workspace, given, what);
     const csv = await inputPath(workspace, args.csv, "csv");
     progress(`Checking ${csv}`);
-    const { ok, rows, problems } = await checkCsv({
+    const { ok, rows, problems, warnings } = await checkCsv({
       csv,
       workspace,
       images_root: (await inside(args.images_root, "images_root")) ?? (await imagesRootOf(workspace)),
@@ -42,12 +44,14 @@ export const validateCsv = defineTool({
       kpi_csv: await inside(args.kpi_csv, "kpi_csv"),
       signal,
     });
+    const doubts = warnings.length === 0 ? [] : [counted(warnings.length, "warning")];
     const found = problems.map(({ code, count }) => `${code} ${count}`).join(", ");
     return {
-      status_line: ok ? `${rows} rows, no problem` : `${rows} rows; ${found}`,
+      status_line: [ok ? `${rows} rows, no problem` : `${rows} rows; ${found}`, ...doubts].join(", "),
       ok,
       rows,
       problems: problems.map(({ code, count, examples }) => ({ code, count, examples: [...examples] })),
+      warnings: warnings.map(({ code, text, examples }) => `${code}: ${text}, e.g. ${JSON.stringify(examples[0])}`),
     };
   },
 });

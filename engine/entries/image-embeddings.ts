@@ -6,7 +6,7 @@ import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
 import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.ts";
-import { cacheDirectory } from "../model/dataset.ts";
+import { cachePlace } from "../pair/cache-place.ts";
 import { contentKey, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
 import { warmCache } from "../pair/warm-cache.ts";
@@ -47,7 +47,7 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
   const pairs = [...unique].flatMap(([path, golden]) =>
     golden === undefined ? [] : [[realPath(io, path), golden] as const],
   );
-  await warmCache(pairs, cacheDirectory(io));
+  await warmCache(pairs, cachePlace(io));
   const vectors = embedFiles(unique, io);
   const found = [...unique.values()].filter((golden) => golden !== undefined).length;
   logLine(io, "INFO", `Embedded ${unique.size} images, ${found} of them with their golden image.`);
@@ -70,9 +70,9 @@ function findGolden(path: string, named: string, io: EngineIo): string | undefin
 }
 
 function embedFiles(files: ReadonlyMap<string, string | undefined>, io: EngineIo): Map<string, Float32Array> {
-  const directory = cacheDirectory(io);
-  const cache = openFeatureCache(directory, EMBEDDING_KIND, EMBEDDING_SIZE);
-  const reader = openPairReader(directory);
+  const place = cachePlace(io);
+  const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
+  const reader = openPairReader(place);
   const vectors = new Map<string, Float32Array>();
   for (const [path, golden] of files) {
     const real = realPath(io, path);

@@ -2,23 +2,15 @@ import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts
 import { Refusal } from "../../server/errors.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
-import { type EngineIo, realPath } from "../io.ts";
+import type { EngineIo } from "../io.ts";
+import { cachePlace } from "../pair/cache-place.ts";
 import { openPairReader } from "../pair/pair-reader.ts";
 import { warmCache } from "../pair/warm-cache.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
 
-/** Environment variable with the directory of cached features; absent, nothing is cached. */
-export const CACHE_VARIABLE = "DEFT_ENGINE_CACHE";
-
 /** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
 export type Dataset = { columns: readonly string[]; rows: readonly ChangeNetRow[]; features: Float32Array[] };
-
-/** Absolute cache directory of this run, or undefined. */
-export function cacheDirectory(io: EngineIo): string | undefined {
-  const value = io.env[CACHE_VARIABLE];
-  return value === undefined || value === "" ? undefined : realPath(io, value);
-}
 
 /**
  * Reads one split and the images of its rows.
@@ -46,7 +38,7 @@ export async function loadDataset(
     );
   }
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
-  const cache = cacheDirectory(io);
+  const cache = cachePlace(io);
   const paths = rows.flatMap((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
   await warmCache(paths, cache);
   const reader = openPairReader(cache);

@@ -1,8 +1,12 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const KEY_BYTES = 20;
+const KEY_BYTES = 32;
+const SEAL_BYTES = 32;
+
+/** Where vectors are kept, and the key of whoever may write there: what it did not seal is not read. */
+export type CachePlace = { readonly directory: string; readonly key: string };
 
 /** Vectors by image content, kept on disk between the programs of one run. */
 export type FeatureCache = {
@@ -14,7 +18,7 @@ export type FeatureCache = {
 
 /** The key of a vector computed by `kind` (with its version) from these file contents. */
 export function contentKey(kind: string, contents: readonly Uint8Array[]): string {
-  const hash = createHash("sha1").update(kind);
+  const hash = createHash("sha256").update(kind);
   for (const bytes of contents) hash.update(`|${bytes.length}|`).update(bytes);
   return hash.digest().toString("latin1");
 }
@@ -22,29 +26,44 @@ export function contentKey(kind: string, contents: readonly Uint8Array[]): strin
 /**
  * Opens the cache in a directory, or one that forgets at once when there is none.
  *
- * A file holds records of key and `length` float32 values for one kind of vector; a damaged file is ignored.
+ * A file holds records of key and `length` float32 values for one kind of vector, and a seal over them; a file that is
+ * damaged, or that somebody else wrote, is ignored.
  */
-export function openFeatureCache(directory: string | undefined, kind: string, length: number): FeatureCache {
+export function openFeatureCache(place: CachePlace | undefined, kind: string, length: number): FeatureCache {
   const known = new Map<string, Float32Array>();
   const added = new Map<string, Float32Array>();
-  if (directory !== undefined) {
-    mkdirSync(directory, { recursive: true });
-    for (const name of readdirSync(directory)) {
-      if (name.startsWith(`${kind}-`) && name.endsWith(".bin"))
-        readRecords(readFileSync(join(directory, name)), length, known);
+  if (place !== undefined) {
+    mkdirSync(place.directory, { recursive: true });
+    for (const name of readdirSync(place.directory)) {
+      if (!name.startsWith(`${kind}-`) || !name.endsWith(".bin")) continue;
+      readRecords(openSeal(readFileSync(join(place.directory, name)), kind, place.key), length, known);
     }
   }
   return {
     get: (key) => added.get(key) ?? known.get(key),
     put: (key, vector) => void added.set(key, vector),
     close() {
-      if (directory === undefined || added.size === 0) return;
+      if (place === undefined || added.size === 0) return;
       const name = `${kind}-${process.pid}-${Date.now().toString(36)}.bin`;
-      writeFileSync(join(directory, `.${name}`), recordBytes(added, length));
-      renameSync(join(directory, `.${name}`), join(directory, name));
+      const records = recordBytes(added, length);
+      const hidden = join(place.directory, `.${name}`);
+      writeFileSync(hidden, Buffer.concat([records, sealOf(records, kind, place.key)]));
+      renameSync(hidden, join(place.directory, name));
       added.clear();
     },
   };
+}
+
+function sealOf(records: Uint8Array, kind: string, key: string): Buffer {
+  return createHmac("sha256", key).update(`${kind}\n`).update(records).digest();
+}
+
+/** The records of a file that we sealed; of any other none. */
+function openSeal(bytes: Buffer, kind: string, key: string): Buffer {
+  const end = Math.max(0, bytes.length - SEAL_BYTES);
+  const [records, seal] = [bytes.subarray(0, end), bytes.subarray(end)];
+  const isOurs = seal.length === SEAL_BYTES && timingSafeEqual(seal, sealOf(records, kind, key));
+  return isOurs ? records : Buffer.alloc(0);
 }
 
 function readRecords(bytes: Buffer, length: number, into: Map<string, Float32Array>): void {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import { compareImages } from "./evidence.ts";
-import { contentKey, openFeatureCache } from "./feature-cache.ts";
+import { type CachePlace, contentKey, openFeatureCache } from "./feature-cache.ts";
 import { describePair, PAIR_FEATURES, PAIR_KIND } from "./features.ts";
 
 /** Turns pairs of image files into feature vectors. */
@@ -14,9 +14,9 @@ export type PairReader = {
   close(): void;
 };
 
-/** Opens a reader that looks features up by image content in `cacheDir` before it computes them. */
-export function openPairReader(cacheDir: string | undefined): PairReader {
-  const cache = openFeatureCache(cacheDir, PAIR_KIND, PAIR_FEATURES);
+/** Opens a reader that looks features up by image content in a cache before it computes them. */
+export function openPairReader(place: CachePlace | undefined): PairReader {
+  const cache = openFeatureCache(place, PAIR_KIND, PAIR_FEATURES);
   return {
     read(testPath, goldenPath) {
       const test = readImageFile(testPath);

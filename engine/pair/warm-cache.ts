@@ -2,6 +2,9 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EngineIo } from "../io.ts";
+import { cacheEnv, cachePlace } from "./cache-place.ts";
+import type { CachePlace } from "./feature-cache.ts";
 import { openPairReader } from "./pair-reader.ts";
 
 /** Paths of a tested image and its golden image. */
@@ -15,10 +18,10 @@ const WORTH_SHARING = 150;
  * all there. Pure saving of time: without a cache, a second core or the bin nothing happens, and a pair that cannot be
  * read is left to whoever needs it, with the error that belongs there.
  */
-export async function warmCache(pairs: readonly PairPaths[], cacheDir: string | undefined): Promise<void> {
+export async function warmCache(pairs: readonly PairPaths[], place: CachePlace | undefined): Promise<void> {
   const bin = process.argv[1] ?? "";
-  if (cacheDir === undefined || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin)) return;
-  const reader = openPairReader(cacheDir);
+  if (place === undefined || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin)) return;
+  const reader = openPairReader(place);
   const missing = pairs.filter(([test, golden]) => !reader.knows(test, golden));
   reader.close();
   if (missing.length < WORTH_SHARING) return;
@@ -27,13 +30,14 @@ export async function warmCache(pairs: readonly PairPaths[], cacheDir: string | 
   try {
     writeFileSync(list, JSON.stringify(missing.filter((_, at) => at % 2 === 1)));
     const ended = new Promise((resolve) => {
-      const other = spawn(process.execPath, [bin, "engine", "pair_features", list, cacheDir], { stdio: "ignore" });
+      const env = { ...process.env, ...cacheEnv(place) };
+      const other = spawn(process.execPath, [bin, "engine", "pair_features", list], { stdio: "ignore", env });
       other.on("exit", resolve);
       other.on("error", resolve);
     });
     computePairs(
       missing.filter((_, at) => at % 2 === 0),
-      cacheDir,
+      place,
     );
     await ended;
   } finally {
@@ -41,14 +45,16 @@ export async function warmCache(pairs: readonly PairPaths[], cacheDir: string | 
   }
 }
 
-/** `pair_features LIST CACHE`: the other half of `warmCache`; LIST is a JSON file of pairs of paths. */
-export async function pairFeatures([list = "", cacheDir = ""]: string[]): Promise<number> {
-  computePairs(JSON.parse(readFileSync(list, "utf8")) as PairPaths[], cacheDir);
+/** `pair_features LIST`: the other half of `warmCache`; LIST is a JSON file of pairs of paths. */
+export async function pairFeatures([list = ""]: string[], io: EngineIo): Promise<number> {
+  const place = cachePlace(io);
+  if (place === undefined) return 1;
+  computePairs(JSON.parse(readFileSync(list, "utf8")) as PairPaths[], place);
   return 0;
 }
 
-function computePairs(pairs: readonly PairPaths[], cacheDir: string): void {
-  const reader = openPairReader(cacheDir);
+function computePairs(pairs: readonly PairPaths[], place: CachePlace): void {
+  const reader = openPairReader(place);
   for (const [test, golden] of pairs) {
     try {
       reader.read(test, golden);

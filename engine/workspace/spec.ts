@@ -1,5 +1,18 @@
-/** A train spec for Visual ChangeNet classify with the container paths of a TAO workspace, under a comment. */
-export function specText(comment: string): string {
+type ImageFacts = {
+  readonly image_ext: string;
+  readonly lightings: readonly string[];
+  readonly batch_size: number;
+};
+
+const usual: ImageFacts = { image_ext: ".jpg", lightings: ["SolderLight"], batch_size: 16 };
+const side = 224;
+
+/**
+ * A train spec for Visual ChangeNet classify with the container paths of a TAO workspace, under a comment. Two or four
+ * lightings are laid out as a grid that is square as a whole, which is what the backbone takes.
+ */
+export function specText(comment: string, { image_ext, lightings, batch_size }: ImageFacts = usual): string {
+  const grid = { x: lightings.length > 1 ? 2 : 1, y: lightings.length > 2 ? 2 : 1 };
   return `# ${comment}
 encryption_key: tlt_encode
 task: classify
@@ -38,19 +51,19 @@ model:
 dataset:
   classify:
 ${datasetBlocks()}
-    image_ext: .jpg
-    batch_size: 16
+    image_ext: ${image_ext}
+    batch_size: ${batch_size}
     workers: 2
     fpratio_sampling: 0.2
-    num_input: 1
+    num_input: ${lightings.length}
     input_map:
-      SolderLight: 0
-    concat_type: linear
+${lightings.map((lighting, at) => `      ${lighting}: ${at}`).join("\n")}
+    concat_type: ${lightings.length > 1 ? "grid" : "linear"}
     grid_map:
-      x: 1
-      y: 1
-    image_width: 224
-    image_height: 224
+      x: ${grid.x}
+      y: ${grid.y}
+    image_width: ${side / grid.x}
+    image_height: ${side / grid.y}
     num_classes: 2
     augmentation_config:
       augment: true

@@ -1,4 +1,5 @@
 import { acknowledgeWith } from "../loop/approval/acknowledge.ts";
+import { refuseUnsigned } from "../loop/approval/consent.ts";
 import { pendingStop } from "../loop/approval/pending-stop.ts";
 import { describeAction } from "../loop/transitions.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
@@ -10,6 +11,7 @@ import { confirmAtTerminal } from "./terminal.ts";
 /** `deft-mcp acknowledge [RUN] [--accept]`: a person at this terminal accepts a repaired hard stop. */
 export const run = command("acknowledge", async ({ positionals: [named], options }, io) => {
   const call = terminalCall(systemDeps(io));
+  refuseUnsigned(call.deps);
   const runDir = await runNearby(named, options.workspace, call.deps, {});
   const stop = await pendingStop(runDir, call.deps);
   print(io.stdout, `${runDir}\n${stop.code}: ${stop.message}\n${JSON.stringify(stop.facts, null, 2)}\n`);

@@ -1,4 +1,4 @@
-import { platforms } from "../run/labels.ts";
+import { exportFormats, platforms } from "../run/labels.ts";
 import { choice, type Declaration, flag, number, pairs, path, paths, text, type ValueOf } from "./options.ts";
 
 const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
@@ -22,8 +22,9 @@ export const declarations = {
   serve: {
     interactive: true,
     summary: "serve MCP on stdin and stdout (what an MCP client starts; the name may be left out)",
-    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given; any other
-needs a token. Ending the server ends no job.`,
+    about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given. Every
+request needs a token: that of --token-file, which only you may read, or one that is made, printed once and kept in a file of
+yours. Ending the server ends no job.`,
     options: {
       toolsets: text("deft,osmo", "what to offer; else DEFT_TOOLSETS"),
       http: text("[HOST:]PORT", "serve over HTTP"),
@@ -35,7 +36,8 @@ needs a token. Ending the server ends no job.`,
   demo: {
     summary: "run a whole loop on generated boards; needs nothing but Node",
     about: `The loop is driven through a real MCP client over stdio. Without --workspace board images are generated into
-./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.`,
+./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.
+The demo approves its own plan for boards that it drew; for others it asks at this terminal, or DEFT_APPROVE_PLAN names the plan.`,
     options: {
       workspace: text("DIR", "boards of your own"),
       platform,
@@ -44,6 +46,27 @@ needs a token. Ending the server ends no job.`,
       seed,
     },
     exit: "Exit 0: the loop ended, its target met or not; 1: a hard stop; 2: refused.",
+  },
+  run: {
+    summary: "run a loop on a workspace of yours, without an agent",
+    about: `Shows the plan, asks for a yes at this terminal, and drives the loop to its end as an agent would. What is left out is
+asked for. Where nobody can be asked, DEFT_APPROVE_PLAN names the plan that its operator agrees to. Ctrl-C ends the
+command, not the run: --resume, or naming a RUN, goes on with one.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      resume: flag("go on with the unfinished run"),
+      platform,
+      "max-iterations": number("N", "after the baseline; else asked for", { bounds: whole(1, 99) }),
+      kpi: text("TARGET", "when to stop; else asked for"),
+      epochs: number("N", "of each training", { bounds: whole(1, 9999) }),
+      seed: number("N", "of training and mining", { bounds: whole(0, 2_147_483_647) }),
+    },
+    examples: [
+      'deft-mcp run --kpi "FAR < 1% at recall=100%" --max-iterations 3',
+      "deft-mcp run --resume --workspace boards",
+    ],
+    exit: "Exit 0: the target is met; 3: the loop ended without it; 4: a hard stop that waits for a person; 2: refused.",
   },
   init: {
     summary: "make a workspace for your own boards",
@@ -56,16 +79,49 @@ ever overwritten.`,
       seed,
     },
   },
+  import: {
+    summary: "make a workspace of a folder of images, by rule",
+    about: `Reads the layout, labels, masks and boxes of SOURCE, pairs every image with a golden one by a stated rule, measures how
+each pair lies, and divides the rows by board. Without --write it shows the plan and makes one page of samples,
+DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
+    positionals: ["SOURCE", "DIR"],
+    options: {
+      write: flag("make the workspace DIR, which must not hold anything"),
+      layout: text("NAME", "read SOURCE as this layout; else as the first that fits"),
+      table: path("CSV", "a list of the images of SOURCE with their labels"),
+      column: pairs("column of the table; KEY: image, label, golden, board, place, category, lighting or mask"),
+      pattern: text("REGEX", "named groups over file names: board, side, component, view, lighting, label, product"),
+      lightings: text("NAME,..", "which of several to take; 1, 2 or 4"),
+      good: text("LABEL,..", "labels that mean a good part; else words like good, OK, normal, pass, 0"),
+      holdout: number("SHARE", "of the boards, kept out of every set of the loop", {
+        bounds: { min: 0, max: 0.5 },
+        fallback: 0,
+      }),
+      seed: number("N", "of the division", { bounds: whole(0, 2_147_483_647), fallback: 1 }),
+    },
+    examples: [
+      "deft-mcp import ~/mvtec/transistor ~/boards",
+      "deft-mcp import ~/mvtec/transistor ~/boards --write",
+      "deft-mcp import ~/aoi ~/boards --pattern '(?<board>[^_/]+)_(?<side>TOP|BOT)_(?<component>[^_]+)_(?<lighting>[^_.]+)'",
+    ],
+  },
   doctor: {
     summary: "check a workspace",
     about: "Runs the checks of preflight for people. Changes nothing.",
-    options: { workspace, platform },
+    options: {
+      workspace,
+      platform,
+      "num-sdg": number("N", "defects to generate an iteration, as the plan will say; 0: none", {
+        bounds: { min: 0, whole: true },
+      }),
+    },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },
   validate: {
     summary: "check one ChangeNet CSV: rows, images, labels, leakage",
-    about: `Columns, labels, both images of every row, duplicates, and rows that the validation or KPI CSV has too. Shows a count
-and the first five places of each problem.`,
+    about: `Columns, labels, both images of every row, rows on which a figure means nothing (repeated or contradictory ones,
+pairs that are none), and rows that the validation or KPI CSV has too, as copies as well. Shows a count and the first
+five places of each problem.`,
     positionals: ["CSV"],
     options: {
       workspace,
@@ -92,6 +148,14 @@ and the first five places of each problem.`,
     about: "Writes DEFT_Loop_Report.html of the run from its files and prints where it is.",
     positionals: ["[RUN]"],
     options: { workspace },
+  },
+  audit: {
+    summary: "does the figure of a run follow from its checkpoint and images?",
+    about: `Scores the KPI set of the newest evaluated iteration again, in a fresh process without cache, in a folder of its own,
+and compares row by row; proves the chain of digests, pinned files and images. Changes nothing in the run.`,
+    positionals: ["[RUN]"],
+    options: { workspace, iteration: text("LABEL", "baseline, iter1, ...") },
+    exit: "Exit 0: everything is as the run says; 1: a difference; 2: refused.",
   },
   acknowledge: {
     interactive: true,
@@ -143,6 +207,24 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
       against: path("CSV", "what another model scored: parts fixed and newly failing"),
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
+  },
+  errors: {
+    summary: "every part that an iteration misjudges, to look at or to hand on",
+    about: `Missed defects, then false alarms, the furthest off first, and what changed since another iteration. --export writes
+it for a spreadsheet or an annotation tool, on stdout or to a file.`,
+    positionals: ["[RUN]"],
+    options: {
+      workspace,
+      iteration: text("LABEL", "baseline, iter1, ...; else the newest measured one"),
+      against: text("LABEL", "tell changes against this one; else the one before"),
+      threshold: number("T", "instead of the recorded one"),
+      kind: choice(["missed", "false_alarm"], "only these"),
+      label: text("NAME", "only parts of this label"),
+      board: text("NAME", "only parts of this board"),
+      export: choice(exportFormats, "in the form of another tool"),
+      output: path("FILE", "write the export there"),
+    },
+    examples: ["deft-mcp errors --export csv --output misjudged.csv"],
   },
   gaps: {
     summary: "weak KPI samples, as the vendor's gap analysis writes them",

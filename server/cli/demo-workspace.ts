@@ -1,6 +1,10 @@
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { z } from "zod";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { Refusal } from "../errors.ts";
+import { filesBelow, withScratchFolder } from "../fs/folder.ts";
+import { sha256OfFile } from "../fs/hash.ts";
 import { readJson } from "../fs/json.ts";
 import { kindOf } from "../fs/read.ts";
 
@@ -31,3 +35,24 @@ async function isGenerated(workspace: string, seed: number): Promise<boolean> {
     seed,
   });
 }
+
+/**
+ * Whether a workspace holds the very boards that this program draws for its seed and size: they are drawn again and
+ * compared, since a note of where files come from can be written into any folder.
+ */
+export async function isAsDrawn(workspace: string): Promise<boolean> {
+  const info = infoSchema.safeParse(await readJson(join(workspace, "build_info.json")).catch(() => undefined));
+  if (!info.success) return false;
+  return await withScratchFolder(join(tmpdir(), "deft-drawn"), async (scratch) => {
+    const again = join(scratch, "boards");
+    await generateWorkspace(again, info.data);
+    for (const name of await filesBelow(again)) {
+      const found = join(workspace, name);
+      if ((await kindOf(found)) !== "file") return false;
+      if ((await sha256OfFile(found)) !== (await sha256OfFile(join(again, name)))) return false;
+    }
+    return true;
+  });
+}
+
+const infoSchema = z.object({ seed: z.number().int().min(0), size: z.enum(["tiny", "standard"]) });

@@ -1,6 +1,6 @@
 import { shortDuration } from "../loop/status-line.ts";
 import { oneLine, visible } from "../run/visible.ts";
-import { print } from "./io.ts";
+import { type CliIo, print } from "./io.ts";
 
 /** Shows a long course of steps: a bar that is redrawn on a terminal, plain lines anywhere else. */
 export type Display = {
@@ -18,6 +18,12 @@ const TICK_MS = 250;
 
 export function plainDisplay(out: NodeJS.WritableStream): Display {
   return { say: (line) => print(out, `${line}\n`), progress() {}, close() {} };
+}
+
+/** A bar on a terminal, lines elsewhere; with --json stdout is left to the result. */
+export function displayFor(io: CliIo, json: boolean): Display {
+  if (json) return plainDisplay(io.stderr);
+  return io.isTty ? barDisplay(io.stdout) : plainDisplay(io.stdout);
 }
 
 /** Width of the terminal behind a stream; 80 where there is none. */

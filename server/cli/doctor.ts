@@ -10,11 +10,11 @@ import { assertComplete } from "./shipped.ts";
 const marks: Record<Check["outcome"], string> = { ok: "ok", fixable: "fixable", halt: "HALT", not_applicable: "n/a" };
 
 /** `deft-mcp doctor`: what preflight finds in a workspace, without planning a run. */
-export const run = command("doctor", async ({ options: { platform, ...options } }, io) => {
+export const run = command("doctor", async ({ options: { platform, "num-sdg": num_sdg, ...options } }, io) => {
   await assertComplete();
   const deps = systemDeps(io);
   const named = await workspaceNearby(options.workspace, deps);
-  const found = await resolvePlan({ platform, ...defined({ workspace: named }) }, deps);
+  const found = await resolvePlan({ platform, ...defined({ workspace: named, num_sdg }) }, deps);
   const { workspace, checks, warnings, unfinished_runs } = found;
   const ok = !checks.some((check) => check.outcome === "halt");
   const value = { ok, workspace, platform, checks, warnings, unfinished_runs };

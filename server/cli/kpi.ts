@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { analyseKpi, type KpiAnalysis, writeKpiFiles } from "../data/kpi-files.ts";
-import { excerpt, Refusal } from "../errors.ts";
+import { judgeScores, type ScoresVerdict } from "../data/sanity/judge-scores.ts";
+import { labelFacts, likelyPassLabel } from "../data/sanity/labels.ts";
+import { excerpt, quoted, Refusal } from "../errors.ts";
 import { kindOf } from "../fs/read.ts";
 import { readRun } from "../journal/journal.ts";
 import { escapeBoundPct, farInterval, intervalText, recallInterval, shownConfidencePct } from "../kpi/certainty.ts";
@@ -28,14 +30,15 @@ export const run = command("kpi", async (given, io) => {
     pass_label: options["pass-label"],
   };
   const analysis = await analyseKpi(csv, minRecall, columns);
-  const { sweep, table } = analysis;
+  const verdict = await judgeScores(csv, columns);
+  refuseMisreadClass(csv, analysis, verdict, columns.pass_label ?? "PASS");
+  const notes = notesOn(analysis, verdict);
+  const { sweep } = analysis;
   const measurement = isMeasurable(sweep) ? measureFar(sweep, minRecall * 100) : undefined;
   const directory = options["output-dir"];
   const how = { minRecall, columns, ...defined({ measurement }) };
   const written = directory === undefined ? [] : await writeKpiFiles(directory, csv, analysis, how);
-  if (table.blankLabels > 0 && !options.json) {
-    print(io.stderr, `note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
-  }
+  if (!options.json) for (const note of notes) print(io.stderr, `note: ${note}\n`);
   const from = origin === undefined ? [] : [`${origin.iteration} of ${origin.run_dir}: ${csv}`];
   const { against } = options;
   const now = { csv, recall: minRecall, ...defined({ threshold }) };
@@ -46,7 +49,7 @@ export const run = command("kpi", async (given, io) => {
     ...(compared ? comparisonText(compared) : []),
     ...written,
   ];
-  return { value: { ...jsonOf(analysis), ...origin, ...defined({ compared }) }, text: `${lines.join("\n")}\n` };
+  return { value: { ...jsonOf(analysis), notes, ...origin, ...defined({ compared }) }, text: `${lines.join("\n")}\n` };
 });
 
 /** The CSV that is meant, the named file or that of a run, and the share of defects to flag. @throws Refusal `input.invalid` when it has none. */
@@ -82,6 +85,23 @@ async function isCsv(path: string): Promise<boolean> {
 
 function targetRecall({ metric_contract: { evaluator } }: RunState): number {
   return evaluator.type === "builtin" ? evaluator.parameters.recall_target_pct / 100 : 1;
+}
+
+/** One class alone where a label reads like the other one: every figure would be of the wrong question. */
+function refuseMisreadClass(path: string, { sweep }: KpiAnalysis, { labels }: ScoresVerdict, passLabel: string): void {
+  const likely = sweep.passRows > 0 ? undefined : likelyPassLabel(labels);
+  if (likely === undefined) return;
+  const message = `${path} has no row labelled ${quoted(passLabel)}; ${quoted(likely)} reads like it (--pass-label).`;
+  throw new Refusal("metric.undefined", message, { path, labels: labelFacts(labels), likely_pass_label: likely });
+}
+
+function notesOn({ sweep, table }: KpiAnalysis, { findings }: ScoresVerdict): string[] {
+  const one = sweep.passRows === 0 || sweep.defectiveRows === 0;
+  return [
+    ...(table.blankLabels === 0 ? [] : [`${table.blankLabels} rows have no label and count as NO_PASS`]),
+    ...(one ? ["the rows are of one class, so FAR at a recall is undefined"] : []),
+    ...findings.map(({ text }) => text),
+  ];
 }
 
 function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {

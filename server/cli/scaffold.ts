@@ -30,6 +30,12 @@ export async function scaffoldWorkspace(dir: string): Promise<Scaffold> {
   return { workspace: dir, files: files.sort() };
 }
 
+/** Two rows as they could stand in a table, and the files that they name. */
+export const sampleRows = `input_path,golden_path,label,object_name,project,boardname
+b017/test,b017/golden,PASS,C1018,main,b017
+b018/test,b018/golden,missing,C1018,main,b018
+`;
+
 const specTitle = `Visual ChangeNet classify: the baseline. Adjust input_map to your lights, image_ext and the figures;
 # leave the container paths: the server writes its own absolute paths into the spec of every run.`;
 
@@ -49,7 +55,17 @@ const readme = `# AOI workspace
 A row names its two images: \`images/<input_path>/<object_name>_<light><ext>\` is inspected against
 \`images/<golden_path>/<object_name>_<light><ext>\`. \`<light>\` is each key of \`input_map\` in the spec, \`<ext>\` its
 \`image_ext\`. \`label\` is \`PASS\`, written so, or the defect in lower case. The other columns may stay empty.
+
+\`\`\`csv
+${sampleRows}\`\`\`
+
+The first row says that component C1018 of board b017 is good: \`images/b017/test/C1018_SolderLight.jpg\` is looked at
+beside its golden image \`images/b017/golden/C1018_SolderLight.jpg\`. The golden image shows the same place of a board that
+is known to be good, with the same camera, lens, light and position; it may be the same photo for every board, copied
+under each name. In the second row the component is missing. All rows of one board belong into one table.
+
 No KPI image may also be in training, validation or the pool.
 
+\`deft-mcp import SOURCE DIR\` fills a workspace from images in a known layout, with a list, or with names that say it.
 \`deft-mcp doctor --workspace DIR\` says what is missing. \`deft-mcp init DIR --example\` makes a complete workspace to compare.
 `;

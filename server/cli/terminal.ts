@@ -19,6 +19,11 @@ export async function withTerminal<T>(work: (ask: Ask) => Promise<T>): Promise<T
   }
 }
 
+/** Asks a person for yes or no, where no is harmless: `y` is enough. */
+export async function agreed(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(await withTerminal((ask) => ask(`${question} [y/N] `)));
+}
+
 /** Asks a person to type `yes`. @throws Refusal `approval.no-terminal`. */
 export async function confirmAtTerminal(question: string): Promise<boolean> {
   if (!isAtTerminal()) throw new Refusal("approval.no-terminal", "Only a person at a terminal may answer this.", {});

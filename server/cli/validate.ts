@@ -21,13 +21,17 @@ export const run = command("validate", async ({ positionals: [name], options }, 
   return { value: validation, text: textOf(csv, validation), exit: validation.ok ? exitOk : exitRefused };
 });
 
-function textOf(csv: string, { ok, rows, problems }: Validation): string {
+function textOf(csv: string, { ok, rows, problems, warnings }: Validation): string {
   const lines = [`${csv}: ${rows} rows, ${ok ? "no problem" : `${problems.length} kinds of problem`}`];
-  for (const { code, count, examples } of problems) {
-    lines.push(`${code}: ${count}`);
+  for (const { code, count, examples, text } of problems) {
+    lines.push(`${code}: ${count}${text === undefined ? "" : ` (${text})`}`);
     for (const example of examples) lines.push(`  ${Object.entries(example).map(pair).join("  ")}`);
     if (count > examples.length) lines.push(`  and ${count - examples.length} more`);
     lines.push(`  Next: ${refusals[code].remedy}`);
+  }
+  for (const { code, text, examples } of warnings) {
+    lines.push(`warning ${code}: ${text}`);
+    for (const example of examples) lines.push(`  ${Object.entries(example).map(pair).join("  ")}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,9 +1,5 @@
-import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { writeAtomic } from "../fs/atomic.ts";
-import { parseJson } from "../fs/json.ts";
-import { readTextIfPresent } from "../fs/read.ts";
-import { stampOf } from "../fs/stamp.ts";
+import { stampOf, toldBy } from "../fs/stamp.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 
@@ -13,8 +9,6 @@ export type Contents = {
   sketches(paths: readonly string[], depth: Depth, signal?: AbortSignal): Promise<(Sketch | undefined)[]>;
   /** Sketches that had to be made, not found. */
   decoded(): number;
-  /** Keeps what was made for the next call, if there is a place for it. */
-  save(): Promise<void>;
 };
 
 /** `null` stands for an image that cannot be decoded. */
@@ -26,32 +20,27 @@ type Sketched = Map<string, Kept>;
 const madeHere: Sketched = new Map();
 const madeHereLimit = 300_000;
 
+/** A file system's clock goes in steps of a few milliseconds. */
+const clockTickMs = 50;
+
 /** Images between two pauses: the server goes on answering. */
 const sliceSize = 500;
 
 /**
- * Contents with a cache file, or with the memory of this process alone. An entry counts only for a file of the same
- * size, times and inode; a cache that is not what was written, by its last line, is an empty one.
+ * Contents with the memory of this process alone: what decides about a leak is never read from a file that somebody else
+ * may write. An entry counts only for a file of the same size, times and inode.
  */
-export async function openContents(cachePath?: string, memory: Sketched = madeHere): Promise<Contents> {
-  const known: Sketched = cachePath === undefined ? new Map() : await readCache(cachePath);
+export function openContents(memory: Sketched = madeHere): Contents {
   let decoded = 0;
-  let fresh = 0;
-  const entryOf = (path: string): Kept => {
-    const stamp = stampOf(path);
-    const [own, remembered] = [known.get(path), memory.get(path)];
-    if (own?.stamp === stamp) return own;
-    fresh++;
-    const entry = remembered?.stamp === stamp ? remembered : { stamp };
-    known.set(path, entry);
-    return entry;
-  };
   return {
     decoded: () => decoded,
     async sketches(paths, depth, signal) {
+      const entries = new Map<string, Kept>();
       const missing: { readonly path: string; readonly entry: Kept }[] = [];
       await inSlices(paths, (path) => {
-        const entry = entryOf(path);
+        if (entries.has(path)) return;
+        const entry = entryOf(memory, path);
+        entries.set(path, entry);
         if (entry[depth] === undefined) missing.push({ path, entry });
       });
       const made = await sketchImages(
@@ -61,18 +50,23 @@ export async function openContents(cachePath?: string, memory: Sketched = madeHe
       );
       for (const [at, { path, entry }] of missing.entries()) {
         entry[depth] = made[at] ?? null;
-        remember(memory, path, entry);
+        if (isSettled(entry.stamp)) remember(memory, path, entry);
       }
       decoded += missing.length;
-      fresh += missing.length;
-      return paths.map((path) => known.get(path)?.[depth] ?? undefined);
-    },
-    async save() {
-      if (cachePath === undefined || fresh === 0) return;
-      await writeAtomic(cachePath, linesOf(known));
-      fresh = 0;
+      return paths.map((path) => entries.get(path)?.[depth] ?? undefined);
     },
   };
+}
+
+function entryOf(memory: Sketched, path: string): Kept {
+  const stamp = stampOf(path);
+  const remembered = memory.get(path);
+  return remembered?.stamp === stamp ? remembered : { stamp };
+}
+
+/** A file that was written a moment ago may be written again with the same times: what it shows is not kept. */
+function isSettled(stamp: string): boolean {
+  return Date.now() - toldBy(stamp).changed_ms > clockTickMs;
 }
 
 /** The oldest entries go first. */
@@ -88,57 +82,5 @@ async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promis
   for (let at = 0; at < items.length; at++) {
     work(items[at] as T);
     if (at % sliceSize === sliceSize - 1) await setImmediate();
-  }
-}
-
-async function readCache(path: string): Promise<Map<string, Kept>> {
-  const known = new Map<string, Kept>();
-  const lines = ((await readTextIfPresent(path)) ?? "").split("\n");
-  const hash = createHash("sha256");
-  const seal = lines.at(-1);
-  await inSlices(lines.slice(0, -1), (line) => {
-    hash.update(`${line}\n`);
-    const [image, stamp, head, whole] = cellsOf(line);
-    if (typeof image !== "string" || typeof stamp !== "string") return;
-    const kept: Kept = { stamp };
-    const [first, all] = [sketchFrom(head), sketchFrom(whole)];
-    if (first !== undefined) kept.head = first;
-    if (all !== undefined) kept.whole = all;
-    known.set(image, kept);
-  });
-  return seal === hash.digest("hex") ? known : new Map();
-}
-
-function* linesOf(known: ReadonlyMap<string, Kept>): Generator<string> {
-  const hash = createHash("sha256");
-  for (const [image, { stamp, head, whole }] of known) {
-    const line = `${JSON.stringify([image, stamp, cellOf(head), cellOf(whole)])}\n`;
-    hash.update(line);
-    yield line;
-  }
-  yield hash.digest("hex");
-}
-
-/** `<width>x<height> <fields in base64>`; `none` for an image without a sketch, empty for one that was not asked for. */
-function cellOf(sketch: Sketch | null | undefined): string {
-  if (sketch === undefined) return "";
-  if (sketch === null) return "none";
-  return `${sketch.width}x${sketch.height} ${Buffer.from(sketch.fields).toString("base64")}`;
-}
-
-function sketchFrom(cell: unknown): Sketch | null | undefined {
-  if (cell === "none") return null;
-  const found = /^(\d+)x(\d+) ([\w+/=]+)$/.exec(typeof cell === "string" ? cell : "");
-  if (found === null) return undefined;
-  const fields = Uint8Array.from(Buffer.from(found[3] ?? "", "base64"));
-  return { width: Number(found[1]), height: Number(found[2]), fields };
-}
-
-function cellsOf(line: string): readonly unknown[] {
-  try {
-    const cells: unknown = parseJson(line);
-    return Array.isArray(cells) ? cells : [];
-  } catch {
-    return [];
   }
 }

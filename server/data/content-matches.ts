@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { stampOf, toldBy } from "../fs/stamp.ts";
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { compareImages, digestFiles } from "./process/image-batches.ts";
@@ -44,9 +45,9 @@ export async function contentMatches(
   const first = await likelyImages(leftHeads, rightHeads, signal);
   const [leftWhole, rightWhole] = [await sketch(first.left, "whole"), await sketch(first.right, "whole")];
   const matches = await comparedPixels(leftWhole, rightWhole, index, signal);
-  const [plainLeft, plainRight] = [without(left, leftHeads), without(right, rightHeads)];
-  for (const [image, match] of await equalBytes(plainLeft, plainRight, index, signal)) matches.set(image, match);
-  return { matches, undecoded: plainLeft.length + plainRight.length };
+  // Whatever a sketch says: equal bytes are a copy.
+  for (const [image, match] of await equalBytes(left, right, index, signal)) matches.set(image, match);
+  return { matches, undecoded: without(left, leftHeads).length + without(right, rightHeads).length };
 }
 
 function imagesOf(index: ImageIndex, ...lists: readonly Int32Array[]): number[] {
@@ -142,14 +143,35 @@ async function equalBytes(
 ): Promise<Map<number, Match>> {
   const matches = new Map<number, Match>();
   if (left.length === 0 || right.length === 0) return matches;
-  const rightDigests = await digestFiles(right.map(index.pathOf), signal);
-  const leftDigests = await digestFiles(left.map(index.pathOf), signal);
-  const byDigest = new Map(rightDigests.map((digest, at) => [digest, right[at] ?? -1]));
-  for (const [at, image] of left.entries()) {
+  const sizeOf = (image: number) => toldBy(stampOf(index.pathOf(image))).size_bytes;
+  const sizes = [await sized(left, sizeOf, signal), await sized(right, sizeOf, signal)] as const;
+  const [some, others] = [sharing(sizes[0], sizes[1]), sharing(sizes[1], sizes[0])];
+  const rightDigests = await digestFiles(others.map(index.pathOf), signal);
+  const leftDigests = await digestFiles(some.map(index.pathOf), signal);
+  const byDigest = new Map(rightDigests.map((digest, at) => [digest, others[at] ?? -1]));
+  for (const [at, image] of some.entries()) {
     const held = byDigest.get(leftDigests[at] ?? "");
     if (held !== undefined) matches.set(image, { held, likeness: "copy" });
   }
   return matches;
+}
+
+type Sizes = ReadonlyMap<number, number>;
+
+async function sized(images: readonly number[], sizeOf: (image: number) => number, signal: AbortSignal | undefined) {
+  const sizes = new Map<number, number>();
+  let began = performance.now();
+  for (const image of images) {
+    sizes.set(image, sizeOf(image));
+    began = await pauseAfter(began, signal);
+  }
+  return sizes;
+}
+
+/** Images whose files are as long as one of the other side: no other can have the same bytes. */
+function sharing(images: Sizes, others: Sizes): number[] {
+  const lengths = new Set(others.values());
+  return [...images].filter(([, size]) => lengths.has(size)).map(([image]) => image);
 }
 
 /** Held-out images, by number, that an image may be a copy of or near to. */

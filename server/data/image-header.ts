@@ -1,5 +1,15 @@
+import { tiffHeader } from "./tiff-header.ts";
+
+export type ImageFormat = "jpeg" | "png" | "bmp" | "tiff" | "webp";
+
 /** What the first bytes of an image tell. */
-export type ImageHeader = { readonly format: "jpeg" | "png" | "bmp"; readonly width: number; readonly height: number };
+export type ImageHeader = {
+  readonly format: ImageFormat;
+  readonly width: number;
+  readonly height: number;
+  /** Gray levels of more than eight bits, which TAO's loader (Pillow, to RGB) cuts off at 255 instead of scaling. */
+  readonly deep?: true;
+};
 
 /** Reads more bytes of the same file from a position; fewer at its end. */
 export type ReadMore = (position: number) => Uint8Array;
@@ -8,17 +18,44 @@ export type ReadMore = (position: number) => Uint8Array;
 const segmentLimit = 500;
 
 /**
- * Format and size of an image from its first bytes, or undefined when they are no JPEG, PNG or BMP header with a size.
+ * Format and size of an image from its first bytes, or undefined when they are no header with a size of a format that
+ * TAO reads: JPEG, PNG, BMP, TIFF, WebP.
  *
- * A JPEG may carry a preview before its frame header; then `more` is asked for bytes further on.
+ * A JPEG may carry a preview before its frame header, a TIFF its directory at its end; then `more` is asked for bytes
+ * further on.
  */
 export function imageHeader(head: Uint8Array, more: ReadMore): ImageHeader | undefined {
   if (head[0] === 0xff && head[1] === 0xd8) return jpegHeader(head, more);
-  if (isPng(head)) return sized("png", uint32(head, 16), uint32(head, 20));
+  if (isPng(head)) return pngHeader(head);
   if (head[0] === 0x42 && head[1] === 0x4d && head.length >= 26) {
     return sized("bmp", littleInt32(head, 18), Math.abs(littleInt32(head, 22)));
   }
-  return undefined;
+  if (text(head, 0, 4) === "RIFF" && text(head, 8, 12) === "WEBP") return webpHeader(head);
+  const tiff = tiffHeader(head, more);
+  return tiff && { format: "tiff", ...tiff };
+}
+
+/** Gray of 16 bits, with or without alpha. */
+function pngHeader(head: Uint8Array): ImageHeader | undefined {
+  const header = sized("png", uint32(head, 16), uint32(head, 20));
+  const deep = head[24] === 16 && head[25] === 0;
+  return header && (deep ? { ...header, deep } : header);
+}
+
+/** The three kinds of WebP: lossy, lossless, extended. */
+function webpHeader(head: Uint8Array): ImageHeader | undefined {
+  if (head.length < 30) return undefined;
+  const uint24 = (at: number) => littleInt32(head, at) & 0xffffff;
+  const kind = text(head, 12, 16);
+  if (kind === "VP8X") return sized("webp", uint24(24) + 1, uint24(27) + 1);
+  if (kind === "VP8 ") return sized("webp", littleInt32(head, 26) & 0x3fff, (littleInt32(head, 26) >> 16) & 0x3fff);
+  if (kind !== "VP8L" || head[20] !== 0x2f) return undefined;
+  const bits = littleInt32(head, 21);
+  return sized("webp", (bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1);
+}
+
+function text(bytes: Uint8Array, from: number, to: number): string {
+  return String.fromCharCode(...bytes.subarray(from, to));
 }
 
 function jpegHeader(head: Uint8Array, more: ReadMore): ImageHeader | undefined {

@@ -1,7 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
 import { normalPath } from "../run/images.ts";
-import { imageHeader } from "./image-header.ts";
+import { type ImageFormat, imageHeader } from "./image-header.ts";
+
+/** `deep`: gray of more than eight bits. */
+export type SeenFormat = ImageFormat | "deep png" | "deep tiff";
 
 export type ImageState = "unknown" | "ok" | "missing" | "bad" | "unreadable";
 
@@ -12,6 +15,8 @@ export type ImageIndex = Omit<FileNumbers, "directoryExists"> & {
   /** Looks at every file not looked at yet: is it there, is it an image, is it a link. */
   probe(signal?: AbortSignal): Promise<void>;
   stateOf(image: number): ImageState;
+  /** The format of an image that is `ok`. Meaningful after `probe`. */
+  formatOf(image: number): SeenFormat | undefined;
   /** The number of the file behind the links; equal for equal files. Meaningful after `probe`. */
   identityOf(image: number): number;
 };
@@ -32,6 +37,7 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
   return {
     ...files,
     stateOf: results.stateOf,
+    formatOf: results.formatOf,
     identityOf: results.identityOf,
     async probe(signal) {
       let slowInARow = 0;
@@ -74,18 +80,22 @@ async function lookSlowly(files: FileNumbers, results: Results, from: number, to
 }
 
 const states: readonly ImageState[] = ["unknown", "ok", "missing", "bad", "unreadable"];
+const formats: readonly SeenFormat[] = ["jpeg", "png", "bmp", "tiff", "webp", "deep png", "deep tiff"];
 
 /** What was seen of each file; the target of a link is numbered too and looked at in its turn. */
 function createResults(files: FileNumbers) {
+  /** States, and behind them the formats of what is `ok`. */
   const codes: number[] = [];
   const targets = new Map<number, number>();
-  const set = (image: number, state: ImageState) => {
-    codes[image] = states.indexOf(state);
+  const set = (image: number, seen: ImageState | SeenFormat) => {
+    const state = states.indexOf(seen as ImageState);
+    codes[image] = state >= 0 ? state : states.length + formats.indexOf(seen as SeenFormat);
   };
   const identityOf = (image: number) => targets.get(image) ?? image;
   return {
     identityOf,
-    stateOf: (image: number) => states[codes[identityOf(image)] ?? 0] ?? "unknown",
+    stateOf: (image: number) => states[codes[identityOf(image)] ?? 0] ?? "ok",
+    formatOf: (image: number) => formats[(codes[identityOf(image)] ?? 0) - states.length],
     /** Nothing is in a directory that does not exist. */
     needsLook(image: number): boolean {
       if (files.directoryExists(image)) return true;
@@ -108,7 +118,7 @@ function createResults(files: FileNumbers) {
   };
 }
 
-function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: string): ImageState {
+function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: string): ImageState | SeenFormat {
   if (head === "absent") return "missing";
   if (head === "unreadable") return "unreadable";
   const further = (position: number) => {
@@ -116,7 +126,9 @@ function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: st
     const count = readHeadSync(path, more, position);
     return more.subarray(0, typeof count === "number" ? count : 0);
   };
-  return imageHeader(bytes.subarray(0, head), further) === undefined ? "bad" : "ok";
+  const found = imageHeader(bytes.subarray(0, head), further);
+  if (found === undefined) return "bad";
+  return found.deep && (found.format === "png" || found.format === "tiff") ? `deep ${found.format}` : found.format;
 }
 
 /** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */

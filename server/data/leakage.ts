@@ -30,7 +30,7 @@ export type Leakage = {
 /** A CSV and the directories its relative paths may start from, the likeliest first. */
 export type CsvSide = { readonly csv: string; readonly roots: readonly string[] };
 
-type Options = { readonly contents?: Contents; readonly signal?: AbortSignal };
+type Options = { readonly contents?: Contents; readonly signal?: AbortSignal | undefined };
 
 const exampleLimit = 5;
 

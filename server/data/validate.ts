@@ -2,11 +2,15 @@ import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "../run/pass-labels.ts";
+import { openContents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
-import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
+import { type RowColumns, readRowColumns } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
+import type { SetFinding } from "./sanity/finding.ts";
+import type { Reader } from "./sanity/formats.ts";
+import { judgeSet } from "./sanity/judge-set.ts";
 import { rootsFor } from "./workspace-images.ts";
 
 /** What to check of one CSV; all paths absolute. */
@@ -18,14 +22,25 @@ export type CsvCheck = {
   /** Held-out rows that the CSV must not share; left out when it is the CSV itself. */
   readonly validation_csv?: string | undefined;
   readonly kpi_csv?: string | undefined;
-  readonly signal?: AbortSignal;
+  /** What will read the images, where that is known. */
+  readonly reader?: Reader;
+  /** False leaves out whether pairs are pairs, for rows that were looked at before. */
+  readonly pairs?: boolean;
+  readonly signal?: AbortSignal | undefined;
 };
 
-export type Validation = { readonly ok: boolean; readonly rows: number; readonly problems: readonly Problem[] };
+export type Validation = {
+  readonly ok: boolean;
+  readonly rows: number;
+  readonly problems: readonly Problem[];
+  /** What makes figures on these rows doubtful without being wrong for sure. */
+  readonly warnings: readonly SetFinding[];
+};
 
 /**
  * Checks a training, validation, KPI, pool or combined CSV: columns, cells that the training loader would change,
- * label case, duplicates, both images of every row under every lighting, and leakage into the held-out CSVs.
+ * label case, both images of every row under every lighting, rows on which a figure means nothing, and leakage into the
+ * held-out CSVs by key, file and content.
  *
  * Paths may be relative to the images root, the workspace or the CSV's own directory: the one that fits most rows is
  * taken for the file. Memory grows with the rows, by their paths and names only.
@@ -36,7 +51,8 @@ export type Validation = { readonly ok: boolean; readonly rows: number; readonly
 export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const problems = problemList();
   const columns = await readRowColumns(check.csv);
-  const done = () => ({ ok: problems.all().length === 0, rows: columns.rows, problems: problems.all() });
+  const warnings: SetFinding[] = [];
+  const done = () => ({ ok: problems.all().length === 0, rows: columns.rows, problems: problems.all(), warnings });
   if (columns.missing.length > 0) {
     problems.add("gate.schema", () => ({ missing: columns.missing }));
     return done();
@@ -52,9 +68,14 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const held = await heldSides(check, index);
   await index.probe(check.signal);
   checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
-  checkDuplicates(images, index, problems);
+  for (const finding of await judgeSet(images, index, check)) {
+    const { code, weight, count, examples, text } = finding;
+    if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples, text);
+    else warnings.push(finding);
+  }
+  const contents = await openContents();
   for (const { code, side } of held) {
-    const { count, examples } = await leakageBetween(images, side, index);
+    const { count, examples } = await leakageBetween(images, side, index, { contents, signal: check.signal });
     problems.addCounted(code, count, examples);
   }
   return done();
@@ -139,23 +160,4 @@ function insideAny(roots: readonly string[]): (directory: string) => boolean {
     known.set(directory, answer);
     return answer;
   };
-}
-
-function checkDuplicates(images: RowImages, index: ImageIndex, problems: ProblemList): void {
-  const { columns, count } = images;
-  const firstRows = new Int32Array(index.size()).fill(-1);
-  for (let row = 0; row < columns.rows; row++) {
-    const image = index.identityOf(images.input[row * count] ?? 0);
-    const first = firstRows[image] ?? -1;
-    if (first < 0) {
-      firstRows[image] = row;
-      continue;
-    }
-    problems.add("gate.duplicate-row", () => ({
-      line: columns.lines[row],
-      first_line: columns.lines[first],
-      object_name: excerpt(columns.object_name[row] ?? "", 80),
-      labels: [...new Set([first, row].map((at) => excerpt(textAt(columns, columns.label, at), 80)))],
-    }));
-  }
 }

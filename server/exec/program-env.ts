@@ -19,3 +19,11 @@ export function withoutSecrets(env: Env): NodeJS.ProcessEnv {
   const secrets = new Set(secretNames(env));
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.has(name)));
 }
+
+/** Where programs, home and temporary files are, in which language and time zone: nothing that changes what runs. */
+const bare = /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|TMP|TEMP|TZ|LANG|LC_ALL|SystemRoot)$/;
+
+/** The environment of a program of ours that must not be told anything: no NODE_OPTIONS, LD_PRELOAD or search path. */
+export function bareEnv(env: Env): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => bare.test(name)));
+}

@@ -15,6 +15,24 @@ export async function filesBelow(dir: string): Promise<string[]> {
 }
 
 /**
+ * The first regular files below a directory, relative, at most `limit`: cost does not grow with the tree. A folder that
+ * this user may not read has none to show.
+ */
+export async function firstFiles(dir: string, limit: number): Promise<string[]> {
+  const found: string[] = [];
+  const waiting = [dir];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) waiting.push(path);
+      else if (entry.isFile()) found.push(relative(dir, path).split(sep).join("/"));
+      if (found.length >= limit) return found;
+    }
+  }
+  return found;
+}
+
+/**
  * Takes away everything below a directory that is neither file nor directory: what somebody else filled it with must not
  * lead out of it, nor hold a reader up.
  */

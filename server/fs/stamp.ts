@@ -22,6 +22,12 @@ function lineOf({ mode, size, mtimeMs, ctimeMs, ino }: Stats): string {
 
 const kindBits = 0o170000;
 
+/** Length in bytes and time of the last change (ms since 1970) that a stamp tells; NaN of what is absent. */
+export function toldBy(stamp: string): { readonly size_bytes: number; readonly changed_ms: number } {
+  const [, size, , changed] = stamp.split(" ");
+  return { size_bytes: Number(size), changed_ms: Number(changed) };
+}
+
 /** Whether a stamp is of an ordinary file. */
 export function isFileStamp(stamp: string): boolean {
   return stamp.startsWith(`${0o100000} `);

@@ -12,11 +12,7 @@ import { changing } from "./write-failure.ts";
  * @throws Refusal `input.workspace-exists` when `dir` holds anything or is not a directory.
  */
 export async function createTree(dir: string, build: (root: string) => Promise<void>): Promise<void> {
-  const kind = await kindOf(dir);
-  const names = kind === "directory" ? await listNames(dir) : [];
-  if (names.length > 0 || kind === "file" || kind === "other") {
-    throw new Refusal("input.workspace-exists", `${dir} is not empty.`, { dir, names: names.slice(0, 5) });
-  }
+  const kind = await refuseFilled(dir);
   await makeDirectory(dirname(dir));
   const root = await changing(dir, () => mkdtemp(join(dirname(dir), `.${basename(dir)}.`)));
   try {
@@ -30,6 +26,14 @@ export async function createTree(dir: string, build: (root: string) => Promise<v
     await rm(root, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What stands at a path where a directory can be created. @throws Refusal `input.workspace-exists` if it holds anything. */
+export async function refuseFilled(dir: string): Promise<"directory" | "absent"> {
+  const kind = await kindOf(dir);
+  const names = kind === "directory" ? await listNames(dir) : [];
+  if (names.length === 0 && (kind === "directory" || kind === "absent")) return kind;
+  throw new Refusal("input.workspace-exists", `${dir} is not empty.`, { dir, names: names.slice(0, 5) });
 }
 
 /** Writes a file that must not exist yet; not forced to the disk. @throws Refusal `input.write-failed`. */

@@ -10,10 +10,12 @@ import type { RunState } from "../run/state.ts";
 import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
 import { obtainConsent } from "./approval/consent.ts";
+import { reproducedScores, reproduceUntil } from "./proof/reproduce.ts";
 import { assertTargetMet } from "./running/fixed-contract.ts";
 import { assertImagesHold } from "./running/image-pins.ts";
 import { assertPinsHold } from "./running/pins.ts";
 import { tryRender } from "./running/render-after.ts";
+import { waitFor } from "./running/run-stage.ts";
 import { describeAction, nextAction } from "./transitions.ts";
 
 export type Finished = {
@@ -40,7 +42,7 @@ const claims = ["metric_met", "max_iterations"];
  * `cancelled` needs a human.
  *
  * @throws Refusal `stage.out-of-order` while stages are left; `metric.bad-result` for a target that the committed
- * inference does not meet; `state.tampered` when what the figures rest on was changed; those of `obtainConsent`.
+ * inference does not meet; `metric.not-reproduced` when scoring again gives others; `state.tampered` when what the figures rest on was changed; those of `obtainConsent`.
  */
 export async function finishLoop(
   runDir: string,
@@ -53,6 +55,9 @@ export async function finishLoop(
   if (reason === "cancelled" && before.state.stop_reason === undefined)
     await confirmCancel(runDir, request.words, call);
   const warnings: string[] = [];
+  if (reason === "metric_met" && before.state.stop_reason === undefined) {
+    await reproduceUntil(runDir, performance.now() + waitFor(call.client) * 1000, call);
+  }
   await withRun(
     runDir,
     async (run) => {
@@ -119,11 +124,12 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
     await assertPinsHold(run.state);
     await assertImagesHold(run.runDir, run.state);
   }
+  const score_proof = reason === "metric_met" ? await reproducedScores(run, call.deps) : undefined;
   const started = Date.parse(run.state.started_at);
   const seconds = (call.deps.clock.now().getTime() - started) / 1000;
   await commit(
     run,
-    { ...run.state, stop_reason: reason },
+    { ...run.state, stop_reason: reason, ...defined({ score_proof }) },
     {
       iter: iterationLabel(run.state.current_iteration),
       stage: "loop_stop",

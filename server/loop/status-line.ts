@@ -1,7 +1,7 @@
 import { farInterval, intervalText } from "../kpi/certainty.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
-import type { RunState } from "../run/state.ts";
+import { evidenceLevel, type RunState } from "../run/state.ts";
 import { describeAction, type NextAction } from "./transitions.ts";
 
 /** `11m`, `2h 05m`, `8s`: a duration for people. */
@@ -26,7 +26,8 @@ export function metricPhrase(state: RunState): string {
   const shown = before === undefined ? format(now) : `${format(before)} → ${format(now)}`;
   const { counts } = results.at(-1) ?? {};
   const interval = counts && name === "far_pct" ? ` [${intervalText(farInterval(counts))}]` : "";
-  return `${display_name} ${shown}${interval} ${goal}`;
+  const proved = state.stop_reason === undefined ? "" : ` · ${evidenceLevel(state)}`;
+  return `${display_name} ${shown}${interval} ${goal}${proved}`;
 }
 
 /** The one line a person sees at each milestone (tao-stages 4.7). */

@@ -9,11 +9,12 @@ import { type Events, recordEvents } from "./http-events.ts";
 import { tapped } from "./tap.ts";
 
 const idleMs = 30 * 60_000;
-const mostBodyBytes = 4 * 1024 * 1024;
+export const mostBodyBytes = 4 * 1024 * 1024;
 
 export type Session = {
   readonly events: Events;
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** `body` is the message of a request whose stream was read already. */
+  handle(request: IncomingMessage, response: ServerResponse, body?: unknown): Promise<void>;
 };
 
 export type Sessions = {
@@ -52,7 +53,7 @@ export function keepSessions(
         open: 0,
         usedAt: Date.now(),
         close: () => server.close(),
-        handle: (request, response) => follow(session, transport, request, response),
+        handle: (request, response, body) => follow(session, transport, request, response, body),
       };
       transport.onclose = () => {
         clearTimeout(session.timer);
@@ -74,6 +75,7 @@ async function follow(
   transport: StreamableHTTPServerTransport,
   request: IncomingMessage,
   response: ServerResponse,
+  body: unknown,
 ): Promise<void> {
   clearTimeout(session.timer);
   session.open += 1;
@@ -83,7 +85,7 @@ async function follow(
     if (session.open > 0) return;
     session.timer = setTimeout(() => void session.close().catch(() => undefined), idleMs).unref();
   });
-  await transport.handleRequest(request, response);
+  await transport.handleRequest(request, response, body);
   // Anything but an `initialize` was refused: what was opened for it goes.
   if (transport.sessionId === undefined) await session.close();
 }

@@ -1,18 +1,19 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
-import { keepSessions, type Sessions } from "./http-sessions.ts";
+import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
 
 export type HttpOptions = ServerOptions & {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Every request then carries it as `Authorization: Bearer`. */
+  /** Every request then carries it as `Authorization: Bearer`; `deft-mcp serve` always has one. */
   readonly token?: string | undefined;
   /** Sessions at one time, 64 unless told. */
   readonly mostSessions?: number;
@@ -77,6 +78,10 @@ async function route(request: IncomingMessage, response: ServerResponse, door: D
   if (request.url?.split("?")[0] !== path) return answer(response, 404, `There is only ${path} here.`);
   const id = request.headers["mcp-session-id"];
   if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
+  // Nothing is built for somebody who sends too much, or anything but a beginning.
+  const body = id === undefined ? await firstMessage(request) : undefined;
+  if (body === "too large") return answer(response, 413, "The body is larger than 4 MiB.");
+  if (body === "no beginning") return answer(response, 400, "A session begins with one initialize message.");
   const session = id === undefined ? await sessions.open() : sessions.find(String(id));
   // A client that hears 404 starts anew.
   if (session === undefined && id !== undefined) return answer(response, 404, "There is no such session.", -32001);
@@ -85,7 +90,27 @@ async function route(request: IncomingMessage, response: ServerResponse, door: D
   if (request.method === "GET" && resumed !== undefined && !session.events.knows(String(resumed))) {
     return answer(response, 400, "Last-Event-ID was not given out here.");
   }
-  await session.handle(request, response);
+  await session.handle(request, response, body?.message);
+}
+
+/** What a session is asked to begin with, read up to the limit of a body. */
+async function firstMessage(request: IncomingMessage) {
+  if (Number(request.headers["content-length"] ?? 0) > mostBodyBytes) return "too large";
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > mostBodyBytes) return "too large";
+    pieces.push(piece);
+  }
+  try {
+    const message: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"));
+    const [only, more] = Array.isArray(message) ? message : [message];
+    if (more === undefined && isInitializeRequest(only)) return { message };
+  } catch {
+    // No JSON is no beginning.
+  }
+  return "no beginning";
 }
 
 /** An answer without a session: the body is a JSON-RPC error, as the protocol has it, and the request is not read. */

@@ -12,7 +12,7 @@ import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
-import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";
+import { noOutputs, type OutputReport, type Run, runKeys, stageUrl } from "./run-outputs.ts";
 
 /** Bytes of an average image; the listing tells no sizes. */
 const imageBytes = 1_500_000;
@@ -27,8 +27,8 @@ export async function makeArchive(
   words: string | undefined,
 ): Promise<OutputReport> {
   const stages = stagesOf(run);
-  const counts: Record<string, number> = {};
-  for (const stage of stages) counts[stage] = (await stageKeys(client, run, stage)).length;
+  const keys = await runKeys(client, run);
+  const counts = Object.fromEntries(stages.map((stage) => [stage, keys[stage]?.length ?? 0]));
   const present = stages.filter((stage) => counts[stage] !== 0);
   if (present.length === 0) throw noOutputs(run, Object.fromEntries(stages.map((stage) => [stage, []])));
   await confirmSize(call, run, present, counts, words);

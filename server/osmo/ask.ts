@@ -1,7 +1,6 @@
 import { Refusal } from "../errors.ts";
 import type { Call, Question } from "../ports/call.ts";
-import { defined } from "../run/defined.ts";
-import type { ChoiceQuestion, Chosen } from "./questions.ts";
+import { type ChoiceQuestion, type Chosen, questionFacts } from "./questions.ts";
 
 /** Answers by question id: the option's label, or free text. */
 export type Answers = ReadonlyMap<string, string>;
@@ -13,18 +12,14 @@ const mostQuestions = 4;
  *
  * @throws Refusal `osmo.needs-choice` with the questions and what each option sets; `osmo.approval-declined`.
  */
-export async function askChoices(call: Call, questions: readonly ChoiceQuestion[], why: string): Promise<Answers> {
+export async function askChoices(
+  call: Call,
+  questions: readonly ChoiceQuestion[],
+  why: string,
+  told: object = {},
+): Promise<Answers> {
   const bundle = questions.slice(0, mostQuestions);
-  if (!call.human.canAsk) {
-    throw new Refusal("osmo.needs-choice", why, {
-      questions: bundle.map(({ id, ask, options, free_text }) => ({
-        id,
-        ask,
-        options: options.map(({ label, set }) => ({ label, set })),
-        ...defined({ or: free_text || undefined }),
-      })),
-    });
-  }
+  if (!call.human.canAsk) throw new Refusal("osmo.needs-choice", why, { questions: questionFacts(bundle), ...told });
   const answer = await call.human.ask(formOf(bundle, why));
   const given = answer.action === "accept" ? answer.content : undefined;
   const answers = new Map(bundle.flatMap(({ id }) => (given?.[id] ? [[id, String(given[id]).trim()] as const] : [])));

@@ -7,6 +7,7 @@ import { redact } from "../run/redact.ts";
 import { consentTo } from "./consent.ts";
 import { tasksOf } from "./failures.ts";
 import { locateWorkflow } from "./locate.ts";
+import { saveSubmission } from "./submissions.ts";
 
 export type CancelArgs = {
   readonly run?: string | undefined;
@@ -22,7 +23,7 @@ export type CancelReport = { status_line: string; workflow_id: string; running: 
  */
 export async function cancelWorkflow(call: Call, args: CancelArgs): Promise<CancelReport> {
   const client = openClient({ ...call.deps, signal: call.signal });
-  const { workflow_id: id } = await locateWorkflow(call.deps.env, args.run);
+  const { workflow_id: id, submission } = await locateWorkflow(call.deps.env, args.run);
   const [workflow, { profile }] = [await client.query(id), await client.profile()];
   const owner = workflow.submitted_by ?? undefined;
   if (owner !== undefined && profile.username && owner !== profile.username) {
@@ -52,8 +53,12 @@ export async function cancelWorkflow(call: Call, args: CancelArgs): Promise<Canc
       message: excerpt(redact(run.stdout.trim()), 400),
     });
   }
+  if (submission) {
+    const cancel_requested_at = call.deps.clock.now().toISOString();
+    await saveSubmission(call.deps.env, { ...submission, cancel_requested_at });
+  }
   return {
-    status_line: `The cancel of ${id} is on its way; it ends as FAILED_CANCELED.`,
+    status_line: `Cancel of ${id} requested: OSMO comes to it later, and it then ends as FAILED_CANCELED.`,
     workflow_id: id,
     running,
     next_look_sec: 60,

@@ -1,7 +1,8 @@
 import { excerpt } from "../errors.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
-import { failedStatuses, isFailed } from "../exec/osmo/statuses.ts";
+import { failedStatuses, isFailed, sidecarCodes } from "../exec/osmo/statuses.ts";
 import { defined } from "../run/defined.ts";
+import { uploadCutOff } from "./upload-lines.ts";
 
 export type Failure = {
   readonly task: string;
@@ -176,12 +177,29 @@ export function classifyFailure(workflow: WorkflowAnswer, log: string): Failure 
     const line = log.split("\n").find((each) => pattern.test(each));
     if (line !== undefined) return { task: name, kind, cause, remedy, evidence: excerpt(line.trim(), 200) };
   }
+  const sidecar = sidecarFailure(task, log);
+  if (sidecar) return { task: name, ...sidecar };
   const evicted = failedStatuses.FAILED_EVICTED;
   if (task?.exit_code === 137 && evicted) return { task: name, kind: "out-of-memory", ...evicted };
   const meaning = failedStatuses[status] ?? { cause: `status ${status}`, remedy: "Read the events of the workflow." };
   const evidence = task?.failure_message ?? lastError(log);
   const kind = status.toLowerCase().replaceAll("_", "-");
   return { task: name, kind, ...meaning, ...defined({ evidence: evidence ? excerpt(evidence, 200) : undefined }) };
+}
+
+/** A failure of the platform's own part of the pod, which the user's command had no share in. */
+function sidecarFailure(task: Task | undefined, log: string): Omit<Failure, "task"> | undefined {
+  const code = task?.exit_code ?? 0;
+  const meaning = sidecarCodes[code];
+  if (meaning !== undefined) {
+    return { kind: `osmo-${code}`, cause: `${meaning} (exit code ${code})`, remedy: "Read the task's log and events." };
+  }
+  if (task?.status !== "FAILED" || code !== 0 || !uploadCutOff(log)) return undefined;
+  return {
+    kind: "sidecar-killed",
+    cause: "OSMO's sidecar ended while it uploaded the outputs, usually for want of memory; the work itself was done",
+    remedy: "Submit again with more memory for the pod; an administrator can raise the sidecar's limit.",
+  };
 }
 
 function lastError(log: string): string | undefined {

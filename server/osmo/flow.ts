@@ -15,6 +15,7 @@ export type KnobKind =
   | { readonly kind: "modes" }
   | { readonly kind: "path" }
   | { readonly kind: "name" }
+  | { readonly kind: "workflow-name" }
   | { readonly kind: "image" }
   | { readonly kind: "sizes" };
 

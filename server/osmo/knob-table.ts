@@ -17,7 +17,7 @@ const image = (name: string): Knob => ({ kind: "image", default: name });
 
 export function baseKnobs(workflowName: string, execTimeout: string, queueTimeout: string): Knobs {
   return {
-    workflow_name: { kind: "name", default: workflowName },
+    workflow_name: { kind: "workflow-name", default: workflowName },
     exec_timeout: { kind: "duration", default: execTimeout },
     queue_timeout: { kind: "duration", default: queueTimeout },
     dig_url_root: { kind: "storage-url", default: suggestedRoot },

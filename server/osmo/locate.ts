@@ -1,4 +1,4 @@
-import { Refusal } from "../errors.ts";
+import { quoted, Refusal } from "../errors.ts";
 import type { Env } from "../run/env.ts";
 import { findSubmissions, listSubmissions, type Submission } from "./submissions.ts";
 
@@ -21,8 +21,12 @@ export async function locateWorkflow(env: Env, run: string | undefined): Promise
     return { workflow_id: run, submission: undefined };
   const recent = (await listSubmissions(env))
     .slice(0, 5)
-    .map(({ key, workflow_id, state }) => ({ name: key, workflow_id, state }));
-  throw new Refusal("osmo.unknown-run", run ? `No workflow is known as ${run}.` : "Nothing was submitted here.", {
-    recent,
-  });
+    .map(({ key, workflow_id, state, refusal }) => ({ name: key, workflow_id, state, refusal: refusal?.message }));
+  throw new Refusal(
+    "osmo.unknown-run",
+    run ? `No workflow is known as ${quoted(run)}.` : "Nothing was submitted here.",
+    {
+      recent,
+    },
+  );
 }

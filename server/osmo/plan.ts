@@ -24,6 +24,11 @@ export type SubmitPlan = {
   readonly outputs: readonly string[];
   readonly cost: Cost;
   readonly notes: readonly string[];
+  /** What was made of the words of the request, and which of them a human left out. */
+  readonly understood?: readonly string[];
+  readonly not_used?: readonly string[];
+  /** The other run of a ChangeNet pair, planned with it. */
+  readonly other_half?: SubmitPlan;
 };
 
 const specSchema = z.object({
@@ -57,8 +62,15 @@ export async function planSubmit(
   name: string | undefined,
 ): Promise<SubmitPlan> {
   const root = settled.set.dig_url_root ?? unknownRoot;
-  const chosen: KnobValues = { ...settled.set, dig_url_root: root, ...defined({ name: name || undefined }) };
-  const values: KnobValues = { ...file.defaults, ...settled.values, ...chosen };
+  // Every value is passed, defaults too: the command then says all that the run does.
+  const known = Object.entries(file.defaults).filter(([key]) => Object.hasOwn(settled.flow.knobs, key));
+  const chosen: KnobValues = {
+    ...Object.fromEntries(known),
+    ...settled.set,
+    dig_url_root: root,
+    ...defined({ name: name || undefined }),
+  };
+  const values: KnobValues = { ...settled.values, ...file.defaults, ...chosen };
   const { set, setString } = splitBySort(settled, chosen);
   const spec = renderOrSkip(file, variablesOf(file.defaults, set, setString));
   const notes = [...settled.notes, ...file.notes];

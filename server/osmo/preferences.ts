@@ -8,6 +8,7 @@ import { type Env, userDir } from "../run/env.ts";
 import { flows } from "./flow-table.ts";
 import { inClusterEndpoint } from "./knob-table.ts";
 import { checkKnob } from "./knobs.ts";
+import { boardAliases } from "./names.ts";
 import { defaultBoard } from "./usecases.ts";
 
 export const podTemplateStates = ["verified", "user-confirmed", "skipped-409"] as const;
@@ -68,7 +69,7 @@ export function checkPreference(key: PreferenceKey, value: string): string {
   const day0 = flows.texture_defect_generation_day0;
   if (key === "pod_template" || key === "osmo_admin") throw unkept(key, "It is recorded by the checks themselves.");
   if (key === "pool") return checkKnob(day0, "platform", value);
-  const checked = checkKnob(day0, key, value);
+  const checked = checkKnob(day0, key, key === "board" ? (boardAliases[value.toLowerCase()] ?? value) : value);
   if (key === "image_edit_endpoint" && isInCluster(checked))
     throw unkept(key, "The in-cluster address is the default.");
   if (key === "board" && checked === defaultBoard)

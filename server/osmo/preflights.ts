@@ -3,15 +3,20 @@ import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { askChoices } from "./ask.ts";
-import { activeTasks } from "./flow.ts";
+import { checkPool } from "./capacity.ts";
+import { templateQuestion } from "./first-questions.ts";
+import { activeTasks, passesThrough } from "./flow.ts";
 import { hfToken, probeModels } from "./hf-token.ts";
 import { imageEditModel } from "./knob-table.ts";
+import { unknownName } from "./names.ts";
 import type { SubmitPlan } from "./plan.ts";
 import { judgeTemplate, type TemplateVerdict } from "./pod-template.ts";
 import { isInCluster, type Preferences, remember } from "./preferences.ts";
-import { templateQuestion } from "./questions.ts";
+import { ownPhoto } from "./settle.ts";
 import { setupFor } from "./setup-table.ts";
+import { boards } from "./usecases.ts";
 
 export type Finding = { readonly check: string; readonly state: "ok" | "remembered" | "warn"; readonly detail: string };
 
@@ -27,16 +32,20 @@ export type PreflightContext = {
 };
 
 /**
- * The checks before a submit, in their order: credentials and pod template once a conversation, artifacts, run name
- * and endpoint every time. Returns what was found; refuses at the first check that forbids the submit.
+ * The checks before a submit, in their order: the pool, credentials and pod template once a conversation, storage and
+ * artifacts, run name and endpoint every time. Returns what was found; refuses at the first check that forbids the submit.
  */
 export async function runPreflights(context: PreflightContext): Promise<Finding[]> {
-  const findings = [await checkCredentials(context), await checkPodTemplate(context)];
+  const { client, plan } = context;
+  const findings: (Finding | undefined)[] = [{ check: "pool", state: "ok", detail: await checkPool(client, plan) }];
+  findings.push(await checkCredentials(context), await checkPodTemplate(context));
   findings.push(await checkArtifacts(context), await checkName(context), ...(await checkEndpoint(context)));
   return findings.filter((finding) => finding !== undefined);
 }
 
-async function checkCredentials({ call, client, workspace, no_probe }: PreflightContext): Promise<Finding> {
+async function checkCredentials(context: PreflightContext): Promise<Finding | undefined> {
+  const { call, client, plan, workspace, no_probe } = context;
+  if (!activeTasks(plan.settled.flow, plan.settled.values).some(({ hf_token }) => hf_token)) return undefined;
   const { notes } = call.connection;
   const check = "credentials";
   if (notes.has("osmo.credentials")) return { check, state: "remembered", detail: "checked in this conversation" };
@@ -117,24 +126,35 @@ async function templateState({ call, template_answer }: PreflightContext, verdic
   );
 }
 
-async function checkArtifacts({ client, plan }: PreflightContext): Promise<Finding | undefined> {
+async function checkArtifacts({ client, plan }: PreflightContext): Promise<Finding> {
   const root = plan.settled.set.dig_url_root ?? "";
-  const checked = await Promise.all(
-    plan.artifacts.map(async (url) => ({ url, found: (await client.listData(url)).length > 0 })),
-  );
-  const missing = checked.filter(({ found }) => !found).map(({ url }) => url);
+  const urls = plan.artifacts.length > 0 ? plan.artifacts : [root];
+  const listed = await Promise.all(urls.map(async (url) => ({ url, keys: await client.listData(url) })));
+  const missing = listed.filter(({ url, keys }) => keys.length === 0 && url !== root).map(({ url }) => url);
   if (missing.length > 0) {
     const setups = missing.map((url) => setupFor(url.slice(root.length + 1)));
     throw new Refusal("osmo.missing-artifact", `${missing.length} required artifact(s) are not in the storage.`, {
       missing,
       submit: [...new Set(setups.filter((flow) => flow !== undefined))],
-      ...(setups.includes(undefined) ? { upload: "artifacts of your own use case are uploaded by you" } : {}),
+      ...defined({
+        upload: setups.includes(undefined) ? "artifacts of your own use case are yours to upload" : undefined,
+      }),
     });
   }
+  checkStep(plan, listed.find(({ url }) => url === `${root}/models/${plan.settled.usecase}`)?.keys ?? []);
   await checkPhoto(client, plan, root);
   await checkZip(client, plan);
-  if (plan.artifacts.length === 0) return undefined;
-  return { check: "artifacts", state: "ok", detail: `${plan.artifacts.length} present below ${root}` };
+  return { check: "storage", state: "ok", detail: `${plan.artifacts.length} required artifacts are below ${root}` };
+}
+
+/** A step that is not the shipped one must be an iteration of the checkpoint that lies in the storage. */
+function checkStep({ settled }: SubmitPlan, keys: readonly string[]): void {
+  const { values, usecase = "" } = settled;
+  const step = settled.flow.knobs.checkpoint_step ? values.checkpoint_step : undefined;
+  const steps = keys.flatMap((key) => /(?:^|\/)iter_0*(\d+)\.pt$/.exec(key)?.[1] ?? []);
+  // A trained tree holds its iterations deeper, and its best one is found by the pod.
+  if (step === undefined || steps.length === 0 || steps.includes(step) || !passesThrough(values)) return;
+  throw unknownName("knobs.checkpoint_step", step, steps, { checkpoint: `models/${usecase}` });
 }
 
 async function checkPhoto(client: OsmoClient, plan: SubmitPlan, root: string): Promise<void> {
@@ -145,9 +165,10 @@ async function checkPhoto(client: OsmoClient, plan: SubmitPlan, root: string): P
     posix.join("/", posix.dirname(photo)) === "/" ? assets : `${assets}/${posix.dirname(photo)}`,
   );
   if (keys.some((key) => posix.basename(key) === posix.basename(photo))) return;
+  const shipped = Object.values(boards).some((board) => board.photo === photo);
   throw new Refusal("osmo.missing-artifact", "The board's photo is not among the assets.", {
     missing: [`${assets}/${photo}`],
-    submit: ["setup_pcb"],
+    ...(shipped ? { submit: ["setup_pcb"] } : { upload: ownPhoto(root).upload }),
   });
 }
 
@@ -172,11 +193,10 @@ async function checkName({ client, plan }: PreflightContext): Promise<Finding | 
   return { check: "run name", state: "ok", detail: `${plan.name} is free` };
 }
 
-async function checkEndpoint({ client, plan }: PreflightContext): Promise<Finding[]> {
+async function checkEndpoint({ plan }: PreflightContext): Promise<Finding[]> {
   const endpoint = plan.settled.flow.knobs.image_edit_endpoint ? plan.settled.values.image_edit_endpoint : undefined;
   if (endpoint === undefined) return [];
   const inCluster = isInCluster(endpoint);
-  if (inCluster) await checkCapacity(client, plan);
   const health = await endpointHealth(endpoint);
   const check = "image-edit endpoint";
   if (health.state === "healthy") return [{ check, state: "ok", detail: `${imageEditModel} answers` }];
@@ -189,19 +209,6 @@ async function checkEndpoint({ client, plan }: PreflightContext): Promise<Findin
     health.state === "wrong-model" ? "The endpoint serves another model." : "The endpoint does not answer.",
     { endpoint, needs: imageEditModel, found: health.detail },
   );
-}
-
-/** The in-cluster service takes one GPU itself, so the pool must have another. */
-async function checkCapacity(client: OsmoClient, plan: SubmitPlan): Promise<void> {
-  const pools = (await client.pool(plan.pool)).node_sets.flatMap((set) => set.pools);
-  const pool = pools.find(({ name }) => name === plan.pool);
-  if (pool && pool.status === "ONLINE" && pool.resource_usage.total_capacity >= 2) return;
-  throw new Refusal("osmo.no-capacity", `Pool ${plan.pool} cannot host the endpoint and the flow together.`, {
-    pool: plan.pool,
-    status: pool?.status ?? "unknown",
-    total_capacity: pool?.resource_usage.total_capacity,
-    needed: 2,
-  });
 }
 
 type EndpointHealth = { readonly state: "healthy" | "wrong-model" | "unreachable"; readonly detail: string };

@@ -1,4 +1,4 @@
-import { extname, join, posix } from "node:path";
+import { extname, join } from "node:path";
 import jpeg from "jpeg-js";
 import { decodePixels } from "../data/decode/decode-image.ts";
 import { imageHeader } from "../data/image-header.ts";
@@ -13,16 +13,15 @@ import { writeNew } from "../fs/tree.ts";
 import { scaleDown } from "../report/pictures.ts";
 import { flows } from "./flow-table.ts";
 import { previewPage } from "./preview-page.ts";
-import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";
+import { noOutputs, type OutputReport, type Run, runKeys } from "./run-outputs.ts";
 import { previewColumns, type Selection, selectSamples } from "./samples.ts";
 
 /** Makes `preview/index.html` below `base`: samples aligned across the stages that the flow has. */
 export async function makePreview(client: OsmoClient, run: Run, base: string, count: number): Promise<OutputReport> {
   const columns = previewColumns[run.flow];
   if (!columns) throw new Refusal("osmo.no-outputs", `${run.flow} makes no images to show.`, { flow: run.flow });
-  const stages = [...new Set(columns.map(({ stage }) => stage))];
-  const keys: Record<string, string[]> = {};
-  for (const stage of stages) keys[stage] = await stageKeys(client, run, stage);
+  const found = await runKeys(client, run);
+  const keys = Object.fromEntries(columns.map(({ stage }) => [stage, found[stage] ?? []]));
   const selection = selectSamples(columns, keys, count);
   if (selection.samples.length === 0) throw noOutputs(run, keys);
   const dir = join(base, "preview");
@@ -43,16 +42,16 @@ export async function makePreview(client: OsmoClient, run: Run, base: string, co
   };
 }
 
-/** Copies the chosen images into `col<K>`, from an earlier archive's download where there is one. */
+/** Copies the chosen images into `col<K>`, from an earlier archive where there is one, else from one download. */
 async function collectImages(client: OsmoClient, run: Run, base: string, fresh: string, selection: Selection) {
   return withScratchFolder(join(base, "fetch"), async (scratch) => {
+    const folder = await sourceFolder(client, run, base, scratch, selection);
     for (const [index] of selection.columns.entries()) await makeDirectory(join(fresh, `col${index + 1}`));
     const rows: string[][] = [];
     for (const sample of selection.samples) {
       const row: string[] = [];
       for (const [index, key] of sample.keys.entries()) {
-        const stage = selection.columns[index]?.stage ?? "";
-        const source = join(await sourceOf(client, run, base, scratch, stage, posix.dirname(key)), posix.basename(key));
+        const source = join(folder, selection.columns[index]?.stage ?? "", key);
         row.push(await placeImage(source, fresh, `col${index + 1}/${sample.id.replace(/[^\w.-]/g, "_")}`));
       }
       rows.push(row);
@@ -70,17 +69,22 @@ async function placeImage(source: string, fresh: string, stem: string): Promise<
   return name;
 }
 
-/** The local folder that holds a stage's sub-folder, downloading it when no archive did. */
-async function sourceOf(client: OsmoClient, run: Run, base: string, scratch: string, stage: string, folder: string) {
-  const archived = await containedPath([base], join(base, "download", "runs", stage, folder), "a download");
-  if ((await kindOf(archived)) === "directory") return archived;
-  const local = join(scratch, stage, folder);
-  if ((await kindOf(local)) !== "directory") {
-    // The CLI dies on a target that does not exist.
-    await makeDirectory(local);
-    await client.download(`${stageUrl(run, stage)}/${folder}`, local);
-  }
-  return local;
+/** The folder that holds the chosen images by stage and key. */
+async function sourceFolder(client: OsmoClient, run: Run, base: string, scratch: string, selection: Selection) {
+  const archived = await containedPath([base], join(base, "download", "runs"), "a download");
+  const wanted = selection.samples.flatMap(({ keys }) =>
+    keys.map((key, index) => `${selection.columns[index]?.stage ?? ""}/${key}`),
+  );
+  const kinds = await Promise.all(wanted.map((path) => kindOf(join(archived, path))));
+  if (kinds.every((kind) => kind === "file")) return archived;
+  // The CLI dies on a target that does not exist.
+  await makeDirectory(scratch);
+  await client.download(`${run.root}/runs/${run.name}`, scratch, `(?:${wanted.map(pythonLiteral).join("|")})$`);
+  return scratch;
+}
+
+function pythonLiteral(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 /** Frames beyond this many pixels on a side are shown small; a preview of camera frames would weigh hundreds of MB. */

@@ -1,16 +1,17 @@
-import { type FlowId, flowIds } from "./flow.ts";
+import { defined } from "../run/defined.ts";
+import { type CountMeaning, meaningsOf } from "./counting.ts";
+import { type Flow, type FlowId, flowIds } from "./flow.ts";
 import { flows } from "./flow-table.ts";
-import { suggestedRoot } from "./knob-table.ts";
-import type { CountMeaning } from "./settle.ts";
-import { structuralYield } from "./sizing.ts";
 
 /** The arguments of a call that a choice stands for. */
 export type Chosen = {
   flow?: FlowId | undefined;
   usecase?: string | undefined;
   board?: string | undefined;
+  count?: number | undefined;
   count_means?: CountMeaning | undefined;
   pool?: string | undefined;
+  pair_with?: string | undefined;
   knobs?: Record<string, string> | undefined;
 };
 
@@ -27,6 +28,16 @@ export type ChoiceQuestion = {
   readonly options: readonly ChoiceOption[];
   readonly free_text?: string;
 };
+
+/** Questions as facts of a refusal: what to ask, and for each answer the arguments that it stands for. */
+export function questionFacts(questions: readonly ChoiceQuestion[]) {
+  return questions.map(({ id, ask, options, free_text }) => ({
+    id,
+    ask,
+    options: options.map(({ label, set }) => ({ label, set })),
+    ...defined({ or: free_text }),
+  }));
+}
 
 const flowOption = (
   id: FlowId,
@@ -46,7 +57,7 @@ const alignment: FlowId = "texture_defect_generation_day1_real_alignment";
 const manual: FlowId = "texture_defect_generation_day1_manual_roi";
 
 /** Echoes the user's words in front of a question. */
-const echo = (request: string | undefined, ask: string) => (request ? `"${request.slice(0, 80)}": ${ask}` : ask);
+export const echo = (request: string | undefined, ask: string) => (request ? `"${request.slice(0, 80)}": ${ask}` : ask);
 
 export function pcbFlowQuestion(request?: string): ChoiceQuestion {
   return {
@@ -74,28 +85,40 @@ export function mechanismQuestion(request?: string): ChoiceQuestion {
   };
 }
 
-export function countQuestion(count: number, request?: string, flow?: FlowId): ChoiceQuestion {
-  const all: ChoiceOption[] = [
-    flowOption(good, `${count} final clean crops a material and cell`, { crop_max_emit: String(count) }),
-    flowOption(flow ?? good, `${count} raw patches, each with several crops`, { render_patches: String(count) }),
-    flowOption(day0, `${count} texture defects in all`, { num_sdg: String(count) }),
-    {
-      label: `about ${count} pose-defect crops`,
-      set: `flow=${structural} render_patches=ceil(${count}/30); measured ${structuralYield.map(([a, b]) => `${a}→${b}`).join(" ")}`,
-      args: { flow: structural, count_means: "structural_crops" },
-    },
-  ];
-  const crops = flowOption(flow ?? good, `${count} final crops a material and cell`, { crop_max_emit: String(count) });
+const countLabels: Readonly<Record<CountMeaning, (count: number) => string>> = {
+  final_crops: (count) => `${count} final crops of each material and cell`,
+  total_crops: (count) => `about ${count} final crops in all`,
+  raw_patches: (count) => `${count} raw frames, each with several crops`,
+  defects: (count) => `${count} texture defects in all`,
+  structural_crops: (count) => `about ${count} pose-defect crops in all`,
+};
+
+/** What a number counts: every meaning that the flow has, or one of each flow while that is open. */
+export function countQuestion(counts: readonly number[], request?: string, flow?: FlowId): ChoiceQuestion {
+  const one = (id: FlowId, count: number, count_means: CountMeaning): ChoiceOption => ({
+    label: countLabels[count_means](count),
+    set: `${flow === undefined ? `flow=${id} ` : ""}count=${count} count_means=${count_means}`,
+    args: { ...defined({ flow: flow === undefined ? id : undefined }), count, count_means },
+  });
+  const [first = 1, second] = counts;
+  const meanings = flow === undefined ? [] : meaningsOf(flows[flow]).filter((means) => !isTwin(flows[flow], means));
   const options =
-    flow === day0
-      ? [all[2], crops, all[1]]
-      : flow === good
-        ? [crops, all[1]]
-        : flow === structural
-          ? [all[3], all[1]]
-          : all;
-  return { id: "count", ask: echo(request, `what are the ${count}?`), options: options.filter((o) => o !== undefined) };
+    flow === undefined
+      ? [
+          one(good, first, "total_crops"),
+          one(good, first, "final_crops"),
+          one(day0, first, "defects"),
+          one(structural, first, "structural_crops"),
+        ]
+      : second === undefined
+        ? meanings.map((means) => one(flow, first, means))
+        : meanings.slice(0, 2).flatMap((means) => [one(flow, first, means), one(flow, second, means)]);
+  const said = counts.length === 1 ? `the ${first}` : `${counts.join(", ")}`;
+  return { id: "count", ask: echo(request, `what is ${said}?`), options: options.slice(0, 4) };
 }
+
+/** Structural crops are all that the run gives, so two of the meanings are one. */
+const isTwin = (flow: Flow, means: CountMeaning) => flow.id === structural && means === "total_crops";
 
 export function smokeQuestion(request?: string): ChoiceQuestion {
   return {
@@ -165,49 +188,6 @@ export function boardQuestion(request?: string): ChoiceQuestion {
     ask: echo(request, "which board?"),
     options: [board("0603_H100", "0603_H100 (capacitors)"), board("1152819000", "1152819000 (one IC)")],
     free_text: "a cookbook directory of your own in flows_dir",
-  };
-}
-
-/** Storage root: the shared one is a suggestion that a human confirms; nothing is picked for them. */
-export function rootQuestion(): ChoiceQuestion {
-  return {
-    id: "dig_url_root",
-    ask: "Where shall models, data and runs be stored? 80 GB and more land there.",
-    options: [
-      { label: suggestedRoot, set: `dig_url_root=${suggestedRoot}`, args: { knobs: { dig_url_root: suggestedRoot } } },
-      { label: "cancel", set: "" },
-    ],
-    free_text: "your own storage prefix, e.g. s3://bucket/dig",
-  };
-}
-
-export function poolQuestion(pools: readonly string[]): ChoiceQuestion {
-  return {
-    id: "pool",
-    ask: "Which OSMO pool?",
-    options: pools.slice(0, 4).map((pool) => ({ label: pool, set: `--pool ${pool}`, args: { pool } })),
-  };
-}
-
-export function templateQuestion(): ChoiceQuestion {
-  return {
-    id: "pod_template",
-    ask: "The pod template cannot be read (403). Has an administrator mounted /usr/share/nvidia/nvoptix.bin and set /dev/shm to at least 16 GiB?",
-    options: [
-      { label: "yes, both", set: "preferences pod_template=user-confirmed" },
-      { label: "no or unsure", set: "" },
-    ],
-  };
-}
-
-export function endpointQuestion(): ChoiceQuestion {
-  return {
-    id: "image_edit_endpoint",
-    ask: "Which image-edit endpoint?",
-    options: [
-      { label: "in-cluster service (takes one GPU of the pool)", set: "default image_edit_endpoint", args: {} },
-    ],
-    free_text: "the URL of an existing one, ending in /v1",
   };
 }
 

@@ -1,11 +1,15 @@
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { FlowId } from "./flow.ts";
+import type { KnownRun } from "./runs.ts";
 
 export type OutputReport = {
   status_line: string;
-  path: string;
-  replaced: boolean;
+  path?: string;
+  replaced?: boolean;
+  /** This user's runs, when several are known and none was named. */
+  runs?: readonly KnownRun[];
+  from_osmo?: string;
   columns?: string[];
   dropped?: string[];
   samples?: number;
@@ -25,12 +29,16 @@ export type Run = {
 /** Where a stage of a run lies. */
 export const stageUrl = (run: Run, stage: string) => `${run.root}/runs/${run.name}/${stage}`;
 
-/** Keys of a stage relative to it; `data list` prints bucket-relative ones. */
-export async function stageKeys(client: OsmoClient, run: Run, stage: string): Promise<string[]> {
-  const mark = `runs/${run.name}/${stage}/`;
-  const keys = await client.listData(stageUrl(run, stage), true);
-  const below = keys.flatMap((key) => (key.includes(mark) ? [key.slice(key.indexOf(mark) + mark.length)] : []));
-  return below.filter((key) => !key.startsWith("/") && !key.split("/").includes(".."));
+/** Keys of every stage of a run, relative to it, from one listing; `data list` prints bucket-relative ones. */
+export async function runKeys(client: OsmoClient, run: Run): Promise<Record<string, string[]>> {
+  const mark = `runs/${run.name}/`;
+  const stages = new Map<string, string[]>();
+  for (const key of await client.listData(`${run.root}/runs/${run.name}`, true)) {
+    const [stage = "", ...path] = key.includes(mark) ? key.slice(key.indexOf(mark) + mark.length).split("/") : [];
+    if (path.length === 0 || path[0] === "" || [stage, ...path].includes("..")) continue;
+    stages.set(stage, [...(stages.get(stage) ?? []), path.join("/")]);
+  }
+  return Object.fromEntries(stages);
 }
 
 /** The refusal `osmo.no-outputs`, with how many files each stage holds. */

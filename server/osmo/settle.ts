@@ -1,14 +1,12 @@
 import { Refusal } from "../errors.ts";
 import { sizedFor } from "../exec/osmo/sizes.ts";
-import { parseJson } from "../fs/json.ts";
+import { type CountMeaning, disagree, settleCount } from "./counting.ts";
 import { type Flow, type KnobValues, passesThrough } from "./flow.ts";
 import { flows } from "./flow-table.ts";
 import { checkKnob } from "./knobs.ts";
-import { structuralPatches } from "./sizing.ts";
-import { boards, defaultBoard, defectModes, pairsJson, usecases } from "./usecases.ts";
-
-export const countMeanings = ["final_crops", "raw_patches", "defects", "structural_crops"] as const;
-export type CountMeaning = (typeof countMeanings)[number];
+import { boardNamed, type KnownNames, usecaseNamed } from "./names.ts";
+import { settleTaxonomy } from "./taxonomy.ts";
+import { boards, defaultBoard, usecases } from "./usecases.ts";
 
 /** What was decided before the knobs are settled. */
 export type Wanted = {
@@ -20,6 +18,8 @@ export type Wanted = {
   readonly knobs: Readonly<Record<string, unknown>>;
   /** Values remembered from earlier submits; a wanted value beats them. */
   readonly remembered?: Readonly<{ dig_url_root?: string | undefined; image_edit_endpoint?: string | undefined }>;
+  /** Boards and use cases that have cookbooks; the shipped ones when left out. */
+  readonly names?: KnownNames | undefined;
 };
 
 /** A request with every knob that goes to OSMO; `values` overlays them on the flow's defaults. */
@@ -28,18 +28,28 @@ export type Settled = {
   readonly usecase: string | undefined;
   readonly set: KnobValues;
   readonly values: KnobValues;
+  /** The quantity that was asked for, as it was asked for. */
+  readonly asked?: { readonly count: number; readonly means: CountMeaning };
   readonly notes: readonly string[];
 };
 
+const shippedNames: KnownNames = { boards: Object.keys(boards), usecases: Object.keys(usecases) };
+
 /** Turns a decided request into knob values, each rule of the flows applied once. @throws Refusal `osmo.*`. */
 export function settle(wanted: Wanted): Settled {
-  const { flow } = wanted;
+  const { flow, count, count_means: means } = wanted;
+  const names = wanted.names ?? shippedNames;
   const set: Record<string, string> = {};
   const notes: string[] = [];
-  for (const [key, raw] of Object.entries(wanted.knobs)) set[key] = checkKnob(flow, key, raw);
-  const usecase = settleUsecase(wanted, set);
-  settleBoard(wanted, set, notes);
-  settleCount(wanted, set, notes);
+  for (const [key, raw] of Object.entries(wanted.knobs)) {
+    const known = key === "board" && flow.knobs.board ? boardNamed(String(raw), names) : raw;
+    set[key] = checkKnob(flow, key, known);
+  }
+  const usecase = settleUsecase(wanted, names, set);
+  settleBoard(wanted, names, set);
+  if (count !== undefined && means !== undefined) settleCount(flow, count, means, set, notes);
+  // Its one IC lies in few cells, so a few frames would show none.
+  if (flow.id === "structural_defect_generation" && set.board === "1152819000") set.render_patches ??= "-1";
   settleTaxonomy(flow, usecase, set, notes);
   settlePods(flow, set);
   recall(wanted, set);
@@ -47,7 +57,8 @@ export function settle(wanted: Wanted): Settled {
   if (flow.id === "setup_glass") requireZip(set);
   const values = { ...defaultsOf(flow), ...set };
   noteTraps(flow, usecase, values, notes);
-  return { flow, usecase, set, values, notes };
+  const asked = count !== undefined && means !== undefined ? { asked: { count, means } } : {};
+  return { flow, usecase, set, values, ...asked, notes };
 }
 
 /** The flow's defaults; a knob without one is absent. */
@@ -57,106 +68,63 @@ export function defaultsOf(flow: Flow): Record<string, string> {
   );
 }
 
-function settleUsecase(wanted: Wanted, set: Record<string, string>): string | undefined {
+function settleUsecase(wanted: Wanted, names: KnownNames, set: Record<string, string>): string | undefined {
   const { flow } = wanted;
   // The pretrained tree serves every use case, so one that was mentioned is no contradiction.
   if (flow.usecases.length === 0) return undefined;
-  const named = wanted.usecase ?? set.usecase;
-  const usecase = named ?? (flow.usecases.length === 1 ? flow.usecases[0] : undefined);
-  if (usecase === undefined) return undefined;
+  const argument = wanted.usecase === undefined ? "knobs.usecase" : "usecase";
+  const named = wanted.usecase ?? set.usecase ?? (flow.usecases.length === 1 ? flow.usecases[0] : undefined);
+  if (named === undefined) return undefined;
+  // Only an inference with a checkpoint of one's own needs no cookbook; it says its step and pairs instead.
+  const ownModel = !trains(flow, set) && set.checkpoint_step !== undefined && set.anomaly_types_json !== undefined;
+  const usecase = usecaseNamed(named, flow, names, ownModel);
   if (!flow.usecases.includes(usecase) && !(flow.custom_usecase && !Object.hasOwn(usecases, usecase))) {
     const viable = Object.values(flows).filter((other) => other.kind === flow.kind && other.usecases.includes(usecase));
     throw new Refusal("osmo.illegal-pair", `${flow.id} does not serve use case ${usecase}.`, {
       flow: flow.id,
+      argument,
       usecase,
       usecases: flow.usecases,
       flows: viable.map((other) => other.id),
     });
   }
-  if (flow.knobs.usecase?.default != null) set.usecase = checkKnob(flow, "usecase", usecase);
-  else if (flow.knobs.usecase && set.use_pretrained_checkpoint === "false") set.usecase = usecase;
+  if (flow.knobs.usecase?.default != null) set.usecase = checkKnob(flow, "usecase", usecase, argument);
+  else if (flow.knobs.usecase && trains(flow, set)) set.usecase = usecase;
   else delete set.usecase;
   return usecase;
 }
 
-function settleBoard(wanted: Wanted, set: Record<string, string>, notes: string[]): void {
+const trains = (flow: Flow, set: KnobValues) => flow.id === "finetune" || set.use_pretrained_checkpoint === "false";
+
+function settleBoard(wanted: Wanted, names: KnownNames, set: Record<string, string>): void {
   const { flow } = wanted;
   if (!flow.knobs.board) {
-    if (wanted.board !== undefined) checkKnob(flow, "board", wanted.board);
+    if (wanted.board !== undefined) checkKnob(flow, "board", wanted.board, "board");
     return;
   }
-  set.board ??= checkKnob(flow, "board", wanted.board ?? defaultBoard);
-  const shipped = boards[set.board];
-  if (!shipped) notes.push(`Board ${set.board} is not shipped: its cookbook directory must be in flows_dir.`);
-  if (flow.knobs.real_image_filename && set.real_image_filename === undefined) {
-    if (!shipped) {
-      throw new Refusal("osmo.bad-knob", `Board ${set.board} needs real_image_filename, its photo.`, {
-        knob: "real_image_filename",
-        form: "a path below datasets/pcb/assets",
-      });
-    }
-    set.real_image_filename = shipped.photo;
+  const named = wanted.board === undefined ? undefined : boardNamed(wanted.board, names);
+  if (named !== undefined && set.board !== undefined && set.board !== named) {
+    throw disagree("board", named, "knobs.board", set.board);
   }
-}
-
-function settleCount(wanted: Wanted, set: Record<string, string>, notes: string[]): void {
-  const { flow, count, count_means: means } = wanted;
-  if (flow.id === "structural_defect_generation" && set.board === "1152819000" && means !== "raw_patches") {
-    set.render_patches ??= "-1";
-    if (count !== undefined) notes.push("Board 1152819000 has one IC a cell: every cell is rendered, count unused.");
-    return;
-  }
-  if (count === undefined || means === undefined) return;
-  const put = (key: string, value: number) => {
-    const text = checkKnob(flow, key, value);
-    if (set[key] !== undefined && set[key] !== text) {
-      throw new Refusal("osmo.bad-knob", `count and knob ${key} disagree.`, { knob: key, count, value: set[key] });
-    }
-    set[key] = text;
-  };
-  if (means === "final_crops") {
-    put("crop_max_emit", count);
-    notes.push(`crop_max_emit=${count} caps the crops of each material and cell, not of the whole run.`);
-  } else if (means === "raw_patches") put("render_patches", count);
-  else if (means === "defects") put("num_sdg", count);
-  else {
-    const modes = set.defect_modes === undefined || set.defect_modes === "all" ? undefined : set.defect_modes;
-    const sized = structuralPatches(count, modes ? modes.split(",").length : defectModes.length);
-    put("render_patches", sized.patches);
-    notes.push(sized.note);
-  }
-}
-
-function settleTaxonomy(flow: Flow, usecase: string | undefined, set: Record<string, string>, notes: string[]): void {
-  if (!flow.knobs.anomaly_types_json || usecase === undefined) return;
-  const shipped = usecases[usecase];
-  if (!shipped) {
-    const missing = ["checkpoint_step", "anomaly_types_json"].filter((knob) => set[knob] === undefined);
-    if (missing.length > 0) {
-      throw new Refusal("osmo.bad-knob", `Use case ${usecase} is your own: its defaults would be PCBA's.`, {
-        knob: missing[0],
-        form: "checkpoint_step and anomaly_types_json, both given",
-      });
-    }
-    return;
-  }
-  if (usecase !== "pcb") {
-    set.checkpoint_step ??= shipped.checkpoint_step;
-    set.anomaly_types_json ??= pairsJson(shipped.pairs);
-  }
-  const pairs = parseJson(set.anomaly_types_json ?? "[]") as [string, string][];
-  const unknown = pairs.filter(([m, d]) => !shipped.pairs.some(([material, defect]) => material === m && defect === d));
-  if (unknown.length > 0) {
-    throw new Refusal("osmo.bad-knob", `The ${usecase} checkpoint does not know ${JSON.stringify(unknown)}.`, {
-      knob: "anomaly_types_json",
-      form: "a subset of the shipped pairs; a retrained checkpoint is a use case of its own",
-      pairs: shipped.pairs,
+  set.board ??= named ?? defaultBoard;
+  if (!flow.knobs.real_image_filename || set.real_image_filename !== undefined) return;
+  const photo = boards[set.board]?.photo;
+  if (photo === undefined) {
+    throw new Refusal("osmo.bad-knob", `Board ${set.board} has no shipped photo.`, {
+      argument: "knobs.real_image_filename",
+      ...ownPhoto(set.dig_url_root ?? wanted.remembered?.dig_url_root),
     });
   }
-  if (flow.id === "texture_defect_generation_day0" && set.board === defaultBoard) {
-    const ic = pairs.length === 0 || pairs.some(([material]) => material === "IC");
-    if (ic) notes.push("Board 0603_H100 yields passive_component crops only; IC pairs need board 1152819000.");
-  }
+  set.real_image_filename = photo;
+}
+
+/** How a photo of the user's own gets to where the flow reads it. */
+export function ownPhoto(root = "<dig_url_root>") {
+  return {
+    form: "input_real_image/FILE, a photo below datasets/pcb/assets",
+    upload: `osmo data upload ${root}/datasets/pcb/assets/input_real_image FILE`,
+    pass: "knobs.real_image_filename=input_real_image/FILE, with the board that the photo shows",
+  };
 }
 
 function settlePods(flow: Flow, set: Record<string, string>): void {
@@ -181,7 +149,7 @@ function recall(wanted: Wanted, set: Record<string, string>): void {
 function requireZip(set: Record<string, string>): void {
   if (set.uc3_zip_url_root) return;
   throw new Refusal("osmo.bad-knob", "Glass setup needs uc3_zip_url_root, the prefix that holds mobile_screen.zip.", {
-    knob: "uc3_zip_url_root",
+    argument: "knobs.uc3_zip_url_root",
     form: "export the Roboflow Mobile-Screen set as COCO, rename the zip mobile_screen.zip, upload it to a prefix",
   });
 }

@@ -1,4 +1,4 @@
-import { excerpt } from "../errors.ts";
+import { excerpt, Refusal } from "../errors.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
@@ -10,7 +10,9 @@ import { flows } from "./flow-table.ts";
 import { type Located, locateWorkflow } from "./locate.ts";
 import { loadPreferences, remember } from "./preferences.ts";
 import { nextLookSec, quietWindow } from "./quiet.ts";
+import { type KnownRun, listRuns } from "./runs.ts";
 import { defaultsOf } from "./settle.ts";
+import { failedUploads } from "./uploads.ts";
 
 export type StatusArgs = {
   readonly run?: string | undefined;
@@ -30,6 +32,11 @@ export type StatusReport = {
   quiet?: string[];
   log?: string;
   events?: string;
+  /** OSMO was asked to cancel it and has not come to it yet. */
+  cancel_requested?: true;
+  /** This user's runs, when none was named. */
+  runs?: readonly KnownRun[];
+  from_osmo?: string;
   outputs?: string[];
   next_look_sec?: number;
 };
@@ -38,27 +45,51 @@ export type StatusReport = {
 const logChars = 4000;
 const tailSec = 8;
 
-/** Where a workflow stands, with its failure named. Clears a remembered `verified` when a pod disproves it. */
+/** Where a workflow stands, with its failure named; without `run` the last one, beside a list of all. */
 export async function readStatus(call: Call, args: StatusArgs): Promise<StatusReport> {
   const client = openClient({ ...call.deps, signal: call.signal });
-  const located = await locateWorkflow(call.deps.env, args.run);
+  if (args.run !== undefined) return reportOf(call, client, await locateWorkflow(call.deps.env, args.run), args);
+  const all = await listRuns(call.deps.env, client);
+  const newest = all.runs.find(({ workflow_id }) => workflow_id !== undefined);
+  const located = await locateWorkflow(call.deps.env, newest?.workflow_id);
+  try {
+    return { ...(await reportOf(call, client, located, args)), ...all };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // The record of this machine can be shown without OSMO.
+    return {
+      status_line: `${all.runs.length} runs are known here; OSMO told nothing of the last one: ${error.message}`,
+      workflow_id: located.workflow_id,
+      status: newest?.status ?? "unknown",
+      terminal: false,
+      tasks: [],
+      ...all,
+    };
+  }
+}
+
+async function reportOf(call: Call, client: OsmoClient, located: Located, args: StatusArgs): Promise<StatusReport> {
+  const { submission } = located;
   const workflow = await client.query(located.workflow_id);
-  const lines = args.lines ?? 200;
+  const terminal = isTerminal(workflow.status);
   const failed = firstFailed(workflow);
   const failureLog =
-    failed && hasStarted(failed.status) ? await client.logs(workflow.name, failed.name, lines, tailSec) : "";
-  const failure = classifyFailure(workflow, failureLog);
+    failed && hasStarted(failed.status)
+      ? await client.logs(workflow.name, failed.name, args.lines ?? 200, tailSec)
+      : "";
+  const failure = (await silentFailure(client, workflow, located)) ?? classifyFailure(workflow, failureLog);
   if (failure && blamesPodTemplate(failure)) await distrustTemplate(call);
   const log = await wantedLog(client, workflow, args, failureLog);
   const quiet = quietTasks(workflow, call.deps.clock.now());
-  const look = nextLookSec(lookState(workflow), located.submission?.flow);
-  const outputs = isTerminal(workflow.status) ? outputUrls(located) : undefined;
+  const look = nextLookSec(lookState(workflow), submission?.flow);
+  const outputs = terminal ? outputUrls(located) : undefined;
+  const cancelled = !terminal && Boolean(workflow.cancelled_by ?? submission?.cancel_requested_at);
   return {
-    status_line: statusLine(workflow, failure),
+    status_line: statusLine(workflow, failure, cancelled),
     workflow_id: workflow.name,
-    ...defined({ name: located.submission?.name || undefined }),
+    ...defined({ name: submission?.name || undefined }),
     status: workflow.status,
-    terminal: isTerminal(workflow.status),
+    terminal,
     tasks: tasksOf(workflow).map(({ name, status, exit_code }) => ({
       task: name,
       status,
@@ -66,12 +97,39 @@ export async function readStatus(call: Call, args: StatusArgs): Promise<StatusRe
     })),
     ...defined({
       failure,
+      cancel_requested: cancelled ? (true as const) : undefined,
       quiet: quiet.length > 0 ? quiet : undefined,
       log,
-      events: args.events ? tailOf(await client.events(workflow.name)) : undefined,
+      events: args.events ? tailOf(await client.events(workflow.name)) || "OSMO has no events of it." : undefined,
       outputs,
       next_look_sec: look || undefined,
     }),
+  };
+}
+
+/** Failures that the workflow's own answer does not tell: a rejected spec's reason, and outputs that went nowhere. */
+async function silentFailure(
+  client: OsmoClient,
+  workflow: WorkflowAnswer,
+  { submission }: Located,
+): Promise<Failure | undefined> {
+  if (workflow.status === "FAILED_SUBMISSION" && submission?.refusal) {
+    return {
+      task: "workflow",
+      kind: "failed-submission",
+      cause: excerpt(submission.refusal.message, 600),
+      remedy: "Correct what it names and submit again.",
+    };
+  }
+  if (workflow.status !== "COMPLETED") return undefined;
+  const [first, ...others] = await failedUploads(client, workflow);
+  if (first === undefined) return undefined;
+  return {
+    task: first.task,
+    kind: "upload-failed",
+    cause: `outputs did not reach the storage${others.length > 0 ? `, nor did those of ${others.map(({ task }) => task).join(", ")}` : ""}`,
+    remedy: "Repair the storage credentials of the pods (OSMO credential of type DATA), then submit again.",
+    evidence: first.files.join("; ") || "Upload Failed on files",
   };
 }
 
@@ -92,8 +150,14 @@ async function wantedLog(
   const task = tasksOf(workflow).find(({ name }) => name === args.task);
   if (task === undefined) return `There is no task ${excerpt(args.task, 60)}.`;
   if (!hasStarted(task.status)) return `${task.name} is ${task.status}: it has not run, so there is no log.`;
-  if (task === firstFailed(workflow)) return tailOf(failureLog);
-  return tailOf(await client.logs(workflow.name, task.name, args.lines ?? 200, tailSec));
+  const text =
+    task === firstFailed(workflow)
+      ? failureLog
+      : await client.logs(workflow.name, task.name, args.lines ?? 200, tailSec);
+  if (text.trim() !== "") return tailOf(text);
+  return task.status === "RUNNING"
+    ? `No line of ${task.name} came within ${tailSec} s: it may be quiet still, or OSMO's log storage does not answer.`
+    : `OSMO has no log of ${task.name}, which is ${task.status}.`;
 }
 
 function tailOf(text: string): string {
@@ -106,10 +170,12 @@ function lookState(workflow: WorkflowAnswer): "waiting" | "running" | "terminal"
 }
 
 /** A workflow reads RUNNING while one group runs although another has failed: the tasks tell. */
-function statusLine(workflow: WorkflowAnswer, failure: Failure | undefined): string {
+function statusLine(workflow: WorkflowAnswer, failure: Failure | undefined, cancelled: boolean): string {
   const tasks = tasksOf(workflow);
   const count = (status: string) => tasks.filter((task) => task.status === status).length;
   const progress = `${count("COMPLETED")} of ${tasks.length} tasks completed`;
+  if (cancelled)
+    return `${workflow.name}: cancel requested; OSMO has not come to it, it still reads ${workflow.status}.`;
   if (failure && !isTerminal(workflow.status)) {
     return `${workflow.name} still reads ${workflow.status} but will fail: ${failure.task}: ${failure.cause}.`;
   }

@@ -8,7 +8,7 @@ import { flowIds } from "./flow.ts";
 
 /** How the human's yes to the cost was given. */
 export const consentSchema = z.object({
-  how: z.enum(["elicited", "relayed", "preauthorised", "console"]),
+  how: z.enum(["elicited", "relayed", "preauthorised", "console", "signed"]),
   words: z.string().optional(),
   at: z.string(),
 });
@@ -32,6 +32,9 @@ export const submissionSchema = z.object({
   workflow_id: z.string().optional(),
   overview: z.string().optional(),
   pair_of: z.string().optional(),
+  /** Why the service did not take it, in its own words: they stand nowhere else. */
+  refusal: z.object({ code: z.string(), message: z.string() }).optional(),
+  cancel_requested_at: z.string().optional(),
 });
 export type Submission = z.output<typeof submissionSchema>;
 

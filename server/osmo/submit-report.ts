@@ -1,7 +1,10 @@
 import type { Call } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { Cost } from "./cost.ts";
-import { type SubmitPlan, shownCommand } from "./plan.ts";
+import { activeTasks } from "./flow.ts";
+import { imageEditModel } from "./knob-table.ts";
+import { type SubmitPlan, shownCommand, unknownRoot } from "./plan.ts";
+import { needsPodTemplate } from "./preflights.ts";
 import { nextLookSec } from "./quiet.ts";
 import type { Submitted } from "./submit.ts";
 
@@ -19,6 +22,9 @@ export type SubmitReport = {
   monitoring: string[];
   output_location: string[];
   notes: string[];
+  understood?: string[];
+  not_used?: string[];
+  other_half?: { flow: string; submit_command: string; output_location: string[] };
   cost: Cost;
   next_look_sec?: number;
   reference?: string;
@@ -33,6 +39,7 @@ function sections(plan: SubmitPlan, found: Pick<SubmitReport, "preflights" | "mo
     monitoring: found.monitoring,
     output_location: found.output_location,
     notes: [...plan.notes],
+    ...defined({ understood: listed(plan.understood), not_used: listed(plan.not_used) }),
     cost: plan.cost,
   };
 }
@@ -40,23 +47,47 @@ function sections(plan: SubmitPlan, found: Pick<SubmitReport, "preflights" | "mo
 /** What a dry run answers: nothing was asked of OSMO, and a submit will stamp a fresh name. */
 export function dryRunReport(plan: SubmitPlan): SubmitReport {
   const { flow } = plan.settled;
-  const endpoint = flow.knobs.image_edit_endpoint
-    ? [`image-edit endpoint: ${plan.settled.values.image_edit_endpoint}`]
-    : [];
+  const other = plan.other_half;
   return {
     status_line: `${flow.title}: planned, nothing submitted. A submit stamps a fresh name.`,
     outcome: "planned",
     plan_id: plan.plan_id,
     ...defined({ name: plan.name || undefined }),
     ...sections(plan, {
-      preflights: ["credential hf-token", "pod template", "required artifacts", "run name is free", ...endpoint],
+      preflights: plannedChecks(plan),
       monitoring: [
         "osmo_status with the workflow id; first look after 5 minutes",
         "deft-mcp osmo watch WORKFLOW_ID --detach goes on when the client is gone",
       ],
       output_location: [...plan.outputs],
     }),
+    ...defined({
+      other_half: other && {
+        flow: other.settled.flow.id,
+        submit_command: shownCommand(other.argv),
+        output_location: [...other.outputs],
+      },
+    }),
   };
+}
+
+const listed = (list: readonly string[] = []) => (list.length > 0 ? [...list] : undefined);
+
+/** The checks of a submit in their order, each with what it asks. */
+function plannedChecks(plan: SubmitPlan): string[] {
+  const { flow, values } = plan.settled;
+  const tasks = activeTasks(flow, values);
+  const endpoint = flow.knobs.image_edit_endpoint ? values.image_edit_endpoint : undefined;
+  return [
+    `pool ${plan.pool}: accessible, online, has platform ${values.platform}, its nodes hold every pod`,
+    ...(tasks.some(({ hf_token }) => hf_token)
+      ? ["credentials: OSMO has hf-token, GENERIC with key `token`; the licences are accepted"]
+      : []),
+    ...(needsPodTemplate(plan) ? ["pod template: nvoptix.bin mounted, /dev/shm of 16 GiB and more"] : []),
+    `storage: the CLI reads ${plan.settled.set.dig_url_root ?? unknownRoot}; ${plan.artifacts.length} required artifacts are there`,
+    ...(plan.name ? [`run name: ${plan.name} has no outputs yet`] : []),
+    ...(endpoint ? [`image-edit endpoint: ${endpoint} serves ${imageEditModel}`] : []),
+  ];
 }
 
 /** What a submit answers. The flow's page is named once a conversation. */
@@ -81,7 +112,9 @@ export function submitReport(call: Call, done: Submitted): SubmitReport {
     workflow_id: id,
     ...defined({ overview: submission.overview || undefined }),
     ...sections(plan, {
-      preflights: findings.map(({ check, state, detail }) => `${check}: ${state}, ${detail}`),
+      preflights: done.recovered
+        ? ["not repeated: the earlier submit of this plan passed them"]
+        : findings.map(({ check, state, detail }) => `${check}: ${state}, ${detail}`),
       monitoring: [`osmo_status ${id}`, `deft-mcp osmo watch ${id} --detach`],
       output_location: location,
     }),

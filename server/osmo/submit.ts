@@ -3,22 +3,21 @@ import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import { type SubmitAnswer, submitOutcome } from "../exec/osmo/submit-outcome.ts";
 import type { Call } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
-import { type Decided, decide } from "./choices.ts";
+import { type DecideArgs, type Decided, decide } from "./choices.ts";
 import { consentTo } from "./consent.ts";
+import { rootQuestion } from "./first-questions.ts";
 import { ownFlowsDir, readFlowFile } from "./flow-files.ts";
-import type { RequestArgs } from "./intent.ts";
 import { lookUpLost } from "./lost-answer.ts";
-import { pairPartner } from "./pairing.ts";
+import { knownNames } from "./names.ts";
+import { checkPairFlow, newPair, pairPartner, settleOther } from "./pairing.ts";
 import { planSubmit, type SubmitPlan, unknownRoot } from "./plan.ts";
 import { isInCluster, loadPreferences, type Preferences, remember } from "./preferences.ts";
 import { type Finding, runPreflights } from "./preflights.ts";
-import { settle } from "./settle.ts";
+import { questionFacts } from "./questions.ts";
 import { type Consent, listSubmissions, type Submission, saveSubmission } from "./submissions.ts";
 import { defaultBoard } from "./usecases.ts";
 
-export type SubmitArgs = RequestArgs & {
-  readonly pool?: string | undefined;
-  readonly pair_with?: string | undefined;
+export type SubmitArgs = DecideArgs & {
   readonly workspace?: string | undefined;
   readonly flows_dir?: string | undefined;
   readonly words?: string | undefined;
@@ -37,8 +36,11 @@ export type Submitted = {
 /** Plans without any command to OSMO: no login is needed and nothing is written. */
 export async function planOnly(call: Call, args: SubmitArgs): Promise<SubmitPlan> {
   const preferences = await loadPreferences(call.deps.env);
-  const decided = await decide(call, args, preferences, undefined);
-  return planOf(call, args, decided, decided.pool ?? preferences.pool ?? "<pool>");
+  const names = await knownNames(args.flows_dir ?? (await ownFlowsDir()));
+  const decided = await decide(call, args, preferences, names, undefined);
+  const plan = await planOf(call, args, decided, decided.pool ?? preferences.pool ?? "<pool>");
+  const other_half = decided.pair_with === newPair ? await otherHalf(args, plan) : undefined;
+  return other_half ? { ...plan, other_half } : plan;
 }
 
 /** Decides, checks, asks for the human's yes and submits once. @throws Refusal `osmo.*`; see the steps. */
@@ -48,7 +50,11 @@ export async function submitFlow(call: Call, args: SubmitArgs): Promise<Submitte
   const preferences = await loadPreferences(env);
   const profile = await client.profile();
   await remember(env, { osmo_admin: profile.roles.includes("osmo-admin") });
-  const decided = await decide(call, args, preferences, { client, profile });
+  const names = await knownNames(args.flows_dir ?? (await ownFlowsDir()));
+  const decided = await decide(call, args, preferences, names, { client, profile });
+  if (decided.settled.set.dig_url_root === undefined) {
+    throw new Refusal("osmo.needs-choice", "The storage root is open.", { questions: questionFacts([rootQuestion()]) });
+  }
   const plan = await planOf(call, args, decided, decided.pool ?? "");
   const earlier = await settleLost(call, client, plan);
   if (earlier) return { plan, findings: [], submission: earlier, recovered: true };
@@ -64,19 +70,30 @@ export async function submitFlow(call: Call, args: SubmitArgs): Promise<Submitte
   });
   const consent = await consentToCost(call, args, decided, plan, findings);
   await rememberConfirmed(call, plan, consent);
-  const submission = await send(call, client, plan, consent, args.pair_with);
+  const partner = decided.pair_with === newPair ? undefined : decided.pair_with;
+  const submission = await send(call, client, plan, consent, partner === undefined ? undefined : plan.name);
   await rememberSubmit(call, plan, preferences);
   return { plan, findings, submission, recovered: false };
 }
 
 async function planOf(call: Call, args: SubmitArgs, decided: Decided, pool: string): Promise<SubmitPlan> {
-  const settled = settle(decided.wanted);
+  const { settled, pair_with, understood, not_used } = decided;
   const { flow } = settled;
+  if (pair_with !== undefined) checkPairFlow(flow);
   const file = await readFlowFile(args.flows_dir ?? (await ownFlowsDir()), flow);
   let name: string | undefined = `${flow.workflow_name}-${call.deps.ids.hex(8)}`;
   if (flow.kind === "setup") name = undefined;
-  if (args.pair_with !== undefined) name = (await pairPartner(call.deps.env, settled, args.pair_with)).key;
-  return planSubmit(settled, file, pool, name);
+  if (pair_with !== undefined && pair_with !== newPair) {
+    name = (await pairPartner(call.deps.env, settled, pair_with)).key;
+  }
+  return { ...(await planSubmit(settled, file, pool, name)), understood, not_used };
+}
+
+/** The other run of a new pair: the same board, root and name, else its own defaults. */
+async function otherHalf(args: SubmitArgs, { settled, pool, name }: SubmitPlan): Promise<SubmitPlan> {
+  const other = settleOther(settled);
+  const file = await readFlowFile(args.flows_dir ?? (await ownFlowsDir()), other.flow);
+  return planSubmit(other, file, pool, name);
 }
 
 /** Resolves an earlier submit of the same plan whose answer never came; one that was taken is the result. */
@@ -107,6 +124,8 @@ export function costRows(
   const root = settled.set.dig_url_root ?? unknownRoot;
   const local = settled.flow.knobs.image_edit_endpoint && isInCluster(settled.values.image_edit_endpoint ?? "");
   const { dig_url_root: _root, ...knobs } = settled.set;
+  const words = (title: string, list: readonly string[] = []) =>
+    list.length > 0 ? [`${title}: ${list.join("; ")}`] : [];
   return [
     `Flow: ${settled.flow.title}${settled.usecase ? ` (${settled.usecase})` : ""}`,
     `GPUs: up to ${cost.gpus_at_once} at once, at most ${cost.gpu_hours_limit} GPU hours by the time limits${local ? "; the in-cluster image-edit service holds one more" : ""}`,
@@ -117,6 +136,8 @@ export function costRows(
         .map(([key, value]) => `${key}=${value}`)
         .join(" ") || "defaults"
     }`,
+    ...words("Understood", plan.understood),
+    ...words("Left out of the request", plan.not_used),
     ...plan.notes.map((note) => `Note: ${note}`),
     ...findings.filter(({ state }) => state === "warn").map(({ check, detail }) => `Warning: ${check}: ${detail}`),
   ];
@@ -211,7 +232,13 @@ async function send(
   await saveSubmission(env, record);
   const outcome = submitOutcome(await client.submit(plan.argv));
   if (outcome.kind === "refused") {
-    await saveSubmission(env, { ...record, state: "not-submitted" });
+    const { code, message, facts } = outcome.refusal;
+    await saveSubmission(env, {
+      ...record,
+      state: "not-submitted",
+      refusal: { code, message: String(facts.message ?? message) },
+      ...defined({ workflow_id: outcome.workflow_id }),
+    });
     throw outcome.refusal;
   }
   const answer = outcome.kind === "taken" ? outcome.answer : await lookUpLost(client, record).catch(() => undefined);

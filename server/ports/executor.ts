@@ -54,6 +54,8 @@ export interface Executor {
   readonly platform: Platform;
   /** Names the program that produces the figures, for state and report, e.g. `deft-mcp embedded engine 0.1.0`. */
   readonly engine: string;
+  /** Digest of the program that scores, of this installation or of a run's image; undefined while nobody can tell. */
+  program?(runDir?: string): Promise<string | undefined>;
   /** Where training goes when it does not stay on the platform: a setting of the plan that a human approves. */
   readonly trains_on?: string;
   /** Whether jobs could run here now; no side effect. */

@@ -39,6 +39,8 @@ export type StageContext = {
   readonly stamp: string;
   /** ISO time at which the attempt began; evidence must be newer. */
   readonly startedAt: string;
+  /** What scores here, by its digest, where the platform can tell. */
+  readonly program?: string;
   /** What `measure` found before the run lock was taken. */
   readonly measured?: Measured;
   /** Codes that a human accepted for this very attempt: a gate then warns instead of refusing. */
@@ -142,6 +144,8 @@ export type Stage = {
   plan(context: StageContext): Promise<StagePlan>;
   /** Returns what the gates judge before any job starts. */
   prepare?(context: StageContext, plan: StagePlan): Promise<GateFacts>;
+  /** Returns what the gates judge after a job and before the next one starts, which may cost much. */
+  between?(context: StageContext, ended: readonly JobOutcome[]): Promise<GateFacts>;
   collect(context: StageContext, jobs: readonly JobOutcome[]): Promise<Evidence>;
   /** Whether programs of the user's, which may take long, must be asked before `collect`. */
   measures?(context: StageContext): boolean;

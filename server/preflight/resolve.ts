@@ -3,6 +3,7 @@ import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { MetricContract } from "../run/metric.ts";
+import type { Plan } from "../run/state.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
 import { estimateOf } from "./estimate.ts";
@@ -14,7 +15,7 @@ import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution
 import { renderSummary } from "./summary.ts";
 import type { Findings, Step, Survey } from "./survey.ts";
 import { findRuns } from "./unfinished.ts";
-import { resolveWorkspace } from "./workspace.ts";
+import { refuseBareFolder, resolveWorkspace } from "./workspace.ts";
 
 /** Who waits for a plan: may cancel it and is told of each step. */
 type Waiting = Partial<Pick<Call, "signal" | "progress">>;
@@ -23,11 +24,12 @@ type Waiting = Partial<Pick<Call, "signal" | "progress">>;
  * Resolves a request into a plan, or into everything that stands in its way: all findings at once and one question.
  * Reads only.
  *
- * @throws the reason of the signal; Refusal `input.no-workspace`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
+ * @throws the reason of the signal; Refusal `input.no-workspace`, `input.bare-folder`, `metric.unparsable-target`, `input.no-run`, `approval.unchangeable` and other
  * refusals of the arguments themselves; what is wrong with files comes back as `halt` checks.
  */
 export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
   const { workspace, source } = await resolveWorkspace(given.workspace, deps);
+  await refuseBareFolder(workspace);
   const runs = await findRuns(workspace);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs);
@@ -45,6 +47,8 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
     unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
     ...conclude(outcome, live),
   };
+  const { plan } = resolution;
+  if (plan !== undefined && live === undefined) resolution.plan = { ...plan, ...(await programOf(outcome.survey)) };
   resolution.checks = [workspaceCheck(workspace, source), ...resolution.checks];
   return { ...resolution, summary_markdown: renderSummary(resolution) };
 }
@@ -53,6 +57,11 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
 function contractOf(target: string, confidence: PlanRequest["kpi_confidence"] = "point"): MetricContract {
   const contract = parseMetricTarget(target);
   return confidence === "point" ? contract : { ...contract, confidence_pct: Number.parseInt(confidence, 10) };
+}
+
+/** What will score, as it lies there now; no part of the plan's id, since a rebuilt program is the same plan. */
+async function programOf({ executor }: Survey): Promise<Pick<Plan, "program">> {
+  return defined({ program: await executor?.program?.() });
 }
 
 type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;

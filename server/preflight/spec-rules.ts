@@ -21,7 +21,6 @@ export function specProblems(spec: TrainSpec, platform: Platform | undefined): S
     rangeProblem("model.classify.learnable_difference_modules", read, 1, 4),
     rangeProblem("dataset.classify.fpratio_sampling", read, 0, 1),
     batchProblem(spec.batch_size),
-    ...lightingProblems(spec, read),
     ...(platform === "docker" ? backboneProblems(spec, read) : []),
   ];
   return problems.filter((problem) => problem !== undefined);
@@ -59,18 +58,6 @@ function rangeProblem(key: string, read: Read, low: number, high: number): SpecP
 
 function batchProblem(batch: number): SpecProblem | undefined {
   return batch > 1 ? undefined : { key: "dataset.classify.batch_size", problem: "must be at least 2 for training" };
-}
-
-function lightingProblems(spec: TrainSpec, read: Read): SpecProblem[] {
-  const count = spec.lightings.length;
-  if (spec.concat_type === "grid" && count > 1) {
-    const cells = Number(read("dataset.classify.grid_map.x")) * Number(read("dataset.classify.grid_map.y"));
-    if (cells <= count) return [];
-    return [{ key: "dataset.classify.grid_map", problem: `has ${cells} cells for ${count} lightings` }];
-  }
-  const square = /vit|c_radio/.test(spec.backbone_type ?? "");
-  if (count < 2 || !square) return [];
-  return [{ key: "dataset.classify.concat_type", problem: "must be grid: this backbone takes square images only" }];
 }
 
 function backboneProblems(spec: TrainSpec, read: Read): SpecProblem[] {

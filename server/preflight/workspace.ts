@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { containedPath, realPathOf } from "../fs/contained.ts";
+import { firstFiles } from "../fs/folder.ts";
 import { kindOf, listNames } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { workspacePaths } from "../run/paths.ts";
@@ -45,6 +46,34 @@ async function nameWorkspace(
     tried: ["workspace", "DEFT_WORKSPACE", "CLAUDE_PROJECT_DIR", "specs/baseline_spec.yaml in the current directory"],
     current_directory: deps.cwd,
   });
+}
+
+const imageName = /\.(png|jpe?g|bmp|tiff?|webp)$/i;
+/** Files that are looked at before a folder counts as one of photos, or as empty. */
+const looked = 20_000;
+
+/**
+ * Refuses a directory that is no workspace yet: empty, or a folder of photos. Anything of a workspace in it, a spec, a
+ * table, a pool, a run, makes it one, whose findings say what it lacks.
+ *
+ * @throws Refusal `input.bare-folder`.
+ */
+export async function refuseBareFolder(workspace: string): Promise<void> {
+  const { spec, trainingCsv, validationCsv, kpiCsv, poolCsv, results } = workspacePaths(workspace);
+  const kinds = await Promise.all([spec, trainingCsv, validationCsv, kpiCsv, poolCsv, results].map(kindOf));
+  if (kinds.some((kind) => kind !== "absent")) return;
+  const names = await firstFiles(workspace, looked);
+  const images = names.filter((name) => imageName.test(name));
+  if (images.length === 0 && names.length > 0) return;
+  const next =
+    images.length > 0
+      ? `deft-mcp import ${workspace} NEW_DIR shows by rule what a workspace of them would be, and writes nothing without --write`
+      : `deft-mcp init ${workspace} makes folders and tables to fill; deft-mcp import SOURCE ${workspace} fills them from images`;
+  const message =
+    images.length > 0
+      ? `${workspace} holds ${images.length} images but no tables: import them.`
+      : `${workspace} is empty: there is nothing to plan with.`;
+  throw new Refusal("input.bare-folder", message, { images: images.length, examples: images.slice(0, 3), next });
 }
 
 /**

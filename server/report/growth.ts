@@ -10,7 +10,7 @@ import type { GrowthRow, MiningRow } from "./model.ts";
 type Labelled = { readonly label: string; readonly iteration: Partial<IterationState> };
 
 /** Where synthetic rows are staged: `<run>/iter<N>/dataset/images/synthetic_iter<N>_ng/` (tao-stages 2.7). */
-const synthetic = /(^|\/)synthetic_iter\d+_ng\/?$/;
+export const syntheticFolder = /(^|\/)synthetic_iter\d+_ng\/?$/;
 
 /** Counts the training rows of every iteration by source, from the CSV files themselves. */
 export async function growthRows(
@@ -105,7 +105,7 @@ async function additions(path: string): Promise<{ mined: number; synthetic: numb
     await scanTable(path, (header) => {
       const at = header.indexOf("input_path");
       return (cells) => {
-        if (synthetic.test(cells[at] ?? "")) counts.synthetic++;
+        if (syntheticFolder.test(cells[at] ?? "")) counts.synthetic++;
         else counts.mined++;
       };
     });

@@ -9,6 +9,7 @@ import { progressChart } from "./charts/progress.ts";
 import { stageClass, timelineChart } from "./charts/timeline.ts";
 import { tradeoffChart } from "./charts/tradeoff.ts";
 import * as format from "./format.ts";
+import { galleryData } from "./gallery-data.ts";
 import { attributeText, dataText, escapeHtml } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
 import { valueText } from "./outcome.ts";
@@ -24,8 +25,10 @@ export function renderPage(model: ReportModel, templates: Templates, kind: PageK
   const shared = { ...helpers, near, model, ...prepared(model) };
   const include = (name: string, local: object = {}): string =>
     ejs.render(text(templates, `${name}.ejs`), { ...shared, ...local, include }, options);
-  const script = text(templates, "behaviour.js") + (kind === "live" ? text(templates, "live.js") : "");
-  return include("page", { style: text(templates, "style.css"), script, policy: policies[kind] });
+  const scripts = ["behaviour.js", "difference.js", "gallery.js", ...(kind === "live" ? ["live.js"] : [])];
+  const joined = (names: readonly string[]) => names.map((name) => text(templates, name)).join("");
+  const style = joined(["style.css", "gallery.css"]);
+  return include("page", { style, script: joined(scripts), policy: policies[kind] });
 }
 
 const options = { escape: (value?: unknown) => escapeHtml(String(value ?? "")) };
@@ -71,6 +74,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const ways: Readonly<Record<string, string>> = {
+  signed: "signed with a key of an allowed approver",
   elicited: "asked by the server and accepted in the client",
   console: "given by a person at the terminal",
   relayed: "relayed by the agent in the person's own words",
@@ -87,6 +91,7 @@ const helpers = {
   ...format,
   describeContract,
   intervalsOf,
+  galleryData,
   stageClass,
   valueText,
   data: dataText,

@@ -69,3 +69,13 @@ export function whyNot(refusal: Refusal): string {
   if (errno !== undefined) return errno;
   return refusal.message.includes("/") ? refusal.code : refusal.message;
 }
+
+/** The board of a part; empty where the table does not say. */
+export function boardOf({ groups }: KpiRow): string {
+  return groups.boardname ?? "";
+}
+
+/** The component of a part, by the first column that names it; empty where none does. */
+export function componentOf({ groups }: KpiRow): string {
+  return groups.comp_name || groups.part_type || groups.comp_type_1 || "";
+}

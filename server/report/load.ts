@@ -4,10 +4,13 @@ import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import { breakdown, changesBetween } from "./breakdown.ts";
+import { galleryOf, galleryReadLimit } from "./gallery.ts";
+import { evidenceOf } from "./evidence.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
 import type { Note } from "./lenient.ts";
+import type { Judged } from "./misjudged.ts";
 import type { KpiView, PairView, ReportModel } from "./model.ts";
 import { bestIteration, outcomeOf } from "./outcome.ts";
 import { type ReadState, readRunFiles } from "./read-state.ts";
@@ -45,6 +48,10 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
     integrity: verify(read.raw, log, await readKept(dir, deps.env), read.spoiled),
+    evidence: evidenceOf({
+      ...state,
+      iterations: Object.fromEntries(read.iterations.map(({ label, iteration }) => [label, iteration])),
+    }),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),
@@ -52,6 +59,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     growth: await growthRows(dir, config.training_csv, read.iterations, note),
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
+    gallery: await gallery(dir, read, scored, best?.label),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
     configuration: configurationRows(state, config),
@@ -110,6 +118,24 @@ function whereItFails([best, ...others]: readonly Scored[], note: Note) {
     return change ?? [];
   });
   return { breakdown: breakdown(best.rows, best.view.point.threshold), changes };
+}
+
+/** The gallery over every measured iteration, or over the scored ones where all are too many rows to read. */
+async function gallery(dir: string, { config, iterations }: ReadState, scored: readonly Scored[], best?: string) {
+  const measured = iterations.filter(({ iteration }) => iteration.inference_csv !== undefined);
+  const isFew = measured.length * (scored[0]?.rows.length ?? 0) <= galleryReadLimit;
+  const judged: Judged[] = [];
+  for (const { label, iteration } of measured) {
+    const known = scored.find(({ view }) => view.label === label);
+    if (known === undefined && (!isFew || iteration.threshold === undefined)) continue;
+    // What cannot be read there is told of where its figures are shown.
+    const rows = known?.rows ?? (await readKpiRows(iteration.inference_csv ?? "", label, () => undefined));
+    judged.push({ label, rows, threshold: known?.view.point.threshold ?? iteration.threshold ?? 0 });
+  }
+  const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
+  const layout = await kpiLayout(spec, config.images_dir);
+  const labels = iterations.map(({ label }) => label);
+  return await galleryOf(judged, best, labels, { runDir: dir, imagesDir: config.images_dir, layout });
 }
 
 /** A recorded FAR must follow from the scores on disk; a report that shows both must not hide that it does not. */

@@ -27,6 +27,11 @@ export function attributeText(value: string, limit = 300): string {
   return escapeHtml(plain.length <= limit ? plain : `${plain.slice(0, limit - 1)}…`);
 }
 
+/** Text from data for a script that shows it as text: no control, no direction mark, cut. */
+export function scriptText(value: string, limit = 120): string {
+  return value.replaceAll(unprintable, "\u{fffd}").replaceAll(directionMarks, "").slice(0, limit);
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
 const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]|\p{Surrogate}/gu;
 const directionMarks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]/g;

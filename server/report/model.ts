@@ -1,9 +1,16 @@
 import type { OperatingPoint } from "../kpi/sweep.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
-import type { Approval, HardStop, LogEntry, RunState } from "../run/state.ts";
+import type { Approval, EvidenceLevel, HardStop, LogEntry, RunState } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
 export type Integrity = { readonly status: "intact" | "tampered" | "unknown"; readonly findings: readonly string[] };
+
+/** What stands behind the figures; `programs` are what scored, each once: more than one is a change in mid-run. */
+export type Evidence = {
+  readonly level: EvidenceLevel;
+  readonly sentence: string;
+  readonly programs: readonly string[];
+};
 
 /** How the run stands against its target, in neutral words: it is met, or so far away. */
 export type Outcome = {
@@ -150,6 +157,49 @@ export type WeakSample = {
   readonly golden?: Picture;
 };
 
+/** A part of the KPI set; `scores` are those of the gallery's iterations, null where one did not score it. */
+export type GalleryRow = {
+  readonly name: string;
+  readonly label: string;
+  readonly board: string;
+  readonly component: string;
+  readonly defective: boolean;
+  readonly scores: readonly (number | null)[];
+  /** Numbers into the gallery's pictures. */
+  readonly test?: number;
+  readonly golden?: number;
+};
+
+/** How many parts an iteration misjudges, and what became of those of the measured iteration before it. */
+export type GalleryIteration = {
+  readonly label: string;
+  readonly threshold: number;
+  readonly missed: number;
+  readonly false_alarms: number;
+  readonly fixed?: number;
+  readonly broken?: number;
+  readonly still?: number;
+};
+
+/** Rows that came into the training set of an iteration, by label, with a few pictures. */
+export type Arrivals = {
+  readonly iteration: string;
+  readonly kind: "mined" | "generated";
+  readonly labels: readonly { readonly label: string; readonly rows: number }[];
+  readonly pictures: readonly { readonly label: string; readonly picture: number }[];
+};
+
+export type Gallery = {
+  readonly iterations: readonly GalleryIteration[];
+  readonly rows: readonly GalleryRow[];
+  /** Misjudged parts that the page has no room for. */
+  readonly left_out: number;
+  readonly without_picture: number;
+  readonly arrivals: readonly Arrivals[];
+  /** Data URIs. */
+  readonly pictures: readonly string[];
+};
+
 export type SpecChange = { readonly key: string; readonly before?: string; readonly after?: string };
 
 /** What runs at the moment; only a live page knows it. */
@@ -173,6 +223,7 @@ export type ReportModel = {
   readonly engine: string;
   readonly platform: string;
   readonly integrity: Integrity;
+  readonly evidence: Evidence;
   readonly outcome: Outcome;
   /** Label of the iteration with the best operating point. */
   readonly best?: string;
@@ -186,6 +237,7 @@ export type ReportModel = {
   readonly mining: readonly MiningRow[];
   readonly pairs: readonly PairView[];
   readonly weakest: readonly WeakSample[];
+  readonly gallery: Gallery;
   /** What each iteration's training spec changes against the one before. */
   readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
   readonly images: readonly { readonly name: string; readonly reference: string }[];

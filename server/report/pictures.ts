@@ -102,6 +102,7 @@ export function picture(image: Pixels): Picture {
   return { uri: dataUri("jpeg", encoded.data), width: image.width, height: image.height };
 }
 
-function dataUri(type: ImageFile["type"], bytes: Uint8Array): string {
+/** An encoded image as a data URI. */
+export function dataUri(type: ImageFile["type"], bytes: Uint8Array): string {
   return `data:image/${type};base64,${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64")}`;
 }

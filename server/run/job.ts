@@ -32,6 +32,8 @@ export const jobSpecSchema = z.object({
   /** Regular file whose lines or directory whose entries count towards `expected`, for jobs without status.json. */
   progress: z.object({ path: z.string(), expected: z.number() }).optional(),
   time_limit_sec: z.number().optional(),
+  /** Proves what another job found: without any cache, and with nothing of the server's environment but what it needs. */
+  afresh: z.boolean().optional(),
 });
 export type JobSpec = z.infer<typeof jobSpecSchema>;
 

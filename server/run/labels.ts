@@ -34,3 +34,7 @@ export type Platform = (typeof platforms)[number];
 
 /** One stage of one iteration. */
 export type StageRef = { readonly iteration: IterationLabel; readonly stage: StageName };
+
+/** Forms in which misjudged parts are handed on. */
+export const exportFormats = ["csv", "coco", "fiftyone", "labelstudio"] as const;
+export type ExportFormat = (typeof exportFormats)[number];

@@ -19,7 +19,6 @@ export function runPaths(runDir: string) {
     /** The record of one job; what others note of the job lies beside it. */
     jobRecord: (id: string) => join(runDir, "jobs", `${id}.json`),
     lock: join(runDir, ".lock"),
-    cache: join(runDir, ".cache"),
     iteration: (label: IterationLabel) => join(runDir, label),
   };
 }

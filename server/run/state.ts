@@ -79,6 +79,8 @@ export const iterationStateSchema = z.looseObject({
   /** Ours. */
   ledger: z.partialRecord(z.enum(ledgerCounts), z.number()).optional(),
   warnings: z.array(z.string()).optional(),
+  /** What scored the KPI set: digest of the installation, or of the image. Ours. */
+  program: z.string().optional(),
 });
 export type IterationState = z.infer<typeof iterationStateSchema>;
 
@@ -93,19 +95,51 @@ export const planSchema = z.looseObject({
   inputs: z.record(z.string(), z.record(z.string(), z.unknown())),
   metric_contract: metricContractSchema,
   adopts: z.record(z.string(), z.unknown()).optional(),
+  /** Digest of the installation that will score, when it was planned. */
+  program: z.string().optional(),
 });
 export type Plan = z.infer<typeof planSchema>;
 
 export const approvalSchema = z.object({
   plan_id: z.string(),
   /** How the human said yes: design.md, four ways to approve. */
-  how: z.enum(["elicited", "console", "relayed", "preauthorised"]),
+  how: z.enum(["elicited", "console", "relayed", "preauthorised", "signed"]),
   at: z.string(),
   /** The human's own words, for `relayed`. */
   words: z.string().optional(),
+  /** What the client calls itself: nothing proves it. */
   client: z.string().optional(),
+  /** Whether it was typed at a terminal of this program. */
+  terminal: z.boolean().optional(),
+  /** For `signed`: whose key, by the file of allowed signers, and the signature over the plan's statement. */
+  signer: z.string().optional(),
+  signature: z.string().optional(),
 });
 export type Approval = z.infer<typeof approvalSchema>;
+
+/** How far a figure was proved: scored again as a whole, in part, or not at all. */
+export const evidenceLevels = ["reproduced", "sampled", "self-reported"] as const;
+export type EvidenceLevel = (typeof evidenceLevels)[number];
+
+/** What came of scoring the KPI set of an iteration again, from its checkpoint and its images. */
+export const scoreProofSchema = z.looseObject({
+  level: z.enum(evidenceLevels),
+  iteration: z.string(),
+  /** Rows that were scored again, of so many. */
+  rows: z.number(),
+  of_rows: z.number(),
+  differing: z.number(),
+  largest_difference: z.number(),
+  tolerance: z.object({ absolute: z.number(), relative: z.number() }),
+  /** FAR of the scores made again, of a whole set. */
+  far_pct: z.number().optional(),
+  /** What scored: digest of the installation, or of the image. */
+  program: z.string().optional(),
+  /** Draws the rows of a sample. */
+  seed: z.string().optional(),
+  at: z.string(),
+});
+export type ScoreProof = z.infer<typeof scoreProofSchema>;
 
 export const hardStopSchema = z.object({
   code: z.string(),
@@ -199,6 +233,8 @@ export const runStateSchema = z.looseObject({
   pins: z.record(z.string(), z.string()),
   final_artifacts: z.object({ best_model_json: z.string(), inference_spec: z.string() }).optional(),
   stop_reason: z.string().optional(),
+  /** What the claim of a met target was proved by. */
+  score_proof: scoreProofSchema.optional(),
   completed_at: z.string().optional(),
   /** How often the state was committed; a run directory that was put back as a whole shows by it. */
   revision: z.number().int().min(0).optional(),
@@ -230,3 +266,8 @@ export const runStateSchema = z.looseObject({
   pending: logEntrySchema.optional(),
 });
 export type RunState = z.infer<typeof runStateSchema>;
+
+/** How far the figure of a run was proved: nothing but the run's own record stands behind a `self-reported` one. */
+export function evidenceLevel({ score_proof }: Pick<RunState, "score_proof">): EvidenceLevel {
+  return score_proof?.level ?? "self-reported";
+}

@@ -10,11 +10,23 @@ import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
 import { inWorkspaceSpace } from "../run/images.ts";
 import type { JobSpec } from "../run/job.ts";
 import { iterationNumber } from "../run/labels.ts";
-import { countLabels, type GenerationCounts, generationSteps, splitByLabels } from "./shared/allocation.ts";
+import {
+  countLabels,
+  type GenerationCounts,
+  generationSteps,
+  placementSteps,
+  splitByLabels,
+} from "./shared/allocation.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, writeContribution } from "./shared/contribution.ts";
 import { asEvidence, requireFresh, requireJobs } from "./shared/evidence.ts";
-import { blockedImages, countImages, generationPlaces, placementNotes } from "./shared/generation-evidence.ts";
+import {
+  blockedImages,
+  countImages,
+  countPlaced,
+  generationPlaces,
+  placementNotes,
+} from "./shared/generation-evidence.ts";
 import { checkGeneratorDataset, readDefectTypes } from "./shared/generator-dataset.ts";
 import { stageJob } from "./shared/job.ts";
 import { type PairRequest, type StagedPairs, stagePairs, stagingDir } from "./shared/pair-staging.ts";
@@ -43,6 +55,14 @@ export const anomalygen: Stage = {
     await checkGeneratorDataset(dataset_dir_source, await readDefectTypes(defect_spec));
     await buildView(await checkpointOf(context));
     return {};
+  },
+
+  /** Counts are confirmed before the model is loaded, which takes minutes, and before it draws. */
+  async between(context, ended) {
+    const { allocation, testcases } = generationPlaces(context);
+    await requireJobs((await anomalygen.plan(context)).jobs.slice(0, ended.length), ended, { marker: false });
+    for (const path of [testcases, allocation]) await requireFresh(context, path);
+    return placementSteps(await countPlaced(context), await placementNotes(context));
   },
 
   async collect(context, outcomes) {

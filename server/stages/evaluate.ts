@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { readChangeNet } from "../data/changenet.ts";
+import { readScores } from "../data/inference.ts";
 import { analyseKpi, writeKpiFiles } from "../data/kpi-files.ts";
 import { Refusal } from "../errors.ts";
 import { readMeasurement, runEvaluator } from "../exec/evaluator.ts";
@@ -14,16 +15,14 @@ import { artifactPath } from "../kpi/metric-result.ts";
 import type { Stage, StageContext } from "../ports/stage.ts";
 import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
+import { previousLabel } from "../run/labels.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
-import { stagedBackbone } from "./shared/backbone.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
 import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts";
-import { stageJob } from "./shared/job.ts";
-import { trainedSpec } from "./shared/specs.ts";
-import { deriveInferenceSpec } from "./shared/train-spec.ts";
+import { scoringJob, scoringSpec } from "./shared/scoring.ts";
 
 type Kind = "best_val" | "latest";
 type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };
@@ -35,6 +34,9 @@ type Scored = {
   readonly measurement: Measurement;
   readonly coverage: InferenceFacts;
 };
+
+/** Fewer scores may be alike by chance. */
+const fewestToJudge = 4;
 
 /** FAR at these recalls goes into the diagnostics, whatever recall the contract asks for. */
 const reportedRecalls = [99, 100];
@@ -53,15 +55,8 @@ export const evaluate: Stage = {
 
   async prepare(context) {
     const { config } = context.state;
-    const source = trainedSpec(context);
     const kpi = await readChangeNet(config.kpi_test_csv);
-    const backbone = await stagedBackbone(config.backbone_weight_dir);
-    const text = deriveInferenceSpec(await readText(source), source, config, backbone, {
-      label: context.iteration,
-      iteration_dir: runPaths(context.runDir).iteration(context.iteration),
-      kpi_csv: config.kpi_test_csv,
-      kpi_rows: kpi.rows.length,
-    });
+    const text = await scoringSpec(context, { csv: config.kpi_test_csv, count: kpi.rows.length });
     await writeAtomic(specPath(context), text);
     return {};
   },
@@ -95,11 +90,11 @@ export const evaluate: Stage = {
     const result = judged(contract, best.measurement);
     return {
       summary: summaryOf(contract, result),
-      patch: patchOf(best, result, measured.length, kpi.rows.length),
+      patch: { ...patchOf(best, result, measured.length, kpi.rows.length), ...defined({ program: context.program }) },
       pins: [
         ...new Set([best.csv, best.candidate.checkpoint, ...(result.evidence_path ? [result.evidence_path] : [])]),
       ],
-      warnings: [],
+      warnings: [...(await implausible(best.csv)), ...otherProgram(context)],
       facts: {
         inferences: measured.map(({ coverage }) => coverage),
         metric: { inference_csv: best.csv, result, swept: best.swept },
@@ -134,16 +129,7 @@ function candidates(context: StageContext): Candidate[] {
 }
 
 function inferenceJob(context: StageContext, kind: Kind, checkpoint: string, dir: string): JobSpec {
-  const overrides = [`inference.checkpoint=${checkpoint}`, `inference.results_dir=${dir}`];
-  return stageJob(context, "evaluate", {
-    name: `inference_${kind}`,
-    image: "tao_pyt",
-    argv: ["visual_changenet", "inference", "-e", specPath(context), ...overrides],
-    workdir: dir,
-    log_path: join(dir, "inference.log"),
-    status_path: join(dir, "status.json"),
-    reads: [context.state.config.backbone_weight_dir],
-  });
+  return scoringJob(context, { name: `inference_${kind}`, checkpoint, spec: specPath(context), dir });
 }
 
 async function measure(
@@ -244,4 +230,24 @@ function summaryOf(contract: MetricContract, result: MetricResult): string {
   const figure = `Evaluate: ${name}=${Number(result.value.toFixed(4))}${unit} target ${operator}${target}${unit}; threshold=${threshold}`;
   const sure = certaintyOf(contract, result.counts);
   return sure ? `${figure}; at most ${sure.far_bound_pct.toFixed(2)}% at ${sure.confidence_pct}% confidence` : figure;
+}
+
+/** A network that looked at so many parts does not answer with two numbers: a label or a constant may stand there. */
+async function implausible(csv: string): Promise<string[]> {
+  const { scores } = await readScores(csv);
+  const values = new Set(scores).size;
+  if (scores.length < fewestToJudge || values > 2) return [];
+  const what = values === 1 ? "one and the same value" : "two values only";
+  return [`The scores of ${scores.length} KPI rows take ${what}: no trained network does that.`];
+}
+
+/** Figures of one run compare only where one program scored them. */
+function otherProgram(context: StageContext): string[] {
+  const before = previousLabel(context.iteration);
+  const { iterations, plan } = context.state;
+  const known = before === undefined ? plan.program : iterations[before]?.program;
+  if (known === undefined || context.program === undefined || known === context.program) return [];
+  return [
+    `Another program scored than ${before === undefined ? "was planned" : `in ${before}`}: ${known}, now ${context.program}.`,
+  ];
 }

@@ -14,7 +14,9 @@ const output = z.object({
   mtime_ms: z.number(),
   /** Hash of the stored content; absent when the file was beyond the cap. */
   stored: z.string().optional(),
-  image: z.object({ format: z.enum(["jpeg", "png", "bmp"]), width: z.number(), height: z.number() }).optional(),
+  image: z
+    .object({ format: z.enum(["jpeg", "png", "bmp", "tiff", "webp"]), width: z.number(), height: z.number() })
+    .optional(),
 });
 export type Output = z.infer<typeof output>;
 

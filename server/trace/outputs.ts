@@ -100,7 +100,9 @@ async function imageFacts(path: string): Promise<ImageHeader | undefined> {
  * pattern of its hash, so that it can be decoded and equals no other, else the hash as text.
  */
 function standIn(sha256: string, image: ImageHeader | undefined): Uint8Array {
-  if (image === undefined || image.format === "bmp") return Buffer.from(`stand-in for ${sha256}\n`);
+  if (image === undefined || (image.format !== "jpeg" && image.format !== "png")) {
+    return Buffer.from(`stand-in for ${sha256}\n`);
+  }
   const { width, height } = image;
   const shades = Buffer.from(sha256, "hex");
   const data = Buffer.alloc(width * height * 4, 255);

@@ -62,7 +62,7 @@ describe("embedding and mining by the entry points", () => {
     await writeParquet(join(folder, "source.parquet"), column(files));
     writeFileSync(join(folder, "embed.yaml"), "model: SigLIP\nmodel_path: x\nbatch_size: 64\n");
     writeFileSync(join(folder, "mine.yaml"), 'topn: 1\nknn_metric: cosine\nfilter_by_label: "false"\n');
-    const env = { DEFT_ENGINE_CACHE: join(folder, "cache") };
+    const env = { DEFT_ENGINE_CACHE: join(folder, "cache"), DEFT_ENGINE_CACHE_KEY: "key" };
     for (const side of ["target", "source"]) {
       const result = await runEntry(
         [

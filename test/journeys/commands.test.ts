@@ -1,4 +1,4 @@
-import { copyFile, cp, readFile, rm } from "node:fs/promises";
+import { copyFile, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
@@ -70,6 +70,18 @@ describe("commands for people on an approved run", () => {
     expect(deft("demo", "--workspace", "unfilled").stdout).toContain("has a header and no rows");
     expect(deft("demo", "--workspace", "nowhere").stderr).toMatch(/^input\.no-workspace: /);
     expect(deft("demo", "--max-iterations", "none").exit).toBe(2);
+  });
+
+  it("demo approves no plan by itself on boards that it did not draw, whatever a note in the folder says", async () => {
+    const others = join(folder.path, "others");
+    await cp(workspace, others, { recursive: true });
+    await rm(join(others, "results"), { recursive: true });
+    const csv = join(others, "kpi", "testing_set.csv");
+    await writeFile(csv, (await readFile(csv, "utf8")).replace("nuisance none", "nuisance dust"));
+    const { exit, stdout } = deft("demo", "--workspace", "others", "--json");
+    const { code, facts } = JSON.parse(stdout).error;
+    expect([exit, code, facts.terminal_command]).toEqual([2, "approval.no-human", expect.stringContaining("others")]);
+    expect(await readdir(join(others, "results")).catch(() => [])).toEqual([]);
   });
 
   it("a demo that is left with Ctrl-C says where its run is, and the run goes on from there", async () => {

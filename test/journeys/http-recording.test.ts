@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, it } from "@jest/globals";
@@ -16,22 +16,23 @@ const newFolder = temporaryFolders();
 let server: ChildProcess | undefined;
 afterEach(() => void server?.kill("SIGKILL"));
 
-async function serve(home: string, record: string): Promise<string> {
+async function serve(home: string, record: string) {
   const env = { PATH: process.env.PATH ?? "", HOME: home, XDG_STATE_HOME: join(home, "state") };
   server = spawn(process.execPath, [builtBin, "serve", "--http", "0", "--record", record], { cwd: home, env });
   let said = "";
   for await (const piece of server.stderr ?? []) {
     said += piece;
-    const url = /http:\S+/.exec(said)?.[0];
-    if (url !== undefined) return url;
+    const [url, token] = [/http:\S+/.exec(said)?.[0], /Bearer (\S+)\n/.exec(said)?.[1]];
+    if (url !== undefined && token !== undefined) return { url, token };
   }
   throw new Error(`no address: ${said}`);
 }
 
-async function meet(url: string) {
+async function meet({ url, token }: Awaited<ReturnType<typeof serve>>) {
+  const headers = { authorization: `Bearer ${token}` };
   const client = new Client({ name: "t", version: "1" }, { capabilities: { elicitation: {} } });
   client.setRequestHandler(ElicitRequestSchema, () => ({ action: "accept", content: { approve: true } }));
-  await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
+  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }) as Transport);
   const call = async (name: string, args: Record<string, unknown>) => {
     const { structuredContent, content } = await client.callTool({ name, arguments: args });
     if (structuredContent === undefined) throw new Error(JSON.stringify(content));
@@ -45,8 +46,12 @@ it("several clients of one server over HTTP are recorded by turns, and the trace
   const workspace = join(home, "boards");
   const record = join(home, "trace");
   await generateWorkspace(workspace, { seed: 5, size: "tiny" });
-  const url = await serve(home, record);
-  const [one, other] = [await meet(url), await meet(url)];
+  const served = await serve(home, record);
+  // Whoever else is on this machine reaches the port as well.
+  expect((await fetch(served.url, { method: "POST", body: "{}" })).status).toBe(401);
+  const kept = join(home, "state", "deft-mcp", "http", `${new URL(served.url).port}.token`);
+  expect([await readFile(kept, "utf8"), (await stat(kept)).mode & 0o777]).toEqual([`${served.token}\n`, 0o600]);
+  const [one, other] = [await meet(served), await meet(served)];
   const asked = { platform: "embedded", max_iterations: 1, kpi_target: "FAR < 1% at recall=100%", workspace };
   const { plan_id } = await one.call("preflight", asked);
   const { run_dir: run = "" } = await one.call("approve_plan", { plan_id });

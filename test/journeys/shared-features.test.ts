@@ -33,7 +33,10 @@ describe("features of many pairs", () => {
     ]);
     const cache = join(folder, "cache");
     await mkdir(cache);
-    const shared = await embed(input, join(folder, "shared.parquet"), { DEFT_ENGINE_CACHE: cache });
+    const shared = await embed(input, join(folder, "shared.parquet"), {
+      DEFT_ENGINE_CACHE: cache,
+      DEFT_ENGINE_CACHE_KEY: "key",
+    });
     const alone = await embed(input, join(folder, "alone.parquet"), {});
     expect(shared).toEqual(alone);
     const writers = (await readdir(cache)).filter((name) => /^pair/.test(name)).map((name) => name.split("-").at(-2));

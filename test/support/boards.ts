@@ -23,11 +23,11 @@ export async function writeRows(path: string, rows: readonly Cells[]): Promise<s
   return path;
 }
 
-/** Puts image files under a workspace, each `directory/object_SolderLight.jpg`. */
-export async function putImages(workspace: string, paths: readonly string[], content: Uint8Array = tinyJpeg) {
+/** Puts image files under a workspace, each `directory/object_SolderLight.jpg`, and no two alike unless told otherwise. */
+export async function putImages(workspace: string, paths: readonly string[], content?: Uint8Array) {
   for (const path of paths) {
     const file = join(workspace, `${path}_SolderLight.jpg`);
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, content);
+    await writeFile(file, content ?? Buffer.concat([tinyJpeg, Buffer.from(path)]));
   }
 }

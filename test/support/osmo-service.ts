@@ -24,7 +24,7 @@ export type FakeWorkflow = {
   stop?: () => void;
 };
 
-const finished = (status: string) => !["PENDING", "RUNNING", "WAITING"].includes(status);
+const finished = (status: string) => status === "COMPLETED" || status.startsWith("FAILED");
 
 /** A loopback OSMO service: the REST paths and payloads of the real one, with a scripted life for each workflow. */
 export class OsmoService {
@@ -35,6 +35,10 @@ export class OsmoService {
   readonly received: string[] = [];
   pools: Record<string, { status: string; total_capacity: string }> = {
     default: { status: "ONLINE", total_capacity: "8" },
+  };
+  /** What a node of each pool and platform lets a workflow ask for. */
+  nodes: Record<string, Record<string, string>> = {
+    "default/default": { cpu: "64", gpu: "8", memory: "512Gi", storage: "1Ti" },
   };
   profile: Record<string, unknown> = {
     profile: { username: "ann", email_notification: false, slack_notification: false, pool: "default" },
@@ -85,6 +89,7 @@ export class OsmoService {
     if (line.startsWith("GET /api/models/")) return send(response, 200, {});
     if (line === "GET /api/profile/settings") return send(response, 200, this.profile);
     if (line === "GET /api/pool_quota") return send(response, 200, this.poolQuota(url.searchParams.getAll("pools")));
+    if (line === "GET /api/resources") return send(response, 200, this.resources());
     if (line === "GET /api/configs/pod_template") return send(response, 200, this.podTemplate);
     if (kind === "credentials") return this.credential(response, request.method ?? "", id, body);
     if (kind === "pool" && action === "workflow") return this.submit(response, id ?? "", url, body, user);
@@ -106,6 +111,33 @@ export class OsmoService {
       .filter(([name]) => names.length === 0 || names.includes(name))
       .map(([name, { status, total_capacity }]) => ({ name, status, resource_usage: quota(total_capacity) }));
     return { node_sets: [{ pools }], resource_sum: quota("0") };
+  }
+
+  private resources() {
+    const resources = Object.entries(this.nodes).map(([place, fields]) => {
+      const [pool = "", platform = ""] = place.split("/");
+      return {
+        hostname: `node-${platform}`,
+        resource_type: "SHARED",
+        exposed_fields: { node: `node-${platform}`, "pool/platform": [place], ...fields },
+        usage_fields: {},
+        allocatable_fields: fields,
+        platform_allocatable_fields: { [pool]: { [platform]: fields } },
+        platform_workflow_allocatable_fields: { [pool]: { [platform]: fields } },
+      };
+    });
+    return { resources };
+  }
+
+  /** What OSMO itself refuses of a rendered spec; it keeps the workflow as FAILED_SUBMISSION, without these words. */
+  private unfit(pool: string, workflow: { resources: Record<string, Record<string, string>> }): string | undefined {
+    for (const { platform = "default", cpu = "0", gpu = "0" } of Object.values(workflow.resources)) {
+      const node = this.nodes[`${pool}/${platform}`];
+      if (!node) return `Platform ${platform} does not exist in pool ${pool}!`;
+      if (Number(cpu) > Number(node.cpu)) return `Value ${Number(cpu).toFixed(1)} too high for CPU`;
+      if (Number(gpu) > Number(node.gpu)) return `Value ${gpu} too high for GPU`;
+    }
+    return undefined;
   }
 
   private credential(response: ServerResponse, method: string, name: string | undefined, body: string): unknown {
@@ -156,6 +188,24 @@ export class OsmoService {
     }
     this.counter += 1;
     const name = `${workflow.name}-${this.counter}`;
+    const unfit = this.unfit(pool, workflow);
+    if (unfit !== undefined) {
+      const groups: FakeWorkflow["groups"] = [];
+      const timeline = [{ status: "FAILED_SUBMISSION" }];
+      const submit_time = new Date().toISOString().replace("Z", "000");
+      this.workflows.set(name, {
+        name,
+        submitted_by: user,
+        submit_time,
+        spec,
+        groups,
+        timeline,
+        logs: {},
+        events: "",
+        cancelled: false,
+      });
+      return send(response, 400, { message: unfit, error_code: "RESOURCE", workflow_id: name });
+    }
     this.workflows.set(name, {
       name,
       submitted_by: user,
@@ -237,7 +287,10 @@ export class OsmoService {
     if (action === "spec") return raw(response, 200, found.spec);
     if (action === "events") return raw(response, 200, found.events);
     if (action === "logs" || action === "error_logs") {
-      return raw(response, 200, found.logs[url.searchParams.get("task_name") ?? ""] ?? "");
+      const task = url.searchParams.get("task_name") ?? "";
+      const [now] = found.timeline;
+      const ended = finished(now?.tasks?.[task]?.status ?? now?.status ?? "");
+      return raw(response, 200, `${found.logs[task] ?? ""}${ended ? "" : "\u0004"}`);
     }
     const shown = found.timeline.length > 1 ? found.timeline.shift() : found.timeline[0];
     return send(response, 200, queryBody(found, shown ?? { status: "PENDING" }));

@@ -175,6 +175,8 @@ export async function writeGeneratorDataset(dir: string): Promise<void> {
   await put(join(dir, "semantic_segmentation_labels.json"), JSON.stringify(labels));
   await put(join(dir, "pcb", "clean_image", "c1.png"), pngOf("clean"));
   await put(join(dir, "pcb", "cad_mask", "c1.png"), maskOf([0, 0, 0], [214, 120, 40]));
+  for (const type of ["bridge", "missing"])
+    await put(join(dir, "pcb", "mask", type, "m1.png"), maskOf([0, 0, 0], [255, 255, 255]));
 }
 
 /** A 4x4 mask, one half in each colour. */

@@ -36,7 +36,8 @@ export const tinyRequest = {
 };
 
 /** Runs a whole loop through the tools; a few seconds, so once a test file. */
-export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
+export async function tinyLoop(last = "finished", wish: Record<string, unknown> = {}): Promise<TinyLoop> {
+  const request = { ...tinyRequest, ...wish };
   const home = await realpath(await mkdtemp(join(tmpdir(), "deft-tiny-")));
   const workspace = join(home, "boards");
   await generateWorkspace(workspace, { seed: 1, size: "tiny" });
@@ -57,7 +58,7 @@ export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
     points.push(point);
   };
   const planner = await toolClient(deps());
-  const planId = String((await planner.result("preflight", tinyRequest)).plan_id);
+  const planId = String((await planner.result("preflight", request)).plan_id);
   await planner.close();
   const client = await toolClient(deps({ DEFT_APPROVE_PLAN: planId }));
   await keep("planned");
@@ -79,7 +80,7 @@ export async function tinyLoop(last = "finished"): Promise<TinyLoop> {
     workspace,
     runDir,
     planId,
-    request: tinyRequest,
+    request,
     points,
     deps,
     async backTo(point) {

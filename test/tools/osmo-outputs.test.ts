@@ -53,6 +53,7 @@ describe("outputs", () => {
       samples: 5,
       replaced: false,
     });
+    expect((await desk.commands()).filter(([module, what]) => module === "data" && what !== "list")).toHaveLength(1);
     const dir = join(desk.home, "outputs", name, "preview");
     const styled = await readdir(join(dir, "col3"));
     expect(styled).toEqual((await readdir(join(dir, "col1"))).map((file) => file.replace(".png", ".jpg")));
@@ -174,7 +175,7 @@ describe("preferences", () => {
     ["pod_template", "verified", "osmo.bad-preference"],
     ["osmo_admin", "true", "osmo.bad-preference"],
     ["board", "0603_H100", "osmo.bad-preference"],
-    ["board", "115_2819_000", "osmo.mangled-name"],
+    ["board", "spark", "osmo.bad-preference"],
   ])("%s=%s is not kept", async (key, value, code) => {
     const desk = await open();
     expect((await refusalOf(() => use(preferences, desk.connect(agreeing()), { key, value }))).code).toBe(code);

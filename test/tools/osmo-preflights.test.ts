@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { agreeing, type Desk, osmoDesks, root } from "../support/osmo-desk.ts";
@@ -96,6 +96,20 @@ describe("preflights", () => {
       },
       "osmo.not-logged-in",
     ],
+    [
+      "a platform that the pool does not have",
+      (desk) => {
+        desk.service.nodes = { "default/h100": { cpu: "64", gpu: "8", memory: "512Gi", storage: "1Ti" } };
+      },
+      "osmo.no-pool",
+    ],
+    [
+      "nodes that are too small for a pod",
+      (desk) => {
+        desk.service.nodes = { "default/default": { cpu: "64", gpu: "8", memory: "16Gi", storage: "1Ti" } };
+      },
+      "osmo.no-capacity",
+    ],
     ["no login", (desk) => rm(join(desk.home, "osmo"), { recursive: true }), "osmo.not-logged-in"],
     [
       "no CLI",
@@ -128,8 +142,59 @@ describe("preflights", () => {
   ])("%s", async (_title, spoil, code) => {
     const desk = await settledDesk();
     await spoil(desk);
-    expect((await refusalOf(() => submit(desk.connect(agreeing()), good))).code).toBe(code);
+    const connection = desk.connect(agreeing());
+    expect((await refusalOf(() => submit(connection, good))).code).toBe(code);
     expect(desk.service.workflows.size).toBe(0);
+    // What the CLI can tell is told before a human is asked to pay for it.
+    expect(connection.asked).toEqual([]);
+  });
+
+  it("the CLI gets what it needs of the environment and no other secret", async () => {
+    const desk = await settledDesk();
+    const printed = join(desk.home, "environment");
+    const bin = join(desk.home, "printing-osmo");
+    await writeFile(bin, `#!/bin/sh\nenv > ${printed}\nexit 2\n`, { mode: 0o755 });
+    Object.assign(desk.env, { DEFT_OSMO_BIN: bin, NGC_API_KEY: "nvapi-x", HF_TOKEN: "hf_x", AWS_PROFILE: "lab" });
+    await refusalOf(() => submit(desk.connect(agreeing()), good));
+    const names = (await readFile(printed, "utf8")).split("\n").map((line) => line.split("=")[0]);
+    expect(names).toEqual(expect.arrayContaining(["PATH", "HOME", "OSMO_CONFIG_FILE_DIR", "AWS_PROFILE"]));
+    expect(names.filter((name) => /NGC|HF_|DEFT/.test(name ?? ""))).toEqual([]);
+  });
+
+  it("nodes that may not be read forbid no submit", async () => {
+    const desk = await settledDesk();
+    desk.service.failures.set("GET /api/resources", { status: 403, body: "access denied" });
+    const { preflights } = await submit(desk.connect(agreeing()), good);
+    expect(preflights[0]).toBe("pool: ok, default is online; its nodes may not be read with this login");
+  });
+
+  it("a photo of one's own that is not there comes back with how to upload it", async () => {
+    const desk = await settledDesk();
+    const knobs = { real_image_filename: "input_real_image/line3.jpg" };
+    const args = { flow: "texture_defect_generation_day1_real_alignment", knobs };
+    const { code, facts } = await refusalOf(() => submit(desk.connect(agreeing()), args));
+    expect([code, facts.upload]).toEqual([
+      "osmo.missing-artifact",
+      `osmo data upload ${root}/datasets/pcb/assets/input_real_image FILE`,
+    ]);
+  });
+
+  it("a step that the checkpoint in the storage does not have is refused", async () => {
+    const desk = await settledDesk();
+    await desk.put("models/pcb/iter_000014000.pt", Buffer.from("x"));
+    const args = { flow: "texture_defect_generation_day0", knobs: { checkpoint_step: 9000 } };
+    const { code, facts } = await refusalOf(() => submit(desk.connect(agreeing()), args));
+    expect([code, facts.known]).toEqual(["osmo.unknown-name", ["14000"]]);
+  });
+
+  it("a finetune is not told about an endpoint", async () => {
+    const desk = await settledDesk();
+    desk.service.nodes = { "default/default": { cpu: "8", gpu: "1", memory: "512Gi", storage: "1Ti" } };
+    const { code, facts, remedy } = await refusalOf(() =>
+      submit(desk.connect(agreeing()), { flow: "finetune", usecase: "pcb" }),
+    );
+    expect([code, facts.task]).toEqual(["osmo.no-capacity", "finetune"]);
+    expect(JSON.stringify([facts, remedy])).not.toContain("endpoint");
   });
 
   it("missing artifacts name only setup flows", async () => {

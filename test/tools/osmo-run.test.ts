@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { osmoCancel } from "../../tools/osmo-cancel.ts";
+import { osmoOutputs } from "../../tools/osmo-outputs.ts";
 import { osmoStatus } from "../../tools/osmo-status.ts";
 import { submitOsmo } from "../../tools/submit-osmo.ts";
 import { osmoDesks, root } from "../support/osmo-desk.ts";
@@ -186,11 +186,44 @@ describe("a watched run", () => {
     expect((await desk.commands()).filter((argv) => argv[1] === "logs")).toHaveLength(0);
   });
 
+  it("a log that OSMO does not have is said to be absent", async () => {
+    const { connection } = await submitted([{ status: "COMPLETED" }]);
+    const { log } = await use(osmoStatus, connection, { task: kit });
+    expect(log).toBe(`OSMO has no log of ${kit}, which is COMPLETED.`);
+  });
+
   it("a running task's log is tailed until the limit and ended by SIGINT, secrets taken out", async () => {
     const { connection, workflow } = await submitted([{ status: "RUNNING", tasks: { [kit]: { status: "RUNNING" } } }]);
     workflow.logs[kit] = "one\nHF_TOKEN=hf_verysecret\n[tail]\n";
     const { log } = await use(osmoStatus, connection, { task: kit });
     expect(log).toBe("one\nHF_TOKEN=[redacted]\n[tail]\n");
+  });
+
+  it.each(["RESCHEDULED", "BRAND_NEW"])("a status that is not known is no end: %s", async (status) => {
+    const { connection } = await submitted([{ status, tasks: { [kit]: { status } } }]);
+    expect(await use(osmoStatus, connection, {})).toMatchObject({ terminal: false, next_look_sec: 300 });
+  });
+
+  it("a workflow that COMPLETED without its outputs is a failure with its files", async () => {
+    const { connection, workflow } = await submitted([{ status: "COMPLETED" }]);
+    workflow.logs[kit] =
+      "2026 [t][osmo] Upload Start\n2026 [t][osmo] Upload Failed on files:\n2026 [t][osmo] rgb_1.png: AccessDenied\n2026 [t][osmo] All Outputs Uploaded\n";
+    expect(await use(osmoStatus, connection, {})).toMatchObject({
+      status: "COMPLETED",
+      failure: { task: kit, kind: "upload-failed", evidence: "rgb_1.png: AccessDenied" },
+    });
+    const { facts, message } = await refusalOf(() => use(osmoOutputs, connection, {}));
+    expect(message).toBe("It COMPLETED, but its uploads failed.");
+    expect(facts.upload_failed).toEqual([{ task: kit, files: ["rgb_1.png: AccessDenied"] }]);
+  });
+
+  it.each([
+    ["the sidecar that died while it uploaded", { status: "FAILED", exit_code: 0 }, "sidecar-killed"],
+    ["an upload that failed", { status: "FAILED", exit_code: 2012 }, "osmo-2012"],
+  ])("%s is named", async (_title, task, kind) => {
+    const { connection, workflow } = await submitted([{ status: "FAILED", tasks: { [kit]: task } }]);
+    workflow.logs[kit] = "2026 [t][osmo] Exec finished\n2026 [t][osmo] Upload Start\n2026 [t][osmo] Uploading t\n";
+    expect(await use(osmoStatus, connection, {})).toMatchObject({ failure: { kind } });
   });
 
   it("an unknown id, and nothing submitted at all, are refused", async () => {
@@ -202,44 +235,5 @@ describe("a watched run", () => {
     expect((await refusalOf(() => use(osmoStatus, desk.connect(), { run: "no such name" }))).code).toBe(
       "osmo.unknown-run",
     );
-  });
-});
-
-describe("cancelling", () => {
-  const running = [{ status: "RUNNING", tasks: { [kit]: { status: "RUNNING" } } }];
-
-  it("names the running pods to the human and waits for the yes", async () => {
-    const { connection, workflow } = await submitted(running);
-    const done = await use(osmoCancel, connection, { reason: "render hangs" });
-    expect(connection.asked.at(-1)?.message).toContain(`Running now, their work is lost: ${kit}`);
-    expect(done.running).toEqual([kit, edit]);
-    expect(workflow.cancelled).toBe(true);
-  });
-
-  it("without a yes nothing is sent", async () => {
-    const { desk, workflow } = await submitted(running);
-    const refusal = await refusalOf(() => use(osmoCancel, desk.connect(), { reason: "impatience", words: "yes" }));
-    expect(refusal.code).toBe("osmo.approval-required");
-    const declined = desk.connect(() => ({ action: "decline" }));
-    expect((await refusalOf(() => use(osmoCancel, declined, { reason: "impatience" }))).code).toBe(
-      "osmo.approval-declined",
-    );
-    expect(workflow.cancelled).toBe(false);
-  });
-
-  it("a cancel that OSMO refuses is seen although the CLI exits 0", async () => {
-    const { connection } = await submitted([...running, { status: "COMPLETED" }]);
-    const refusal = await refusalOf(() => use(osmoCancel, connection, { reason: "render hangs" }));
-    expect([refusal.code, refusal.facts.message]).toEqual([
-      "osmo.cancel-refused",
-      expect.stringContaining("already finished"),
-    ]);
-  });
-
-  it("another user's workflow is left alone", async () => {
-    const { connection, workflow } = await submitted(running);
-    workflow.submitted_by = "bob";
-    const refusal = await refusalOf(() => use(osmoCancel, connection, { reason: "not mine" }));
-    expect([refusal.code, refusal.facts.owner, workflow.cancelled]).toEqual(["osmo.not-yours", "bob", false]);
   });
 });

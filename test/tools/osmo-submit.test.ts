@@ -1,38 +1,13 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
+import { osmoStatus } from "../../tools/osmo-status.ts";
 import { agreeing, allArtifacts, osmoDesks, root } from "../support/osmo-desk.ts";
+import { use } from "../support/osmo-run.ts";
 import { good, settled, submit } from "../support/osmo-submit.ts";
 import { refusalOf } from "../support/refusal.ts";
 
 const open = osmoDesks();
 const settledDesk = async () => settled(await open());
-
-describe("a dry run", () => {
-  it("answers in five sections without login, service or storage", async () => {
-    const desk = await open();
-    await desk.service.stop();
-    await rm(join(desk.home, "osmo"), { recursive: true });
-    const plan = await submit(desk.connect(), { ...good, dry_run: true });
-    expect(plan.outcome).toBe("planned");
-    expect(plan.submit_command).toMatch(
-      /^osmo workflow submit \/.*good_image_generation\.yaml --format-type json --pool '<pool>' --set-string/,
-    );
-    expect(plan.required_url_artifacts).toEqual(["<dig_url_root>/datasets/pcb/assets"]);
-    expect(plan.output_location[1]).toMatch(/^<dig_url_root>\/runs\/good_image_gen-[0-9a-f]{8}\/augment$/);
-    expect(plan.preflights.length).toBeGreaterThan(3);
-    expect(plan.monitoring.join()).toContain("osmo_status");
-    await desk.service.start();
-  });
-
-  it("does not need a human and returns questions when the request is open", async () => {
-    const desk = await open();
-    const refusal = await refusalOf(() => submit(desk.connect(), { request: "generate 50 images", dry_run: true }));
-    expect(refusal.code).toBe("osmo.needs-choice");
-    expect(refusal.facts).toMatchObject({ questions: [{ id: "count", options: { length: 4 } }] });
-  });
-});
 
 describe("a first submit", () => {
   it("asks root, pool and endpoint in one form before any check, saves the root and submits", async () => {
@@ -262,35 +237,22 @@ describe("submitting", () => {
   });
 });
 
-describe("a ChangeNet pair", () => {
-  const structural = { flow: "structural_defect_generation", usecase: "pcb" };
-
-  it("shares one name and board", async () => {
+describe("a submit that OSMO rejects after the yes", () => {
+  it("keeps OSMO's words, so that its FAILED_SUBMISSION explains itself later", async () => {
     const desk = await settledDesk();
-    const connection = desk.connect(agreeing());
-    const first = await submit(connection, good);
-    const second = await submit(connection, { ...structural, pair_with: first.name });
-    expect(second.name).toBe(first.name);
-    expect(second.workflow_id).toBe("structural_defect_gen-2");
-    const again = await refusalOf(() => submit(connection, { ...structural, pair_with: first.name }));
-    expect(again.code).toBe("osmo.bad-pair");
-  });
-
-  it.each<[string, Record<string, unknown>]>([
-    ["another board", { ...structural, board: "1152819000" }],
-    ["the same flow", good],
-    ["a flow without pairs", { flow: "texture_defect_generation_day0" }],
-    ["another root", { ...structural, knobs: { dig_url_root: "s3://other/dig" } }],
-  ])("is refused with %s", async (_title, args) => {
-    const desk = await settledDesk();
-    const connection = desk.connect(agreeing());
-    const { name } = await submit(connection, good);
-    expect((await refusalOf(() => submit(connection, { ...args, pair_with: name }))).code).toBe("osmo.bad-pair");
-  });
-
-  it("is refused for a run that was not submitted here", async () => {
-    const desk = await settledDesk();
-    const args = { ...structural, pair_with: "good_image_gen-ffffffff" };
-    expect((await refusalOf(() => submit(desk.connect(agreeing()), args))).code).toBe("osmo.bad-pair");
+    const connection = desk.connect((question) => {
+      desk.service.nodes = { "default/default": { cpu: "2", gpu: "8" } };
+      return agreeing()(question);
+    });
+    const refusal = await refusalOf(() => submit(connection, good));
+    expect([refusal.code, refusal.facts.message]).toEqual([
+      "osmo.no-capacity",
+      expect.stringContaining("too high for CPU"),
+    ]);
+    const seen = await use(osmoStatus, connection, { run: "good_image_gen-1" });
+    expect(seen).toMatchObject({
+      status: "FAILED_SUBMISSION",
+      failure: { kind: "failed-submission", cause: expect.stringContaining("Value 4.0 too high for CPU") },
+    });
   });
 });

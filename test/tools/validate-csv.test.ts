@@ -34,20 +34,33 @@ describe("validate_csv", () => {
     const result = await call(workspace, { csv: "train.csv", validation_csv: "val.csv" });
     expect(Object.keys(result)[0]).toBe("status_line");
     expect(result.status_line).toBe(
-      "3000 rows; gate.label-case 3000, gate.missing-image 5998, gate.train-val-leakage 1",
+      "3000 rows; gate.label-case 3000, gate.missing-image 5998, gate.train-val-leakage 1, 1 warning",
     );
     expect(JSON.stringify(result).length).toBeLessThan(4000);
   });
 
   it("says that a sound CSV is sound", async () => {
     const workspace = await folder();
-    await putImages(workspace, ["images/boards/b0/C1", "images/golden/b0/C1"]);
-    await writeRows(join(workspace, "train.csv"), [boardRow("C1")]);
+    const names = ["C1", "C2"];
+    await putImages(
+      workspace,
+      names.flatMap((name) => [`images/boards/b0/${name}`, `images/golden/b0/${name}`]),
+    );
+    const second = (label: string) => [boardRow("C1"), boardRow("C2", { label })];
+    await writeRows(join(workspace, "train.csv"), second("shift"));
+    await writeRows(join(workspace, "odd.csv"), second("good"));
     expect(await call(workspace, { csv: "train.csv" })).toEqual({
-      status_line: "1 rows, no problem",
+      status_line: "2 rows, no problem",
       ok: true,
-      rows: 1,
+      rows: 2,
       problems: [],
+      warnings: [],
+    });
+    expect(await call(workspace, { csv: "odd.csv" })).toMatchObject({
+      status_line: "2 rows, no problem, 1 warning",
+      warnings: [
+        'gate.label-word: good reads like PASS but counts as a defect in 1 row, e.g. {"label":"good","rows":1}',
+      ],
     });
   });
 

@@ -18,7 +18,7 @@ const pixelsPerByte = { jpeg: 1024, png: 8300 } as const;
 /** Whether a JPEG or PNG may be decoded: it is one, of a size that memory bears and that its bytes can hold. */
 export function isDecodable(bytes: Uint8Array, fileBytes = bytes.length, megapixels = megapixelLimit): boolean {
   const header = imageHeader(bytes, (position) => bytes.subarray(position));
-  if (header === undefined || header.format === "bmp") return false;
+  if (header === undefined || (header.format !== "jpeg" && header.format !== "png")) return false;
   const pixels = header.width * header.height;
   return pixels <= megapixels * 1e6 && pixels <= fileBytes * pixelsPerByte[header.format];
 }

@@ -3,6 +3,7 @@ import { WorkFailed } from "../../exec/second-process.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside } from "./lanes.ts";
+import type { PairFiles, PairLikeness } from "./pair-work.ts";
 
 /** Images of one request: enough to be worth its cost, few enough to end soon when cancelled. */
 const batchSize = 64;
@@ -22,6 +23,11 @@ export function sketchImages(paths: readonly string[], depth: Depth, signal?: Ab
 /** Compares images with held-out ones pixel by pixel. @throws Refusal `input.unreadable-file`. */
 export function compareImages(pairs: readonly Comparison[], signal?: AbortSignal) {
   return inBatches<Comparison, Compared>(pairs, (items) => ({ kind: "compared", items }), signal);
+}
+
+/** Compares the images of pairs, coarsely and for sameness. @throws Refusal `input.unreadable-file`. */
+export function comparePairs(pairs: readonly PairFiles[], signal?: AbortSignal) {
+  return inBatches<PairFiles, PairLikeness>(pairs, (items) => ({ kind: "pairs", items }), signal);
 }
 
 /** sha256 of the bytes of files. @throws Refusal `input.unreadable-file`. */

@@ -2,12 +2,14 @@ import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
 import type { Comparison } from "./image-work.ts";
+import type { PairFiles } from "./pair-work.ts";
 
 /** What another process asks this one for. */
 export type Request =
   | { readonly kind: "parquet"; readonly path: string }
   | { readonly kind: "sketches"; readonly items: readonly string[]; readonly depth: Depth }
   | { readonly kind: "compared"; readonly items: readonly Comparison[] }
+  | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
   | { readonly kind: "digests"; readonly items: readonly string[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
@@ -35,6 +37,9 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       return;
     case "compared":
       yield (await import("./image-work.ts")).compared(request.items);
+      return;
+    case "pairs":
+      yield (await import("./pair-work.ts")).pairLikenesses(request.items);
       return;
     case "digests":
       yield (await import("./image-work.ts")).digests(request.items);

@@ -33,7 +33,7 @@ const byMessage: readonly (readonly [RegExp, RefusalCode, string])[] = [
     "The OSMO CLI is not logged in.",
   ],
   [
-    /Pool .* not found|No default pool set|does not exist in pool/i,
+    /Pool .* not found|Pool \S+ does not exist|No default pool set|does not exist in pool/i,
     "osmo.no-pool",
     "The pool is not one that OSMO knows.",
   ],

@@ -26,6 +26,19 @@ export type RunOsmo = (argv: readonly string[], options: OsmoRunOptions) => Prom
 
 const most = 32 * 1024 * 1024;
 
+/** What the CLI and its storage SDKs read of an environment; all else, tokens of other services above all, stays here. */
+const passedOn =
+  /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|TEMP|TMP|TZ|LANG|LC_\w+|XDG_(?:CONFIG|STATE|CACHE)_HOME|OSMO_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|SWIFT_\w+|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE|(?:https?|all|no)_proxy|SYSTEMROOT)$/i;
+
+/** What `osmo` is started with; DEFT_OSMO_ENV names more variables for a wrapper that needs them. */
+function osmoEnv(env: Env): Record<string, string> {
+  const more = (env.DEFT_OSMO_ENV ?? "").split(",").map((name) => name.trim());
+  const wanted = (name: string) => passedOn.test(name) || more.includes(name);
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value !== undefined && wanted(name) ? [[name, value]] : [])),
+  );
+}
+
 /**
  * Runs `osmo` (or DEFT_OSMO_BIN) with an argv array and no shell; never throws for what the program does.
  *
@@ -36,7 +49,7 @@ export async function runOsmo(argv: readonly string[], options: OsmoRunOptions):
   const result = await execa(options.env.DEFT_OSMO_BIN ?? "osmo", argv, {
     reject: false,
     stdin: "ignore",
-    env: { ...options.env, PYTHONUNBUFFERED: "1" },
+    env: { ...osmoEnv(options.env), PYTHONUNBUFFERED: "1" },
     extendEnv: false,
     cancelSignal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
     killSignal: "SIGINT",

@@ -5,7 +5,15 @@ import { parseJson } from "../../fs/json.ts";
 import { redact, redactedExcerpt } from "../../run/redact.ts";
 import { type OsmoRun, type RunOsmo, runOsmo, withSecretFile } from "./cli.ts";
 import { failureOf } from "./cli-error.ts";
-import { credentialAnswer, listAnswer, poolAnswer, profileAnswer, queryAnswer, submitAnswer } from "./shapes.ts";
+import {
+  credentialAnswer,
+  listAnswer,
+  poolAnswer,
+  profileAnswer,
+  queryAnswer,
+  resourceAnswer,
+  submitAnswer,
+} from "./shapes.ts";
 
 /** What an OSMO client needs of a call. */
 export type ClientContext = {
@@ -31,6 +39,7 @@ export function openClient(context: ClientContext) {
   return {
     profile: () => read(profileAnswer, ["profile", "list", "-t", "json"], "read the profile"),
     pool: (name: string) => read(poolAnswer, ["pool", "list", "-p", name, "-t", "json"], "read the pool"),
+    resources: (pool: string) => read(resourceAnswer, ["resource", "list", "-p", pool, "-t", "json"], "list resources"),
     credentials: () => read(credentialAnswer, ["credential", "--format-type", "json", "list"], "list credentials"),
     setToken: (name: string, secret: string) =>
       withSecretFile(secret, async (path) => {
@@ -47,6 +56,8 @@ export function openClient(context: ClientContext) {
         ["workflow", "list", "-n", name, "-o", "desc", "-c", "20", "--submitted-after", after, "-t", "json"],
         "list workflows",
       ),
+    /** This user's workflows of all pools, the newest first. */
+    recent: () => read(listAnswer, ["workflow", "list", "-o", "desc", "-c", "20", "-t", "json"], "list workflows"),
     spec: async (id: string): Promise<string> =>
       succeed(await run(["workflow", "spec", id]), `read the spec of ${id}`).stdout,
     logs: async (id: string, task: string, lines: number, limitSec: number): Promise<string> => {
@@ -68,8 +79,10 @@ function dataCommands(run: Run) {
   return {
     listData: async (url: string, recursive = false): Promise<string[]> =>
       dataKeys(await run(["data", "list", "--no-pager", ...(recursive ? ["-r"] : []), `${url}/`]), url),
-    download: async (url: string, dir: string): Promise<void> => {
-      const ended = await run(["data", "download", `${url}/`, dir], transferLimit);
+    /** `only` is a Python regular expression over the keys below `url`. */
+    download: async (url: string, dir: string, only?: string): Promise<void> => {
+      const some = only === undefined ? [] : ["-x", only];
+      const ended = await run(["data", "download", ...some, `${url}/`, dir], transferLimit);
       await keepPlainFiles(dir);
       moved(ended, `download ${url}`, url);
     },
@@ -82,7 +95,7 @@ function dataCommands(run: Run) {
 /** Moves files; a missing path, a missing prefix and failed files leave the exit code at 0. */
 function moved(run: OsmoRun, what: string, url: string): void {
   succeed(run, what);
-  if (!/No entries found for prefix|Failed on files/.test(run.stderr)) return;
+  if (!/No entries (?:found for prefix|matched regex)|Failed on files/.test(run.stderr)) return;
   const facts = { url, detail: redactedExcerpt(run.stderr) };
   throw new Refusal("osmo.download", `Not everything was transferred: ${what}.`, facts);
 }

@@ -22,6 +22,7 @@ export const taskAnswer = z.object({
 export const queryAnswer = z.object({
   name: z.string(),
   submitted_by: nullableText,
+  cancelled_by: nullableText,
   status: z.string(),
   submit_time: nullableText,
   start_time: nullableText,
@@ -55,6 +56,7 @@ export const poolAnswer = z.object({
         z.object({
           name: z.string(),
           status: z.string(),
+          default_platform: nullableText,
           resource_usage: z.object({ total_capacity: z.coerce.number(), quota_free: z.coerce.number().nullish() }),
         }),
       ),
@@ -62,6 +64,23 @@ export const poolAnswer = z.object({
   ),
 });
 
+const quantities = z.record(z.string(), z.union([z.string(), z.number()]).nullish());
+/** Quantities by pool and platform. */
+const byPlatform = z.record(z.string(), z.record(z.string(), quantities)).nullish();
+
+/** `resource list`: the nodes of a pool with what a workflow may ask of each. */
+export const resourceAnswer = z.object({
+  resources: z.array(
+    z.object({
+      exposed_fields: z.looseObject({ "pool/platform": z.array(z.string()).default([]) }),
+      allocatable_fields: quantities.nullish(),
+      platform_allocatable_fields: byPlatform,
+      platform_workflow_allocatable_fields: byPlatform,
+    }),
+  ),
+});
+export type ResourceAnswer = z.output<typeof resourceAnswer>;
+
 export const credentialAnswer = z.object({
-  credentials: z.array(z.object({ cred_name: z.string(), cred_type: z.string() })),
+  credentials: z.array(z.object({ cred_name: z.string(), cred_type: z.string(), profile: nullableText })),
 });

@@ -1,10 +1,9 @@
-/** Workflow statuses that are not the end; every other one is. There is no SUCCEEDED and no CANCELED. */
-const openWorkflow = ["PENDING", "RUNNING", "WAITING"];
 /** Task statuses before its container runs: it has no log yet. */
 const beforeStart = ["SUBMITTING", "WAITING", "PROCESSING", "SCHEDULING", "INITIALIZING"];
 
+/** Whether a workflow has ended. There is no SUCCEEDED and no CANCELED; a status that is not known is no end. */
 export function isTerminal(workflowStatus: string): boolean {
-  return !openWorkflow.includes(workflowStatus);
+  return workflowStatus === "COMPLETED" || isFailed(workflowStatus);
 }
 
 export function isFailed(status: string): boolean {
@@ -14,6 +13,24 @@ export function isFailed(status: string): boolean {
 export function hasStarted(taskStatus: string): boolean {
   return !beforeStart.includes(taskStatus) && taskStatus !== "FAILED_UPSTREAM";
 }
+
+/** What exit codes of a task above 255 mean: the sidecar that moves its data and starts its command ended it. */
+export const sidecarCodes: Readonly<Record<number, string>> = {
+  1001: "the node failed OSMO's check before the start",
+  2002: "the container runtime failed",
+  2010: "its inputs could not be downloaded",
+  2011: "its inputs could not be mounted",
+  2012: "its outputs could not be uploaded",
+  2013: "the storage refused the credentials of the pod",
+  2014: "the storage forbids what the pod reads or writes",
+  3000: "a task before it failed",
+  3001: "a fault of the cluster",
+  3002: "a fault of the OSMO service",
+  3003: "the container could not start",
+  3004: "the pod was evicted",
+  3005: "the pod stayed initializing",
+  3006: "a higher priority took the node",
+};
 
 type Meaning = { readonly cause: string; readonly remedy: string };
 

@@ -140,6 +140,7 @@ function consentRequest(
     preauthorised: (call.deps.env.DEFT_ACKNOWLEDGE ?? "").split(",").includes(stop.code),
     shown: call.connection.notes.get(`stop:${runDir}`) === stop.mark,
     words: request.words,
+    subject: [runDir, stop.mark, request.resolve].join("\n"),
     facts: { stopped_by: { code: stop.code, message: stop.message, facts: stop.facts } },
   };
 }

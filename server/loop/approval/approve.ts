@@ -10,7 +10,7 @@ import { defined } from "../../run/defined.ts";
 import type { Approval, RunState } from "../../run/state.ts";
 import { hasAttempts, latestAttempt } from "../running/attempts.ts";
 import { nextAction } from "../transitions.ts";
-import { obtainConsent } from "./consent.ts";
+import { approvalTitle, obtainConsent, refuseUnsigned } from "./consent.ts";
 import { type Approvable, createRun } from "./create-run.ts";
 
 export type ApprovedPlan = { readonly runDir: string; readonly how: Approval["how"]; readonly created: boolean };
@@ -26,12 +26,13 @@ export async function approvePlan(planId: string, words: string | undefined, cal
   const resolution = await resolveAgain(planId, call);
   const consent = await obtainConsent(
     {
-      title: `Approve plan ${planId}`,
+      title: approvalTitle(planId),
       message: resolution.summary_markdown,
       terminalCommand: `deft-mcp approve ${planId}`,
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,
       shown: call.connection.shownPlans.has(planId),
       words,
+      subject: planId,
     },
     call,
   );
@@ -40,8 +41,10 @@ export async function approvePlan(planId: string, words: string | undefined, cal
 
 /** The same for a person at a terminal, who has just confirmed the summary there. */
 export async function approveAtConsole(planId: string, call: Call): Promise<ApprovedPlan> {
+  refuseUnsigned(call.deps);
   const resolution = await resolveAgain(planId, call);
-  const approval: Approval = { plan_id: planId, how: "console", at: isoSeconds(call.deps.clock.now()) };
+  const at = isoSeconds(call.deps.clock.now());
+  const approval: Approval = { plan_id: planId, how: "console", at, terminal: true, client: call.client };
   return await settleApproval(resolution, approval, call);
 }
 

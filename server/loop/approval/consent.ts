@@ -1,4 +1,6 @@
 import { type Facts, Refusal, type RefusalCode } from "../../errors.ts";
+import { namespace, signerOf } from "../../exec/ssh-signature.ts";
+import { sha256 } from "../../fs/hash.ts";
 import type { Call } from "../../ports/call.ts";
 import { redactor } from "../../run/redact.ts";
 import type { Approval } from "../../run/state.ts";
@@ -19,6 +21,8 @@ export type ConsentRequest = {
   readonly words?: string | undefined;
   /** What a refusal says besides: a client that cannot ask shows it to the human. */
   readonly facts?: Facts;
+  /** What tells this act from every other one of its title: what a signature covers. The message unless told. */
+  readonly subject?: string;
   /** Codes and facts of a refusal where they are not those of an approval. */
   readonly refusal?: { readonly codes: ConsentCodes; readonly facts: Facts };
 };
@@ -47,18 +51,21 @@ const sentences: Readonly<Record<keyof ConsentCodes, string>> = {
 /** Note of a connection whose human sits at the terminal that started the command. */
 export const atTerminal = "consent.console";
 
-export type Consent = Pick<Approval, "how" | "words" | "client">;
+export type Consent = Pick<Approval, "how" | "words" | "client" | "signer" | "signature">;
 
 /**
  * Obtains a human's yes in one of the ways of design.md, or refuses.
  *
- * A client that can ask is always asked: its decline or cancel is final here and never becomes `relayed`.
+ * Where DEFT_APPROVERS names allowed signers, nothing but a signature counts. Else a client that can ask is always asked:
+ * its decline or cancel is final here and never becomes `relayed`.
  *
- * @throws Refusal `approval.declined`, `approval.no-human`, `approval.words-missing`, `approval.required`, or the codes
+ * @throws Refusal `approval.signature-missing`, `approval.signature-invalid`, `approval.declined`, `approval.no-human`, `approval.words-missing`, `approval.required`, or the codes
  * of the request; the facts name the terminal command.
  */
 export async function obtainConsent(request: ConsentRequest, call: Call): Promise<Consent> {
   const { client } = call;
+  const approvers = call.deps.env.DEFT_APPROVERS;
+  if (approvers) return await signed(request, approvers, call);
   if (request.preauthorised) return { how: "preauthorised", client };
   if (call.human.canAsk) return await ask(request, call);
   if (call.deps.env.DEFT_APPROVAL === "human") throw missingYes(request, "operator_wants_human");
@@ -87,4 +94,39 @@ function missingYes(request: ConsentRequest, why: keyof ConsentCodes): Refusal {
     facts: { terminal_command: request.terminalCommand, ...request.facts },
   };
   return new Refusal(codes[why], sentences[why], facts);
+}
+
+/** What approving a plan is called. */
+export function approvalTitle(planId: string): string {
+  return `Approve plan ${planId}`;
+}
+
+/** The one line that an approver signs. */
+export function statementOf(title: string, subject: string): string {
+  return `deft-mcp ${title}: ${sha256(subject).slice(0, 32)}`;
+}
+
+/**
+ * A yes that carries the signature of an allowed signer, whose key the agent cannot read. The agent passes it on as `words`.
+ *
+ * @throws Refusal `approval.signature-missing`, `approval.signature-invalid`, `approval.no-verifier`.
+ */
+async function signed(request: ConsentRequest, approvers: string, call: Call): Promise<Consent> {
+  const statement = statementOf(request.title, request.subject ?? request.message);
+  const signature = request.words?.trim() ?? "";
+  const facts = { statement, sign_command: `printf %s '${statement}' | ssh-keygen -Y sign -n ${namespace} -f KEY` };
+  if (!signature.startsWith("-----BEGIN SSH SIGNATURE-----")) {
+    throw new Refusal("approval.signature-missing", "This server takes signed approvals only.", facts);
+  }
+  const signer = await signerOf(statement, signature, approvers, call.deps.env);
+  if (signer === undefined) {
+    throw new Refusal("approval.signature-invalid", "No allowed signer signed this very statement.", facts);
+  }
+  return { how: "signed", signer, signature, client: call.client };
+}
+
+/** Refuses a person at a terminal where only signatures count. @throws Refusal `approval.signature-missing`. */
+export function refuseUnsigned({ env }: Pick<Call["deps"], "env">): void {
+  if (!env.DEFT_APPROVERS) return;
+  throw new Refusal("approval.signature-missing", "DEFT_APPROVERS is set: a terminal is no approval here.", {});
 }

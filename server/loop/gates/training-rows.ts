@@ -1,7 +1,10 @@
 import type { Gate } from "../../ports/gate.ts";
 
 /** A part seen twice trains a little unevenly; every other problem ends or falsifies the training. */
-const tolerated = "gate.duplicate-row";
+const tolerated: Readonly<Record<string, string>> = {
+  "gate.duplicate-row": "training rows show an image that another row shows",
+  "gate.contradiction": "images of the training set are PASS in one row and a defect in another",
+};
 
 /**
  * Protects the training from rows that its loader would change, refuse or not find: columns, values that read as
@@ -20,7 +23,7 @@ export const trainingRows: Gate = {
     "gate.path-outside-workspace",
   ],
   judge({ rows }) {
-    const refused = (rows?.problems ?? []).filter(({ code }) => code !== tolerated);
+    const refused = (rows?.problems ?? []).filter(({ code }) => tolerated[code] === undefined);
     const codes = refused.map(({ code }) => code);
     return refused.map(({ code, count, examples }) => ({
       code,
@@ -30,7 +33,8 @@ export const trainingRows: Gate = {
     }));
   },
   warnings: ({ rows }) =>
-    (rows?.problems ?? [])
-      .filter(({ code }) => code === tolerated)
-      .map(({ count }) => `${count} training rows show an image that another row shows.`),
+    (rows?.problems ?? []).flatMap(({ code, count }) => {
+      const text = tolerated[code];
+      return text === undefined ? [] : [`${count} ${text}.`];
+    }),
 };

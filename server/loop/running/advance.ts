@@ -7,7 +7,7 @@ import { containedPath, realPathOf } from "../../fs/contained.ts";
 import type { OpenRun, Run } from "../../journal/journal.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { Executor } from "../../ports/executor.ts";
-import type { Measured, StageContext } from "../../ports/stage.ts";
+import type { JobOutcome, Measured, StageContext } from "../../ports/stage.ts";
 import { isoSeconds, stageStamp } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
 import type { Attempt, JobRecord } from "../../run/job.ts";
@@ -40,16 +40,44 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
   if ("committed" in prepared) return prepared;
   const records = await Promise.all((prepared.jobs ?? []).map((id) => readRecord(run.runDir, id)));
   for (const [index, record] of records.entries()) {
+    const stopped = await stopBefore(run, at, prepared, records.slice(0, index), record, deps);
+    if (stopped !== undefined) return stopped;
     const settled = await settle(run, record, executor, deps);
     if (settled.exit === undefined) return { running: settled, attempt: prepared };
     records[index] = settled;
     // A failed job ends the attempt: what would follow reads its output.
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
-  const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured }) };
+  const outcomes = outcomesOf(records);
+  const program = at.stage === "evaluate" ? await executor.program?.(run.runDir) : undefined;
+  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured, program }) };
   if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
   return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
+}
+
+function outcomesOf(records: readonly JobRecord[]): JobOutcome[] {
+  return records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
+}
+
+/** What the job before left may forbid the next one: that is said before it starts, not after it has run for hours. */
+async function stopBefore(
+  run: OpenRun,
+  at: StageRef,
+  attempt: Attempt,
+  ended: readonly JobRecord[],
+  next: JobRecord,
+  deps: Deps,
+): Promise<Advance | undefined> {
+  const stage = stages[at.stage];
+  if (ended.length === 0 || next.handle !== undefined || stage.between === undefined) return undefined;
+  const context = contextOf(run, at, attempt, deps);
+  try {
+    passGates(await stage.between(context, outcomesOf(ended)), context, at.stage);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Refusal) || !error.hardStop) throw error;
+    return { committed: await commitStop(run, at, attempt, error, deps) };
+  }
 }
 
 /** Preparing may find what ends the run, an empty pool say: that is journaled like any other hard stop. */
@@ -154,7 +182,7 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 }
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
-async function settle(
+export async function settle(
   { runDir, state, proof }: OpenRun,
   record: JobRecord,
   executor: Executor,

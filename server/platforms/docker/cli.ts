@@ -67,7 +67,12 @@ function noCommand(code: string | undefined, message: string): Refusal {
   return new Refusal("executor.unavailable", text, { cause, reason: excerpt(message) });
 }
 
+/** What to do about another program behind the docker command; its answers and its GPU flags are its own. */
+export const podmanText =
+  "This is podman behind the docker command: install Docker Engine, or set DOCKER_HOST to a Docker daemon and put its client first in PATH.";
+
 const noDaemon: readonly (readonly [RegExp, string, string])[] = [
+  [/emulate docker cli using podman/i, "podman", podmanText],
   [
     /permission denied while trying to connect/i,
     "socket-denied",

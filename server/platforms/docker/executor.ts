@@ -40,6 +40,11 @@ export function dockerExecutor(options: DockerOptions): Executor {
         return { available: false, detail: error.message };
       }
     },
+    async program(runDir) {
+      if (runDir === undefined) return undefined;
+      const image = (await readReady(runDir)).images.tao_pyt;
+      return `${image?.uri ?? "no image"} ${image?.id ?? ""}`.trim();
+    },
     survey: () => surveyDocker(docker, env),
     makeReady: (runDir) => makeReady(runDir, { main, env }),
 

@@ -75,7 +75,9 @@ export async function lookAtImage(docker: Docker, choice: Choice): Promise<Image
     if (/no such (?:image|object)/i.test(answer.stderr)) return choice;
     throw dockerFailure(`Looking for ${choice.uri}`, answer.stderr, { image: choice.uri });
   }
-  const [found] = z.array(inspected).parse(parseJson(answer.stdout));
+  const parsed = z.array(inspected).safeParse(parseJson(answer.stdout));
+  if (!parsed.success) throw dockerFailure(`Looking for ${choice.uri}`, "the answer is not that of Docker");
+  const [found] = parsed.data;
   if (found === undefined) return choice;
   const digest = found.RepoDigests?.[0]?.split("@")[1];
   const engine = found.Config?.Labels?.[engineLabel];

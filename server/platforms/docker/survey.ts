@@ -1,11 +1,14 @@
 import { delimiter, join } from "node:path";
 import { z } from "zod";
+import { excerpt, Refusal } from "../../errors.ts";
 import { listGpus } from "../../exec/nvidia-smi.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
 import type { PlatformFacts } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
-import type { Docker } from "./cli.ts";
+import { isRecord } from "../../run/record.ts";
+import { redact } from "../../run/redact.ts";
+import { type Docker, podmanText } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { lookAtImages } from "./images.ts";
 
@@ -29,18 +32,16 @@ export async function daemonLine(docker: Docker): Promise<string> {
 
 /** Everything about the daemon, the images and the GPUs that can be read without starting a container. */
 export async function surveyDocker(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts> {
-  const [daemon, images, gpus] = await Promise.all([
-    lookAtDaemon(docker, env),
-    lookAtImages(docker, env),
-    listGpus(env),
-  ]);
+  // Whether it is Docker at all comes before what it says of images.
+  const daemon = await lookAtDaemon(docker, env);
+  const [images, gpus] = await Promise.all([lookAtImages(docker, env), listGpus(env)]);
   return { daemon, images, ...defined({ gpus }) };
 }
 
 async function lookAtDaemon(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts["daemon"]> {
   const answer = await docker.run(["info", "--format", "{{json .}}"]);
   if (answer.code !== 0) throw dockerFailure("docker info", answer.stderr);
-  const info = infoSchema.parse(parseJson(answer.stdout));
+  const info = infoOf(answer.stdout);
   const known = "nvidia" in (info.Runtimes ?? {}) || (info.DiscoveredDevices ?? []).length > 0;
   return {
     version: info.ServerVersion,
@@ -52,6 +53,29 @@ async function lookAtDaemon(docker: Docker, env: NodeJS.ProcessEnv): Promise<Pla
     nvidia: known || (await onPath(env, ["nvidia-container-runtime-hook", "nvidia-ctk"])),
     endpoint: env.DOCKER_HOST ?? "default",
   };
+}
+
+/** @throws Refusal `executor.unavailable` when something else than Docker answers to its name. */
+function infoOf(text: string): z.output<typeof infoSchema> {
+  const answer = jsonOf(text);
+  const parsed = infoSchema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const said = excerpt(redact(text.trim()), 300);
+  // podman tells of its store where Docker tells of its daemon.
+  if (isRecord(answer) && isRecord(answer.host) && isRecord(answer.store)) {
+    throw new Refusal("executor.unavailable", podmanText, { cause: "podman", said });
+  }
+  const missing = parsed.error.issues.slice(0, 5).map((issue) => issue.path.join("."));
+  const message = "The docker command does not answer like Docker: another program stands behind it, or no daemon.";
+  throw new Refusal("executor.unavailable", message, { cause: "not-docker", missing, said });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function onPath(env: NodeJS.ProcessEnv, names: readonly string[]): Promise<boolean> {

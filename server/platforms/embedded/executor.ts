@@ -2,11 +2,11 @@ import { availableParallelism } from "node:os";
 import { startKeeper } from "../../durable/keeper.ts";
 import { cancelProgram, programExit } from "../../durable/program.ts";
 import { jobStem } from "../../durable/work.ts";
-import { withoutSecrets } from "../../exec/program-env.ts";
-import { makeDirectory } from "../../fs/atomic.ts";
+import { installationDigest } from "../../exec/installation.ts";
+import { bareEnv, withoutSecrets } from "../../exec/program-env.ts";
 import type { Executor } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
-import { runPaths } from "../../run/paths.ts";
+import { cacheVariables } from "./cache.ts";
 
 /**
  * Runs jobs on this host's CPU with the embedded engine, each under a keeper in its own session.
@@ -17,13 +17,14 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
   return {
     platform: "embedded",
     engine: `deft-mcp embedded engine ${options.version}`,
+    program: () => installationDigest(options.main),
     async availability() {
       return { available: true, detail: `CPU, ${availableParallelism()} cores` };
     },
     async start(runDir, spec) {
-      const { cache } = runPaths(runDir);
-      await makeDirectory(cache);
-      const env = { ...withoutSecrets(options.env), DEFT_ENGINE_CACHE: cache };
+      const env = spec.afresh
+        ? bareEnv(options.env)
+        : { ...withoutSecrets(options.env), ...(await cacheVariables(runDir, options.main, options.env)) };
       const stem = jobStem(runDir, spec.id);
       const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env });
       return defined({ spawned_at_ms: Date.now(), keeper });

@@ -1,8 +1,10 @@
 import { type ChangeNetTable, readChangeNet } from "../../data/changenet.ts";
 import type { Problem } from "../../data/problems.ts";
-import { validateCsv } from "../../data/validate.ts";
-import { Refusal } from "../../errors.ts";
+import { likelyPassLabel } from "../../data/sanity/labels.ts";
+import { type Validation, validateCsv } from "../../data/validate.ts";
+import { quoted, Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
+import { defined } from "../../run/defined.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { halt, ok } from "../findings.ts";
@@ -35,15 +37,16 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     const path = await inputPath(survey.workspace, survey.request[role] ?? usualPath(survey, role), role);
     const table = await readChangeNet(path);
     if (table.rows.length === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
-    refuseBadShape(survey, role, path, table);
     const labels = labelCounts(table.rows);
+    refuseBadShape(survey, role, path, table, labels);
     const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels };
     const found = { csvs: { ...survey.csvs, [role]: csv } };
-    const problems = await problemsOf(survey, path);
-    const halts = problems.filter((problem) => problem.code !== "gate.duplicate-row");
-    if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)) };
+    const judged = await judge(survey, path);
+    const warnings = warningsOn(path, table, judged);
+    const halts = judged.problems.filter((problem) => problem.code !== "gate.duplicate-row");
+    if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)), warnings };
     const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
-    return ok(detail, { found, warnings: warningsOn(path, table, problems) });
+    return ok(detail, { found, warnings });
   },
 }));
 
@@ -53,10 +56,12 @@ function usualPath(survey: Survey, role: CsvRole): string {
 }
 
 /** What is wrong with the rows; without a spec or an images root no path means anything yet. */
-async function problemsOf(survey: Survey, csv: string): Promise<readonly Problem[]> {
-  const { spec, images_dir, workspace } = survey;
-  if (spec === undefined || images_dir === undefined) return [];
-  return (await validateCsv({ csv, workspace, images_root: images_dir, lightings: spec.content })).problems;
+async function judge(survey: Survey, csv: string): Promise<Pick<Validation, "problems" | "warnings">> {
+  const { spec, images_dir, workspace, signal } = survey;
+  if (spec === undefined || images_dir === undefined) return { problems: [], warnings: [] };
+  const reader = survey.platform === undefined ? undefined : survey.platform === "embedded" ? "embedded" : "tao";
+  const where = { csv, workspace, images_root: images_dir, lightings: spec.content };
+  return await validateCsv({ ...where, ...defined({ reader, signal }) });
 }
 
 const problemNames: Readonly<Record<string, string>> = {
@@ -68,27 +73,45 @@ const problemNames: Readonly<Record<string, string>> = {
   "gate.path-outside-workspace": "images outside the workspace",
 };
 
-function fault(path: string, { code, count, examples }: Problem): StepCheck {
-  return { ...halt(code, `${path}: ${count} ${problemNames[code] ?? "faults"}`), facts: { count, examples } };
+function fault(path: string, { code, count, examples, text }: Problem): StepCheck {
+  const what = text ?? `${count} ${problemNames[code] ?? "faults"}`;
+  return { ...halt(code, `${path}: ${what}${placeText(examples)}`), facts: { count, examples } };
 }
 
-function warningsOn(path: string, table: ChangeNetTable, problems: readonly Problem[]): string[] {
-  const doubled = problems.find((problem) => problem.code === "gate.duplicate-row");
+function warningsOn(path: string, table: ChangeNetTable, judged: Awaited<ReturnType<typeof judge>>): string[] {
+  const doubled = judged.problems.filter((problem) => problem.code === "gate.duplicate-row");
+  const doubts = [...doubled, ...judged.warnings].map(
+    ({ text, examples }) => `${path}: ${text}${placeText(examples)}.`,
+  );
   return [
     ...(table.bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : []),
-    ...(doubled === undefined ? [] : [`${path}: ${doubled.count} rows show an image that an earlier row shows.`]),
+    ...doubts,
   ];
 }
 
+/** Up to three lines of the CSV, where the examples have any. */
+function placeText(examples: Problem["examples"]): string {
+  const lines = examples.flatMap(({ line }) => (typeof line === "number" ? [line] : [])).slice(0, 3);
+  return lines.length === 0 ? "" : ` (e.g. line ${lines.join(", ")})`;
+}
+
 /** Counts that end a training or leave the KPI undefined. */
-function refuseBadShape(survey: Survey, role: CsvRole, path: string, table: ChangeNetTable): void {
+function refuseBadShape(
+  survey: Survey,
+  role: CsvRole,
+  path: string,
+  table: ChangeNetTable,
+  labels: Readonly<Record<string, number>>,
+): void {
   const rows = table.rows.length;
+  const likely = likelyPassLabel(new Map(Object.entries(labels)));
+  const meant = likely === undefined ? "" : ` ${quoted(likely)} reads like PASS: write PASS for good parts.`;
   const pass = table.rows.filter((row) => isPass(row.label)).length;
   if (role === "kpi_csv" && (pass === 0 || pass === rows)) {
-    throw new Refusal("metric.undefined", `${path} has one class only.`, { path, rows, pass });
+    throw new Refusal("metric.undefined", `${path} has one class only.${meant}`, { path, rows, pass, labels });
   }
   if (role === "training_csv" && (pass === 0 || pass === rows)) {
-    const message = `${path} has one class only; training needs PASS and defects.`;
+    const message = `${path} has one class only; training needs PASS and defects.${meant}`;
     throw new Refusal("input.bad-csv", message, { path, rows, pass });
   }
   const batch = survey.parameters.batch_size?.value;

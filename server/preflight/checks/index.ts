@@ -12,8 +12,8 @@ import { miningPoolStep } from "./mining-pool.ts";
 import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from "./platform.ts";
 import { requiredStep } from "./required.ts";
 import { rulerStep } from "./ruler.ts";
-import { specPathsStep, specStep } from "./train-spec.ts";
-import { imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
+import { specMeaningStep, specPathsStep, specStep } from "./train-spec.ts";
+import { diskSpaceStep, imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
 /**
  * The preflight in its published order (tao-stages 6.1). A step sees what the ones before it found; steps that only
@@ -39,7 +39,9 @@ export const steps: readonly Step[] = [
   dockerModelsStep,
   credentialsStep,
   pathRuleStep,
+  diskSpaceStep,
   specPathsStep,
+  specMeaningStep,
   embeddedOnlyStep,
   leakageStep,
   requiredStep,

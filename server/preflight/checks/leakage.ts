@@ -2,6 +2,7 @@ import { openContents } from "../../data/content-cache.ts";
 import { createImageIndex } from "../../data/image-index.ts";
 import { leakageBetween, placeCsv } from "../../data/leakage.ts";
 import type { RowImages } from "../../data/row-images.ts";
+import { type SharedGolden, sharedGolden } from "../../data/sanity/shared-golden.ts";
 import { rootsFor } from "../../data/workspace-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { defined } from "../../run/defined.ts";
@@ -27,7 +28,7 @@ export const leakageStep: Step = {
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
-    const contents = await openContents();
+    const contents = openContents();
     const options = { contents, ...defined({ signal: survey.signal }) };
     const checks: StepCheck[] = [];
     const warnings: string[] = [];
@@ -38,12 +39,23 @@ export const leakageStep: Step = {
       if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
       if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
+      const golden = await sharedGolden(left, right, sides.index, survey.signal);
+      const throughGolden = golden !== undefined && golden.rows * 2 > count ? golden : undefined;
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
-      checks.push({ ...halt(code, detail), facts: { count, examples } });
+      checks.push({ ...leakHalt(code, detail, right, throughGolden), facts: { count, examples } });
     }
     return checks.length > 0 ? { checks, warnings } : ok("no shared row, image file or content", { warnings });
   },
 };
+
+/** Rows that leak through the golden image that they share need another one; removing them would leave nothing. */
+function leakHalt(code: RefusalCode, detail: string, held: RowImages, golden: SharedGolden | undefined): StepCheck {
+  if (golden === undefined) return halt(code, detail);
+  const { path, rows, held_line } = golden;
+  const why = `${detail}: ${rows} use the golden image ${path}, which line ${held_line} of ${held.columns.path} inspects`;
+  const fix = `Remove line ${held_line} of ${held.columns.path}, or give those rows another golden image, then call preflight again.`;
+  return halt(code, why, fix);
+}
 
 function nearText(
   left: RowImages,

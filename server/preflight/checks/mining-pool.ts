@@ -1,3 +1,4 @@
+import { labelFindings } from "../../data/sanity/labels.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { readPool } from "../../stages/shared/mining-pool.ts";
@@ -23,6 +24,7 @@ export const miningPoolStep: Step = {
     const rows = await resolvePool({ csv_path: path, images_dir, filepath_root: images_dir, lightings, image_ext });
     const labels = labelCounts(rows);
     const pool = { path, sha256: await sha256OfFile(path), rows: rows.length, labels };
-    return ok(`${rows.length} rows (${labelText(labels)})`, { found: { pool } });
+    const warnings = labelFindings(new Map(Object.entries(labels))).map(({ text }) => `${path}: ${text}.`);
+    return ok(`${rows.length} rows (${labelText(labels)})`, { found: { pool }, warnings });
   },
 };

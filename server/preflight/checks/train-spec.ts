@@ -1,12 +1,15 @@
 import { readSpec } from "../../data/spec.ts";
+import { checkSpecKeys, readingOfTao, type SpecFinding } from "../../data/spec-check.ts";
+import { type Release, releaseOf } from "../../data/spec-keys.ts";
 import { Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { readText } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { requireSpecPaths } from "../../stages/shared/train-spec.ts";
-import { ok } from "../findings.ts";
+import { halt, ok } from "../findings.ts";
+import { specMeaning } from "../spec-meaning.ts";
 import { specProblems } from "../spec-rules.ts";
-import type { Findings, Step } from "../survey.ts";
+import type { Findings, Step, Survey } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
 /** The train spec parses, asks for no AutoML, and holds nothing that TAO would refuse hours later. */
@@ -28,6 +31,51 @@ export const specStep: Step = {
     return ok(detail, { found: { spec: { path, sha256: await sha256OfFile(path), content: spec } } });
   },
 };
+
+/** The spec says to the TAO release that will run what it says to a reader: its keys, their types, and what they do together. */
+export const specMeaningStep: Step = {
+  id: "spec_keys",
+  title: "Spec of the release",
+  async look(survey): Promise<Findings> {
+    const { spec } = survey;
+    if (spec === undefined || survey.platform === undefined) return {};
+    const { release, named } = releaseThatRuns(survey);
+    const text = await readText(spec.path);
+    const found = [
+      ...checkSpecKeys(text, spec.path, release),
+      ...specMeaning(readingOfTao(text, spec.path).tree, release),
+    ];
+    const halts = found.filter(({ weight }) => weight === "halt");
+    const warnings = [
+      ...unknownRelease(release, named),
+      ...found.filter(({ weight }) => weight === "warning").map((one) => `${spec.path}: ${sentence(one)}.`),
+    ];
+    if (halts.length === 0)
+      return ok(`the keys of TAO ${release.release} (${named ?? "no release named"})`, { warnings });
+    const detail = `${spec.path}: ${halts.slice(0, 5).map(sentence).join("; ")}${halts.length > 5 ? "; ..." : ""}`;
+    const problems = halts.slice(0, 10).map(({ weight: _weight, ...problem }) => problem);
+    return { checks: [{ ...halt("input.bad-spec", detail), facts: { release: release.release, problems } }], warnings };
+  },
+};
+
+function sentence({ key, problem }: SpecFinding): string {
+  return `${key} ${problem}`;
+}
+
+/** The release by the image that trains; where none does, the embedded engine reads the newest keys. */
+function releaseThatRuns({ containers, executor, platform }: Survey): { release: Release; named: string | undefined } {
+  const image = containers?.tao_pyt;
+  if (image !== undefined && image.engine === undefined) return { release: releaseOf(image.uri), named: image.uri };
+  const engine = image?.engine ?? executor?.engine ?? platform;
+  return { release: { ...releaseOf(undefined), known: true }, named: engine };
+}
+
+function unknownRelease({ known, release }: Release, named: string | undefined): string[] {
+  if (known) return [];
+  return [
+    `${named ?? "The training image"} names no TAO release with a key list; the spec was held against ${release}.`,
+  ];
+}
 
 /** Every path in the train spec leads into the workspace or to a known mount, as the derived specs will demand. */
 export const specPathsStep: Step = {

@@ -1,11 +1,14 @@
 import { Refusal } from "../../errors.ts";
 import { containedPath } from "../../fs/contained.ts";
-import { kindOf, writableDirectory } from "../../fs/read.ts";
+import { freeBytes, kindOf, writableDirectory } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
-import { ok } from "../findings.ts";
+import { valueAt } from "../../run/record.ts";
+import { savingInterval } from "../../stages/shared/train-spec.ts";
+import { halt, ok } from "../findings.ts";
 import { liveRunName } from "../live-run.ts";
 import type { Findings, Step } from "../survey.ts";
 import type { FoundRun } from "../unfinished.ts";
+import { gigabytes } from "./docker-host.ts";
 
 /**
  * Where the paths of the base CSVs start: `images/`, else the legacy `kpi/images` (tao-stages 1.2). The real path is
@@ -49,6 +52,31 @@ export const pathRuleStep: Step = {
       });
     }
     return ok(`runs go to ${results}/run_<stamp>`);
+  },
+};
+
+/** One C-RADIO-B checkpoint; larger backbones take more. */
+const checkpointBytes = 1.85e9;
+
+/** Room for the checkpoints that TAO keeps: those of every training of the run stay. */
+export const diskSpaceStep: Step = {
+  id: "disk_space",
+  title: "Disk space",
+  async look(survey): Promise<Findings> {
+    const { workspace, platform, spec, parameters, containers } = survey;
+    if (platform !== "docker" || spec === undefined || containers?.tao_pyt?.engine !== undefined) return {};
+    const epochs = Number(parameters.num_epochs?.value ?? 0);
+    const trainings = 1 + Number(parameters.max_iterations?.value ?? 0);
+    const asked = Number(valueAt(spec.content.raw, "train.checkpoint_interval") ?? 1);
+    const kept = Math.max(1, Math.ceil(epochs / savingInterval(epochs, Number.isInteger(asked) ? asked : 1)));
+    const free = await freeBytes(workspace);
+    const needed = kept * trainings * checkpointBytes;
+    const detail = `${kept} checkpoint(s) of 1.85 GB x ${trainings} training(s): ${gigabytes(needed)}`;
+    if (free === undefined || free >= needed) return ok(detail);
+    const short = `${detail}, but ${gigabytes(free)} are free in ${workspace}`;
+    const fix = "Free space, raise train.checkpoint_interval, or plan fewer iterations.";
+    if (free < kept * checkpointBytes) return { checks: [halt("executor.disk-full", short, fix)] };
+    return ok(detail, { warnings: [`${short}. ${fix}`] });
   },
 };
 

@@ -109,6 +109,8 @@
       const figures = `FAR ${pct(100 * point.far)}, recall ${pct(100 * point.recall)}`;
       slider.setAttribute("aria-valuetext", `${score(point.threshold)}: ${figures}`);
       show(root, point);
+      const detail = { label: root.dataset.explorer, threshold: point.threshold };
+      document.dispatchEvent(new CustomEvent("report:threshold", { detail }));
     };
     const choose = (threshold) => settle(candidateOf(table, threshold));
     slider.value = String(candidateOf(table, counts.threshold));

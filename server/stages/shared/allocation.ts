@@ -72,18 +72,30 @@ export type GenerationCounts = {
   readonly paired: number;
 };
 
-/** The images of a generation as steps of the ledger: what was allocated, and what came of it (tao-stages 4.8). */
-export function generationSteps(
-  counts: GenerationCounts,
+/** What was requested, allocated and placed, as steps that only a human may accept short. */
+export function placementSteps(
+  counts: Pick<GenerationCounts, "requested" | "planned" | "testcases">,
   placement_log: readonly string[],
-): Pick<GateFacts, "allocation" | "ledger"> {
-  const { requested, planned, testcases, generated, result_rows, blocked, paired } = counts;
+): Pick<GateFacts, "allocation"> {
+  const { requested, planned, testcases } = counts;
   const facts = { ...counts, placement_log };
   return {
     allocation: [
       { step: "allocation", rows_in: requested, rows_out: planned, facts },
       { step: "mask placement", rows_in: planned, rows_out: testcases, facts },
     ],
+  };
+}
+
+/** The images of a generation as steps of the ledger: what was allocated, and what came of it (tao-stages 4.8). */
+export function generationSteps(
+  counts: GenerationCounts,
+  placement_log: readonly string[],
+): Pick<GateFacts, "allocation" | "ledger"> {
+  const { testcases, generated, result_rows, blocked, paired } = counts;
+  const facts = { ...counts, placement_log };
+  return {
+    ...placementSteps(counts, placement_log),
     ledger: [
       { step: "synthesis", rows_in: testcases, rows_out: generated, facts },
       { step: "SDG_result.csv", rows_in: generated, rows_out: result_rows, facts },

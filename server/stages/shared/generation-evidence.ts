@@ -60,18 +60,28 @@ function indexOf(name: string): number {
   return Number(/_(\d+)\.[^.]+$/.exec(name)?.[1] ?? Number.NaN);
 }
 
+/** What mask placement made of the request, before anything is drawn. @throws Refusal `stage.evidence-missing`. */
+export async function countPlaced(
+  context: StageContext,
+): Promise<Pick<GenerationCounts, "requested" | "planned" | "testcases">> {
+  const { testcases } = generationPlaces(context);
+  let lines = 0;
+  for (const _ of linesIn(await asEvidence(testcases, () => readText(testcases)))) lines++;
+  return {
+    requested: context.state.config.anomalygen.num_SDG,
+    planned: Object.values(await readAllocation(context)).reduce((sum, count) => sum + count, 0),
+    testcases: lines,
+  };
+}
+
 export async function countImages(
   context: StageContext,
   blocked: number,
   staged: StagedPairs,
 ): Promise<GenerationCounts> {
-  const { testcases, result, ng } = generationPlaces(context);
-  let lines = 0;
-  for (const _ of linesIn(await readText(testcases))) lines++;
+  const { result, ng } = generationPlaces(context);
   return {
-    requested: context.state.config.anomalygen.num_SDG,
-    planned: Object.values(await readAllocation(context)).reduce((sum, count) => sum + count, 0),
-    testcases: lines,
+    ...(await countPlaced(context)),
     generated: (await listImages(ng)).length,
     result_rows: (await asEvidence(result, () => readTable(result))).rows.length,
     blocked,

@@ -5,6 +5,7 @@ import { parseJson, readJson } from "../../fs/json.ts";
 import { linesIn } from "../../fs/lines.ts";
 import { kindOf, listNames, readBytes, readText } from "../../fs/read.ts";
 import { membersOf } from "../../run/record.ts";
+import { checkAnomalyMasks } from "./anomaly-masks.ts";
 import { asEvidence } from "./evidence.ts";
 
 /** One line of defect_spec.jsonl. */
@@ -28,7 +29,7 @@ export async function readDefectTypes(path: string): Promise<DefectType[]> {
 
 /**
  * Checks what mask placement needs and what it would otherwise only answer with fewer images (tao-stages 4.8): clean
- * images; for `cad` types a labels file, a cad mask for each clean image and the labelled colours in the masks; for
+ * images and anomaly masks; for `cad` types a labels file, a cad mask for each clean image and the labelled colours in the masks; for
  * `text` types a prompt.
  *
  * @throws Refusal `gate.generator-dataset` naming the texture and what is wrong with it.
@@ -46,6 +47,7 @@ export async function checkGeneratorDataset(datasetDir: string, types: readonly 
     if (clean.length === 0) throw unusable("A texture has no clean image.", { texture });
     if (needsCad) await checkCadMasks(datasetDir, texture, clean);
   }
+  await checkAnomalyMasks(datasetDir, types);
 }
 
 async function checkCadMasks(datasetDir: string, texture: string, clean: readonly string[]): Promise<void> {

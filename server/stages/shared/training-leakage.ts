@@ -1,9 +1,6 @@
-import { join } from "node:path";
-import { type Contents, openContents } from "../../data/content-cache.ts";
+import { openContents } from "../../data/content-cache.ts";
 import { findLeakage } from "../../data/leakage.ts";
-import { makeDirectory } from "../../fs/atomic.ts";
 import type { LeakageFacts, StageContext } from "../../ports/stage.ts";
-import { runPaths } from "../../run/paths.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 
 /**
@@ -13,7 +10,7 @@ import { inheritedSpec, layoutFrom } from "./specs.ts";
 export async function leakageOf(context: StageContext, path: string, root?: string): Promise<LeakageFacts[]> {
   const { config } = context.state;
   const names = await layoutFrom(inheritedSpec(context), config.workspace);
-  const contents = await runContents(context.runDir);
+  const contents = openContents();
   const found: LeakageFacts[] = [];
   for (const [held, held_csv] of [
     ["validation", config.validation_csv],
@@ -25,13 +22,5 @@ export async function leakageOf(context: StageContext, path: string, root?: stri
     ] as const;
     found.push({ held, training_csv: path, held_csv, leakage: await findLeakage(...sides, names, { contents }) });
   }
-  await contents.save();
   return found;
-}
-
-/** Image contents of a run, kept below its cache directory, so that each image is decoded once a run. */
-async function runContents(runDir: string): Promise<Contents> {
-  const { cache } = runPaths(runDir);
-  await makeDirectory(cache);
-  return await openContents(join(cache, "image-content.jsonl"));
 }

@@ -65,6 +65,7 @@ export async function trainingProblems(
     workspace: config.workspace,
     images_root: config.images_dir,
     lightings: layout,
+    pairs: false,
   });
   for (const { code, count, examples } of found.problems) problems.addCounted(code, count, examples);
   const seen = found.problems.some(({ code }) => code === "gate.missing-image");

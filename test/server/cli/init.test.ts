@@ -29,6 +29,16 @@ describe("deft-mcp init", () => {
     expect(await readdir(join(root, "images"))).toEqual([]);
   });
 
+  it("explains with two rows, a good part and a defect, whose cells the header knows", async () => {
+    const cwd = await newFolder();
+    const { out } = await init(cwd, "boards");
+    const readme = await readFile(join(cwd, "boards/README.md"), "utf8");
+    const [header = "", ...rows] = (/```csv\n([\s\S]*?)```/.exec(readme)?.[1] ?? "").trim().split("\n");
+    expect(changenetColumns).toEqual(expect.arrayContaining(header.split(",")));
+    expect(rows.map((row) => row.split(",")[2])).toEqual(["PASS", "missing"]);
+    for (const row of rows) expect(out).toContain(row);
+  });
+
   it("names what it made as one JSON object", async () => {
     const cwd = await newFolder();
     const { out } = await init(cwd, "boards", "--example", "--tiny", "--seed", "3", "--json");

@@ -46,6 +46,42 @@ describe("deft-mcp kpi", () => {
     expect(answer).toMatchObject({ rows: 4, pass_rows: 3, recall_operating_point: { threshold: 0.2, far: 0 } });
   });
 
+  const head = "input_path,golden_path,label,object_name,siamese_score\n";
+  const scored = (labels: readonly string[]) =>
+    head + labels.map((label, at) => `b/t,b/g,${label},c${at},${(at + 1) / 100}\n`).join("");
+  const sound = scored(["PASS", "PASS", "PASS", "open", "open"]);
+
+  it("says when a part is counted several times", async () => {
+    expect((await json([await csv(sound)])).answer.notes).toEqual([]);
+    const padded = `${sound}${"b/t,b/g,PASS,c2,0.03\n".repeat(3)}b//t/,b/g,open,c0,0.01\n`;
+    expect((await json([await csv(padded)])).answer.notes).toEqual([
+      "4 of 9 rows show an image that an earlier row shows; each counts once more",
+      "1 image is PASS in one row and a defect in another",
+    ]);
+  });
+
+  it("says when a label reads like PASS", async () => {
+    const { stderr } = await runCommand(run, [await csv(scored(["PASS", "good", "good", "open"]))]);
+    expect(stderr).toBe("note: good reads like PASS but counts as a defect in 2 rows\n");
+  });
+
+  it.each([
+    ["0", [], "0"],
+    ["0.0", ["--pass-label", "0"], "0.0"],
+    ["no defect", [], "no defect"],
+  ])("refuses rows of which none is PASS while %s reads like it", async (good, argv, likely) => {
+    const path = await csv(scored([good, good, "1", "1.0"]));
+    const { code, answer } = await json([path, ...argv]);
+    expect([code, answer.error.code]).toEqual([2, "metric.undefined"]);
+    expect(answer.error.facts).toMatchObject({ likely_pass_label: likely, labels: { [good]: 2 } });
+    expect((await json([path, "--pass-label", likely])).answer).toMatchObject({ pass_rows: 2, no_pass_rows: 2 });
+  });
+
+  it("answers rows of one class with a note", async () => {
+    const { code, answer } = await json([await csv(scored(["open", "short"]))]);
+    expect([code, answer.notes]).toEqual([0, ["the rows are of one class, so FAR at a recall is undefined"]]);
+  });
+
   it("any recall target moves the operating point", async () => {
     const rows = Array.from({ length: 100 }, (_, at) => `bad,${at === 0 ? 0.1 : 0.9}`);
     const path = await csv(`label,siamese_score\n${"PASS,0.2\nPASS,0.05\n".repeat(5)}${rows.join("\n")}\n`);

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { run } from "../../../server/cli/serve.ts";
@@ -10,9 +10,10 @@ import { refusalOf } from "../../support/refusal.ts";
 const newFolder = temporaryFolders();
 
 /** The code that a start is refused with, and all that it says. */
-async function refusedServe(argv: string[], tokenText = "") {
+async function refusedServe(argv: string[], tokenText = "", mode = 0o600) {
   const cwd = await newFolder();
   await writeFile(join(cwd, "token"), tokenText);
+  await chmod(join(cwd, "token"), mode);
   const { code, stderr } = await runCommand(run, argv, cwd);
   expect(code).toBe(2);
   return { code: stderr.split(":", 1)[0], stderr };
@@ -48,6 +49,14 @@ describe("serve --http", () => {
     expect((await refusedServe(["--http", "0", "--token-file", "nowhere"])).code).toBe("input.unreadable-file");
     expect((await refusedServe(["--token-file", "token"])).code).toBe("input.invalid");
   });
+
+  it.each([0o640, 0o604, 0o622])(
+    "a token file of mode %o, which others may read or change, is refused",
+    async (mode) => {
+      const refusal = await refusedServe(["--http", "0", "--token-file", "token"], "a-token-of-24-characters", mode);
+      expect([refusal.code, refusal.stderr.includes("chmod 600")]).toEqual(["http.token", true]);
+    },
+  );
 
   it("an address beyond loopback is refused without a token", async () => {
     expect((await refusedServe(["--http", "0.0.0.0:0"])).code).toBe("http.token");

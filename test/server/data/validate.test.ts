@@ -10,6 +10,7 @@ import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const folder = temporaryFolders();
+const oneClass = [expect.objectContaining({ code: "metric.undefined" })];
 const names = ["C1@1", "C2@1", "C3@1", "V1@1"];
 
 /** A workspace with the images of C1, C2, C3 and V1. */
@@ -51,9 +52,9 @@ describe("checking a CSV", () => {
     const iteration = await writeRows(join(workspace, "iter.csv"), [boardRow("C1@1", cells)]);
     const poolCells = { input_path: "images/x", golden_path: "images/g" };
     const pool = await writeRows(join(workspace, "pool", "pool.csv"), [boardRow("P1", poolCells)]);
-    expect(await check(workspace, base)).toEqual({ ok: true, rows: 4, problems: [] });
-    expect(await check(workspace, iteration)).toEqual({ ok: true, rows: 1, problems: [] });
-    expect(await check(workspace, pool)).toEqual({ ok: true, rows: 1, problems: [] });
+    expect(await check(workspace, base)).toEqual({ ok: true, rows: 4, problems: [], warnings: oneClass });
+    expect(await check(workspace, iteration)).toEqual({ ok: true, rows: 1, problems: [], warnings: oneClass });
+    expect(await check(workspace, pool)).toEqual({ ok: true, rows: 1, problems: [], warnings: oneClass });
   });
 
   it("names columns that are missing", async () => {
@@ -171,7 +172,9 @@ describe("checking a CSV", () => {
         code: "gate.duplicate-row",
         count: 1,
         examples: [{ line: 4, first_line: 2, object_name: "C1@1", labels: ["PASS", "shift"] }],
+        text: "1 of 3 rows shows an image that an earlier row shows; each counts once more",
       },
+      expect.objectContaining({ code: "gate.contradiction", count: 1 }),
     ]);
   });
 
@@ -269,7 +272,7 @@ describe("leakage", () => {
     if (left === undefined || right === undefined) throw new Error("two sides");
     const lightings = await lightingsOf(workspace);
     expect((await findLeakage(left, right, lightings)).count).toBe(0);
-    const byContent = await findLeakage(left, right, lightings, { contents: await openContents() });
+    const byContent = await findLeakage(left, right, lightings, { contents: openContents() });
     expect(byContent).toMatchObject({ count: 1, examples: [{ by: "content" }] });
   });
 
@@ -278,7 +281,7 @@ describe("leakage", () => {
     const csv = await writeRows(join(workspace, "kpi.csv"), [boardRow("C1@1")]);
     await symlink(csv, join(workspace, "link.csv"));
     const checked = await check(workspace, csv, { kpi_csv: join(workspace, "link.csv"), validation_csv: csv });
-    expect(checked).toEqual({ ok: true, rows: 1, problems: [] });
+    expect(checked).toEqual({ ok: true, rows: 1, problems: [], warnings: oneClass });
   });
 
   it("a held-out CSV without its columns is refused, not passed", async () => {

@@ -190,6 +190,24 @@ describe("bodies", () => {
   });
 });
 
+describe("servers", () => {
+  it("are built for nobody who sends too much, no JSON, or anything but a beginning", async () => {
+    let built = 0;
+    const { url } = await serve({}, {}, (deps, options) => {
+      built++;
+      return buildWithFixtures(deps, options);
+    });
+    const large = JSON.stringify({ ...JSON.parse(hello()), more: "x".repeat(5 << 20) });
+    expect((await send(url, { body: large })).status).toBe(413);
+    expect((await send(url, { headers: { "transfer-encoding": "chunked" }, body: large })).status).toBe(413);
+    expect((await send(url, { body: "{" })).status).toBe(400);
+    expect((await send(url, { body: message("tools/list", {}) })).status).toBe(400);
+    expect(built).toBe(0);
+    expect((await send(url, { body: hello() })).status).toBe(200);
+    expect(built).toBe(1);
+  });
+});
+
 describe("streams", () => {
   it("carry a question to the human on the stream of the call that asks", async () => {
     const { url } = await serve({}, {}, buildWithFixtures);

@@ -24,7 +24,7 @@ describe("knobs that are refused", () => {
     [day0, "use_pretrained_checkpoint", "y", "osmo.bad-knob"],
     [day0, "anomaly_types_json", "[]", "osmo.bad-knob"],
     [day0, "anomaly_types_json", '[["IC","it\'s"]]', "osmo.bad-knob"],
-    [day0, "anomaly_types_json", "{}", "osmo.bad-knob"],
+    [day0, "anomaly_types_json", "{}", "osmo.unknown-name"],
     [day0, "anomaly_types_json", '[["IC"]]', "osmo.bad-knob"],
     [day0, "board", "115_2819_000", "osmo.mangled-name"],
     [day0, "board", "007", "osmo.mangled-name"],
@@ -57,7 +57,7 @@ describe("knobs that are refused", () => {
 
   it("an unknown knob comes back with the flow's list", async () => {
     const refusal = await refusalOf(() => checkKnob(flows.finetune, "lr", 0.1));
-    expect(refusal.facts.knobs).toContain("train_gpu");
+    expect(refusal.facts.knobs).toContain("train_gpu: a whole number from 1 [1]");
   });
 
   it("a mangled board comes back with the spelling that survives", async () => {

@@ -102,6 +102,7 @@ describe("resolving a plan", () => {
   "generator_assets ok",
   "credentials not_applicable",
   "path_rule ok",
+  "spec_keys ok",
   "images_local not_applicable",
   "gpus not_applicable",
   "backbone not_applicable",

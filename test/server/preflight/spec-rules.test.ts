@@ -6,11 +6,6 @@ import { specText } from "./support/boards.ts";
 const keysOf = (text: string, platform: "embedded" | "docker" = "embedded") =>
   specProblems(parseSpec(text, "spec.yaml"), platform).map((problem) => problem.key);
 
-const two = (concat: string) =>
-  specText
-    .replace("num_input: 1", `num_input: 2\n    ${concat}`)
-    .replace("{SolderLight: 0}", "{SolderLight: 0, WhiteLight: 1}");
-
 describe("the constraints of a train spec", () => {
   it.each([
     ["a good spec has none", specText, []],
@@ -27,13 +22,6 @@ describe("the constraints of a train spec", () => {
       "a share as sampling ratio",
       specText.replace("batch_size: 2", "batch_size: 2\n    fpratio_sampling: 2"),
       ["dataset.classify.fpratio_sampling"],
-    ],
-    ["square backbones take no strip of lightings", two("concat_type: linear"), ["dataset.classify.concat_type"]],
-    ["a grid with a cell each", two("concat_type: grid\n    grid_map: {x: 2, y: 1}"), []],
-    [
-      "a grid with more cells than lightings",
-      two("concat_type: grid\n    grid_map: {x: 2, y: 2}"),
-      ["dataset.classify.grid_map"],
     ],
   ])("%s", (_, text, keys) => {
     expect(keysOf(text)).toEqual(keys);

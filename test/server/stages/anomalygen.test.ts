@@ -195,6 +195,13 @@ describe("the generator dataset", () => {
     ["a mask is flat", () => put(at("pcb", "cad_mask", "c1.png"), maskOf([214, 120, 40], [214, 120, 40]))],
     ["a clean image has no mask", () => put(at("pcb", "clean_image", "c2.png"), pngOf("c2"))],
     ["there is no mask", () => rm(at("pcb", "cad_mask"), { recursive: true })],
+    ["a type has no anomaly mask", () => rm(at("pcb", "mask", "bridge"), { recursive: true })],
+    [
+      "an anomaly mask has no white pixel",
+      () => put(at("pcb", "mask", "missing", "m2.png"), maskOf([0, 0, 0], [0, 0, 0])),
+    ],
+    ["an anomaly mask is gray", () => put(at("pcb", "mask", "missing", "m1.png"), maskOf([0, 0, 0], [128, 128, 128]))],
+    ["an anomaly mask is no image", () => put(at("pcb", "mask", "missing", "m1.png"), "no image")],
     ["there is no clean image", () => rm(at("pcb", "clean_image"), { recursive: true })],
     ["the labels file is missing", () => rm(at("semantic_segmentation_labels.json"))],
     ["a text type has no prompt", () => type("text")],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { openClient } from "../../../../server/exec/osmo/client.ts";
 import { filesBelow } from "../../../../server/fs/folder.ts";
-import { stageKeys } from "../../../../server/osmo/run-outputs.ts";
+import { runKeys } from "../../../../server/osmo/run-outputs.ts";
 import { redact } from "../../../../server/run/redact.ts";
 import { cpuMs } from "../../../support/cpu.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
@@ -51,12 +51,12 @@ describe("answers of the OSMO CLI", () => {
     expect(redact("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl y")).toBe("x [redacted] y");
   });
 
-  it("keep no key that leads out of its stage", async () => {
+  it("keep no key that leads out of its run", async () => {
     const mark = "bucket/runs/r/augment";
     const keys = [`${mark}/crop/a.png`, `${mark}/../../../x.png`, `${mark}//etc/passwd`, `${mark}/a/../../b.png`];
     const client = await clientOf(`printf '%s\\n' ${keys.join(" ")} 'Total 4 objects found'`);
     const run = { name: "r", flow: "finetune", root: "s3://bucket", values: {}, workflow_id: undefined } as const;
-    expect(await stageKeys(client, run, "augment")).toEqual(["crop/a.png"]);
+    expect(await runKeys(client, run)).toEqual({ augment: ["crop/a.png"] });
   });
 });
 

@@ -100,6 +100,7 @@ export async function generatorIn(root: string, project: string): Promise<void> 
   );
   await put(join(dataset, "pcb/clean_image/a.jpg"), image("clean"));
   await put(join(dataset, "pcb/cad_mask/a.png"), cadMask());
+  await put(join(dataset, "pcb/mask/bridge/m.png"), anomalyMask());
 }
 
 async function drawRows(imagesDir: string, rows: readonly Row[]): Promise<void> {
@@ -125,9 +126,13 @@ export function image(text: string): Uint8Array {
 }
 
 /** Red pads on black laminate. */
-function cadMask(): Uint8Array {
+const cadMask = () => halfOf([255, 0, 0]);
+const anomalyMask = () => halfOf([255, 255, 255]);
+
+/** An image of which the upper half has a colour and the rest is black. */
+function halfOf(colour: readonly number[]): Uint8Array {
   const png = new PNG({ width: 8, height: 8 });
-  for (let at = 0; at < png.data.length; at += 4) png.data.set([at < 128 ? 255 : 0, 0, 0, 255], at);
+  for (let at = 0; at < png.data.length; at += 4) png.data.set([...(at < 128 ? colour : [0, 0, 0]), 255], at);
   return PNG.sync.write(png);
 }
 

@@ -1,13 +1,14 @@
 import { readRun } from "../journal/journal.ts";
 import { load } from "../report/load.ts";
-import type { LoopEnd } from "./demo-loop.ts";
+import type { Outcome } from "../report/model.ts";
+import { runPaths } from "../run/paths.ts";
 import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
 import { type IterationFigures, readFigures } from "./run-figures.ts";
 import { textTable } from "./text-table.ts";
 
-/** What the demo reports, in the shape that design.md fixes for `--json`. */
-export type DemoResult = {
+/** What a loop came to, in the shape that design.md fixes for `--json`. */
+export type LoopResult = {
   readonly run_dir: string;
   readonly status: string;
   readonly stop_reason: string | null;
@@ -18,31 +19,31 @@ export type DemoResult = {
   readonly seconds: number;
 };
 
-/** Reads the result, and one sentence on it, back from the run directory alone. */
-export async function readDemoResult(
-  end: LoopEnd,
+/** Reads the result, and how it stands against its target, back from the run directory alone. */
+export async function readLoopResult(
+  runDir: string,
   io: CliIo,
   seconds: number,
-): Promise<{ result: DemoResult; outcome: string }> {
-  const { state } = await readRun(end.run_dir);
+): Promise<{ result: LoopResult; outcome: Outcome }> {
+  const { state } = await readRun(runDir);
   const iterations = await readFigures(state);
-  const { best, outcome } = await load(end.run_dir, systemDeps(io));
+  const { best, outcome } = await load(runDir, systemDeps(io));
   const winner = iterations.find(({ label }) => label === best);
   const result = {
-    run_dir: end.run_dir,
+    run_dir: runDir,
     status: state.status,
     stop_reason: state.stop_reason ?? null,
     platform: state.config.platform,
     iterations,
     best: winner === undefined ? null : { label: winner.label, far_pct: winner.far_pct, threshold: winner.threshold },
-    report: end.report,
+    report: runPaths(runDir).report,
     seconds: Math.round(seconds * 10) / 10,
   };
-  return { result, outcome: outcome.sentence };
+  return { result, outcome };
 }
 
 /** The result for people; the report comes last, where it is found. */
-export function demoResultText(result: DemoResult, outcome: string): string {
+export function loopResultText(result: LoopResult, outcome: Outcome): string {
   const pct = (value: number | null) => (value === null ? "-" : `${value.toFixed(2)}%`);
   const rows = result.iterations.map((one) => [
     one.label,
@@ -58,7 +59,7 @@ export function demoResultText(result: DemoResult, outcome: string): string {
 ${textTable(header, rows)}
 
 Stopped    ${result.stop_reason ?? "-"} (run ${result.status}) after ${Math.round(result.seconds)} s
-Best       ${outcome}
+Best       ${outcome.sentence}
 Run        ${result.run_dir}
 Report     ${result.report}
 `;

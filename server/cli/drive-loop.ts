@@ -2,17 +2,16 @@ import { shortDuration } from "../loop/status-line.ts";
 import { fullCourse } from "../loop/transitions.ts";
 import type { ToolClient, ToolResult } from "../mcp/client/open.ts";
 import type { Display } from "./display.ts";
+import { type CliIo, print } from "./io.ts";
 
-export type LoopEnd = { readonly run_dir: string; readonly hard_stop: boolean; readonly report: string };
-
-/** Drives an approved run to its end through its tools alone, as an agent would. */
+/** Drives an approved run until no stage is left or one stopped it, through its tools alone, as an agent would. */
 export async function driveLoop(
   client: ToolClient,
   runDir: string,
   maxIterations: number,
   display: Display,
   waitSeconds: number,
-): Promise<LoopEnd> {
+): Promise<"ended" | "hard_stop"> {
   const course = fullCourse(maxIterations);
   for (let since = Date.now(); ; ) {
     const step = await client.call("run_stage", { run: runDir, wait_seconds: waitSeconds });
@@ -23,14 +22,30 @@ export async function driveLoop(
     if (isRunning) continue;
     for (const line of stageLines(step, runDir, (Date.now() - since) / 1000)) display.say(line);
     since = Date.now();
-    if (step.outcome === "hard_stop") return await finish(client, runDir, true);
-    if (String(step.next_action).startsWith("finish_loop")) return await finish(client, runDir, false);
+    if (step.outcome === "hard_stop") return "hard_stop";
+    if (String(step.next_action).startsWith("finish_loop")) return "ended";
   }
 }
 
-async function finish(client: ToolClient, runDir: string, hard_stop: boolean): Promise<LoopEnd> {
-  const end = await client.call("finish_loop", { run: runDir });
-  return { run_dir: runDir, hard_stop, report: String(end.report_path) };
+/** Closes a run; its report is the one that its end writes. */
+export async function closeRun(client: ToolClient, runDir: string): Promise<void> {
+  await client.call("finish_loop", { run: runDir });
+}
+
+/** Ctrl-C ends the command and its server; the run is on disk, and a job that was started goes on. */
+export async function leavable<T>(runDir: string, io: CliIo, display: Display, work: () => Promise<T>): Promise<T> {
+  const leave = (signal: "SIGINT" | "SIGTERM") => {
+    display.close();
+    print(io.stderr, `\nLeft the run where it is: deft-mcp status ${runDir}\n`);
+    print(io.stderr, `It goes on with:          deft-mcp run --resume ${runDir}\n`);
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
+  try {
+    return await work();
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, leave);
+  }
 }
 
 /** What a stage did, with paths relative to the run. */

@@ -1,0 +1,50 @@
+import { Refusal } from "../errors.ts";
+import { writeAtomic } from "../fs/atomic.ts";
+import { listMisjudged } from "../report/listing.ts";
+import { exportText, type Listing } from "../report/misjudged-files.ts";
+import { systemDeps } from "./deps.ts";
+import { command, exitOk } from "./frame.ts";
+import { print } from "./io.ts";
+import { runNearby } from "./nearby.ts";
+import { textTable } from "./text-table.ts";
+
+/** `deft-mcp errors [RUN]`: every part that an iteration misjudges, to look at or to hand on. */
+export const run = command("errors", async ({ positionals: [named], options }, io) => {
+  const deps = systemDeps(io);
+  const runDir = await runNearby(named, options.workspace, deps);
+  const { iteration, against, threshold, kind, label, board, output } = options;
+  const found = await listMisjudged(runDir, { iteration, against, threshold }, deps);
+  const parts = found.parts.filter(
+    (one) =>
+      (kind === undefined || one.judged === kind) &&
+      (label === undefined || one.label.toLowerCase() === label.toLowerCase()) &&
+      (board === undefined || one.board === board),
+  );
+  const listing = { ...found, parts };
+  if (options.export === undefined) {
+    if (output !== undefined)
+      throw new Refusal("input.invalid", "--output goes with --export.", { option: "--output" });
+    return { value: listing, text: listingText(listing, found.against, found.fixed.length) };
+  }
+  const text = await exportText(options.export, listing);
+  if (output !== undefined) {
+    await writeAtomic(output, text);
+    return { value: { path: output, parts: parts.length }, text: `${parts.length} parts: ${output}\n` };
+  }
+  print(io.stdout, text);
+  return exitOk;
+});
+
+function listingText({ iteration, threshold, parts }: Listing, against: string | null, fixed: number): string {
+  const figure = (value: number) => String(Number(value.toPrecision(4)));
+  const missed = parts.filter(({ judged }) => judged === "missed").length;
+  const title = `${iteration} at threshold ${figure(threshold)}: ${missed} missed, ${parts.length - missed} false alarms`;
+  const since = against === null ? "" : `; ${fixed} of ${against} are fixed`;
+  const rows = parts.map((one) => {
+    const change = one.change?.replace("_", " ") ?? "";
+    return [one.part, one.label, one.board, one.judged.replace("_", " "), figure(one.score), change];
+  });
+  const table =
+    rows.length === 0 ? "" : `\n${textTable(["part", "label", "board", "judged", "score", "change"], rows)}\n`;
+  return `${title}${since}\n${table}`;
+}

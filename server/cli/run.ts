@@ -1,0 +1,129 @@
+import { Refusal } from "../errors.ts";
+import { approveAtConsole, approvePlan } from "../loop/approval/approve.ts";
+import { loopStatus } from "../loop/status.ts";
+import { describeAction } from "../loop/transitions.ts";
+import type { Call } from "../ports/call.ts";
+import { savePending } from "../preflight/pending.ts";
+import type { PlanRequest } from "../preflight/request.ts";
+import type { Resolution } from "../preflight/resolution.ts";
+import { resolvePlan } from "../preflight/resolve.ts";
+import { defined } from "../run/defined.ts";
+import type { Given } from "./declarations.ts";
+import { systemDeps, terminalCall } from "./deps.ts";
+import { type Display, displayFor } from "./display.ts";
+import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
+import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
+import { type CliIo, print } from "./io.ts";
+import { loopResultText, readLoopResult } from "./loop-result.ts";
+import { runNearby, workspaceNearby } from "./nearby.ts";
+import { withOwnServer } from "./own-server.ts";
+import { confirmAtTerminal, isAtTerminal, withTerminal } from "./terminal.ts";
+
+type Options = Given<"run">["options"];
+
+const exitNotMet = 3;
+const exitHardStop = 4;
+
+/** `deft-mcp run`: plan, a person's yes, and the loop to its end, through the core that the tools have. */
+export const run = command("run", async ({ positionals: [named], options }, io) => {
+  const call = terminalCall(systemDeps(io));
+  const isNamed = options.resume || named !== undefined;
+  const runDir = isNamed
+    ? await runNearby(named, options.workspace, call.deps, {})
+    : await approvedRun(options, call, io);
+  if (runDir === undefined) return exitRefused;
+  const display = displayFor(io, options.json);
+  try {
+    display.say(`Run        ${runDir}\n`);
+    return await leavable(runDir, io, display, () => toItsEnd(runDir, call, io, display));
+  } finally {
+    display.close();
+  }
+});
+
+/** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */
+async function approvedRun(options: Options, call: Call, io: CliIo): Promise<string | undefined> {
+  const { plan, live, summary_markdown: summary } = await planned(await requestOf(options, call), call, io);
+  if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
+  print(options.json ? io.stderr : io.stdout, `${summary}\n`);
+  const { plan_id } = plan;
+  if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approvePlan(plan_id, undefined, call)).runDir;
+  if (!isAtTerminal()) {
+    const facts = { plan_id, set: `DEFT_APPROVE_PLAN=${plan_id}` };
+    throw new Refusal("approval.no-terminal", "Nobody can be asked here.", facts);
+  }
+  if (!(await confirmAtTerminal(`Approve plan ${plan_id} and run it?`))) {
+    print(io.stdout, "Not approved; nothing was changed.\n");
+    return undefined;
+  }
+  return (await approveAtConsole(plan_id, call)).runDir;
+}
+
+async function requestOf(given: Options, { deps }: Call): Promise<PlanRequest> {
+  const { platform, kpi, epochs, seed, "max-iterations": max_iterations } = given;
+  const workspace = await workspaceNearby(given.workspace, deps);
+  return { platform, ...defined({ workspace, kpi_target: kpi, max_iterations, num_epochs: epochs, seed }) };
+}
+
+type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };
+
+/** @throws Refusal `approval.plan-incomplete` where a finding halts, or something is missing and nobody can be asked. */
+async function planned(request: PlanRequest, call: Call, io: CliIo): Promise<Planned> {
+  const display = io.isTty ? displayFor(io, false) : displayFor(io, true);
+  const progress = (message: string, fraction = 0) => display.progress(fraction, message);
+  const found = await resolvePlan(request, call.deps, { ...call, progress }).finally(() => display.close());
+  await savePending(found, call.deps);
+  const { plan, question, checks } = found;
+  if (plan !== undefined) return { ...found, plan };
+  const halted = checks.filter(({ outcome }) => outcome === "halt").map(({ title, detail }) => `${title}: ${detail}`);
+  if (question === undefined || halted.length > 0 || !isAtTerminal()) {
+    const missing = question?.missing.map(({ field, ask }) => `${field}: ${ask}`);
+    throw new Refusal("approval.plan-incomplete", "There is no plan yet.", defined({ halted, missing }));
+  }
+  return await planned({ ...request, ...(await answersTo(question)) }, call, io);
+}
+
+/** Asks a person for everything that is missing. @throws Refusal `approval.plan-incomplete` for an empty answer. */
+async function answersTo({ missing }: NonNullable<Resolution["question"]>): Promise<Partial<PlanRequest>> {
+  const answers: Record<string, string | number> = {};
+  await withTerminal(async (ask) => {
+    for (const { field, ask: text, choices } of missing) {
+      const answer = await ask(`${text}${choices === undefined ? "" : ` (${choices.join(", ")})`} `);
+      if (answer === "") throw new Refusal("approval.plan-incomplete", "Not answered.", { missing: [field] });
+      answers[field] = /^\d+$/.test(answer) ? Number(answer) : answer;
+    }
+  });
+  return answers;
+}
+
+/** Goes on where the run stands; what stopped hard is left for a person to repair, and is not closed. */
+async function toItsEnd(runDir: string, call: Call, io: CliIo, display: Display): Promise<Answer> {
+  const started = Date.now();
+  const { next, run } = await loopStatus(runDir, call.deps);
+  const { max_iterations } = run.state;
+  const isLeft = next.action === "run_stage" || next.action === "finish_loop";
+  const end = !isLeft
+    ? undefined
+    : await withOwnServer(io, {}, async (client) => {
+        const driven =
+          next.action === "run_stage"
+            ? await driveLoop(client, runDir, max_iterations, display, io.isTty ? 1 : 20)
+            : "ended";
+        if (driven === "ended") await closeRun(client, runDir);
+        return driven;
+      });
+  const { result, outcome } = await readLoopResult(runDir, io, (Date.now() - started) / 1000);
+  const isStopped = end === "hard_stop" || next.action === "acknowledge_or_finish" || result.status === "failed";
+  const exit = isStopped ? exitHardStop : outcome.kind === "met" ? exitOk : exitNotMet;
+  const text = `${loopResultText(result, outcome)}${isStopped ? await stopText(runDir, call) : ""}`;
+  return { value: { ...result, outcome: outcome.kind }, text, exit };
+}
+
+async function stopText(runDir: string, call: Call): Promise<string> {
+  const { run, next } = await loopStatus(runDir, call.deps);
+  const stop = run.state.hard_stop;
+  if (stop === undefined || next.action === "none") return "";
+  return `Hard stop  ${stop.code}: ${stop.message}
+Next       ${describeAction(next)}: deft-mcp acknowledge ${runDir}, then deft-mcp run --resume ${runDir}
+`;
+}

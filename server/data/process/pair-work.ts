@@ -1,0 +1,101 @@
+import { readFileStart } from "../../fs/head.ts";
+import type { GrayImage } from "../decode/gray-image.ts";
+import { grayLevels } from "../decode/gray-levels.ts";
+import { copyLimits } from "../sketch.ts";
+
+/** An inspected image and its golden one. */
+export type PairFiles = { readonly input: string; readonly golden: string };
+
+export type PairLikeness = {
+  /** Correlation of the two, coarse and at the best small shift, -1..1; null when either shows nothing to go by. */
+  readonly correlation: number | null;
+  /** The two differ by rounding at most. */
+  readonly same: boolean;
+};
+
+/** Fields on the longer side: coarse enough for defects and noise not to matter. */
+const side = 32;
+/** Largest shift in fields, an eighth of the image. */
+const reach = 4;
+/** Pixels on the shorter side below which an image has no places to tell apart. */
+const smallest = 16;
+/** Gray levels of deviation below which an image is flat. */
+const flat = 3;
+
+/** How alike the images of each pair are; undefined where one cannot be decoded. */
+export function pairLikenesses(pairs: readonly PairFiles[]): (PairLikeness | undefined)[] {
+  return pairs.map(({ input, golden }) => {
+    const [one, other] = [levelsOf(input), levelsOf(golden)];
+    if (one === undefined || other === undefined) return undefined;
+    const tiny = [one, other].some(({ width, height }) => Math.min(width, height) < smallest);
+    const correlation = tiny ? null : bestCorrelation(coarse(one), coarse(other));
+    return { correlation, same: isSame(one, other) };
+  });
+}
+
+function levelsOf(path: string): GrayImage | undefined {
+  return grayLevels(readFileStart(path).bytes);
+}
+
+function isSame(a: GrayImage, b: GrayImage): boolean {
+  if (a.width !== b.width || a.height !== b.height) return false;
+  const limit = copyLimits.mean * a.data.length;
+  let sum = 0;
+  for (let at = 0; at < a.data.length; at++) {
+    const difference = Math.abs((a.data[at] as number) - (b.data[at] as number));
+    sum += difference;
+    if (difference > copyLimits.most || sum > limit) return false;
+  }
+  return true;
+}
+
+type Fields = { readonly across: number; readonly down: number; readonly means: Float64Array };
+
+function coarse({ width, height, data }: GrayImage): Fields {
+  const scale = Math.max(1, Math.max(width, height) / side);
+  const [across, down] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))];
+  const means = new Float64Array(across * down);
+  const counts = new Uint32Array(across * down);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor((y * down) / height) * across;
+    for (let x = 0; x < width; x++) {
+      const field = row + Math.floor((x * across) / width);
+      means[field] = (means[field] as number) + (data[y * width + x] as number);
+      counts[field] = (counts[field] as number) + 1;
+    }
+  }
+  for (let field = 0; field < means.length; field++)
+    means[field] = (means[field] as number) / (counts[field] as number);
+  return { across, down, means };
+}
+
+function bestCorrelation(a: Fields, b: Fields): number | null {
+  let best: number | null = null;
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) {
+      const found = correlationAt(a, b, dx, dy);
+      if (found !== null && (best === null || found > best)) best = found;
+    }
+  }
+  return best;
+}
+
+/** Correlation of the fields that lie over each other when `b` is shifted; null where either is flat. */
+function correlationAt(a: Fields, b: Fields, dx: number, dy: number): number | null {
+  let [n, sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0, 0];
+  for (let y = Math.max(0, -dy); y < Math.min(a.down, b.down - dy); y++) {
+    for (let x = Math.max(0, -dx); x < Math.min(a.across, b.across - dx); x++) {
+      const p = a.means[y * a.across + x] as number;
+      const q = b.means[(y + dy) * b.across + x + dx] as number;
+      n++;
+      sa += p;
+      sb += q;
+      saa += p * p;
+      sbb += q * q;
+      sab += p * q;
+    }
+  }
+  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
+  if (!(va > flat * flat * n) || !(vb > flat * flat * n)) return null;
+  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
+}

@@ -1,0 +1,75 @@
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import type { ImageIndex } from "../image-index.ts";
+import { digestFiles } from "../process/image-batches.ts";
+
+/** Images beyond this are told apart by file alone: looking at each would hold up a preflight. */
+const copyLimit = 200_000;
+const sliceSize = 500;
+
+/** Which images are the same: `imageOf` gives equal numbers for one file under several names and for copies of its bytes. */
+export type Copies = {
+  imageOf(image: number): number;
+  /** False when there were too many images to look for copies. */
+  readonly complete: boolean;
+};
+
+/**
+ * Finds hard links by their inode and copies by their bytes; only files of equal size are read.
+ *
+ * @throws Refusal `input.unreadable-file`, or the reason of the signal.
+ */
+export async function findCopies(images: Iterable<number>, index: ImageIndex, signal?: AbortSignal): Promise<Copies> {
+  const files = new Set<number>();
+  for (const image of images) {
+    const file = index.identityOf(image);
+    if (index.stateOf(file) === "ok") files.add(file);
+  }
+  const same = new Map<number, number>();
+  const complete = files.size <= copyLimit;
+  if (complete) {
+    const alike = await byInodeAndSize([...files], index, same, signal);
+    const digests = await digestFiles(alike.map(index.pathOf), signal);
+    const first = new Map<string, number>();
+    for (const [at, file] of alike.entries()) {
+      const digest = digests[at] ?? "";
+      const known = first.get(digest);
+      if (known === undefined) first.set(digest, file);
+      else same.set(file, known);
+    }
+  }
+  const imageOf = (image: number): number => {
+    const file = index.identityOf(image);
+    const linked = same.get(file) ?? file;
+    return same.get(linked) ?? linked;
+  };
+  return { imageOf, complete };
+}
+
+/** Notes hard links in `same`; the files that are left and have a size in common with another. */
+async function byInodeAndSize(
+  files: readonly number[],
+  index: ImageIndex,
+  same: Map<number, number>,
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
+  const byInode = new Map<string, number>();
+  const bySize = new Map<number, number[]>();
+  for (const [at, file] of files.entries()) {
+    const facts = statSync(index.pathOf(file), { throwIfNoEntry: false });
+    if (facts !== undefined) {
+      const inode = `${facts.dev}:${facts.ino}`;
+      const known = byInode.get(inode);
+      if (known !== undefined) same.set(file, known);
+      else {
+        byInode.set(inode, file);
+        const group = bySize.get(facts.size);
+        if (group === undefined) bySize.set(facts.size, [file]);
+        else group.push(file);
+      }
+    }
+    if (at % sliceSize === sliceSize - 1) await setImmediate();
+    signal?.throwIfAborted();
+  }
+  return [...bySize.values()].filter((group) => group.length > 1).flat();
+}

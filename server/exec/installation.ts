@@ -1,0 +1,17 @@
+import { dirname, join } from "node:path";
+import { filesBelow } from "../fs/folder.ts";
+import { sha256, sha256OfFile } from "../fs/hash.ts";
+
+/**
+ * Names the program that a bin is, by its content: `sha256:` of names and digests of every program file of its folder,
+ * and the version of Node that runs it. It says what lies there now; a process that runs may be of before.
+ *
+ * @throws Refusal `input.unreadable-file`.
+ */
+export async function installationDigest(main: string): Promise<string> {
+  const folder = dirname(main);
+  const names = (await filesBelow(folder)).filter((name) => /\.(?:js|mjs|cjs|ts|node|wasm)$/.test(name));
+  const lines: string[] = [];
+  for (const name of names) lines.push(`${name} ${await sha256OfFile(join(folder, name))}\n`);
+  return `sha256:${sha256(lines.join(""))} on node ${process.version}`;
+}

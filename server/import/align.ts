@@ -1,0 +1,100 @@
+import type { GrayImage } from "../data/decode/gray-image.ts";
+
+/** Fields on the longer side: fine enough to measure a shift, coarse enough for noise not to matter. */
+const side = 48;
+/** Largest shift in fields, an eighth of the image. */
+const reach = 6;
+/** Gray levels of deviation below which an image is flat: grain and noise of bare laminate stay below. */
+const flat = 6;
+
+/** Mean gray levels of the fields of an image, and pixels a field. */
+export type Fields = {
+  readonly across: number;
+  readonly down: number;
+  readonly means: Float64Array;
+  readonly scale: number;
+};
+
+/** How a golden image lies to the inspected one. */
+export type Alignment = {
+  /** Correlation at the best shift, -1..1; null when either image shows nothing to go by. */
+  readonly correlation: number | null;
+  /** The golden's pixel (x + dx, y + dy) shows what the inspected one's (x, y) shows. */
+  readonly dx_px: number;
+  readonly dy_px: number;
+};
+
+export function fieldsOf({ width, height, data }: GrayImage): Fields {
+  const scale = Math.max(1, Math.max(width, height) / side);
+  const [across, down] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))];
+  const means = new Float64Array(across * down);
+  const counts = new Uint32Array(across * down);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor((y * down) / height) * across;
+    for (let x = 0; x < width; x++) {
+      const field = row + Math.floor((x * across) / width);
+      means[field] = (means[field] as number) + (data[y * width + x] as number);
+      counts[field] = (counts[field] as number) + 1;
+    }
+  }
+  for (let field = 0; field < means.length; field++)
+    means[field] = (means[field] as number) / (counts[field] as number);
+  return { across, down, means, scale };
+}
+
+/** Finds the shift at which two images of about one size are most alike. Images of other proportions are no pair. */
+export function alignFields(inspected: Fields, golden: Fields): Alignment {
+  const none = { correlation: 0, dx_px: 0, dy_px: 0 };
+  if (Math.abs(inspected.across - golden.across) > 1 || Math.abs(inspected.down - golden.down) > 1) return none;
+  const at = (dx: number, dy: number) => correlationAt(inspected, golden, dx, dy);
+  const unmoved = at(0, 0);
+  if (unmoved === null) return { ...none, correlation: null };
+  let best = { dx: 0, dy: 0, found: unmoved, score: unmoved };
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) {
+      const found = at(dx, dy);
+      if (found === null) continue;
+      // Of shifts that explain the images equally well, as on a comb of pins, the smaller one is meant.
+      const score = found - 0.004 * Math.hypot(dx, dy);
+      if (score > best.score) best = { dx, dy, found, score };
+    }
+  }
+  const { dx, dy, found } = best;
+  const fine = (before: number | null, after: number | null) => peakOf(before, found, after);
+  return {
+    correlation: Math.round(found * 1000) / 1000,
+    dx_px: rounded((dx + fine(at(dx - 1, dy), at(dx + 1, dy))) * golden.scale),
+    dy_px: rounded((dy + fine(at(dx, dy - 1), at(dx, dy + 1))) * golden.scale),
+  };
+}
+
+function rounded(pixels: number): number {
+  return Math.round(pixels * 10) / 10 || 0;
+}
+
+/** Where a parabola through three values has its peak, as an offset of the middle one. */
+function peakOf(before: number | null, middle: number, after: number | null): number {
+  if (before === null || after === null) return 0;
+  const bend = before - 2 * middle + after;
+  return bend >= -1e-6 ? 0 : Math.max(-0.5, Math.min(0.5, (before - after) / (2 * bend)));
+}
+
+/** Correlation of the fields that lie over each other when `b` is shifted; null where either is flat. */
+function correlationAt(a: Fields, b: Fields, dx: number, dy: number): number | null {
+  let [n, sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0, 0];
+  for (let y = Math.max(0, -dy); y < Math.min(a.down, b.down - dy); y++) {
+    for (let x = Math.max(0, -dx); x < Math.min(a.across, b.across - dx); x++) {
+      const p = a.means[y * a.across + x] as number;
+      const q = b.means[(y + dy) * b.across + x + dx] as number;
+      n++;
+      sa += p;
+      sb += q;
+      saa += p * p;
+      sbb += q * q;
+      sab += p * q;
+    }
+  }
+  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
+  if (!(va > flat * flat * n) || !(vb > flat * flat * n)) return null;
+  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { readTable, writeTable } from "../../data/csv.ts";
+import type { Tolerance } from "../../data/score-comparison.ts";
+import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
+import { sha256 } from "../../fs/hash.ts";
+import type { StageContext } from "../../ports/stage.ts";
+import { isoSeconds } from "../../run/clock.ts";
+import type { JobSpec } from "../../run/job.ts";
+import type { IterationLabel, Platform } from "../../run/labels.ts";
+import type { RunState } from "../../run/state.ts";
+import { readEmbeddings } from "../../stages/shared/embedding-files.ts";
+import { missing } from "../../stages/shared/evidence.ts";
+import { scoringJob, scoringSpec } from "../../stages/shared/scoring.ts";
+
+/**
+ * How far a score may move when a program scores the same pair again. The embedded engine computes in double precision
+ * and writes float32: only that rounding is allowed. A GPU sums in no fixed order and may use TF32, whose results
+ * differ in the third decimal; nothing here has measured it on every card.
+ */
+export const tolerances: Readonly<Record<Platform, Tolerance>> = {
+  embedded: { absolute: 1e-6, relative: 0 },
+  docker: { absolute: 2e-3, relative: 2e-3 },
+};
+
+/** More rows than this are sampled where a row costs a pass through a large network. */
+const wholeLimit: Readonly<Record<Platform, number>> = { embedded: Number.POSITIVE_INFINITY, docker: 5000 };
+const sampleSize = 2000;
+
+/** Where the scores of an iteration are made again, and of which rows. */
+export type Rescore = {
+  readonly runDir: string;
+  readonly state: RunState;
+  readonly label: IterationLabel;
+  /** Holds all that it writes; only this user may look into it. */
+  readonly dir: string;
+  readonly jobId: string;
+  /** Chooses the rows of a sample. */
+  readonly seed: string;
+};
+
+export type Planned = {
+  readonly job: JobSpec;
+  readonly csv: string;
+  readonly rows: number;
+  readonly ofRows: number;
+  /** Numbers of the rows of a sample; absent for the whole set. */
+  readonly chosen?: readonly number[];
+};
+
+/** What an iteration's scores are made again with; reads the KPI set and writes nothing. */
+export async function planRescore(
+  wish: Rescore,
+): Promise<Planned & { readonly table: Awaited<ReturnType<typeof readTable>> }> {
+  const { state, label, dir, jobId, seed } = wish;
+  const { config } = state;
+  const checkpoint = state.iterations[label]?.best_ckpt_path;
+  if (checkpoint === undefined) throw missing(`${label}.best_ckpt_path`, "is not recorded");
+  const table = await readTable(config.kpi_test_csv);
+  const ofRows = table.rows.length;
+  const chosen = ofRows > wholeLimit[config.platform] ? sampleOf(ofRows, seed) : undefined;
+  const job = scoringJob(contextOf(wish), { name: "again", checkpoint, spec: join(dir, "inference_spec.yaml"), dir });
+  const mounts = [
+    ...job.mounts.map((mount) => ({ ...mount, readonly: true })),
+    { source: dir, target: dir, readonly: false },
+  ];
+  const planned = { csv: join(dir, "inference.csv"), rows: chosen?.length ?? ofRows, ofRows, table };
+  return { ...planned, job: { ...job, id: jobId, mounts, afresh: true }, ...(chosen ? { chosen } : {}) };
+}
+
+/** Writes what the job reads: its spec and, of a sample, its rows. */
+export async function prepareRescore(wish: Rescore): Promise<Planned> {
+  const { table, ...planned } = await planRescore(wish);
+  await makeDirectory(wish.dir, 0o700);
+  let csv = wish.state.config.kpi_test_csv;
+  if (planned.chosen !== undefined) {
+    csv = join(wish.dir, "sample.csv");
+    await writeTable(
+      csv,
+      table.header,
+      planned.chosen.map((row) => table.rows[row] ?? []),
+    );
+  }
+  const text = await scoringSpec(contextOf(wish), { csv, count: planned.rows });
+  await writeAtomic(join(wish.dir, "inference_spec.yaml"), text);
+  return planned;
+}
+
+/** Rows in the order of the set, drawn by a seed that nobody knows before: every row is as likely as any other. */
+function sampleOf(rows: number, seed: string): number[] {
+  const drawn = Array.from({ length: rows }, (_, row) => ({ row, lot: sha256(`${seed}:${row}`) }));
+  drawn.sort((a, b) => (a.lot < b.lot ? -1 : 1));
+  return drawn
+    .slice(0, sampleSize)
+    .map(({ row }) => row)
+    .sort((a, b) => a - b);
+}
+
+function contextOf({ runDir, state, label }: Rescore): StageContext {
+  const startedAt = isoSeconds(new Date(state.started_at));
+  return { runDir, state, iteration: label, attempt: 1, stamp: "", startedAt, accepted: [], readEmbeddings };
+}

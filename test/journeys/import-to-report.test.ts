@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { kindOf } from "../../server/fs/read.ts";
+import { runBuilt } from "../support/built-server.ts";
+import { temporaryFolders } from "../support/folder.ts";
+import { putMvtec } from "../support/public-layouts.ts";
+
+const newFolder = temporaryFolders();
+
+describe("a folder of images", () => {
+  it("becomes a workspace on which a loop runs to its report", async () => {
+    const home = await newFolder();
+    const [source, boards] = [join(home, "transistor"), join(home, "boards")];
+    await putMvtec(source);
+    expect(runBuilt(["import", source, boards, "--write"], { home }).exit).toBe(0);
+    expect(runBuilt(["doctor", "--workspace", boards], { home }).exit).toBe(0);
+    const target = ["--max-iterations", "1", "--kpi", "FAR < 1% at recall=100%", "--json"];
+    const { exit, stdout } = runBuilt(["demo", "--workspace", boards, ...target], { home });
+    expect(exit).toBe(0);
+    const { report } = JSON.parse(stdout);
+    expect(await kindOf(report)).toBe("file");
+  });
+});
