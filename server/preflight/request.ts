@@ -31,9 +31,9 @@ export const planRequestSchema = z.strictObject({
   training_csv: text().optional(),
   validation_csv: text().optional(),
   kpi_csv: text().optional(),
-  adopt_run: text().optional().describe("vendor run to take over"),
+  adopt_run: text().optional().describe("a vendor run"),
   baseline_ckpt: text().optional(),
-  resume: text().optional().describe("fresh, or an unfinished run"),
+  resume: text().optional().describe("fresh, or a run"),
   run: text().optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
