@@ -114,6 +114,7 @@ export const refusals = {
     "Correct the evaluator: its JSON holds name, unit, a finite value and every constraint of the contract.",
   ),
   "metric.evaluator-failed": stop("Run the evaluator by hand on the named inference CSV, then acknowledge_stop."),
+  "metric.other-ruler": refuse("Score both on the same KPI rows and labels, then compare again."),
   "metric.reproducing": refuse("Repeat the call: it waits until the KPI set has been scored again."),
   "metric.not-reproduced": refuse(
     "Repeat the call to score once more, or end the run without the claim: finish_loop with stop_reason cancelled.",

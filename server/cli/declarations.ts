@@ -204,6 +204,7 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
       "score-column": text("NAME", "else siamese_score"),
       "pass-label": text("LABEL", "else PASS"),
       "output-dir": path("DIR", "write the published files there"),
+      against: path("CSV", "what another model scored: parts fixed and newly failing"),
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
   },

@@ -16,12 +16,13 @@ import type { Given } from "./declarations.ts";
 import { systemDeps } from "./deps.ts";
 import { command } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
+import { compareScorings, comparisonText } from "./kpi-against.ts";
 import { runNearby } from "./nearby.ts";
 
 /** `deft-mcp kpi [CSV|RUN]`: the operating points of an inference CSV, with `--output-dir` also the published files. */
 export const run = command("kpi", async (given, io) => {
   const { options } = given;
-  const { csv, recall, origin } = await sourceOf(given, io);
+  const { csv, recall, threshold, origin } = await sourceOf(given, io);
   const minRecall = options["min-recall"] ?? recall;
   const columns = {
     label_column: options["label-column"],
@@ -32,21 +33,29 @@ export const run = command("kpi", async (given, io) => {
   const verdict = await judgeScores(csv, columns);
   refuseMisreadClass(csv, analysis, verdict, columns.pass_label ?? "PASS");
   const notes = notesOn(analysis, verdict);
-  const { sweep, table } = analysis;
+  const { sweep } = analysis;
   const measurement = isMeasurable(sweep) ? measureFar(sweep, minRecall * 100) : undefined;
   const directory = options["output-dir"];
   const how = { minRecall, columns, ...defined({ measurement }) };
   const written = directory === undefined ? [] : await writeKpiFiles(directory, csv, analysis, how);
   if (!options.json) for (const note of notes) print(io.stderr, `note: ${note}\n`);
   const from = origin === undefined ? [] : [`${origin.iteration} of ${origin.run_dir}: ${csv}`];
-  const lines = [...from, ...pointLines(analysis, minRecall), ...written];
-  return { value: { ...jsonOf(analysis), notes, ...origin }, text: `${lines.join("\n")}\n` };
+  const { against } = options;
+  const now = { csv, recall: minRecall, ...defined({ threshold }) };
+  const compared = against === undefined ? undefined : await compareScorings({ csv: against, recall: minRecall }, now);
+  const lines = [
+    ...from,
+    ...pointLines(analysis, minRecall),
+    ...(compared ? comparisonText(compared) : []),
+    ...written,
+  ];
+  return { value: { ...jsonOf(analysis), notes, ...origin, ...defined({ compared }) }, text: `${lines.join("\n")}\n` };
 });
 
 /** The CSV that is meant, the named file or that of a run, and the share of defects to flag. @throws Refusal `input.invalid` when it has none. */
 async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: CliIo) {
   const path = resolve(io.cwd, named ?? "");
-  if (named !== undefined && (await isCsv(path))) return { csv: path, recall: 1 };
+  if (named !== undefined && (await isCsv(path))) return { csv: path, recall: 1, threshold: undefined };
   const runDir = await runNearby(named, options.workspace, systemDeps(io));
   const { state } = await readRun(runDir, io);
   const evaluated = Object.entries(state.iterations).filter(([, { inference_csv }]) => inference_csv !== undefined);
@@ -59,7 +68,12 @@ async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: Cli
     throw new Refusal("input.invalid", message, facts);
   }
   const csv = iteration.inference_csv;
-  return { csv, recall: targetRecall(state), origin: { run_dir: runDir, iteration: label, inference_csv: csv } };
+  return {
+    csv,
+    recall: targetRecall(state),
+    threshold: iteration.threshold,
+    origin: { run_dir: runDir, iteration: label, inference_csv: csv },
+  };
 }
 
 /** Anything that is neither a run directory nor looks like the id of one is read as a CSV. */

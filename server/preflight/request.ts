@@ -14,15 +14,12 @@ export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
   max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
   kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
-  kpi_confidence: z
-    .enum(["point", "90%", "95%", "99%"])
-    .optional()
-    .describe("what must meet the target: point or bound"),
+  kpi_confidence: z.enum(["point", "90%", "95%", "99%"]).optional(),
   constraints: text().optional().describe("of an evaluator: escapes <= 2 parts"),
   evaluator: text().optional().describe("program or {iter_label} result path"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
-  num_sdg: whole(0).optional().describe("images to generate per iteration"),
+  num_sdg: whole(0).optional().describe("images to generate"),
   top_k: whole(1).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
   seed: whole(0, 2_147_483_647).optional(),
@@ -36,9 +33,9 @@ export const planRequestSchema = z.strictObject({
   training_csv: text().optional(),
   validation_csv: text().optional(),
   kpi_csv: text().optional(),
-  adopt_run: text().optional().describe("run to go on from in a new one"),
+  adopt_run: text().optional().describe("run to go on from"),
   baseline_ckpt: text().optional(),
-  resume: text().optional().describe("fresh, or an unfinished run"),
-  run: text().optional().describe("live run to revise"),
+  resume: text().optional().describe("fresh, or a run"),
+  run: text().optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;

@@ -90,6 +90,22 @@ describe("deft-mcp kpi", () => {
     expect(relaxed.answer.recall_operating_point).toMatchObject({ threshold: 0.2, far: 0, fn: 1 });
   });
 
+  it("tells what another model judged otherwise, and compares nothing that was relabelled", async () => {
+    const header = "input_path,golden_path,label,object_name,siamese_score\n";
+    const scored = (a: number, b: number, label = "PASS") =>
+      csv(`${header}i,g,PASS,a,${a}\ni,g,${label},b,${b}\ni,g,bridge,c,0.5\ni,g,bridge,d,0.8\n`);
+    const [production, now] = [await scored(0.6, 0.1), await scored(0.2, 0.7)];
+    const { code, answer } = await json([now, "--against", production]);
+    expect([code, answer.compared]).toMatchObject([0, { fixed_alarms: 1, new_alarms: 1, caught: 0, escapes: 0 }]);
+    expect(answer.recall_operating_point_intervals.far_pct).toEqual({
+      low: expect.closeTo(1.2579, 4),
+      high: expect.closeTo(98.7421, 4),
+    });
+    const relabelled = await scored(0.2, 0.7, "bridge");
+    const refused = await json([relabelled, "--against", production]);
+    expect([refused.code, refused.answer.error.code]).toEqual([2, "metric.other-ruler"]);
+  });
+
   it("writes the published files and plots", async () => {
     const out = join(await folder(), "deep", "out");
     const { code, stdout } = await runCommand(run, [join(vectors, "ties_one_decimal.csv"), "--output-dir", out]);

@@ -63,10 +63,16 @@ describe("a live run", () => {
     expect((await refusalOf(() => loadPending(revised.plan?.plan_id ?? "", deps))).code).toBe("approval.plan-unknown");
   });
 
+  it("takes the default said aloud as no change", async () => {
+    const { deps, planId } = await withLiveRun();
+    expect((await resolvePlan({ run, kpi_confidence: "point" }, deps)).plan?.plan_id).toBe(planId);
+  });
+
   it.each([
     ["its target", { kpi_target: "FAR < 50% at recall=100%" }],
     ["its training rows", { training_csv: "kpi/testing_set.csv" }],
     ["its seed", { seed: 7 }],
+    ["what its target is held against", { kpi_confidence: "95%" }],
     ["its pool policy", { synthetic_only: true }],
     ["its platform", { platform: "docker" }],
   ] as const)("refuses to change %s", async (_, change) => {

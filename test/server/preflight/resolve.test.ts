@@ -35,6 +35,32 @@ describe("resolving a plan", () => {
     expect(summary_markdown).toContain("mcp__deft__*");
   });
 
+  it("stops a plan whose KPI set cannot show the target at the asked confidence, and says how many rows can", async () => {
+    const root = await boardsIn(await folder());
+    const request = { ...completeRequest, kpi_confidence: "95%" } as const;
+    const { plan, checks } = await resolvePlan(request, depsIn(root));
+    expect(plan).toBeUndefined();
+    expect(checks.find(({ id }) => id === "kpi_size")).toMatchObject({
+      outcome: "halt",
+      code: "metric.unreachable",
+      fix: expect.stringContaining("Add 57 PASS rows or more"),
+      facts: { pass_rows: 2, needed: { pass_rows: 59, confidence_pct: 95 } },
+    });
+  });
+
+  it("holds the bound against the target only when asked to, in the contract that a human approves", async () => {
+    const root = await boardsIn(await folder());
+    const loose = { ...completeRequest, kpi_target: "FAR < 99% at recall=100%" };
+    const plain = await resolvePlan(loose, depsIn(root));
+    const point = await resolvePlan({ ...loose, kpi_confidence: "point" }, depsIn(root));
+    expect(point.plan?.plan_id).toBe(plain.plan?.plan_id);
+    const bound = await resolvePlan({ ...loose, kpi_confidence: "90%" }, depsIn(root));
+    expect(bound.plan?.metric_contract.confidence_pct).toBe(90);
+    expect(bound.plan?.plan_id).not.toBe(plain.plan?.plan_id);
+    expect(bound.summary_markdown).toContain("the upper bound of FAR at 90% confidence");
+    expect(plain.summary_markdown).toContain("kpi_confidence=point");
+  });
+
   it("accepts a generated workspace as it is", async () => {
     const root = join(await folder(), "generated");
     await generateWorkspace(root, { seed: 3, size: "tiny" });
