@@ -2,7 +2,7 @@ import { z } from "zod";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
-import { defineTool, runField, wordsField } from "./define.ts";
+import { defineTool, runField, runLink, wordsField } from "./define.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",
@@ -26,6 +26,10 @@ export const finishLoop = defineTool({
     warnings: z.array(z.string()),
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  links: ({ run_dir, best_model_json }) => [
+    runLink(run_dir, "report"),
+    ...(best_model_json === undefined ? [] : [runLink(run_dir, "best_model")]),
+  ],
   searchHint: "end stop loop best model hand-off",
   async handle(args, call) {
     const { finishLoop: finish } = await import("../server/loop/finish.ts");

@@ -1,6 +1,7 @@
 import { Refusal } from "../../errors.ts";
 import { commitState, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
+import { planBrief } from "../../preflight/brief.ts";
 import { dropPending, loadPending } from "../../preflight/pending.ts";
 import type { Resolution } from "../../preflight/resolution.ts";
 import { resolvePlan } from "../../preflight/resolve.ts";
@@ -27,7 +28,7 @@ export async function approvePlan(planId: string, words: string | undefined, cal
   const consent = await obtainConsent(
     {
       title: `Approve plan ${planId}`,
-      message: resolution.summary_markdown,
+      message: planBrief(resolution),
       terminalCommand: `deft-mcp approve ${planId}`,
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,
       shown: call.connection.shownPlans.has(planId),
