@@ -1,3 +1,4 @@
+import type { JobProgress } from "../run/job.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
 import type { RunState } from "../run/state.ts";
@@ -8,6 +9,11 @@ export function shortDuration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)}s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}
+
+/** Where a running job stands, with what is left of it where its backend says so. */
+export function progressText({ message, eta_sec }: JobProgress): string {
+  return eta_sec === undefined || eta_sec < 1 ? message : `${message}, about ${shortDuration(eta_sec)} left`;
 }
 
 /** The primary metric of the newest evaluated iteration against the one before: `FAR 6.34% → 3.11% (target <0.5%)`. */
