@@ -18,6 +18,8 @@ async function aRun(wish: Wish): Promise<string> {
 const withTable =
   (sha256: string): NonNullable<Wish["change"]> =>
   (state) => {
+    // Its rows are counted there; the fixture has the base table alone.
+    for (const iteration of Object.values(state.iterations)) delete iteration.combined_training_csv;
     state.plan.inputs.kpi_csv = { ...state.plan.inputs.kpi_csv, sha256 };
   };
 
