@@ -25,6 +25,7 @@ const commands: Commands = {
   audit: () => import("./cli/audit.ts"),
   report: () => import("./cli/report.ts"),
   kpi: () => import("./cli/kpi.ts"),
+  compare: () => import("./cli/compare.ts"),
   errors: () => import("./cli/errors.ts"),
   gaps: () => import("./cli/gaps.ts"),
   call: () => import("./cli/call.ts"),

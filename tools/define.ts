@@ -1,5 +1,9 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import type { Call } from "../server/ports/call.ts";
+
+/** A resource that a result names, for clients that show it to the human. */
+export type Link = { readonly uri: string; readonly name: string; readonly mimeType: string };
 
 export type Toolset = "deft" | "osmo";
 
@@ -28,6 +32,8 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   readonly view?: string;
   /** Optional text for which an empty string is a value; for all other an empty string means absent. */
   readonly keepsBlank?: readonly string[];
+  /** What a client may offer to open beside the result. */
+  links?(output: z.output<Out>): Link[];
   /** Extra words that a client's tool search matches. */
   readonly searchHint?: string;
   handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;
@@ -36,6 +42,13 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
 /** Keeps the types of a tool's schemas tied to its handler. */
 export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(tool: Tool<In, Out>): Tool {
   return tool as unknown as Tool;
+}
+
+/** Link to a file of a run, which the client reads as a resource. */
+export function runLink(runDir: string, part: "report" | "best_model"): Link {
+  const name = part === "report" ? "report" : "best_model.json";
+  const mimeType = part === "report" ? "text/html" : "application/json";
+  return { uri: `deft://run/${encodeURIComponent(basename(runDir))}/${part}`, name, mimeType };
 }
 
 /** Parameters and results that several tools share, spelled once. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { savePending } from "../server/preflight/pending.ts";
+import { planUri } from "../server/preflight/plan-uri.ts";
 import { planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
 import { defined } from "../server/run/defined.ts";
@@ -54,6 +55,8 @@ export const preflight = defineTool({
   output,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   alwaysLoad: true,
+  links: ({ plan_id }) =>
+    plan_id === undefined ? [] : [{ uri: planUri(plan_id), name: `plan ${plan_id}`, mimeType: "text/markdown" }],
   searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
   async handle(args, { deps, connection, signal, progress }) {
     const { resolvePlan } = await import("../server/preflight/resolve.ts");

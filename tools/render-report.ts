@@ -1,8 +1,8 @@
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { reportAppUri } from "../server/report/app.ts";
-import { defineTool, runField, workspaceField } from "./define.ts";
+import { defineTool, runField, runLink, workspaceField } from "./define.ts";
 
 export const renderReport = defineTool({
   name: "render_report",
@@ -23,6 +23,7 @@ export const renderReport = defineTool({
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   view: reportAppUri,
+  links: ({ report_path }) => [runLink(dirname(report_path), "report")],
   async handle(args, call) {
     const { renderReport: render } = await import("../server/report/render.ts");
     const runDir = await runOfCall(args, call, { orLatest: true });

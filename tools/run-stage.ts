@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { shortDuration } from "../server/loop/status-line.ts";
+import { progressText, shortDuration } from "../server/loop/status-line.ts";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
 import { defineTool, runField, stageResult, workspaceField } from "./define.ts";
@@ -45,7 +45,7 @@ export const runStage = defineTool({
       return { outcome: done.outcome, ...(await describeCommit(runDir, done, call)), ...cleared };
     const { iteration, stage, progress, job } = done;
     return {
-      status_line: `[${iteration} · ${stage}] ${progress.message} · ${shortDuration(done.elapsedSec)} · call run_stage again`,
+      status_line: `[${iteration} · ${stage}] ${progressText(progress)} · ${shortDuration(done.elapsedSec)} · call run_stage again`,
       outcome: "running" as const,
       iteration,
       stage,
@@ -53,7 +53,7 @@ export const runStage = defineTool({
       next_action: `run_stage ${iteration} ${stage}`,
       next_call: { tool: "run_stage", arguments: { run: runDir } },
       run_dir: runDir,
-      progress: progress.message,
+      progress: progressText(progress),
       ...defined({ fraction: progress.fraction, log_path: job?.spec.log_path }),
       ...cleared,
     };

@@ -208,6 +208,12 @@ best F1. With a run it reads the CSV of its newest evaluated iteration, and the 
     },
     examples: ["deft-mcp kpi inference.csv --min-recall 0.99", "deft-mcp kpi run_20260101_120000 --iteration baseline"],
   },
+  compare: {
+    summary: "figures of several runs side by side",
+    about: "With FAR by iteration, and whether one ruler measured them: the same KPI table, metric and engine.",
+    positionals: ["RUN", "RUN2", "[RUN3]", "[RUN4]"],
+    options: { workspace },
+  },
   errors: {
     summary: "every part that an iteration misjudges, to look at or to hand on",
     about: `Missed defects, then false alarms, the furthest off first, and what changed since another iteration. --export writes

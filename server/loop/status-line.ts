@@ -1,4 +1,5 @@
 import { farInterval, intervalText } from "../kpi/certainty.ts";
+import type { JobProgress } from "../run/job.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
 import { evidenceLevel, type RunState } from "../run/state.ts";
@@ -9,6 +10,11 @@ export function shortDuration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)}s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}
+
+/** Where a running job stands, with what is left of it where its backend says so. */
+export function progressText({ message, eta_sec }: JobProgress): string {
+  return eta_sec === undefined || eta_sec < 1 ? message : `${message}, about ${shortDuration(eta_sec)} left`;
 }
 
 /**

@@ -6,6 +6,7 @@ import { runPaths } from "../run/paths.ts";
 import { readProgress } from "../stages/shared/progress.ts";
 import { executorOf } from "./running/advance.ts";
 import { latestAttempt, readRecord } from "./running/attempts.ts";
+import { progressText } from "./status-line.ts";
 import { type NextAction, nextAction } from "./transitions.ts";
 
 export type RunningJob = {
@@ -41,8 +42,8 @@ async function runningJob(run: Run, next: NextAction, deps: Deps): Promise<Runni
     if (record.exit !== undefined || record.handle === undefined) continue;
     if ((await executor.poll(run.runDir, record)).state === "ended") continue;
     const progress = (await executor.progress?.(run.runDir, record)) ?? (await readProgress(record.spec));
-    const { message, fraction } = progress;
-    return { id, message, log_path: record.spec.log_path, ...defined({ fraction }) };
+    const { fraction } = progress;
+    return { id, message: progressText(progress), log_path: record.spec.log_path, ...defined({ fraction }) };
   }
   return undefined;
 }

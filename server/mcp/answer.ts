@@ -1,4 +1,5 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import type { Link } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
 import { oneLine, visible } from "../run/visible.ts";
 
@@ -6,8 +7,12 @@ import { oneLine, visible } from "../run/visible.ts";
  * A tool's success: the same JSON as structured content and as text, for clients that read only one of them.
  * Text from data lies in it quoted, its controls as escapes.
  */
-export function success(output: Record<string, unknown>): CallToolResult {
-  return { content: [{ type: "text", text: visible(JSON.stringify(output)) }], structuredContent: output };
+export function success(output: Record<string, unknown>, links: readonly Link[] = []): CallToolResult {
+  const text = { type: "text" as const, text: visible(JSON.stringify(output)) };
+  return {
+    content: [text, ...links.map((link) => ({ type: "resource_link" as const, ...link }))],
+    structuredContent: output,
+  };
 }
 
 /**

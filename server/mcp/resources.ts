@@ -11,6 +11,7 @@ import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { knownRuns } from "../preflight/known-runs.ts";
+import { loadPending } from "../preflight/pending.ts";
 import { type FoundRun, findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
@@ -18,11 +19,12 @@ import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
-/** The three files of a run that a client may read. */
+/** The files of a run that a client may read. */
 const runParts = {
   state: { mimeType: "application/json", title: "State", path: (dir: string) => runPaths(dir).state },
   log: { mimeType: "application/jsonl", title: "Log", path: (dir: string) => runPaths(dir).log },
   report: { mimeType: "text/html", title: "Report", path: (dir: string) => runPaths(dir).report },
+  best_model: { mimeType: "application/json", title: "Best model", path: (dir: string) => runPaths(dir).bestModel },
 } as const;
 type RunPart = keyof typeof runParts;
 
@@ -37,6 +39,12 @@ export function offerResources(server: Server, deps: Deps): void {
         description: `${title} of a run of the workspace`,
         mimeType,
       })),
+      {
+        uriTemplate: "deft://plan/{id}",
+        name: "plan",
+        description: "A plan that waits for approval, whole",
+        mimeType: "text/markdown",
+      },
       {
         uriTemplate: "deft://reference/{topic}",
         name: "reference",
@@ -54,7 +62,7 @@ export function offerResources(server: Server, deps: Deps): void {
 
 /** The file of a run that a resource URI names; whether it is there is not looked at. */
 export async function runFileOf(uri: string, deps: Deps): Promise<{ path: string; mimeType: string } | undefined> {
-  const [, id, part] = /^deft:\/\/run\/(run_\d{8}_\d{6})\/(state|log|report)$/.exec(uri) ?? [];
+  const [, id, part] = /^deft:\/\/run\/(run_\d{8}_\d{6})\/(state|log|report|best_model)$/.exec(uri) ?? [];
   if (id === undefined || part === undefined) return undefined;
   const runDir = (await allRuns(deps)).runs.find((run) => run.run_id === id)?.run_dir;
   if (runDir === undefined) return undefined;
@@ -105,10 +113,21 @@ async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: 
     const text = await readTopic(uri.slice("deft://reference/".length));
     return text === undefined ? undefined : { mimeType: "text/markdown", text };
   }
+  if (uri.startsWith("deft://plan/")) return await pendingPlan(uri.slice("deft://plan/".length), deps);
   const file = await runFileOf(uri, deps);
   if (file === undefined) return undefined;
   try {
     return { mimeType: file.mimeType, text: await readText(file.path) };
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+async function pendingPlan(planId: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {
+  try {
+    const { summary } = await loadPending(planId, deps);
+    return summary === undefined ? undefined : { mimeType: "text/markdown", text: summary };
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;

@@ -86,7 +86,8 @@ async function runTool(
       parseArguments(tool.input, given, { env: call.deps.env, ...defined({ keepsBlank: tool.keepsBlank }) }),
       call,
     );
-    return success(redactDeep(tool.output.parse(output), clean));
+    const told = tool.output.parse(output);
+    return success(redactDeep(told, clean), tool.links?.(told) ?? []);
   } catch (error) {
     const incident = call.deps.ids.hex(8);
     if (!(error instanceof Refusal)) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));

@@ -21,6 +21,8 @@ const pendingSchema = z.object({
   request: planRequestSchema,
   /** The live run that the plan resumes or revises. */
   run_dir: z.string().optional(),
+  /** Markdown of the whole plan, for a human who reads it from a link. */
+  summary: z.string().optional(),
 });
 /** A plan that waits for a human: the request to resolve again, its workspace absolute. */
 export type PendingPlan = z.infer<typeof pendingSchema>;
@@ -37,7 +39,7 @@ export function plansDir(env: Deps["env"]): string {
  * process. An incomplete resolution is not kept. Outdated plans go, and so does what was pending for the same live run.
  */
 export async function savePending(resolution: Resolution, place: Place): Promise<void> {
-  const { plan, request, live } = resolution;
+  const { plan, request, live, summary_markdown: summary } = resolution;
   if (plan === undefined) return;
   const directory = plansDir(place.env);
   await makeDirectory(directory, 0o700);
@@ -47,6 +49,7 @@ export async function savePending(resolution: Resolution, place: Place): Promise
     plan_id: plan.plan_id,
     saved_at: isoSeconds(place.clock.now()),
     request,
+    summary,
     ...defined({ run_dir: live?.run_dir }),
   };
   await writeJson(pathOf(plan.plan_id, place), pending, 0o600);

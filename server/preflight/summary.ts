@@ -81,16 +81,21 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
   ];
 }
 
+function remoteTrainingRows(plan: Plan): Row[] {
+  const text = remoteTrainingText(plan);
+  return text === undefined ? [] : [["Training", cell(text), "operator"]];
+}
+
 /** What training away from the platform may cost at most: a person who approves the plan agrees to it. */
-function remoteTrainingRows({ parameters }: Plan): Row[] {
+export function remoteTrainingText({ parameters }: Plan): string | undefined {
   const { trains_on, num_gpus, max_iterations, stage_time_limit_sec } = parameters;
-  if (trains_on === undefined) return [];
+  if (trains_on === undefined) return undefined;
   const gpus = Number(num_gpus?.value ?? 0);
   const limit = typeof stage_time_limit_sec?.value === "number" ? stage_time_limit_sec.value : remoteTrainingLimitSec;
   const trainings = Number(max_iterations?.value ?? 0) + 1;
   const hours = Math.ceil((gpus * trainings * limit) / 360) / 10;
   const cost = `${trainings} trainings of at most ${minutesText(limit / 60)} on ${gpus} GPUs: at most ${hours} GPU hours`;
-  return [["Training", cell(`on ${String(trains_on.value)}; ${cost}`), "operator"]];
+  return `on ${String(trains_on.value)}; ${cost}`;
 }
 
 function valueText(name: string, value: unknown): string {

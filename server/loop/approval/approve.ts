@@ -4,6 +4,7 @@ import { Refusal } from "../../errors.ts";
 import { commitState, type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import { judge } from "../../kpi/metric-contract.ts";
 import type { Call } from "../../ports/call.ts";
+import { planBrief } from "../../preflight/brief.ts";
 import { dropPending, loadPending } from "../../preflight/pending.ts";
 import type { Resolution } from "../../preflight/resolution.ts";
 import { resolvePlan } from "../../preflight/resolve.ts";
@@ -44,7 +45,7 @@ export async function approvePlan(planId: string, words: string | undefined, cal
   const consent = await obtainConsent(
     {
       title: approvalTitle(planId),
-      message: resolution.summary_markdown,
+      message: planBrief(resolution),
       terminalCommand: `deft-mcp approve ${planId}`,
       preauthorised: call.deps.env.DEFT_APPROVE_PLAN === planId,
       shown,

@@ -34,8 +34,18 @@ function trainingProgress(tail: string): JobProgress | undefined {
     ? Number(eta[1] ?? 0) * 86_400 + Number(eta[2]) * 3600 + Number(eta[3]) * 60 + Number(eta[4])
     : undefined;
   const fraction = (epoch + 1) / (last + 1);
-  const message = `epoch ${epoch + 1} of ${last + 1}`;
+  const loss = lastLoss(tail);
+  const message = `epoch ${epoch + 1} of ${last + 1}${loss === undefined ? "" : `, loss ${loss}`}`;
   return { fraction, message, ...defined({ eta_sec }) };
+}
+
+/** The newest validation loss, else the newest training loss, that the backend reported; four digits. */
+function lastLoss(tail: string): string | undefined {
+  for (const name of ["val_loss", "train_loss"]) {
+    const found = [...tail.matchAll(new RegExp(`"${name}":\\s*([-+.\\deE]+)`, "g"))].at(-1)?.[1];
+    if (found !== undefined && Number.isFinite(Number(found))) return String(Number(Number(found).toPrecision(4)));
+  }
+  return undefined;
 }
 
 function numberIn(line: string, key: string): number | undefined {

@@ -38,3 +38,21 @@ describe("progress by what a job has made", () => {
     expect((await readProgress(job(path))).fraction).toBe(0.5);
   });
 });
+
+describe("progress of a training", () => {
+  it("tells epoch, share, time left and the newest validation loss before the training loss", async () => {
+    const path = join(await folder(), "status.json");
+    const loop = (epoch: number) =>
+      JSON.stringify({ message: "Training loop in progress", epoch, max_epoch: 9, eta: "0:01:30.5" }).replaceAll(
+        '":',
+        '": ',
+      );
+    const lines = [loop(0), '{"kpi": {"train_loss": 0.5}}', loop(1)];
+    await writeFile(path, `${lines.join("\n")}\n`);
+    const { progress: _none, ...training } = { ...job(path), status_path: path };
+    const before = { fraction: 0.2, message: "epoch 2 of 10, loss 0.5", eta_sec: 90 };
+    expect(await readProgress(training)).toEqual(before);
+    await writeFile(path, `${[...lines, '{"kpi": {"train_loss": 0.4, "val_loss": 0.123456}}', loop(2)].join("\n")}\n`);
+    expect((await readProgress(training)).message).toBe("epoch 3 of 10, loss 0.1235");
+  });
+});
