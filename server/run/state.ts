@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { iterationLabelPattern, platforms } from "./labels.ts";
+import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
 
 /** Primary metric and its constraints (tao-stages 4.6). Percentages are numbers like 0.5 with unit "%". */
 export const metricContractSchema = z.object({
@@ -52,6 +52,8 @@ const ledgerCounts = [
   "mining_candidates",
   "mining_below_floor",
   "mining_pass_pct",
+  "mining_wanted",
+  "mining_rounds",
   "mining_repeated",
   "mining_taken_before",
   "mined",
@@ -203,6 +205,8 @@ export const runConfigSchema = z.looseObject({
     top_k_per_target: z.number(),
     metric: z.enum(["cosine", "euclidean", "manhattan"]),
     min_similarity: z.number(),
+    /** Absent in runs from before there was a choice: the vendor's k-NN. */
+    rule: z.enum(miningRules).optional(),
     /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
     model: z.string().optional(),
     model_path: z.string().optional(),

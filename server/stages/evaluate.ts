@@ -55,8 +55,9 @@ export const evaluate: Stage = {
     const text = deriveInferenceSpec(await readText(source), source, config, backbone, {
       label: context.iteration,
       iteration_dir: runPaths(context.runDir).iteration(context.iteration),
-      kpi_csv: config.kpi_test_csv,
-      kpi_rows: kpi.rows.length,
+      csv: config.kpi_test_csv,
+      rows: kpi.rows.length,
+      images_dir: config.images_dir,
     });
     await writeAtomic(specPath(context), text);
     return {};
