@@ -1,4 +1,5 @@
 import { recallTargetPct } from "../kpi/metric-contract.ts";
+import type { MiningRule } from "../run/labels.ts";
 import { workspacePaths } from "../run/paths.ts";
 import type { MetricContract, RunConfig } from "../run/state.ts";
 import type { CsvFacts, Parameters, Survey } from "./survey.ts";
@@ -44,6 +45,7 @@ export function buildConfig(survey: Ready): RunConfig {
       top_k_per_target: numberOf(parameters, "top_k"),
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
+      ...(parameters.mining === undefined ? {} : { rule: parameters.mining.value as MiningRule }),
       history_aware: true,
       ...(survey.encoder === undefined ? {} : { model_path: survey.encoder }),
     },

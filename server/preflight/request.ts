@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { platforms } from "../run/labels.ts";
+import { miningRules, platforms } from "../run/labels.ts";
 
 /** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
 const text = () => z.string().refine((value) => value.trim() !== "", "must not be empty");
@@ -12,12 +12,13 @@ const whole = (least: number, most = 9999) => z.number().int().min(least).max(mo
  */
 export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
-  max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
-  kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
+  max_iterations: whole(1, 99).optional().describe("ask the human"),
+  kpi_target: text().optional().describe("FAR < 0.5% at recall=100%"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
-  num_sdg: whole(0).optional().describe("images to generate per iteration"),
+  num_sdg: whole(0).optional().describe("images an iteration"),
   top_k: whole(1).optional(),
+  mining: z.enum(miningRules).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
   seed: whole(0, 2_147_483_647).optional(),
   batch_size: whole(2).optional(),
@@ -30,9 +31,9 @@ export const planRequestSchema = z.strictObject({
   training_csv: text().optional(),
   validation_csv: text().optional(),
   kpi_csv: text().optional(),
-  adopt_run: text().optional().describe("vendor run to take over"),
+  adopt_run: text().optional().describe("vendor run"),
   baseline_ckpt: text().optional(),
-  resume: text().optional().describe("fresh, or an unfinished run"),
+  resume: text().optional().describe("fresh, or a run"),
   run: text().optional().describe("live run to revise"),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;

@@ -33,7 +33,7 @@ export const platforms = ["embedded", "docker"] as const;
 export type Platform = (typeof platforms)[number];
 
 /** How mining chooses among the pool's rows (server/stages/shared/mining-choice.ts); runs that name none mine by `vendor`. */
-export const miningRules = ["vendor", "gaps", "pool_error"] as const;
+export const miningRules = ["vendor", "pool_error"] as const;
 export type MiningRule = (typeof miningRules)[number];
 
 /** One stage of one iteration. */

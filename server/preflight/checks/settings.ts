@@ -6,10 +6,10 @@ export const settingsStep: Step = {
   id: "settings",
   title: "Settings",
   async look(survey): Promise<Findings> {
-    const { request, contract, platform, deps } = survey;
+    const { request, contract, platform, planned, deps } = survey;
     const airgapped = isAirgapped(deps);
     const trains_on = survey.executor?.trains_on;
-    const ground = { request, spec: survey.spec?.content, contract, platform, airgapped, trains_on };
+    const ground = { request, spec: survey.spec?.content, contract, platform, planned, airgapped, trains_on };
     return { found: { parameters: resolveParameters(ground) } };
   },
 };
