@@ -7,7 +7,7 @@ const images = (turns: Readonly<Record<string, number>>) =>
   Object.entries(turns).map(([filepath, degrees]) => ({ filepath, embedding: at(degrees) }));
 const labelled = (names: readonly string[], label: string) => new Map(names.map((name) => [name, label]));
 
-const source = images({ a: 0, b: 2, c: 20, d: 22, e: 40, f: 80 });
+const source = images({ a: 0, b: 2, c: 20, d: 22, e: 40, f: 80, g: 58 });
 const targets = images({ k: 1 });
 const choice: MiningChoice = {
   free: labelled(["a", "b", "c", "d", "e", "f"], "PASS"),
@@ -41,10 +41,11 @@ describe("choosing pool rows", () => {
     const pool_scores = new Map([
       ...(["a", "b"] as const).map((name) => [name, 0.1] as const),
       ...(["c", "d"] as const).map((name) => [name, 0.2] as const),
-      ["e", 0.99] as const,
+      ["g", 0.99] as const,
     ]);
-    const asked = { ...choice, weak: new Map(), pool_scores, weak_samples: 2 };
+    const free = labelled(["a", "b", "c", "d", "g"], "PASS");
+    const asked = { ...choice, free, min_similarity: 0.5, weak: new Map(), pool_scores, weak_samples: 2 };
     expect([...chooseRows(source, targets, { ...asked, iteration: 1 }).nearest.keys()]).toEqual(["d"]);
-    expect([...chooseRows(source, targets, { ...asked, iteration: 2 }).nearest.keys()]).toEqual(["e"]);
+    expect([...chooseRows(source, targets, { ...asked, iteration: 2 }).nearest.keys()]).toEqual(["g"]);
   });
 });
