@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
+
 const shared = {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/support/environment.mjs",
   extensionsToTreatAsEsm: [".ts"],
   transform: {
     "^.+\\.ts$": [
@@ -10,26 +12,53 @@ const shared = {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
 
-/** The whole soak fuzz-tests too, with more cases than every change gets, and takes its time. */
+/** The whole soak takes hours; everything else that waits five minutes waits in vain. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
-const matches = (name) => [name, ...(name === "soak" && wholeSoak ? ["fuzz"] : [])];
 
-/** Suites that need more than Node; each has its own folder and its own npm script. */
-const special = ["interop", "soak", "docker", "browser", "clients"];
+const folders = ["interop", "docker", "browser", "clients", "soak"];
+const inFolder = (name) => [`test/${name}/**/*.test.ts`];
+
+/** Proofs that need Node alone but minutes of it: whole loops with kills, trainings on OSMO, a dozen replays. */
+const long = [
+  "test/journeys/no-secret-leaves.test.ts",
+  "test/journeys/whole-loop.test.ts",
+  "test/server/platforms/osmo/training.test.ts",
+  "test/server/trace/job-inputs.test.ts",
+  "test/server/trace/large-tables.test.ts",
+];
+
+/** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
+const special = {
+  layers: ["test/layers.test.ts"],
+  long,
+  interop: inFolder("interop"),
+  docker: inFolder("docker"),
+  browser: inFolder("browser"),
+  clients: inFolder("clients"),
+  // What `npm test` does with a few cases the soak does with all.
+  soak: [
+    ...inFolder("soak"),
+    ...inFolder("fuzz"),
+    "test/server/{data/spreadsheet,data/decode/gray-levels,kpi/sweep,trace/mutations}.test.ts",
+  ],
+};
+const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
-  testTimeout: wholeSoak ? 3_600_000 : 60_000,
+  testTimeout: wholeSoak ? 3_600_000 : 300_000,
+  // Jest's own default leaves one of two cores idle.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     {
       ...shared,
       displayName: "unit",
       testMatch: ["<rootDir>/test/**/*.test.ts"],
-      testPathIgnorePatterns: special.map((name) => `<rootDir>/test/${name}/`),
+      testPathIgnorePatterns: elsewhere.map((path) => `<rootDir>/${path}`),
     },
-    ...special.map((name) => ({
+    ...Object.entries(special).map(([name, paths]) => ({
       ...shared,
       displayName: name,
-      testMatch: matches(name).map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+      testMatch: paths.map((path) => `<rootDir>/${path}`),
     })),
   ],
 };

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
+import type { Env } from "../server/run/env.ts";
 
 /** What an entry point may touch of the process that runs it. */
 export type EngineIo = {
   stdout: { write(text: string): unknown };
   stderr: { write(text: string): unknown };
-  env: Readonly<Record<string, string | undefined>>;
+  env: Env;
   cwd: string;
   /** Turns a path as a container sees it into a real one; absent when paths are real already. */
   mapPath?: ((path: string) => string) | undefined;

@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
+import { defined } from "../server/run/defined.ts";
 import { type EngineIo, timeOf } from "./io.ts";
 
 /** The `status` of one line of status.json. */
@@ -26,7 +27,7 @@ export function openStatusLog(io: EngineIo, directory: string): StatusLog {
       verbosity: status === "FAILURE" ? "ERROR" : "INFO",
       message,
       ...data,
-      ...(kpi === undefined ? {} : { kpi }),
+      ...defined({ kpi }),
     };
     appendFileSync(path, `${pythonJson(line)}\n`);
   };

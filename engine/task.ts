@@ -1,9 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Refusal } from "../server/errors.ts";
 import { EngineFailure, statusTextOf } from "./failure.ts";
-import { type EngineIo, logLine } from "./io.ts";
-import { readTaskArguments } from "./spec/arguments.ts";
+import { type EngineIo, logLine, realPath } from "./io.ts";
 import { changenetKeys } from "./spec/changenet-keys.ts";
 import { type ChangenetSpec, readChangenetSpec, type Task } from "./spec/changenet-spec.ts";
 import { composeSpec, type KnownKeys, type SpecTree, specText } from "./spec/load-spec.ts";
@@ -80,8 +79,18 @@ export async function runDataTask(
   return 0;
 }
 
+/** Runs one script of the generator: its exit status, or 1 after the text of what it failed with. */
+export async function runScript(io: EngineIo, work: () => number | Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    writeFailure(io, asFailure(error));
+    return 1;
+  }
+}
+
 /** The failure to report for a foreseen refusal of a shared reader; anything unforeseen is thrown on. */
-export function asFailure(error: unknown): EngineFailure {
+function asFailure(error: unknown): EngineFailure {
   if (error instanceof EngineFailure) return error;
   if (error instanceof Refusal) {
     const python = error.code === "input.unreadable-file" ? "FileNotFoundError" : "ValueError";
@@ -91,7 +100,49 @@ export function asFailure(error: unknown): EngineFailure {
 }
 
 /** Writes a failure as the last line of a Python traceback, or as it is when the toolkit prints it plainly. */
-export function writeFailure(io: EngineIo, failure: EngineFailure): void {
+function writeFailure(io: EngineIo, failure: EngineFailure): void {
   const plain = failure.message.startsWith("ERROR: ");
   io.stderr.write(plain ? `${failure.message}\n` : `${failure.python}: ${failure.message}\n`);
+}
+
+/** Arguments of a TAO entry point: the spec file, Hydra overrides, and whether only the composed spec is wanted. */
+type TaskArguments = { spec_path: string; overrides: string[]; show_only: boolean };
+
+/**
+ * Reads `-e FILE [key=value ...] [--cfg=job]`.
+ *
+ * @throws EngineFailure with the text of the toolkit for a missing `-e` or a missing file: `pyt` is the training
+ * container's wording, `data_services` the one of gap analysis, embedding and mining.
+ */
+function readTaskArguments(
+  args: readonly string[],
+  task: string,
+  wording: "pyt" | "data_services",
+  io: EngineIo,
+): TaskArguments {
+  let spec: string | undefined;
+  let showOnly = false;
+  const overrides: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    if (arg === "-e" || arg === "--experiment_spec_file" || arg === "--experiment_spec") spec = args[++i];
+    else if (arg.startsWith("--experiment_spec")) spec = arg.slice(arg.indexOf("=") + 1);
+    else if (arg === "--cfg=job" || arg === "-c=job") showOnly = true;
+    else overrides.push(arg);
+  }
+  if (spec === undefined) {
+    const text = `The subtask \`${task}\` requires the following argument: -e/--experiment_spec_file`;
+    throw new EngineFailure("ValueError", wording === "pyt" ? `ERROR: ${text}` : text);
+  }
+  const path = realPath(io, spec);
+  if (!existsSync(path)) {
+    if (wording === "pyt") {
+      throw new EngineFailure(
+        "FileNotFoundError",
+        `ERROR: The indicated experiment spec file \`${spec}\` doesn't exist!`,
+      );
+    }
+    throw new EngineFailure("FileNotFoundError", `Experiment spec file was not found at ${spec}`);
+  }
+  return { spec_path: path, overrides, show_only: showOnly };
 }

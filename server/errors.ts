@@ -1,3 +1,5 @@
+// Longer than other files: every code stands once, beside its remedy, so that a reader compares them in one place.
+
 /** What the registry holds for one code: whether it ends the run, and the one thing the reader can do about it. */
 type RefusalKind = { readonly hardStop: boolean; readonly remedy: string };
 
@@ -10,8 +12,8 @@ const refuse = (remedy: string): RefusalKind => ({ hardStop: false, remedy });
  * A hard stop is journaled and ends the run until a human accepts a repair with `acknowledge_stop`.
  */
 export const refusals = {
-  "input.unknown-field": refuse("Remove the field or use the nearest name shown in the facts."),
-  "input.invalid": refuse("Correct the named argument and call the tool again."),
+  "input.unknown-field": refuse("Remove it, or use a name that the facts show."),
+  "input.invalid": refuse("Correct the named argument and repeat the call."),
   "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
@@ -24,6 +26,9 @@ export const refusals = {
   "input.bad-spec": refuse("Correct the named key of the train spec."),
   "input.write-failed": refuse(
     "Free disk space or repair the permissions of the named directory, then repeat the call.",
+  ),
+  "input.no-hard-links": refuse(
+    "Put the workspace on a file system with hard links (ext4, XFS, APFS, NTFS, NFS), then repeat the call.",
   ),
   "input.workspace-exists": refuse("Choose an empty directory; init never overwrites a file."),
 

@@ -1,20 +1,18 @@
 #!/usr/bin/env node
-import { type CliIo, print } from "./cli/io.ts";
-import { Refusal } from "./errors.ts";
-import { redactDeep, redactor } from "./run/redact.ts";
-import { oneLine } from "./run/visible.ts";
+import type { CommandName } from "./cli/declarations.ts";
+import { answeredAlone, exitOk, type Run, settled } from "./cli/frame.ts";
+import type { CliIo } from "./cli/io.ts";
+import { unknownCommand } from "./cli/parse.ts";
 
-type Command = { run(argv: string[], io: CliIo): Promise<number> };
+type Loader = () => Promise<{ readonly run: Run }>;
+/** What is declared is here; what the server starts itself is declared nowhere. */
+type Commands = Readonly<Record<string, Loader> & Record<Exclude<CommandName, `${string} ${string}`>, Loader>>;
 
 /** Every subcommand, imported when it is called: the server's start must not pay for the rest. */
-const commands: Record<string, () => Promise<Command>> = {
+const commands: Commands = {
   serve: () => import("./cli/serve.ts"),
   engine: () => import("./cli/engine.ts"),
-  "engine-job": () => import("./cli/engine-job.ts"),
-  "docker-keeper": () => import("./cli/docker-keeper.ts"),
-  "osmo-keeper": () => import("./cli/osmo-keeper.ts"),
-  "osmo-watcher": () => import("./cli/osmo-watcher.ts"),
-  "docker-ready": () => import("./cli/docker-ready.ts"),
+  keep: () => import("./cli/keep.ts"),
   approve: () => import("./cli/approve.ts"),
   acknowledge: () => import("./cli/acknowledge.ts"),
   demo: () => import("./cli/demo.ts"),
@@ -33,48 +31,23 @@ const commands: Record<string, () => Promise<Command>> = {
   help: () => import("./cli/help.ts"),
 };
 
-async function main(): Promise<number> {
-  const [first, ...rest] = process.argv.slice(2);
-  const name = commandOf(first);
-  const argv = name === first ? rest : process.argv.slice(2);
-  const load = commands[name];
-  const io: CliIo = {
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    cwd: process.cwd(),
-    isTty: process.stdout.isTTY === true,
-  };
-  if (load === undefined) {
-    print(io.stderr, `deft-mcp: unknown command ${JSON.stringify(name)}; \`deft-mcp help\` lists them\n`);
-    return 2;
-  }
-  try {
-    return await (await load()).run(argv, io);
-  } catch (error) {
-    return report(error, argv.includes("--json"), io);
-  }
+const io: CliIo = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  isTty: process.stdout.isTTY === true,
+};
+
+/** Options alone mean the server, because that is what MCP clients are configured with; help and version do not. */
+async function main(argv: string[]): Promise<number> {
+  const [first = "", ...rest] = argv;
+  const isOption = first === "" || first.startsWith("-");
+  if (["--help", "-h", "--version", "-v"].includes(first) && answeredAlone(undefined, argv, io)) return exitOk;
+  const load = isOption ? commands.serve : Object.hasOwn(commands, first) ? commands[first] : undefined;
+  if (load === undefined) throw unknownCommand(first);
+  return await (await load()).run(isOption ? argv : rest, io);
 }
 
-/** Options alone mean the server, because that is what MCP clients are configured with. */
-function commandOf(first: string | undefined): string {
-  if (first === "--help" || first === "-h" || first === "--version") return "help";
-  return first === undefined || first.startsWith("-") ? "serve" : first;
-}
-
-/** Exit 2 for what was foreseen and refused, 1 for a defect. */
-function report(error: unknown, asJson: boolean, io: CliIo): number {
-  const clean = redactor(io.env);
-  if (error instanceof Refusal) {
-    const { code, message, facts, remedy } = redactDeep(error.told, clean);
-    if (asJson) print(io.stdout, `${JSON.stringify({ error: { code, message, facts, remedy } })}\n`);
-    else print(io.stderr, `${code}: ${oneLine(message)}\n${JSON.stringify(facts)}\nNext: ${remedy}\n`);
-    return 2;
-  }
-  const usage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  const told = usage ? error.message : error instanceof Error ? error.stack : String(error);
-  print(io.stderr, `deft-mcp: ${clean(String(told))}\n`);
-  return usage ? 2 : 1;
-}
-
-process.exitCode = await main();
+const argv = process.argv.slice(2);
+process.exitCode = await settled(argv, io, () => main(argv));

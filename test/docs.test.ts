@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { type CommandName, commandsBelow, declarationOf, isCommand } from "../server/cli/declarations.ts";
+import { usageOf } from "../server/cli/help-text.ts";
 import { tools } from "../tools/index.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -11,14 +13,11 @@ const read = (name: string) => readFile(join(root, name), "utf8");
 const folders = /^(server|tools|engine|test|scripts|references|skills|agents|bench|\.ci|\.claude-plugin)\//;
 const files = /^(AGENTS\.md|README\.md|LICENSE|mcp\.json|package\.json|biome\.json|jest\.config\.mjs|tsconfig\.json)$/;
 
+/** Run by the server, or by whoever wants one step of the engine; declared nowhere. */
+const internal = ["engine", "keep"];
+
 function ticked(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, inner]) => inner ?? "");
-}
-
-/** Keys of the command table; the bin runs when it is imported, so its text is read. */
-async function commands(): Promise<string[]> {
-  const source = await read("server/main.ts");
-  return [...source.matchAll(/^ {2}"?([a-z-]+)"?: \(\) => import\(/gm)].map(([, name]) => name ?? "");
 }
 
 async function sources(): Promise<string[]> {
@@ -45,26 +44,29 @@ describe("documents", () => {
     expect(await read("README.md")).toContain(`test/docs.test.ts -->\n\n${table}\n\n<!-- /tools -->`);
   });
 
-  it("every command that a document starts exists, and help lists every command for people", async () => {
-    const known = await commands();
-    expect(known).toContain("serve");
-    const texts = await Promise.all(["README.md", "AGENTS.md"].map(read));
-    const started = texts.flatMap((text) => [...text.matchAll(/deft-mcp\.js ([a-z-]+)/g)].map(([, name]) => name));
-    expect(started.filter((name) => !known.includes(name ?? ""))).toEqual([]);
-    const help = await read("server/cli/help.ts");
-    // What the server starts itself is for nobody else; `deft-mcp` alone serves.
-    const internal = [
-      "serve",
-      "engine",
-      "engine-job",
-      "docker-keeper",
-      "docker-ready",
-      "osmo-keeper",
-      "osmo-watcher",
-      "help",
-    ];
-    expect(known.filter((name) => !internal.includes(name) && !help.includes(`deft-mcp ${name}`))).toEqual([]);
+  it("the README's command table says what the commands say of themselves", async () => {
+    const rows = commandsBelow().map(
+      (name) => `| \`${usageOf(name).replaceAll("|", "\\|")}\` | ${declarationOf(name).summary} |`,
+    );
+    const table = ["| command | what it does |", "|---|---|", ...rows].join("\n");
+    expect(await read("README.md")).toContain(`test/docs.test.ts -->\n\n${table}\n\n<!-- /commands -->`);
   });
+
+  it.each(["README.md", "AGENTS.md", "references/clients.md", "references/replay.md"])(
+    "every command that %s starts is declared, and so are its options",
+    async (name) => {
+      const lines = [...(await read(name)).matchAll(/deft-mcp(?:\.js)? ([a-z][a-z-]*(?:[ \t][^\n`#]*)?)/g)];
+      for (const [, words = ""] of lines) {
+        const [first = "", second = ""] = words.split(" ");
+        const command = isCommand(`${first} ${second}`) ? `${first} ${second}` : first;
+        if (internal.includes(first)) continue;
+        expect([words, isCommand(command)]).toEqual([words, true]);
+        const known = Object.keys(declarationOf(command as CommandName).options);
+        const options = [...words.matchAll(/ --([a-z-]+)/g)].map(([, option]) => option ?? "");
+        expect([words, options.filter((one) => ![...known, "help"].includes(one))]).toEqual([words, []]);
+      }
+    },
+  );
 
   it("the README explains every variable that the server reads", async () => {
     const text = (await sources()).join("\n");

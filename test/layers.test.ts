@@ -15,6 +15,7 @@ const layers = [
   "server/stages/",
   "server/platforms/",
   "server/ports/",
+  "server/durable/",
   "server/data/",
   "server/exec/",
   "server/kpi/",
@@ -42,7 +43,9 @@ const forbidden: Rule[] = [
     path: "^server/platforms/",
   }),
   forbid("only fs touches the disk", except("server/fs/", "server/exec/"), { path: "^(node:)?fs(/promises)?$" }),
-  forbid("only exec spawns", except("server/exec/"), { path: "^((node:)?child_process$|.*node_modules/execa/)" }),
+  forbid("only exec and the command of a platform spawn", except("server/exec/", "server/platforms/[a-z]+/cli.ts$"), {
+    path: "^((node:)?child_process$|.*node_modules/execa/)",
+  }),
   forbid("only mcp knows the protocol", except("server/mcp/"), { path: "(^|/)@modelcontextprotocol/" }),
   forbid("kpi is arithmetic", { path: "^server/kpi/" }, { dependencyTypes: ["core", "npm"] }),
 ];

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool } from "./define.ts";
-import { runField, wordsField } from "./fields.ts";
+import { defineTool, runField, wordsField } from "./define.ts";
 
 export const acknowledgeStop = defineTool({
   name: "acknowledge_stop",

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { defineTool } from "./define.ts";
-import { wordsField } from "./fields.ts";
+import { defineTool, wordsField } from "./define.ts";
 
 export const approvePlan = defineTool({
   name: "approve_plan",

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool } from "./define.ts";
-import { runField, stageResult, wordsField } from "./fields.ts";
+import { defineTool, runField, stageResult, wordsField } from "./define.ts";
 
 export const cancelStage = defineTool({
   name: "cancel_stage",

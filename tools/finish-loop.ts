@@ -2,8 +2,7 @@ import { z } from "zod";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
-import { defineTool } from "./define.ts";
-import { runField, wordsField } from "./fields.ts";
+import { defineTool, runField, wordsField } from "./define.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",

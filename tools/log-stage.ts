@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { stageNames } from "../server/run/labels.ts";
-import { defineTool } from "./define.ts";
-import { runField, stageResult } from "./fields.ts";
+import { defineTool, runField, stageResult } from "./define.ts";
 
 const input = z.strictObject({
   run: runField,

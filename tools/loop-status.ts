@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { stopOf } from "../server/loop/approval/pending-stop.ts";
 import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool } from "./define.ts";
-import { runField, workspaceField } from "./fields.ts";
+import { defined } from "../server/run/defined.ts";
+import { defineTool, runField, workspaceField } from "./define.ts";
 
 const event = z.object({
   seq: z.number(),
@@ -45,6 +44,7 @@ export const loopStatus = defineTool({
   searchHint: "progress state next action resume DEFT loop",
   async handle(args, call) {
     const { loopStatus: status } = await import("../server/loop/status.ts");
+    const { stopOf } = await import("../server/loop/approval/pending-stop.ts");
     const runDir = await resolveRun(args, call.deps, { orLatest: true });
     const { run, next, running, report, reportPath } = await status(runDir, call.deps);
     const { state, integrity } = run;
@@ -60,17 +60,17 @@ export const loopStatus = defineTool({
       max_iterations: state.max_iterations,
       metric: metricPhrase(state),
       next_action: describeAction(next),
-      ...(running ? { running } : {}),
+      ...defined({ running: running || undefined }),
       last_events: run.entries
         .slice(-5)
         .map(({ seq, iter, stage, status, summary }) => ({ seq, iter, stage, status, summary })),
       ...(stop
         ? { hard_stop: { code: stop.code, message: stop.message, iteration: stop.iteration, stage: stop.stage } }
         : {}),
-      ...(stop || tampered ? { ways_out: waysOut(stop?.code ?? "state.tampered") } : {}),
+      ...defined({ ways_out: stop || tampered ? waysOut(stop?.code ?? "state.tampered") : undefined }),
       integrity: integrity.ok ? "intact" : integrity.what,
       report,
-      ...(report === "absent" ? {} : { report_path: reportPath }),
+      ...defined({ report_path: report === "absent" ? undefined : reportPath }),
       notes: [...run.notes],
     };
   },

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { nextSeq as next } from "../server/loop/next-seq.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool } from "./define.ts";
-import { runField } from "./fields.ts";
+import { defineTool, runField } from "./define.ts";
 
 export const nextSeq = defineTool({
   name: "next_seq",

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { savePending } from "../server/preflight/pending.ts";
 import { planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
+import { defined } from "../server/run/defined.ts";
 import { defineTool } from "./define.ts";
 
 const output = z.object({
@@ -62,10 +63,10 @@ export const preflight = defineTool({
     return {
       status_line: statusLine(resolution),
       ok: plan !== undefined,
-      ...(plan === undefined ? {} : { plan_id: plan.plan_id }),
+      ...defined({ plan_id: plan?.plan_id }),
       workspace: resolution.workspace,
       summary: resolution.summary_markdown,
-      ...(question === undefined ? {} : { question: questionOf(question) }),
+      ...defined({ question: question && questionOf(question) }),
       checks: resolution.checks.flatMap(openCheck),
       counts: countOutcomes(resolution.checks),
       unfinished_runs: resolution.unfinished_runs.map(shortRun),
@@ -98,8 +99,7 @@ function nextStep({ plan, live, checks }: Resolution): string {
 
 function openCheck({ id, outcome, detail, fix, code, facts }: Check) {
   if (outcome !== "halt" && outcome !== "fixable") return [];
-  const rest = { ...(fix === undefined ? {} : { fix }), ...(code === undefined ? {} : { code }) };
-  return [{ id, outcome, detail, ...rest, ...(facts === undefined ? {} : { facts: { ...facts } }) }];
+  return [{ id, outcome, detail, ...defined({ fix, code, facts: facts && { ...facts } }) }];
 }
 
 function countOutcomes(checks: readonly Check[]): Record<string, number> {
@@ -109,11 +109,7 @@ function countOutcomes(checks: readonly Check[]): Record<string, number> {
 }
 
 function questionOf({ text, missing }: NonNullable<Resolution["question"]>) {
-  const fields = missing.map(({ field, ask, choices }) => ({
-    field,
-    ask,
-    ...(choices === undefined ? {} : { choices: [...choices] }),
-  }));
+  const fields = missing.map(({ choices, ...one }) => ({ ...one, ...defined({ choices: choices && [...choices] }) }));
   return { text, missing: fields };
 }
 
@@ -123,8 +119,10 @@ function shortRun(run: Resolution["unfinished_runs"][number]) {
     run_id,
     kind,
     status,
-    ...(current_iteration === undefined ? {} : { current_iteration }),
-    ...(last === undefined ? {} : { last_event: `${last.iter} ${last.stage} ${last.status}: ${last.summary}` }),
-    ...(note === undefined ? {} : { note }),
+    ...defined({
+      current_iteration,
+      last_event: last && `${last.iter} ${last.stage} ${last.status}: ${last.summary}`,
+      note,
+    }),
   };
 }

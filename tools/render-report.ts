@@ -2,8 +2,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { reportAppUri } from "../server/report/app.ts";
-import { defineTool } from "./define.ts";
-import { runField, workspaceField } from "./fields.ts";
+import { defineTool, runField, workspaceField } from "./define.ts";
 
 export const renderReport = defineTool({
   name: "render_report",

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { shortDuration } from "../server/loop/status-line.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
-import { defineTool } from "./define.ts";
-import { runField, stageResult } from "./fields.ts";
+import { defined } from "../server/run/defined.ts";
+import { defineTool, runField, stageResult } from "./define.ts";
 
 const input = z.strictObject({
   run: runField,
@@ -52,8 +52,7 @@ export const runStage = defineTool({
       next_action: `run_stage ${iteration} ${stage}`,
       run_dir: runDir,
       progress: progress.message,
-      ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
-      ...(job === undefined ? {} : { log_path: job.spec.log_path }),
+      ...defined({ fraction: progress.fraction, log_path: job?.spec.log_path }),
       ...cleared,
     };
   },

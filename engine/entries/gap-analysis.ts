@@ -6,10 +6,18 @@ import { kindOf } from "../../server/fs/read.ts";
 import { analyseGaps, breakdownText, expandLightings, type InferenceRow } from "../../server/kpi/gaps.ts";
 import { pythonFloat } from "../../server/kpi/python-text.ts";
 import { parseScore } from "../../server/kpi/score.ts";
+import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
-import { composeSpec, isTree, type KnownKeys, lookUp, resolveValue, type SpecTree } from "../spec/load-spec.ts";
-import { numberOr, requiredText } from "../spec/values.ts";
+import {
+  composeSpec,
+  type KnownKeys,
+  lookUp,
+  numberOr,
+  requiredText,
+  resolveValue,
+  type SpecTree,
+} from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
 
 const known: KnownKeys = {
@@ -50,7 +58,7 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
   const lights = lookUp(config, "dataset.classify.input_map");
   const gaps = expandLightings(analysis.ranked, {
     images_dir: media === "" ? "" : realPath(io, media),
-    lightings: isTree(lights) ? Object.keys(lights) : [],
+    lightings: isRecord(lights) ? Object.keys(lights) : [],
     image_ext: String(resolveValue(config, "dataset.classify.image_ext") ?? ""),
   });
   await makeDirectory(results);

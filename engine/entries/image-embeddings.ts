@@ -10,8 +10,7 @@ import { cacheDirectory } from "../model/dataset.ts";
 import { contentKey, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
 import { warmCache } from "../pair/warm-cache.ts";
-import { type KnownKeys, resolveValue, type SpecTree } from "../spec/load-spec.ts";
-import { requiredText } from "../spec/values.ts";
+import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
 
 const known: KnownKeys = {

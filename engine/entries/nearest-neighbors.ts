@@ -4,8 +4,7 @@ import { makeDirectory, writeAtomic } from "../../server/fs/atomic.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
 import { type KnnMetric, type MiningRow, mineNeighbors, miningSummary } from "../mining/neighbors.ts";
-import { type KnownKeys, resolveValue, type SpecTree } from "../spec/load-spec.ts";
-import { numberOr, requiredText } from "../spec/values.ts";
+import { type KnownKeys, numberOr, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
 
 const known: KnownKeys = {

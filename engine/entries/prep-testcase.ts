@@ -4,21 +4,16 @@ import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
 import { readFlags } from "../spec/flags.ts";
 import { type PrepOptions, planTestcases } from "../synthesis/prepare.ts";
-import { asFailure, writeFailure } from "../task.ts";
+import { runScript } from "../task.ts";
 
 /** AnomalyGen's `prep_testcase`: places defect masks on clean images and writes testcase.jsonl and allocation.json. */
 export async function prepTestcase(args: string[], io: EngineIo): Promise<number> {
-  try {
+  return await runScript(io, () => {
     const written = planTestcases(readOptions(args, io), (level, text) => void io.stdout.write(`${level} ${text}\n`));
-    if (written === 0) {
-      io.stderr.write("error: 0 entries written\n");
-      return 1;
-    }
-    return 0;
-  } catch (error) {
-    writeFailure(io, asFailure(error));
+    if (written > 0) return 0;
+    io.stderr.write("error: 0 entries written\n");
     return 1;
-  }
+  });
 }
 
 function readOptions(args: readonly string[], io: EngineIo): PrepOptions {

@@ -13,7 +13,7 @@ import { readFlags } from "../spec/flags.ts";
 import { pythonJson } from "../status-log.ts";
 import type { Testcase } from "../synthesis/prepare.ts";
 import { drawDefect, recapture } from "../synthesis/render.ts";
-import { asFailure, writeFailure } from "../task.ts";
+import { runScript } from "../task.ts";
 
 const folders = [
   ...["reconstructed_image", "original_image", "original_mask"],
@@ -25,7 +25,7 @@ const folders = [
  * checkpoint that the arguments name is not read.
  */
 export async function runSdg(args: string[], io: EngineIo): Promise<number> {
-  try {
+  return await runScript(io, async () => {
     const flags = readFlags(args, {
       required: ["checkpoint-dir", "step", "input-jsonl", "output-dir", "model-size", "num-gpus"],
       optional: ["seed"],
@@ -37,10 +37,7 @@ export async function runSdg(args: string[], io: EngineIo): Promise<number> {
     const output = realPath(io, flags.text("output-dir") ?? "");
     await generate(cases, output, flags.whole("seed", 0), io);
     return 0;
-  } catch (error) {
-    writeFailure(io, asFailure(error));
-    return 1;
-  }
+  });
 }
 
 function readTestcases(path: string): Testcase[] {

@@ -58,23 +58,11 @@ export function dilate(map: Float32Array, width: number, height: number): Float3
 
 /** Returns the lowest level in each 3x3 square (gray erosion); repeat for a larger square. */
 export function erode(map: Float32Array, width: number, height: number): Float32Array {
-  const rows = new Float32Array(map.length);
-  const out = new Float32Array(map.length);
-  for (let at = 0; at < map.length; at++) {
-    const x = at % width;
-    let level = map[at] as number;
-    if (x > 0 && (map[at - 1] as number) < level) level = map[at - 1] as number;
-    if (x < width - 1 && (map[at + 1] as number) < level) level = map[at + 1] as number;
-    rows[at] = level;
-  }
-  const last = width * (height - 1);
-  for (let at = 0; at < map.length; at++) {
-    let level = rows[at] as number;
-    if (at >= width && (rows[at - width] as number) < level) level = rows[at - width] as number;
-    if (at < last && (rows[at + width] as number) < level) level = rows[at + width] as number;
-    out[at] = level;
-  }
-  return out;
+  return negated(dilate(negated(map), width, height));
+}
+
+function negated(map: Float32Array): Float32Array {
+  return map.map((level) => -level);
 }
 
 /** Sizes and members of the connected groups (8 neighbours) of pixels above a threshold, largest first. */

@@ -1,7 +1,7 @@
+import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
-import { isTree, lookUp, resolveValue, type SpecTree } from "./load-spec.ts";
-import { numberOr } from "./values.ts";
+import { lookUp, numberOr, resolveValue, type SpecTree } from "./load-spec.ts";
 
 export type Task = "train" | "inference" | "evaluate";
 export type Split = "train" | "validation" | "test" | "infer";
@@ -37,7 +37,7 @@ export type ChangenetSpec = {
 export function readChangenetSpec(tree: SpecTree, task: Task, io: EngineIo): ChangenetSpec {
   const resultsDir = findResultsDir(tree, task);
   tree.results_dir = resultsDir;
-  const section = isTree(tree[task]) ? tree[task] : {};
+  const section = isRecord(tree[task]) ? tree[task] : {};
   section.results_dir = resultsDir;
   tree[task] = section;
   const get = (path: string): unknown => resolveValue(tree, path);
@@ -105,7 +105,7 @@ export function splitOf(
 
 function lightsOf(tree: SpecTree): string[] {
   const map = lookUp(tree, "dataset.classify.input_map");
-  return isTree(map) ? Object.keys(map) : [];
+  return isRecord(map) ? Object.keys(map) : [];
 }
 
 function checkConstraints(spec: ChangenetSpec, loss: string, task: Task, logFrequency: number): void {

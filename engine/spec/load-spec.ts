@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { yamlData } from "../../server/data/yaml.ts";
+import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 
 /** A composed experiment spec: nested plain data, as YAML gives it. */
@@ -20,7 +21,7 @@ export function composeSpec(path: string, overrides: readonly string[], known: K
   const tree = parseFile(path, name);
   for (const [section, { schema, keys }] of Object.entries(known)) {
     const found = lookUp(tree, section);
-    if (!isTree(found)) continue;
+    if (!isRecord(found)) continue;
     for (const key of Object.keys(found)) {
       if (keys.includes(key)) continue;
       throw new EngineFailure("HydraException", `Error merging '${name}' with schema: Key '${key}' not in '${schema}'`);
@@ -33,7 +34,7 @@ export function composeSpec(path: string, overrides: readonly string[], known: K
 function parseFile(path: string, name: string): SpecTree {
   try {
     const tree: unknown = yamlData(readFileSync(path, "utf8"), name);
-    if (isTree(tree)) return tree;
+    if (isRecord(tree)) return tree;
     if (tree === null) return {};
   } catch (error) {
     throw new EngineFailure("HydraException", `Error loading '${name}': ${String(error)}`, { cause: error });
@@ -59,7 +60,7 @@ function applyOverride(tree: SpecTree, text: string, known: KnownKeys): void {
   let at = tree;
   for (const step of way) {
     const next = at[step];
-    if (isTree(next)) at = next;
+    if (isRecord(next)) at = next;
     else {
       const fresh: SpecTree = {};
       at[step] = fresh;
@@ -78,16 +79,11 @@ function parseValue(text: string): unknown {
   }
 }
 
-/** Whether a value is a nested section. */
-export function isTree(value: unknown): value is SpecTree {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
-}
-
 /** The raw value at a dotted path (the empty path is the whole tree), or undefined. */
 export function lookUp(tree: SpecTree, path: string): unknown {
   let at: unknown = tree;
   for (const step of path === "" ? [] : path.split(".")) {
-    if (!isTree(at) || !Object.hasOwn(at, step)) return undefined;
+    if (!isRecord(at) || !Object.hasOwn(at, step)) return undefined;
     at = at[step];
   }
   return at;
@@ -117,4 +113,22 @@ function referenced(tree: SpecTree, key: string, depth: number): unknown {
 /** The composed spec as YAML text, the content of experiment.yaml and of `--cfg=job`. */
 export function specText(tree: SpecTree): string {
   return stringify(tree, { lineWidth: 0 });
+}
+
+/** A text value that must be there. @throws EngineFailure `MissingMandatoryValue` as OmegaConf words it. */
+export function requiredText(tree: SpecTree, key: string): string {
+  const value = resolveValue(tree, key);
+  if (value === undefined || value === null || value === "") {
+    throw new EngineFailure("MissingMandatoryValue", `Missing mandatory value: ${key}`);
+  }
+  return String(value);
+}
+
+/** A number, or the fallback when the key is absent. @throws EngineFailure `ValueError` for other text. */
+export function numberOr(tree: SpecTree, key: string, fallback: number): number {
+  const value = resolveValue(tree, key);
+  if (value === undefined || value === null) return fallback;
+  const found = typeof value === "number" ? value : Number(value);
+  if (Number.isFinite(found)) return found;
+  throw new EngineFailure("ValueError", `Value '${String(value)}' of '${key}' could not be converted to a number`);
 }

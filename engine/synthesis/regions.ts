@@ -71,10 +71,7 @@ export function cadCandidates(map: ClassMap, type: string, reach: number): Uint8
 
 /** Gap pixels that have one conductor group on one side and another one on the opposite side, along a row or a column. */
 function betweenGroups(conductor: Uint8Array, width: number, height: number, reach: number): Uint8Array {
-  const group = new Int32Array(conductor.length).fill(-1);
-  findBlobs(Float32Array.from(conductor), width, height, 0.5).forEach((blob, index) => {
-    for (const p of blob) group[p] = index;
-  });
+  const group = groupsOf(conductor, width, height);
   const out = new Uint8Array(conductor.length);
   const scan = (start: number, step: number, count: number): void => {
     let last = -1;
@@ -90,6 +87,15 @@ function betweenGroups(conductor: Uint8Array, width: number, height: number, rea
   for (let y = 0; y < height; y++) scan(y * width, 1, width);
   for (let x = 0; x < width; x++) scan(x, width, height);
   return out;
+}
+
+/** The number of the connected group that each pixel of a region belongs to, -1 outside of it. */
+export function groupsOf(region: Uint8Array, width: number, height: number): Int32Array {
+  const groups = new Int32Array(region.length).fill(-1);
+  findBlobs(Float32Array.from(region), width, height, 0.5).forEach((blob, index) => {
+    for (const p of blob) groups[p] = index;
+  });
+  return groups;
 }
 
 /** A region with every pixel within `steps` pixels (8 neighbours) added. */

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray, decodePixels } from "../image/decode.ts";
-import { findBlobs } from "../image/filters.ts";
 import type { Gray } from "../image/gray.ts";
 import { findMaterials } from "../pair/exposure.ts";
 import { readImageFile } from "../pair/pair-reader.ts";
@@ -11,6 +10,7 @@ import {
   type ClassMap,
   cadCandidates,
   classifyPixels,
+  groupsOf,
   type LabelColours,
   readLabelColours,
   regionOf,
@@ -85,12 +85,6 @@ function sceneOf(path: string, stem: string, image: Gray, map: ClassMap | undefi
   const candidates = map === undefined ? undefined : cadCandidates(map, kind.type, BRIDGE_REACH_PX);
   base.anchors = [];
   candidates?.forEach((on, p) => void (on === 1 && base.anchors?.push(p)));
-  if (/bridge/i.test(kind.type)) {
-    const groups = new Int32Array(conductor.length).fill(-1);
-    findBlobs(Float32Array.from(conductor), width, height, 0.5).forEach((blob, index) => {
-      for (const p of blob) groups[p] = index;
-    });
-    base.groups = groups;
-  }
+  if (/bridge/i.test(kind.type)) base.groups = groupsOf(conductor, width, height);
   return base;
 }

@@ -1,3 +1,4 @@
+import { defined } from "../../server/run/defined.ts";
 import { type BoardStyle, drawBoard } from "./board.ts";
 import { capture } from "./capture.ts";
 import { type DefectType, drawDefect, type Flawed } from "./defects.ts";
@@ -28,7 +29,7 @@ export function photographRow(row: PlannedRow, side: number, seed: number): Pair
     ),
     golden: capture(board, { role: "golden", material, nuisance: [] }, streamOf(seed, "golden", row.object)),
     nuisance,
-    ...(flawed === undefined ? {} : { defect_at: flawed.at }),
+    ...defined({ defect_at: flawed?.at }),
   };
 }
 

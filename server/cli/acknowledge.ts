@@ -1,29 +1,23 @@
-import { parseArgs } from "node:util";
 import { acknowledgeWith } from "../loop/approval/acknowledge.ts";
 import { pendingStop } from "../loop/approval/pending-stop.ts";
 import { describeAction } from "../loop/transitions.ts";
-import { resolveRun } from "../loop/which-run.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import { type CliIo, print } from "./io.ts";
+import { command, exitOk, exitRefused } from "./frame.ts";
+import { print } from "./io.ts";
+import { runNearby } from "./nearby.ts";
 import { confirmAtTerminal } from "./terminal.ts";
 
 /** `deft-mcp acknowledge [RUN] [--accept]`: a person at this terminal accepts a repaired hard stop. */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options: { accept: { type: "boolean" } },
-    allowPositionals: true,
-  });
+export const run = command("acknowledge", async ({ positionals: [named], options }, io) => {
   const call = terminalCall(systemDeps(io));
-  const runDir = await resolveRun({ run: positionals[0] }, call.deps);
+  const runDir = await runNearby(named, options.workspace, call.deps, {});
   const stop = await pendingStop(runDir, call.deps);
   print(io.stdout, `${runDir}\n${stop.code}: ${stop.message}\n${JSON.stringify(stop.facts, null, 2)}\n`);
-  const question = values.accept ? "Accept this as it stands?" : "Is the cause repaired?";
-  if (!(await confirmAtTerminal(question))) {
+  if (!(await confirmAtTerminal(options.accept ? "Accept this as it stands?" : "Is the cause repaired?"))) {
     print(io.stdout, "Not acknowledged; nothing was changed.\n");
-    return 2;
+    return exitRefused;
   }
-  const done = await acknowledgeWith(runDir, stop, values.accept ? "accept" : "repaired", { how: "console" }, call);
+  const done = await acknowledgeWith(runDir, stop, options.accept ? "accept" : "repaired", { how: "console" }, call);
   print(io.stdout, `Acknowledged. Next: ${describeAction(done.next)}\n`);
-  return 0;
-}
+  return exitOk;
+});

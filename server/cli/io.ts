@@ -13,3 +13,8 @@ export type CliIo = {
 export function print(out: NodeJS.WritableStream, text: string): void {
   out.write(visible(text));
 }
+
+/** Prints one JSON object on one line; figures without a value (NaN) are null. */
+export function printJson(io: CliIo, value: unknown): void {
+  print(io.stdout, `${JSON.stringify(value)}\n`);
+}

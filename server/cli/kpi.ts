@@ -1,69 +1,73 @@
 import { resolve } from "node:path";
 import { analyseKpi, type KpiAnalysis, writeKpiFiles } from "../data/kpi-files.ts";
+import { excerpt, Refusal } from "../errors.ts";
+import { kindOf } from "../fs/read.ts";
+import { readRun } from "../journal/journal.ts";
 import { measureFar } from "../kpi/far-at-recall.ts";
 import { recallLine } from "../kpi/kpi-text.ts";
 import type { OperatingPoint } from "../kpi/sweep.ts";
-import { numberOption, parseArguments } from "./arguments.ts";
+import { defined } from "../run/defined.ts";
+import { runPaths } from "../run/paths.ts";
+import type { RunState } from "../run/state.ts";
+import type { Given } from "./declarations.ts";
+import { systemDeps } from "./deps.ts";
+import { command } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
-import { exitOk, printJson, reportRefusal } from "./outcome.ts";
+import { runNearby } from "./nearby.ts";
 
-const usage = `usage: deft-mcp kpi CSV [--min-recall 1.0] [--label-column label] [--score-column siamese_score] [--pass-label PASS]
-                    [--output-dir DIR] [--json]
-
-Finds the decision threshold of an inference CSV: the best one that flags the asked share of defects (1.0 is all), and
-the one with the best F1. With --output-dir it writes the table of all thresholds, a summary, missed rows and plots.
-`;
-
-/** `deft-mcp kpi CSV`: the operating points of an inference CSV, with `--output-dir` also the published files. */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  if (argv.includes("--help")) {
-    print(io.stdout, usage);
-    return exitOk;
+/** `deft-mcp kpi [CSV|RUN]`: the operating points of an inference CSV, with `--output-dir` also the published files. */
+export const run = command("kpi", async (given, io) => {
+  const { options } = given;
+  const { csv, recall, origin } = await sourceOf(given, io);
+  const minRecall = options["min-recall"] ?? recall;
+  const columns = {
+    label_column: options["label-column"],
+    score_column: options["score-column"],
+    pass_label: options["pass-label"],
+  };
+  const analysis = await analyseKpi(csv, minRecall, columns);
+  const { sweep, table } = analysis;
+  const isMeasurable = sweep.passRows > 0 && sweep.defectiveRows > 0;
+  const measurement = isMeasurable ? measureFar(sweep, minRecall * 100) : undefined;
+  const directory = options["output-dir"];
+  const how = { minRecall, columns, ...defined({ measurement }) };
+  const written = directory === undefined ? [] : await writeKpiFiles(directory, csv, analysis, how);
+  if (table.blankLabels > 0 && !options.json) {
+    print(io.stderr, `note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
   }
-  return await reportRefusal(io, argv.includes("--json"), async () => {
-    const given = parseArguments(
-      argv,
-      {
-        "min-recall": { type: "string" },
-        "label-column": { type: "string" },
-        "score-column": { type: "string" },
-        "pass-label": { type: "string" },
-        "output-dir": { type: "string" },
-        json: { type: "boolean" },
-      },
-      ["CSV"],
-    );
-    const path = resolve(io.cwd, given.positionals[0] ?? "");
-    const minRecall = numberOption(given, "min-recall", { min: 0, max: 1 }) ?? 1;
-    const columns = {
-      label_column: given.text("label-column"),
-      score_column: given.text("score-column"),
-      pass_label: given.text("pass-label"),
-    };
-    const analysis = await analyseKpi(path, minRecall, columns);
-    const directory = given.text("output-dir");
-    const written =
-      directory === undefined ? [] : await writeFiles(resolve(io.cwd, directory), path, analysis, minRecall, columns);
-    if (given.flag("json")) printJson(io, jsonOf(analysis));
-    else printText(io, analysis, minRecall, written);
-    return exitOk;
-  });
+  const from = origin === undefined ? [] : [`${origin.iteration} of ${origin.run_dir}: ${csv}`];
+  const lines = [...from, ...pointLines(analysis, minRecall), ...written];
+  return { value: { ...jsonOf(analysis), ...origin }, text: `${lines.join("\n")}\n` };
+});
+
+/** The CSV that is meant, the named file or that of a run, and the share of defects to flag. @throws Refusal `input.invalid` when it has none. */
+async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: CliIo) {
+  const path = resolve(io.cwd, named ?? "");
+  if (named !== undefined && (await isCsv(path))) return { csv: path, recall: 1 };
+  const runDir = await runNearby(named, options.workspace, systemDeps(io));
+  const { state } = await readRun(runDir, io);
+  const evaluated = Object.entries(state.iterations).filter(([, { inference_csv }]) => inference_csv !== undefined);
+  const wanted = options.iteration;
+  const [label, iteration] = evaluated.findLast(([one]) => wanted === undefined || one === wanted) ?? [];
+  if (label === undefined || iteration?.inference_csv === undefined) {
+    const message =
+      wanted === undefined ? "No iteration of this run is evaluated yet." : "That iteration is not evaluated.";
+    const facts = { run: runDir, iteration: wanted && excerpt(wanted, 40), evaluated: evaluated.map(([one]) => one) };
+    throw new Refusal("input.invalid", message, facts);
+  }
+  const csv = iteration.inference_csv;
+  return { csv, recall: targetRecall(state), origin: { run_dir: runDir, iteration: label, inference_csv: csv } };
 }
 
-async function writeFiles(
-  directory: string,
-  path: string,
-  analysis: KpiAnalysis,
-  minRecall: number,
-  columns: Parameters<typeof analyseKpi>[2],
-): Promise<string[]> {
-  const { sweep } = analysis;
-  const measurable = sweep.passRows > 0 && sweep.defectiveRows > 0;
-  return writeKpiFiles(directory, path, analysis, {
-    minRecall,
-    ...(columns === undefined ? {} : { columns }),
-    ...(measurable ? { measurement: measureFar(sweep, minRecall * 100) } : {}),
-  });
+/** Anything that is neither a run directory nor looks like the id of one is read as a CSV. */
+async function isCsv(path: string): Promise<boolean> {
+  const kind = await kindOf(path);
+  if (kind === "absent") return !/(^|\/)run_[^/.]+$/.test(path);
+  return kind !== "directory" || (await kindOf(runPaths(path).state)) !== "file";
+}
+
+function targetRecall({ metric_contract: { evaluator } }: RunState): number {
+  return evaluator.type === "builtin" ? evaluator.parameters.recall_target_pct / 100 : 1;
 }
 
 function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
@@ -76,14 +80,10 @@ function jsonOf({ sweep, atRecall, bestF1 }: KpiAnalysis) {
   };
 }
 
-function printText(io: CliIo, analysis: KpiAnalysis, minRecall: number, written: readonly string[]): void {
-  const { sweep, atRecall, bestF1, table } = analysis;
+function pointLines({ sweep, atRecall, bestF1 }: KpiAnalysis, minRecall: number): string[] {
   const rows = `${sweep.passRows + sweep.defectiveRows} rows: ${sweep.passRows} PASS, ${sweep.defectiveRows} NO_PASS`;
-  const lines = [rows, recallLine(atRecall, minRecall), bestF1 === undefined ? "" : `Best F1: ${pointText(bestF1)}`];
-  print(io.stdout, `${[...lines, ...written].filter((line) => line !== "").join("\n")}\n`);
-  if (table.blankLabels > 0) {
-    print(io.stderr, `note: ${table.blankLabels} rows have no label and count as NO_PASS\n`);
-  }
+  const best = bestF1 === undefined ? [] : [`Best F1: ${pointText(bestF1)}`];
+  return [rows, recallLine(atRecall, minRecall), ...best].filter((line) => line !== "");
 }
 
 function pointText({ threshold, far, precision, recall, f1 }: OperatingPoint): string {

@@ -11,149 +11,60 @@ import { planOnly, type SubmitArgs, submitFlow } from "../osmo/submit.ts";
 import { dryRunReport, submitReport } from "../osmo/submit-report.ts";
 import { watchWorkflow } from "../osmo/watch.ts";
 import { startWatcher, statusWithWatcher } from "../osmo/watcher.ts";
-import { parseArguments } from "./arguments.ts";
+import type { Given } from "./declarations.ts";
 import { mainPath, systemDeps } from "./deps.ts";
-import { type CliIo, print } from "./io.ts";
+import { type Answer, exitDefect, exitOk, group } from "./frame.ts";
+import { type CliIo, print, printJson } from "./io.ts";
 import { askingCall } from "./osmo-human.ts";
-import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 
-const usage = `usage: deft-mcp osmo COMMAND
-
-  flows                                  the flows with their use cases
-  plan FLOW [--usecase U] [--set K=V]... the five sections of a submit; nothing is sent
-  spec FLOW [--usecase U] [--set K=V]... the rendered workflow
-  submit FLOW [--usecase U] [--board B] [--pool P] [--pair-with NAME] [--set K=V]...
-  status [RUN] [--task T] [--events]     RUN is a workflow id or run name; default the last submit
-  watch [RUN] [--every SECONDS] [--detach]
-                                         looks until the workflow ends; --detach goes on without this terminal
-  cancel RUN --reason TEXT
-  outputs [RUN] [--mode preview|archive] [--samples 5..10]
-  preferences [--set K=V] [--forget K]
-
-All take --json and --workspace DIR; plan, spec and submit take --flows-dir DIR. Exit 0 is fine, 1 a workflow that
-failed (watch), 2 refused.
-`;
-
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
-const options = {
-  ...{ usecase: text, board: text, pool: text, "pair-with": text, "flows-dir": text, workspace: text },
-  ...{ task: text, every: text, reason: text, mode: text, samples: text, forget: text },
-  ...{ events: flag, detach: flag, json: flag, "no-probe": flag },
-} as const;
-
-type Given = ReturnType<typeof parseArguments> & { readonly sets: Record<string, string> };
+const callOf = (io: CliIo) => askingCall(systemDeps(io));
 
 /** `deft-mcp osmo ...`: the OSMO tools for people, and the watcher that outlives a client. */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  if (argv.length === 0 || argv.includes("--help")) {
-    print(io.stdout, usage);
-    return argv.length === 0 ? 2 : exitOk;
-  }
-  const [command = "", ...rest] = argv;
-  return await reportRefusal(io, argv.includes("--json"), async () => {
-    const { words, sets } = takeSets(rest);
-    const positionals = ["plan", "spec", "submit"].includes(command) ? ["FLOW"] : ["[RUN]"];
-    const given = { ...parseArguments(words, options, positionals), sets };
-    return await perform(command, given, io);
-  });
-}
-
-/** `--set` may be repeated, which the shared parser does not collect. */
-function takeSets(words: readonly string[]): { words: string[]; sets: Record<string, string> } {
-  const sets: Record<string, string> = {};
-  const kept: string[] = [];
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? "";
-    if (word !== "--set") {
-      kept.push(word);
-      continue;
-    }
-    index += 1;
-    const [, key, value] = /^([^=]+)=([\s\S]*)$/.exec(words[index] ?? "") ?? [];
-    if (key === undefined) throw new Refusal("input.invalid", "--set takes KEY=VALUE.", { got: words[index] });
-    sets[key] = value ?? "";
-  }
-  return { words: kept, sets };
-}
-
-async function perform(command: string, given: Given, io: CliIo): Promise<number> {
-  const call = askingCall(systemDeps(io));
-  const json = given.flag("json");
-  const [named] = given.positionals;
-  const show = (report: { status_line?: string }) => tell(io, json, report);
-  switch (command) {
-    case "flows":
-      return json ? show({ flows: flowRows() } as object) : listFlows(io);
-    case "plan":
-      return show(dryRunReport(await planOnly(call, submitArgs(named, given))));
-    case "spec":
-      print(io.stdout, `${(await planOnly(call, submitArgs(named, given))).spec ?? ""}\n`);
-      return exitOk;
-    case "submit":
-      return show(submitReport(call, await submitFlow(call, submitArgs(named, given))));
-    case "status":
-      return show(
-        await statusWithWatcher(call, { run: named, task: given.text("task"), events: given.flag("events") }),
-      );
-    case "watch":
-      return await watch(named, given, io);
-    case "cancel":
-      return show(await cancelWorkflow(call, { run: named, reason: given.text("reason") ?? "asked at the terminal" }));
-    case "outputs":
-      return show(await fetchOutputs(call, outputArgs(named, given)));
-    case "preferences":
-      return show(await editPreferences(call, preferenceArgs(given)));
-    default:
-      throw new Refusal("input.invalid", `There is no command osmo ${command}.`, { help: "deft-mcp osmo --help" });
-  }
-}
+export const run = group("osmo", {
+  flows: async () => ({ value: { flows: flowRows() }, text: flowRows().map(flowLine).join("") }),
+  plan: async (given, io) => reportOf(dryRunReport(await planOnly(callOf(io), submitArgs(given)))),
+  spec: async (given, io) => {
+    const { spec = "" } = await planOnly(callOf(io), submitArgs(given));
+    return { value: { spec }, text: `${spec}\n` };
+  },
+  submit: async (given, io) => {
+    const call = callOf(io);
+    return reportOf(submitReport(call, await submitFlow(call, submitArgs(given))));
+  },
+  status: async ({ positionals: [named], options: { task, events } }, io) =>
+    reportOf(await statusWithWatcher(callOf(io), { run: named, task, events })),
+  watch,
+  cancel: async ({ positionals: [named], options: { reason } }, io) =>
+    reportOf(await cancelWorkflow(callOf(io), { run: named, reason })),
+  outputs: async ({ positionals: [named], options: { mode, samples, workspace } }, io) =>
+    reportOf(await fetchOutputs(callOf(io), { run: named, mode, samples, workspace })),
+  preferences: async ({ options }, io) => reportOf(await editPreferences(callOf(io), preferenceArgs(options))),
+});
 
 function flowRows() {
   return Object.values(flows).map(({ id, title, usecases }) => ({ id, title, usecases }));
 }
 
-function listFlows(io: CliIo): number {
-  const cases = (names: readonly string[]) => (names.length === 0 ? "" : ` (${names.join(", ")})`);
-  print(
-    io.stdout,
-    flowRows()
-      .map(({ id, title, usecases }) => `${id}${cases(usecases)}: ${title}\n`)
-      .join(""),
-  );
-  return exitOk;
+function flowLine({ id, title, usecases }: ReturnType<typeof flowRows>[number]): string {
+  return `${id}${usecases.length === 0 ? "" : ` (${usecases.join(", ")})`}: ${title}\n`;
 }
 
-function submitArgs(flow: string | undefined, given: Given): SubmitArgs {
-  if (flow === undefined || !isFlowId(flow)) {
-    const message = flow === undefined ? "Name a flow." : `There is no flow ${quoted(flow)}.`;
-    throw new Refusal("input.invalid", message, { flows: flowIds });
-  }
+function submitArgs({
+  positionals: [flow],
+  options,
+}: Pick<Given<"osmo submit">, "positionals" | "options">): SubmitArgs {
+  if (!isFlowId(flow)) throw new Refusal("input.invalid", `There is no flow ${quoted(flow)}.`, { flows: flowIds });
+  const { usecase, board, pool, workspace, set: knobs } = options;
   return {
-    flow,
-    usecase: given.text("usecase"),
-    board: given.text("board"),
-    pool: given.text("pool"),
-    pair_with: given.text("pair-with"),
-    workspace: given.text("workspace"),
-    flows_dir: given.text("flows-dir"),
-    no_probe: given.flag("no-probe"),
-    knobs: given.sets,
+    ...{ flow, usecase, board, pool, workspace, knobs },
+    pair_with: options["pair-with"],
+    flows_dir: options["flows-dir"],
+    no_probe: options["no-probe"],
   };
 }
 
-function outputArgs(run: string | undefined, given: Given) {
-  const mode = given.text("mode") === "archive" ? ("archive" as const) : ("preview" as const);
-  const samples = Number(given.text("samples") ?? 8);
-  if (!Number.isInteger(samples) || samples < 5 || samples > 10) {
-    throw new Refusal("input.invalid", "--samples takes 5 to 10.", { got: given.text("samples") });
-  }
-  return { run, mode, samples, workspace: given.text("workspace") };
-}
-
-function preferenceArgs(given: Given) {
-  const forget = given.text("forget");
-  const [key, value] = forget === undefined ? (Object.entries(given.sets)[0] ?? []) : [forget, ""];
+function preferenceArgs({ set, forget }: Given<"osmo preferences">["options"]) {
+  const [key, value] = forget === undefined ? (Object.entries(set)[0] ?? []) : [forget, ""];
   if (key !== undefined && !(preferenceKeys as readonly string[]).includes(key)) {
     throw new Refusal("osmo.bad-preference", `${key} is no preference.`, { keys: preferenceKeys });
   }
@@ -161,31 +72,20 @@ function preferenceArgs(given: Given) {
 }
 
 /** Looks until the workflow ends. The watcher only reads, so stopping it stops nothing else. */
-async function watch(run: string | undefined, given: Given, io: CliIo): Promise<number> {
+async function watch({ positionals: [named], options }: Given<"osmo watch">, io: CliIo): Promise<Answer | number> {
   const deps = systemDeps(io);
-  const every = given.text("every");
-  if (every !== undefined && !(Number(every) >= 1))
-    throw new Refusal("input.invalid", "--every takes seconds.", { got: every });
-  const every_sec = every === undefined ? undefined : Number(every);
-  if (given.flag("detach")) {
-    return tell(io, given.flag("json"), await startWatcher(deps, mainPath(), run, every_sec));
-  }
-  const report = await watchWorkflow(askingCall(deps), run, {
-    every_sec,
+  if (options.detach) return reportOf(await startWatcher(deps, mainPath(), named, options.every));
+  const report = await watchWorkflow(askingCall(deps), named, {
+    every_sec: options.every,
     sleep: (seconds) => sleep(seconds * 1000),
-    onChange: (line) =>
-      given.flag("json") ? printJson(io, line) : print(io.stdout, `${line.at} ${line.status_line}\n`),
+    onChange: (line) => (options.json ? printJson(io, line) : print(io.stdout, `${line.at} ${line.status_line}\n`)),
   });
   return report.status === "COMPLETED" ? exitOk : exitDefect;
 }
 
-function tell(io: CliIo, json: boolean, report: object): number {
-  if (json) printJson(io, report);
-  else {
-    const told = Object.entries(report).filter(([, value]) => !(Array.isArray(value) && value.length === 0));
-    print(io.stdout, `${told.map(lineOf).join("\n")}\n`);
-  }
-  return exitOk;
+function reportOf(report: object): Answer {
+  const told = Object.entries(report).filter(([, value]) => !(Array.isArray(value) && value.length === 0));
+  return { value: report, text: `${told.map(lineOf).join("\n")}\n` };
 }
 
 function lineOf([key, value]: [string, unknown]): string {

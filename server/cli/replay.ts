@@ -14,97 +14,58 @@ import { rewriteTrace } from "../trace/rewrite.ts";
 import { describeLine } from "../trace/show.ts";
 import { symbolTable } from "../trace/symbols.ts";
 import { tapeOf } from "../trace/tape.ts";
-import { type Arguments, parseArguments } from "./arguments.ts";
+import type { Given } from "./declarations.ts";
 import { systemDeps } from "./deps.ts";
+import { type Answer, command, exitDefect, exitOk } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
-import { exitDefect, exitOk, printJson, reportRefusal } from "./outcome.ts";
 import { knownTools, replayStage, serversOf, withWorkspace } from "./replay-world.ts";
 
-const usage = `usage: deft-mcp replay TRACE [--workspace DIR] [--allow-new-fields] [--update] [--partial]
-                             [--live embedded] [--json]
+type Replay = Played & { readonly notes: readonly string[] };
 
-Plays a recorded trace against this version: the same calls, the same answers of the human, jobs from the recording.
-Needs no GPU, no Docker and no network. Exit 0: it goes the same way; 1: it differs; 2: the trace cannot be used.
-
-  --workspace DIR      the workspace it was recorded on; a generated one is made anew. Runs of the replay are removed.
-  --allow-new-fields   fields that results gained are no difference
-  --update             rewrite the trace to what happens now, and show what changed
-  --partial            replay a trace whose last server was killed, as far as it goes
-  --live embedded      run the jobs again with the embedded engine and compare what came of them, within tolerances
-`;
-
-type Replay = Played & { readonly notes: readonly string[]; readonly seconds: number };
+type Options = Given<"replay">["options"];
 
 /** `deft-mcp replay TRACE`: does a recorded run still go the same way? */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  if (argv.includes("--help")) {
-    print(io.stdout, usage);
-    return exitOk;
-  }
-  const json = argv.includes("--json");
-  return await reportRefusal(io, json, async () => {
-    const flag = { type: "boolean" } as const;
-    const modes = { "allow-new-fields": flag, update: flag, partial: flag, json: flag };
-    const given = parseArguments(argv, { workspace: { type: "string" }, live: { type: "string" }, ...modes }, [
-      "TRACE",
-    ]);
-    const path = resolve(io.cwd, given.positionals[0] ?? "");
-    const trace = await loadTrace(path, { partial: given.flag("partial") });
-    assertKnownTools(trace, knownTools);
-    assertLive(given);
-    const replay = await replayed(trace, given, io);
-    const isNew = replay.differences.some(({ expected }) => expected === unrecordedJob);
-    const update = given.flag("update") && replay.differences.length > 0 && !isNew;
-    if (update) await rewriteTrace(trace, replay.lines);
-    const notes = isNew
-      ? [...replay.notes, "a job runs that the trace does not hold: record the run anew"]
-      : replay.notes;
-    const remedy = given.text("live") === undefined ? refusals["trace.difference"].remedy : liveRemedy;
-    report(trace, { ...replay, notes }, { updated: update, remedy }, json, io);
-    return replay.differences.length === 0 || update ? exitOk : exitDefect;
-  });
-}
-
-function assertLive(given: Arguments): void {
-  const live = given.text("live");
-  if (live !== undefined && live !== "embedded") {
-    throw new Refusal("input.invalid", "Jobs run live on the embedded engine only.", { live, known: ["embedded"] });
-  }
-  if (live !== undefined && given.flag("update")) {
+export const run = command("replay", async ({ positionals: [path], options }, io) => {
+  const trace = await loadTrace(resolve(io.cwd, path), { partial: options.partial });
+  assertKnownTools(trace, knownTools);
+  if (options.live !== undefined && options.update) {
     throw new Refusal("input.invalid", "--live compares; it has nothing to update a trace with.", {});
   }
-}
-
-async function replayed(trace: Trace, given: Arguments, io: CliIo): Promise<Replay> {
   const started = Date.now();
-  const chosen = given.text("workspace");
-  const workspaceGiven = chosen === undefined ? undefined : resolve(io.cwd, chosen);
+  const replay = await replayed(trace, options, io);
+  const isNew = replay.differences.some(({ expected }) => expected === unrecordedJob);
+  const updated = options.update && replay.differences.length > 0 && !isNew;
+  if (updated) await rewriteTrace(trace, replay.lines);
+  const unheld = isNew ? ["a job runs that the trace does not hold: record the run anew"] : [];
+  const remedy = options.live === undefined ? refusals["trace.difference"].remedy : liveRemedy;
+  const notes = [...replay.notes, ...unheld];
+  return answerOf(trace, { ...replay, notes }, { updated, remedy, seconds: (Date.now() - started) / 1000 });
+});
+
+async function replayed(trace: Trace, options: Options, io: CliIo): Promise<Replay> {
   return await withScratchFolder(join(await realPathOf(tmpdir()), "deft-replay"), async (scratch) => {
     const home = join(scratch, "home");
     await makeDirectory(home);
-    return await withWorkspace(trace, workspaceGiven, scratch, async (workspace, notes) => {
+    return await withWorkspace(trace, options.workspace, scratch, async (workspace, notes) => {
       const symbols = symbolTable();
       symbols.root("home", home);
       symbols.root("workspace", workspace);
       const log = (line: string) => void print(io.stderr, `${line}\n`);
-      if (given.text("live") !== undefined) {
+      if (options.live !== undefined) {
         const real = systemDeps({ env: { PATH: io.env.PATH }, cwd: home });
-        const connect = serversOf(() => real, symbols, home, log);
-        const live = await playLive(trace, connect, symbols);
-        return {
-          ...live,
-          skipped: [],
-          lines: [],
-          notes: [...notes, ...cutOff(trace)],
-          seconds: (Date.now() - started) / 1000,
-        };
+        const live = await playLive(
+          trace,
+          serversOf(() => real, symbols, home, log),
+          symbols,
+        );
+        return { ...live, skipped: [], lines: [], notes: [...notes, ...cutOff(trace)] };
       }
       const tape = tapeOf(trace, symbols);
       const stage = replayStage(trace, tape, symbols, home, log);
-      const options = { newFields: given.flag("allow-new-fields"), goOn: given.flag("update") };
-      const played = await playTrace(trace, stage, tape, symbols, options);
+      const how = { newFields: options["allow-new-fields"], goOn: options.update };
+      const played = await playTrace(trace, stage, tape, symbols, how);
       const skipped = played.skipped.map((tool) => `${tool} needs an outside service and was not replayed`);
-      return { ...played, notes: [...notes, ...cutOff(trace), ...skipped], seconds: (Date.now() - started) / 1000 };
+      return { ...played, notes: [...notes, ...cutOff(trace), ...skipped] };
     });
   });
 }
@@ -119,22 +80,26 @@ function cutOff({ connections }: Trace): string[] {
 /** No recording can be brought in line with jobs that come out otherwise each time. */
 const liveRemedy = "Repeat it; where the outcome is meant, record the run again.";
 
-type Ending = { readonly updated: boolean; readonly remedy: string };
+type Ending = { readonly updated: boolean; readonly remedy: string; readonly seconds: number };
 
-function report(trace: Trace, replay: Replay, { updated, remedy }: Ending, json: boolean, io: CliIo): void {
-  const { differences, calls, notes, seconds } = replay;
+function answerOf(trace: Trace, replay: Replay, { updated, remedy, seconds }: Ending): Answer {
+  const { differences, calls, notes } = replay;
   const same = differences.length === 0;
-  if (json) {
-    const message = `The run goes another way at ${differences[0]?.what}.`;
-    const error = same || updated ? {} : { error: { code: "trace.difference", message, remedy } };
-    printJson(io, { ok: same || updated, same, updated, ...error, calls, differences, notes, seconds });
-    return;
-  }
-  for (const text of notes) print(io.stdout, `note: ${text}\n`);
-  if (same)
-    print(io.stdout, `same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`);
-  else if (updated) print(io.stdout, `${differencesText(differences)}\nupdated: ${differences.length} places\n`);
-  else print(io.stdout, firstDifferenceText(trace, differences, remedy));
+  const ok = same || updated;
+  const [first] = differences;
+  const message = `The run goes another way at ${first?.what}.`;
+  const facts = { file: first?.file, line: first?.line, differences: differences.length };
+  const error = ok ? {} : { error: { code: "trace.difference", message, facts, remedy } };
+  const said = same
+    ? `same: ${calls} calls of ${trace.connections.length} connections in ${seconds.toFixed(1)} s\n`
+    : updated
+      ? `${differencesText(differences)}\nupdated: ${differences.length} places\n`
+      : firstDifferenceText(trace, differences, remedy);
+  return {
+    value: { ok, same, updated, ...error, calls, differences, notes, seconds },
+    text: `${notes.map((text) => `note: ${text}\n`).join("")}${said}`,
+    exit: ok ? exitOk : exitDefect,
+  };
 }
 
 const CONTEXT = 6;

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { excerpt, Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
 import { openHttp } from "../mcp/http.ts";
@@ -16,12 +15,10 @@ export async function serveHttp(
   options: ServerOptions,
   io: CliIo,
 ): Promise<void> {
-  const token = where.tokenFile === undefined ? undefined : await readToken(resolve(io.cwd, where.tokenFile));
-  const fixtures = io.env.DEFT_CONFORMANCE === "1" ? await import("../mcp/conformance-fixtures.ts") : undefined;
-  const dress = fixtures === undefined ? {} : { dress: fixtures.offerFixtures };
+  const token = where.tokenFile === undefined ? undefined : await readToken(where.tokenFile);
   const address = parseAddress(where.address);
   const record = where.record === undefined ? undefined : await recordSeveral(where.record, deps, options);
-  const service = await openHttp(deps, { ...options, ...address, token, record, ...dress });
+  const service = await openHttp(deps, { ...options, ...address, token, record });
   print(io.stderr, `deft-mcp serves MCP on ${service.url}\n`);
   await untilStopped();
   await service.close();

@@ -5,52 +5,35 @@ import type { ServerOptions } from "../mcp/server.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";
-import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
+import { command, exitOk } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
 import { assertComplete } from "./shipped.ts";
-
-const usage = `usage: deft-mcp [serve] [--toolsets deft,osmo] [--http [HOST:]PORT [--token-file FILE]] [--record DIR]
-
-Speaks MCP on stdin and stdout, or with --http over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1
-unless given; any other needs a token. Ending the server ends no job. --record (or DEFT_RECORD) writes a trace, one
-file a connection, which \`deft-mcp replay\` plays again.
-`;
 
 const known: readonly Toolset[] = ["deft", "osmo"];
 
 /** `deft-mcp serve`: speaks MCP until the client goes away, or over HTTP until a signal arrives. */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  if (argv.includes("--help")) {
-    print(io.stdout, usage);
-    return 0;
-  }
-  const text = { type: "string" } as const;
-  const given = parseArguments(argv, { toolsets: text, http: text, "token-file": text, record: text }, []);
-  const toolsets = chosenToolsets(given.text("toolsets") ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
+export const run = command("serve", async ({ options: given }, io) => {
+  const toolsets = chosenToolsets(given.toolsets ?? io.env.DEFT_TOOLSETS ?? "deft,osmo");
   const clean = redactor(io.env);
   const options = { version, toolsets, log: (line: string) => print(io.stderr, `${clean(line)}\n`) };
   await assertComplete();
-  const address = given.text("http");
-  const tokenFile = given.text("token-file");
-  const folder = given.text("record") ?? io.env.DEFT_RECORD;
-  const record = folder ? resolve(io.cwd, folder) : undefined;
+  const { http: address, "token-file": tokenFile } = given;
+  const record = given.record ?? (io.env.DEFT_RECORD ? resolve(io.cwd, io.env.DEFT_RECORD) : undefined);
   if (address !== undefined) {
     const { serveHttp } = await import("./serve-http.ts");
     await serveHttp({ address, tokenFile, record }, systemDeps(io), options, io);
-    return 0;
+    return exitOk;
   }
   if (tokenFile !== undefined) throw new Refusal("input.invalid", "--token-file goes with --http.", {});
-  if (process.stdin.isTTY) {
-    print(
-      io.stderr,
-      "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n",
-    );
-  }
+  if (process.stdin.isTTY) print(io.stderr, forPeople);
   if (record === undefined) await serveStdio(systemDeps(io), options);
   else await serveRecorded(record, options, io);
-  return 0;
-}
+  return exitOk;
+});
+
+const forPeople =
+  "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n";
 
 async function serveRecorded(dir: string, options: ServerOptions, io: CliIo): Promise<void> {
   const { startRecording } = await import("../trace/recorder.ts");

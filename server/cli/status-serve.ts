@@ -7,8 +7,8 @@ import { load, type ReportDeps } from "../report/load.ts";
 import type { RunningStage } from "../report/model.ts";
 import { readTemplates } from "../report/templates.ts";
 import { runPaths } from "../run/paths.ts";
+import { exitOk } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
-import { exitOk } from "./outcome.ts";
 
 const lookEveryMs = 1000;
 const keepAliveMs = 15_000;

@@ -2,50 +2,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LoopStatus, loopStatus } from "../loop/status.ts";
 import { metricPhrase } from "../loop/status-line.ts";
 import { describeAction } from "../loop/transitions.ts";
-import { resolveRun } from "../loop/which-run.ts";
 import { oneLine } from "../run/visible.ts";
-import { parseArguments } from "./arguments.ts";
 import { systemDeps } from "./deps.ts";
 import { barText, drawnInPlace } from "./display.ts";
+import { command, exitOk } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
-import { exitOk, printJson, reportRefusal } from "./outcome.ts";
-
-const usage = `usage: deft-mcp status [RUN] [--workspace DIR] [--watch | --serve] [--json]
-
-Where a run stands, from its files alone. RUN is a run id or directory; without it the only unfinished run is meant,
-else the newest. --watch goes on until the run is closed; --serve shows the live report on a page of this machine. Stopping either
-stops nothing else.
-`;
+import { runNearby } from "./nearby.ts";
 
 const EVENTS_SHOWN = 5;
 const LOOK_EVERY_MS = 1000;
 
 /** `deft-mcp status [RUN]`: reads a run and says where it stands; changes nothing. */
-export async function run(argv: string[], io: CliIo): Promise<number> {
-  if (argv.includes("--help")) {
-    print(io.stdout, usage);
-    return exitOk;
+export const run = command("status", async ({ positionals: [named], options }, io) => {
+  const deps = systemDeps(io);
+  const runDir = await runNearby(named, options.workspace, deps);
+  const look = () => loopStatus(runDir, deps);
+  if (options.serve) {
+    const { serveStatus } = await import("./status-serve.ts");
+    return await serveStatus(runDir, io, { ...deps, running: async () => (await look()).running });
   }
-  const json = argv.includes("--json");
-  return await reportRefusal(io, json, async () => {
-    const flag = { type: "boolean" } as const;
-    const options = { workspace: { type: "string" }, watch: flag, serve: flag, json: flag } as const;
-    const given = parseArguments(argv, options, ["[RUN]"]);
-    const deps = systemDeps(io);
-    const choice = { run: given.positionals[0], workspace: given.text("workspace") };
-    const runDir = await resolveRun(choice, deps, { orLatest: true });
-    const look = () => loopStatus(runDir, deps);
-    if (given.flag("serve")) {
-      const { serveStatus } = await import("./status-serve.ts");
-      return await serveStatus(runDir, io, { ...deps, running: async () => (await look()).running });
-    }
-    if (given.flag("watch")) return await watch(look, io, json);
-    const status = await look();
-    if (json) printJson(io, statusJson(status));
-    else print(io.stdout, statusText(status));
-    return exitOk;
-  });
-}
+  if (options.watch) return await watch(look, io, options.json);
+  const status = await look();
+  return { value: statusJson(status), text: statusText(status) };
+});
 
 /** Prints what is new at every look until nothing more can happen; on a terminal the picture is drawn in place. */
 async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean): Promise<number> {
@@ -62,14 +41,13 @@ async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean):
 
 function statusText({ run, next, running, report, reportPath }: LoopStatus): string {
   const { state, entries, integrity } = run;
+  const { hard_stop: stop } = state;
   const lines = [
     `Run        ${run.runDir}`,
     `Status     ${state.status}, iteration ${state.current_iteration} of ${state.max_iterations}, ${state.config.platform} (${state.config.engine})`,
     `Metric     ${metricPhrase(state)}`,
     ...(running === undefined ? [] : [`Running    ${oneLine(runningText(running))}`]),
-    ...(state.hard_stop === undefined
-      ? []
-      : [`Hard stop  ${state.hard_stop.code}: ${oneLine(state.hard_stop.message)}`]),
+    ...(stop === undefined ? [] : [`Hard stop  ${stop.code}: ${oneLine(stop.message)}`]),
     ...(integrity.ok ? [] : [`Integrity  ${integrity.what}`]),
     `Next       ${describeAction(next)}`,
     `Report     ${report === "absent" ? "none yet" : `${reportPath} (${report})`}`,

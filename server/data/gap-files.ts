@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
 import {
   analyseGaps,
   breakdownText,
@@ -51,7 +52,7 @@ export async function writeGaps(
   }
   const breakdown = breakdownText(analysis, rows.length, options.topK);
   await writeAtomic(join(directory, "weak_samples_breakdown.txt"), breakdown);
-  await writeAtomic(join(directory, "metrics.json"), `${JSON.stringify(gapMetrics(rows, analysis), null, 2)}\n`);
+  await writeJson(join(directory, "metrics.json"), gapMetrics(rows, analysis));
   return { analysis, gaps, gaps_path };
 }
 

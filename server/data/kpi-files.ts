@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
 import {
   type KpiSummary,
   missedCells,
@@ -58,7 +59,7 @@ export async function writeKpiFiles(
   for (const [name, text] of plotsOf(analysis, options.minRecall)) await put(name, (path) => writeAtomic(path, text));
   const { measurement } = options;
   if (measurement !== undefined) {
-    await put("metric_result.json", (path) => writeAtomic(path, `${JSON.stringify(measurement, null, 2)}\n`));
+    await put("metric_result.json", (path) => writeJson(path, measurement));
   }
   const summary: KpiSummary = {
     scoreColumn: options.columns?.score_column ?? "siamese_score",

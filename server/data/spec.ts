@@ -1,6 +1,8 @@
 import { Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import type { ImageLayout } from "../run/images.ts";
+import { isRecord, valueAt } from "../run/record.ts";
 import { yamlDocument, yamlLimits } from "./yaml.ts";
 
 /** One dataset block of a train spec; paths as written, usually those inside the training container. */
@@ -35,26 +37,26 @@ export async function readSpec(path: string): Promise<TrainSpec> {
 /** `readSpec` on text; `path` is for messages. */
 export function parseSpec(text: string, path: string): TrainSpec {
   const { plain, ordered } = parseYaml(text, path);
-  if (!isMapping(plain)) throw badSpec(path, "the whole file", "is not a mapping");
+  if (!isRecord(plain)) throw badSpec(path, "the whole file", "is not a mapping");
   refuseAutoml(plain, path);
-  const lookup = (...keys: string[]) => keys.reduce<unknown>((at, key) => (isMapping(at) ? at[key] : undefined), plain);
-  const classify = lookup("dataset", "classify");
-  if (!isMapping(classify)) throw badSpec(path, "dataset.classify", "is missing; only task classify is supported");
+  const lookup = (key: string) => valueAt(plain, key);
+  const classify = lookup("dataset.classify");
+  if (!isRecord(classify)) throw badSpec(path, "dataset.classify", "is missing; only task classify is supported");
   const task = lookup("task");
   if (task !== undefined && task !== "classify") throw badSpec(path, "task", "must be classify");
   return {
     raw: plain,
     ...inputsOf(path, classify, ordered),
     image_ext: imageExtension(path, classify.image_ext),
-    num_epochs: positive(path, "train.num_epochs", lookup("train", "num_epochs"), 10),
+    num_epochs: positive(path, "train.num_epochs", lookup("train.num_epochs"), 10),
     batch_size: positive(path, "dataset.classify.batch_size", classify.batch_size, 8),
-    num_gpus: positive(path, "train.num_gpus", lookup("train", "num_gpus"), 1),
+    num_gpus: positive(path, "train.num_gpus", lookup("train.num_gpus"), 1),
     concat_type: optional(path, "dataset.classify.concat_type", classify.concat_type, "string"),
-    backbone_type: optional(path, "model.backbone.type", lookup("model", "backbone", "type"), "string"),
+    backbone_type: optional(path, "model.backbone.type", lookup("model.backbone.type"), "string"),
     pretrained_backbone_path: optional(
       path,
       "model.backbone.pretrained_backbone_path",
-      lookup("model", "backbone", "pretrained_backbone_path"),
+      lookup("model.backbone.pretrained_backbone_path"),
       "string",
     ),
     results_dir: optional(path, "results_dir", lookup("results_dir"), "string"),
@@ -72,15 +74,17 @@ export function layoutOf(spec: TrainSpec, imagesDir: string): ImageLayout {
   return { images_dir: imagesDir, lightings: spec.lightings, image_ext: spec.image_ext };
 }
 
-type Mapping = Record<string, unknown>;
-
 function parseYaml(text: string, path: string): { plain: unknown; ordered: unknown } {
   const document = yamlDocument(text, path, { merge: true });
   const maxAliasCount = yamlLimits.aliases;
   return { plain: document.toJS({ maxAliasCount }), ordered: document.toJS({ maxAliasCount, mapAsMap: true }) };
 }
 
-function inputsOf(path: string, classify: Mapping, ordered: unknown): Pick<TrainSpec, "lightings" | "num_input"> {
+function inputsOf(
+  path: string,
+  classify: Record<string, unknown>,
+  ordered: unknown,
+): Pick<TrainSpec, "lightings" | "num_input"> {
   const lightings = lightingsOf(ordered, path);
   const num_input = optional(path, "dataset.classify.num_input", classify.num_input, "number");
   if (lightings.length > 0 && num_input !== undefined && num_input !== lightings.length) {
@@ -118,13 +122,13 @@ function refuseAutoml(value: unknown, path: string, trail: readonly string[] = [
   }
 }
 
-function datasetBlock(path: string, name: string, classify: Mapping): DatasetBlock {
+function datasetBlock(path: string, name: string, classify: Record<string, unknown>): DatasetBlock {
   const key = `${name}_dataset`;
   const block = classify[key];
-  if (!isMapping(block)) return {};
+  if (!isRecord(block)) return {};
   const csv_path = optional(path, `dataset.classify.${key}.csv_path`, block.csv_path, "string");
   const images_dir = optional(path, `dataset.classify.${key}.images_dir`, block.images_dir, "string");
-  return { ...(csv_path === undefined ? {} : { csv_path }), ...(images_dir === undefined ? {} : { images_dir }) };
+  return defined({ csv_path, images_dir });
 }
 
 function imageExtension(path: string, value: unknown): string {
@@ -145,10 +149,6 @@ function optional<K extends keyof Kinds>(path: string, key: string, value: unkno
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value === kind) return value as Kinds[K];
   throw badSpec(path, key, `must be a ${kind}`);
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function badSpec(path: string, key: string, problem: string): Refusal {

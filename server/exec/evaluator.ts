@@ -3,7 +3,7 @@ import { excerpt, Refusal } from "../errors.ts";
 import { readJson } from "../fs/json.ts";
 import type { Measurement } from "../kpi/metric-contract.ts";
 import { parseMeasurement } from "../kpi/metric-result.ts";
-import type { MetricContract } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { programEnv } from "./program-env.ts";
 
 type CommandEvaluator = Extract<MetricContract["evaluator"], { type: "command" }>;

@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { promisify } from "node:util";
+import { z } from "zod";
 import { type ProcessIdentity, processIdentitySchema } from "../run/job.ts";
 
 const run = promisify(execFile);
@@ -21,10 +23,36 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return now !== undefined && now.start === identity.start && now.boot === identity.boot;
 }
 
-/** Whether what a claim names as its owner, read back as JSON, is a process that still runs on this host. */
-export async function isOwnerAlive(owner: unknown): Promise<boolean> {
-  const identity = processIdentitySchema.safeParse(owner);
-  return identity.success && (await isAlive(identity.data));
+/** Who does a piece of work: a process, its host, and by what else it is known there, such as the id of a batch job. */
+const ownerSchema = z.looseObject({ ...processIdentitySchema.shape, host: z.string().optional() });
+export type Owner = z.infer<typeof ownerSchema>;
+
+/** Judges an owner on another host, of which no process can be seen from here. */
+export type Elsewhere = (owner: Owner) => Promise<boolean>;
+
+/** This process as the owner of its work. */
+export async function thisOwner(marks: Readonly<Record<string, string>> = {}): Promise<Owner> {
+  const identity = await identityOf(process.pid);
+  if (identity === undefined) throw new Error("this process has no identity");
+  return { ...marks, ...identity, host: hostname() };
+}
+
+/** What a claim names as its owner; undefined for a text that names nobody. */
+export function ownerIn(text: string): Owner | undefined {
+  try {
+    return ownerSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the owner still works. One of another host and boot is judged by `elsewhere`; without that it counts as gone,
+ * because a host that was given another name and booted looks the same.
+ */
+export async function isOwnerAlive(owner: Owner, elsewhere: Elsewhere = async () => false): Promise<boolean> {
+  const foreign = owner.host !== undefined && owner.host !== hostname() && owner.boot !== (await bootId());
+  return foreign ? await elsewhere(owner) : await isAlive(owner);
 }
 
 async function startTicks(pid: number): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { readText, readTextIfPresent } from "../fs/read.ts";
+import type { Env } from "../run/env.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
 
@@ -26,8 +27,8 @@ const outputSchema = z.object({
 export type JobOutput = z.infer<typeof outputSchema>;
 type LeftFile = JobOutput["files"][number];
 
-type Env = Parameters<typeof redactor>[0];
-type Note = Omit<JobOutput, "files">;
+/** What is to be said of a job's end besides its files. */
+export type EndRemarks = Omit<JobOutput, "files">;
 
 /** Where the note of a job lies, beside its record. */
 function notePath(recordPath: string): string {
@@ -44,12 +45,12 @@ export async function noteOutput(
   recordPath: string,
   { workdir, log_path }: Pick<JobSpec, "workdir" | "log_path">,
   env: Env,
-  note: Note = {},
+  remarks: EndRemarks = {},
 ): Promise<void> {
   await scrubLog(recordPath, log_path, env);
   const files: LeftFile[] = [];
   for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
-  await writeNote(recordPath, { ...note, files });
+  await writeNote(recordPath, { ...remarks, files });
 }
 
 async function writeNote(recordPath: string, output: JobOutput): Promise<void> {

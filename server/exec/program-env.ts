@@ -1,6 +1,5 @@
+import type { Env } from "../run/env.ts";
 import { secretNames } from "../run/redact.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * What a program of the user's own needs to start: where programs and its interpreter lie, its home and temporary

@@ -35,29 +35,6 @@ export async function writeAtomic(
   }
 }
 
-/**
- * Appends text and returns once it is on the disk. The caller is the file's only writer.
- *
- * @throws Refusal `input.write-failed`; the file then ends where it did, as far as the disk allows.
- */
-export async function appendDurable(path: string, text: string): Promise<void> {
-  await changing(path, async () => {
-    const file = await open(path, "a");
-    try {
-      const { size } = await file.stat();
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } catch (error) {
-        await file.truncate(size).catch(() => undefined);
-        throw error;
-      }
-    } finally {
-      await file.close();
-    }
-  });
-}
-
 /** Creates a directory with its parents; an existing one is fine. @throws Refusal `input.write-failed`. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
   await changing(path, () => mkdir(path, { recursive: true, mode }));

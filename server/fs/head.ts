@@ -6,7 +6,7 @@ import { limits } from "./limits.ts";
 import { unreadable } from "./regular-file.ts";
 
 /** The first bytes of a file, or why there are none. A link as the last part of the path is `link`, not followed. */
-export type Head = number | "absent" | "link" | "unreadable";
+export type FileStart = number | "absent" | "link" | "unreadable";
 
 const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
@@ -14,7 +14,7 @@ const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
  * Reads up to `into.length` bytes from `position` and returns their count. On a warm cache it costs little more than a
  * stat, several times less than the same through promises; it blocks, so callers work in slices.
  */
-export function readHeadSync(path: string, into: Uint8Array, position = 0): Head {
+export function readHeadSync(path: string, into: Uint8Array, position = 0): FileStart {
   let file: number;
   try {
     file = openSync(path, flags);
@@ -31,7 +31,7 @@ export function readHeadSync(path: string, into: Uint8Array, position = 0): Head
 }
 
 /** Like `readHeadSync`, for file systems that answer slowly: several may wait at once. */
-export async function readHead(path: string, into: Uint8Array, position = 0): Promise<Head> {
+export async function readHead(path: string, into: Uint8Array, position = 0): Promise<FileStart> {
   try {
     const file = await open(path, flags);
     try {
@@ -54,7 +54,7 @@ export function realPathIfPresent(path: string): string | undefined {
   }
 }
 
-function faultOf(error: unknown): Head {
+function faultOf(error: unknown): FileStart {
   const errno = errnoOf(error);
   if (errno === undefined) throw error;
   if (errno === "ENOENT" || errno === "ENOTDIR") return "absent";

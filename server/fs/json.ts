@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import { writeAtomic } from "./atomic.ts";
 import { limits } from "./limits.ts";
 import { readText, readTextIfPresent } from "./read.ts";
 
@@ -22,6 +23,11 @@ export function isShallow(value: unknown, depth: number = limits.json_depth): bo
 /** Parses a JSON file. @throws Refusal `input.unreadable-file` or `input.bad-json`. */
 export async function readJson(path: string): Promise<unknown> {
   return parsedFile(await readText(path), path);
+}
+
+/** Replaces a file by a value as indented JSON, whole or not at all. @throws Refusal `input.write-failed`. */
+export async function writeJson(path: string, value: unknown, mode?: number): Promise<void> {
+  await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`, mode);
 }
 
 /** A schema in so far as it parses: this layer knows no library. */

@@ -9,7 +9,7 @@ import { fileFacts, kindOf, listPaths } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../ports/call.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
-import type { IntegrityFinding } from "./integrity.ts";
+import { checkIntegrity, type IntegrityFinding } from "./integrity.ts";
 
 /** A run's last commit as it is kept outside the workspace, where no copy of the run directory reaches. */
 const headSchema = z.object({
@@ -101,6 +101,18 @@ export async function pruneHeads(env: Env, now: Date): Promise<void> {
   }
 }
 
+/** Holds a run against its own digests, the record of its last commit (`spoiled` when that belies it), and its kept head. */
+export function checkRun(
+  state: RunState,
+  entries: readonly LogEntry[],
+  kept: Kept,
+  spoiled: string | undefined,
+): IntegrityFinding {
+  const found = checkIntegrity(state, entries);
+  if (!found.ok) return found;
+  return spoiled === undefined ? checkHead(state, entries, kept) : { ok: false, what: spoiled, facts: {} };
+}
+
 /**
  * Holds a run that is whole in itself against its kept head.
  *
@@ -110,7 +122,7 @@ export async function pruneHeads(env: Env, now: Date): Promise<void> {
  * A run may be ahead of its head (a kill, commits on another machine), as long as its log holds the head's entry or a
  * human accepted the log as it stood. A run behind its head, or beside it, was put back or exchanged as a whole.
  */
-export function checkHead(state: RunState, entries: readonly LogEntry[], { head, headPlace }: Kept): IntegrityFinding {
+function checkHead(state: RunState, entries: readonly LogEntry[], { head, headPlace }: Kept): IntegrityFinding {
   const revision = state.revision ?? 0;
   if (head === undefined) {
     if (headPlace === undefined || state.head_kept_at !== headPlace) return { ok: true };

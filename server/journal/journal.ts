@@ -1,19 +1,33 @@
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
-import { appendDurable, writeAtomic } from "../fs/atomic.ts";
+import { linkNew, writeBeside } from "../fs/compare-and-set.ts";
 import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
-import { kindOf } from "../fs/read.ts";
+import { fileFacts, kindOf } from "../fs/read.ts";
+import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../ports/call.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
-import { checkHead, type Kept, keepHead, readKept } from "./heads.ts";
-import { acceptAsBase, checkIntegrity, type IntegrityFinding, stateDigest } from "./integrity.ts";
-import { lastSeq, readLog, setTornLineAside } from "./log-file.ts";
+import { checkRun, type Kept, keepHead, readKept } from "./heads.ts";
+import { acceptAsBase, type IntegrityFinding, stateDigest } from "./integrity.ts";
+import { readLog, setTornLineAside } from "./log-file.ts";
+import { asMade } from "./published.ts";
 import { noRun, readState } from "./read-state.ts";
+import {
+  type CommitRecord,
+  type Costs,
+  lineOf,
+  publish,
+  putRecord,
+  type StepHook,
+  stateText,
+  wentOn,
+  withCosts,
+} from "./records.ts";
 import { assertInPlace } from "./run-place.ts";
-import { type NewEntry, numberedLine, pendingDue, seal } from "./seal.ts";
+import { type NewEntry, numberedLine, seal } from "./seal.ts";
 
 /** A run as it lies on disk. */
 export type Run = Kept & {
@@ -23,6 +37,10 @@ export type Run = Kept & {
   readonly integrity: IntegrityFinding;
   /** What opening had to mend, for people. */
   readonly notes: readonly string[];
+  /** The highest revision that a record is there for; 0 without one. */
+  readonly newest: number;
+  /** Length of the log's complete lines. */
+  readonly logBytes: number;
 };
 
 /** The environment tells where heads are kept; who does not name it neither checks nor keeps one. */
@@ -31,25 +49,43 @@ type Place = Partial<Pick<Deps, "env">>;
 /** A run opened for writing: holds the lock until `withRun` returns. */
 export type OpenRun = Run & { readonly proof: LockProof };
 
-/** The places where a commit touches the disk; a test kills the process at each. */
-export type CommitStep = "state-with-pending" | "log-line" | "state-clean";
-export type StepHook = (step: CommitStep) => void;
-
 /**
- * Reads a run without lock or change. A commit caught between its two writes shows as already made.
+ * Reads a run without lock or change. A commit that is made but not published yet shows as it will be.
  *
  * @throws Refusal `input.no-run`, `state.corrupt`, `state.foreign-version`.
  */
 export async function readRun(runDir: string, { env }: Place = {}): Promise<Run> {
-  const state = await readState(runDir);
+  return (await look(runDir, env)).run;
+}
+
+/**
+ * A run with what is made but not published of it, and its log. Its files are read one after the other, while others
+ * may write: where they do not agree, that counts only if they say the same a moment later.
+ */
+async function look(runDir: string, env: Deps["env"] | undefined) {
+  for (let seen = await lookOnce(runDir, env); ; ) {
+    if (seen.run.integrity.ok) return seen;
+    await sleep(momentMs);
+    const again = await lookOnce(runDir, env);
+    const [was, is] = [seen, again].map(({ run, published }) =>
+      [run.newest, run.logBytes, stateDigest(published)].join(),
+    );
+    if (was === is) return again;
+    seen = again;
+  }
+}
+
+const momentMs = 100;
+
+async function lookOnce(runDir: string, env: Deps["env"] | undefined) {
+  const published = await readState(runDir);
   const log = await readLog(runPaths(runDir).log);
+  const { state, entries, newest, due } = await asMade(runDir, published, log);
   const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
-  const due = pendingDue(state, log.entries);
-  const entries = due === undefined ? log.entries : [...log.entries, due];
   const kept = await readKept(runDir, env);
-  const found = checkIntegrity(state, entries);
-  const integrity = found.ok ? checkHead(state, entries, kept) : found;
-  return { ...kept, runDir, state, entries, integrity, notes };
+  const integrity = checkRun(state, entries, kept, newest.spoiled);
+  const run: Run = { ...kept, runDir, state, entries, integrity, notes, newest: newest.revision, logBytes: log.bytes };
+  return { run, published, due, log };
 }
 
 /**
@@ -67,7 +103,8 @@ export async function withRun<T>(
   if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
   const owner = { ...(await identityOf(process.pid)), host: hostname() };
   return withLock(paths.lock, { owner, isAlive: isOwnerAlive }, async (proof) => {
-    const notes = await recover(runDir, proof);
+    const notes = proof.mended === undefined ? [] : [proof.mended];
+    notes.push(...(await finishInterrupted(runDir, proof, options.env)));
     const run = await readRun(runDir, options);
     await assertInPlace(runDir, run.state);
     if (options.allowTampered !== true) assertIntact(run);
@@ -90,21 +127,17 @@ export function assertIntact({ runDir, integrity }: Run): void {
   throw new Refusal("state.tampered", `${integrity.what}.`, { run: runDir, ...integrity.facts });
 }
 
-/** An owner on another host is known only by the lock's beat; five minutes without one are no mere stall. */
-const silenceLimitMs = 300_000;
-
-async function isOwnerAlive(record: LockOwner, silentMs: number): Promise<boolean> {
+/** Of an owner on another host nothing shows whether it lives but the age of its lock. */
+async function isOwnerAlive(record: LockOwner): Promise<boolean> {
   const parsed = processIdentitySchema.safeParse(record);
-  if (!parsed.success || record.host !== hostname()) return silentMs < silenceLimitMs;
-  return await isAlive(parsed.data);
+  return !parsed.success || record.host !== hostname() || (await isAlive(parsed.data));
 }
 
 /**
  * Commits the next state together with its log line.
  *
- * Order: state with the line pending, log line, state without it. A kill between any two of them leaves a run that
- * opens as exactly the state before or the state after. Right before the first write the disk is read again, and the
- * lock is proved before each: a process that stalled and lost it meanwhile writes nothing more.
+ * Once its record is in place the commit is made; log and state follow from it. A kill at any instant leaves a run that
+ * opens as exactly the state before or the state after. A process that stalled while another one went on is refused.
  */
 export async function commit(
   run: OpenRun,
@@ -113,102 +146,84 @@ export async function commit(
   deps: Deps,
   hook: StepHook = () => {},
 ): Promise<LogEntry> {
-  await assertUnchanged(run);
-  const paths = runPaths(run.runDir);
   const base = run.state.integrity?.base;
   const line = numberedLine(entry, run.entries, base, deps);
-  const sealed = seal(run, next, [...run.entries, line], base);
-  hook("state-with-pending");
-  await writeHeld(run, paths.state, stateText({ ...sealed, pending: line }));
-  hook("log-line");
-  run.proof.assertHeld();
-  await appendDurable(paths.log, `${JSON.stringify(line)}\n`);
-  hook("state-clean");
-  await writeHeld(run, paths.state, stateText(sealed));
+  await make(run, { state: seal(run, next, [...run.entries, line], base), line }, hook);
   return line;
 }
 
 /** Commits a change of state that is no stage event: an approval, an acknowledgement, final artifacts. */
-export async function commitState(run: OpenRun, next: RunState): Promise<void> {
-  await assertUnchanged(run);
-  const sealed = seal(run, next, run.entries, run.state.integrity?.base);
-  await writeHeld(run, runPaths(run.runDir).state, stateText(sealed));
+export async function commitState(run: OpenRun, next: RunState, hook?: StepHook): Promise<void> {
+  await make(run, { state: seal(run, next, run.entries, run.state.integrity?.base) }, hook);
 }
 
 /** Commits a state and log that somebody edited, as they now stand: a human accepted them. */
 export async function commitAccepted(run: OpenRun, next: RunState): Promise<void> {
-  await assertUnchanged(run);
-  const sealed = seal(run, next, run.entries, acceptAsBase(run.entries));
-  await writeHeld(run, runPaths(run.runDir).state, stateText(sealed));
+  await make(run, { state: seal(run, next, run.entries, acceptAsBase(run.entries)) });
 }
 
 /**
  * Writes what each entry's stage cost into the log: the one sanctioned rewrite of it. Nothing but `tokens` and
  * `context_tokens` changes, which the digests leave out. Says whether anything differed.
  */
-export async function backfillTokens(run: OpenRun, usage: ReadonlyMap<number, Tokens>): Promise<boolean> {
-  const line = (entry: LogEntry) => `${JSON.stringify(entry)}\n`;
-  const before = run.entries.map(line).join("");
-  const filled = run.entries.map((entry) => {
-    const tokens = usage.get(entry.seq);
-    return tokens === undefined ? entry : { ...entry, context_tokens: tokens.context_size_end, tokens };
-  });
-  const after = filled.map(line).join("");
-  if (after === before) return false;
-  await assertUnchanged(run);
-  await writeHeld(run, runPaths(run.runDir).log, after);
+export async function backfillTokens(run: OpenRun, costs: Costs): Promise<boolean> {
+  const text = (entries: readonly LogEntry[]) => entries.map(lineOf).join("");
+  if (text(withCosts(run.entries, costs)) === text(run.entries)) return false;
+  await make(run, { state: seal(run, run.state, run.entries, run.state.integrity?.base), costs: [...costs] });
   return true;
 }
 
+async function make(
+  run: OpenRun,
+  change: Pick<CommitRecord, "state" | "line" | "costs">,
+  hook: StepHook = () => {},
+): Promise<void> {
+  await assertUnchanged(run);
+  const record = { from: stateDigest(run.state), log_bytes: run.logBytes, ...change };
+  await putRecord(run.runDir, run.newest, record, hook);
+  await publish(run.runDir, record, run.proof.assertHeld, hook);
+}
+
 /**
- * Writes the first state of a run into its prepared directory; from then on the run exists. With an entry the run
- * begins with a committed stage: the line is pending in the very first write, and opening the run finishes it.
+ * Writes the first state of a run into its prepared directory; from then on the run exists. Of two who do, one wins. With
+ * an entry the run begins with a committed stage: the first state carries the line, and opening the run publishes it.
+ *
+ * @throws Refusal `state.lock-lost` where there is a run already; `input.write-failed`, `input.no-hard-links`.
  */
 export async function createState(runDir: string, state: RunState, entry?: NewEntry, deps?: Pick<Deps, "clock">) {
+  const path = runPaths(runDir).state;
   const line = entry && deps ? numberedLine(entry, [], undefined, deps) : undefined;
   const sealed = seal(undefined, state, line ? [line] : [], undefined);
-  await writeAtomic(runPaths(runDir).state, stateText(line ? { ...sealed, pending: line } : sealed));
-}
-
-type Tokens = { readonly context_size_end: number } & Readonly<Record<string, unknown>>;
-
-function stateText(state: RunState): string {
-  return `${JSON.stringify(state, null, 2)}\n`;
-}
-
-/** Brings a run that a crash left between two writes to one of the two states around it. */
-async function recover(runDir: string, proof: LockProof): Promise<string[]> {
-  const paths = runPaths(runDir);
-  const state = await readState(runDir);
-  const log = await readLog(paths.log);
-  const notes: string[] = [];
-  if (log.torn !== undefined) {
-    notes.push(`a torn last line of loop_log.jsonl was set aside: ${await setTornLineAside(paths.log, log.torn)}`);
+  const beside = await writeBeside(path, stateText(line ? { ...sealed, pending: line } : sealed), ".tmp");
+  try {
+    if (!(await linkNew(beside, path))) throw wentOn(runDir);
+  } finally {
+    await removeIfPresent(beside).catch(() => undefined);
   }
-  const { pending } = state;
-  if (pending === undefined) return notes;
-  const due = pendingDue(state, log.entries);
-  if (due !== undefined) {
-    proof.assertHeld();
-    await appendDurable(paths.log, `${JSON.stringify(due)}\n`);
-    notes.push(`finished the interrupted commit of ${due.iter} ${due.stage}`);
-  } else if (log.entries.at(-1)?.seq !== pending.seq) return notes;
-  const { pending: _done, ...rest } = state;
-  await writeHeld({ proof }, paths.state, stateText(rest));
+}
+
+/** Publishes a commit that was made and cut short; a torn last line that is not its beginning is set aside. */
+async function finishInterrupted(runDir: string, proof: LockProof, env: Deps["env"] | undefined): Promise<string[]> {
+  const { run, due, log } = await look(runDir, env);
+  const [line, { torn }] = [due?.line, log];
+  const notes: string[] = [];
+  if (torn !== undefined && !(line !== undefined && lineOf(line).startsWith(torn))) {
+    const aside = await setTornLineAside(runPaths(runDir).log, log, proof.assertHeld);
+    notes.push(`a torn last line of loop_log.jsonl was set aside: ${aside}`);
+  }
+  // What does not follow from the disk is named, not published.
+  if (due === undefined || !run.integrity.ok) return notes;
+  await publish(runDir, due, proof.assertHeld, () => undefined);
+  if (line !== undefined) notes.push(`finished the interrupted commit of ${line.iter} ${line.stage}`);
   return notes;
 }
 
-/** Fencing: a process that was stalled while another took its lock over sees the other's commit and writes nothing. */
+/** A process that was stalled while another one went on sees that here, before it writes anything. */
 async function assertUnchanged(run: OpenRun): Promise<void> {
   run.proof.assertHeld();
-  const last = await lastSeq(runPaths(run.runDir).log);
   const state = await readState(run.runDir);
-  const same = last === (run.entries.at(-1)?.seq ?? 0) && stateDigest(state) === stateDigest(run.state);
-  if (!same) throw new Refusal("state.lock-lost", "The run changed while this call held it.", { run: run.runDir });
+  const log = await fileFacts(runPaths(run.runDir).log);
+  const same = (log?.size_bytes ?? 0) === run.logBytes && stateDigest(state) === stateDigest(run.state);
+  if (!same) throw wentOn(run.runDir);
   run.proof.assertHeld();
-}
-
-/** Puts a file in place unless the lock was lost while it was written, which on a slow disk takes a while. */
-async function writeHeld({ proof }: Pick<OpenRun, "proof">, path: string, text: string): Promise<void> {
-  await writeAtomic(path, text, undefined, () => proof.assertHeld());
 }

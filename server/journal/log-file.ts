@@ -1,28 +1,24 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
-import { parseJson } from "../fs/json.ts";
-import { linesIn } from "../fs/lines.ts";
-import { readTail, readTextIfPresent } from "../fs/read.ts";
-import { type LogEntry, logEntrySchema } from "../run/state.ts";
-
-/** The log as read: complete entries, and the fragment of a line that a crash left at the end. */
-export type LogContent = { readonly entries: readonly LogEntry[]; readonly torn: string | undefined };
+import { cutTail } from "../fs/compare-and-set.ts";
+import { readTail } from "../fs/read.ts";
+import type { LogEntry } from "../run/state.ts";
+import { entryIn, type LogFile, readLogFile } from "./run-files.ts";
 
 /** Reads the whole log. An absent file is an empty log. @throws Refusal `state.corrupt` naming the first bad line. */
-export async function readLog(path: string): Promise<LogContent> {
-  const text = (await readTextIfPresent(path)) ?? "";
-  const end = text.lastIndexOf("\n") + 1;
-  const entries: LogEntry[] = [];
-  for (const [line, number] of linesIn(text.slice(0, end))) entries.push(parseEntry(path, line, number));
-  return { entries, torn: end === text.length ? undefined : text.slice(end) };
+export async function readLog(path: string): Promise<LogFile> {
+  const log = await readLogFile(path);
+  if (log.fault !== undefined && log.fault.kind !== "absent") throw log.fault.cause;
+  for (const [number, cause] of log.broken) throw noEntry(path, number, cause);
+  return log;
 }
 
 /** Moves the fragment of a torn last line to a file beside the log, so that it is kept and the log is whole again. */
-export async function setTornLineAside(path: string, torn: string): Promise<string> {
-  const text = (await readTextIfPresent(path)) ?? "";
-  const aside = `${path}.torn-${Buffer.byteLength(text)}`;
+export async function setTornLineAside(path: string, log: LogFile, last: () => void): Promise<string> {
+  const { torn = "", bytes } = log;
+  const aside = `${path}.torn-${bytes + Buffer.byteLength(torn)}`;
   await writeAtomic(aside, torn);
-  await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
+  await cutTail(path, bytes, torn, last);
   return aside;
 }
 
@@ -33,19 +29,18 @@ export async function lastSeq(path: string): Promise<number> {
   const tail = await readTail(path, tailBytes);
   const lines = tail.slice(0, tail.lastIndexOf("\n") + 1).split("\n");
   const last = lines.filter((line) => line.trim() !== "").at(-1);
-  return last === undefined ? 0 : parseEntry(path, last, -1).seq;
+  return last === undefined ? 0 : lastEntry(path, last).seq;
 }
 
-function parseEntry(path: string, line: string, number: number): LogEntry {
+function lastEntry(path: string, line: string): LogEntry {
   try {
-    return logEntrySchema.parse(parseJson(line));
+    return entryIn(line);
   } catch (error) {
-    const where = number > 0 ? `line ${number}` : "the last line";
-    throw new Refusal(
-      "state.corrupt",
-      `${where} of loop_log.jsonl is not a log entry.`,
-      { path, line: number },
-      { cause: error },
-    );
+    throw noEntry(path, -1, error);
   }
+}
+
+function noEntry(path: string, line: number, cause: unknown): Refusal {
+  const where = line > 0 ? `line ${line}` : "the last line";
+  return new Refusal("state.corrupt", `${where} of loop_log.jsonl is not a log entry.`, { path, line }, { cause });
 }

@@ -1,24 +1,20 @@
 import { Refusal } from "../errors.ts";
-import { parseJson } from "../fs/json.ts";
-import { readTextIfPresent } from "../fs/read.ts";
 import { runPaths } from "../run/paths.ts";
 import { type RunState, runStateSchema } from "../run/state.ts";
+import { faultText, readStateFile } from "./run-files.ts";
 
 /**
- * The state of a run as it lies on disk, a pending log line included.
+ * The state of a run as it was published last.
  *
  * @throws Refusal `input.no-run`, `state.corrupt`, `state.foreign-version`.
  */
 export async function readState(runDir: string): Promise<RunState> {
   const path = runPaths(runDir).state;
-  const text = await readTextIfPresent(path);
-  if (text === undefined) throw noRun(runDir);
-  let raw: unknown;
-  try {
-    raw = parseJson(text);
-  } catch (error) {
-    throw new Refusal("state.corrupt", "deft_state.json is not valid JSON.", { path }, { cause: error });
-  }
+  const { raw, fault } = await readStateFile(runDir);
+  if (fault?.kind === "absent") throw noRun(runDir);
+  if (fault?.kind === "unreadable") throw fault.cause;
+  if (fault !== undefined)
+    throw new Refusal("state.corrupt", `${faultText("deft_state.json", fault)}.`, { path }, fault);
   const version = typeof raw === "object" && raw !== null && "version" in raw ? raw.version : undefined;
   if (version !== 2 || !isOurs(raw)) {
     throw new Refusal("state.foreign-version", "The run was written by another program.", { path, version });

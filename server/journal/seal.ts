@@ -1,5 +1,6 @@
 import type { Deps } from "../ports/call.ts";
 import { isoMicros } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Kept } from "./heads.ts";
@@ -30,24 +31,17 @@ export function numberedLine(
 
 /** The state as it is written: its revision counted on, with digests of itself and of the log that belongs to it. */
 export function seal(
-  before: (Kept & { readonly state: RunState }) | undefined,
+  before: (Kept & { readonly state: RunState; readonly newest: number }) | undefined,
   next: RunState,
   entries: readonly LogEntry[],
   base: Base,
 ): RunState {
   const { pending: _pending, head_kept_at: _was, ...rest } = next;
   // An accepted older copy goes on above the head that it was held against.
-  const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0) + 1;
-  const kept = before?.head === undefined ? {} : { head_kept_at: before.headPlace };
+  const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0, before?.newest ?? 0) + 1;
+  const kept = defined({ head_kept_at: before?.head && before.headPlace });
   const state = runStateSchema.parse({ ...rest, revision, ...kept });
   const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
   const digests = { state_digest: stateDigest(state), parts: partDigests(state) };
-  return { ...state, integrity: { ...digests, ...head, ...(base ? { base } : {}) } };
-}
-
-/** The entry of a commit that was cut short before its line; one that the sealed head does not know is no such entry. */
-export function pendingDue({ pending, integrity }: RunState, entries: readonly LogEntry[]): LogEntry | undefined {
-  if (pending === undefined || (entries.at(-1)?.seq ?? 0) !== pending.seq - 1) return undefined;
-  const digest = entryDigest(pending, headDigest(entries, integrity?.base));
-  return digest === integrity?.head_digest && digest === pending.entry_digest ? pending : undefined;
+  return { ...state, integrity: { ...digests, ...head, ...defined({ base }) } };
 }

@@ -1,5 +1,6 @@
 import { excerpt, Refusal } from "../errors.ts";
-import type { MetricContract, MetricResult } from "../run/state.ts";
+import { defined } from "../run/defined.ts";
+import type { MetricContract, MetricResult } from "../run/metric.ts";
 
 type Operator = MetricContract["operator"];
 type Evaluator = MetricContract["evaluator"];
@@ -94,10 +95,10 @@ export function judged(contract: MetricContract, measured: Measurement): MetricR
   return {
     ...rest,
     constraints: { ...measured.constraints },
-    ...(threshold === undefined ? {} : { threshold }),
-    ...(diagnostics === undefined ? {} : { diagnostics: { ...diagnostics } }),
+    ...defined({ threshold }),
+    ...defined({ diagnostics: diagnostics && { ...diagnostics } }),
     passed: judge(contract, measured).passed,
-    ...(evidence_path === undefined ? {} : { evidence_path }),
+    ...defined({ evidence_path }),
   };
 }
 

@@ -1,5 +1,7 @@
 import { excerpt, Refusal } from "../errors.ts";
-import type { MetricContract } from "../run/state.ts";
+import { defined } from "../run/defined.ts";
+import type { MetricContract } from "../run/metric.ts";
+import { isRecord } from "../run/record.ts";
 import type { Measurement } from "./metric-contract.ts";
 
 /**
@@ -35,9 +37,9 @@ export function parseMeasurement(contract: MetricContract, value: unknown, sourc
     name: contract.name,
     value: value.value,
     unit: contract.unit,
-    ...(isFiniteNumber(threshold) ? { threshold } : {}),
+    ...defined({ threshold: isFiniteNumber(threshold) ? threshold : undefined }),
     constraints,
-    ...(isRecord(value.diagnostics) ? { diagnostics: value.diagnostics } : {}),
+    ...defined({ diagnostics: isRecord(value.diagnostics) ? value.diagnostics : undefined }),
   };
 }
 
@@ -53,10 +55,6 @@ export function artifactPath(template: string, iteration: string): string {
     path_template: excerpt(template),
     expected: "an absolute path with {iter_label} in it once and no other placeholder",
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isFiniteNumber(value: unknown): value is number {

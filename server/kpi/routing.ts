@@ -1,6 +1,3 @@
-/** What the generator of the published recipe can serve; PASS is in it by rule although only defects are made. */
-export const generatorLabels = ["PASS", "EXCESS_SOLDER", "MISSING", "BRIDGE"] as const;
-
 export type Routing<Row> = {
   /** Rows of either subset in their order; a row may be in both. */
   readonly mining: readonly Row[];

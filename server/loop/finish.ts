@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "../journal/journal.ts";
 import type { Call } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
@@ -135,12 +136,13 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
 
 async function handOver(run: OpenRun, call: Call): Promise<Pick<Finished, "state" | "handOff">> {
   const { state } = run;
+  run.proof.assertHeld();
   const handOff = await writeBestModel(run.runDir, state);
   const next: RunState = {
     ...state,
     status: state.hard_stop === undefined ? "complete" : "failed",
     completed_at: state.completed_at ?? isoSeconds(call.deps.clock.now()),
-    ...(handOff.outcome === "skipped" ? {} : { final_artifacts: artifactsOf(handOff) }),
+    ...defined({ final_artifacts: handOff.outcome === "skipped" ? undefined : artifactsOf(handOff) }),
   };
   if (state.completed_at === undefined) await commitState(run, next);
   return { state: next, handOff };

@@ -1,6 +1,7 @@
 import { fileFacts } from "../fs/read.ts";
 import { type Run, readRun } from "../journal/journal.ts";
 import type { Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { runPaths } from "../run/paths.ts";
 import { readProgress } from "../stages/shared/progress.ts";
 import { executorOf } from "./running/advance.ts";
@@ -41,7 +42,7 @@ async function runningJob(run: Run, next: NextAction, deps: Deps): Promise<Runni
     if ((await executor.poll(run.runDir, record)).state === "ended") continue;
     const progress = (await executor.progress?.(run.runDir, record)) ?? (await readProgress(record.spec));
     const { message, fraction } = progress;
-    return { id, message, log_path: record.spec.log_path, ...(fraction === undefined ? {} : { fraction }) };
+    return { id, message, log_path: record.spec.log_path, ...defined({ fraction }) };
   }
   return undefined;
 }

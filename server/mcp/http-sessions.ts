@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { defined } from "../run/defined.ts";
 import type { Tap } from "../trace/recorder.ts";
 import { type Events, recordEvents } from "./http-events.ts";
 import { tapped } from "./tap.ts";
@@ -44,7 +45,7 @@ export function keepSessions(
         eventStore: events,
         maxRequestBodySize: mostBodyBytes,
         onsessioninitialized: (id) => void live.set(id, session),
-        ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+        ...defined({ keepAliveMs: options.keepAliveMs }),
       });
       const session: Live = {
         events,

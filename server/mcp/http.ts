@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Recording } from "../trace/recorder.ts";
@@ -21,8 +20,6 @@ export type HttpOptions = ServerOptions & {
   readonly keepAliveMs?: number;
   /** Starts the recording of one session. */
   readonly record?: (() => Promise<Recording>) | undefined;
-  /** Adds to each session's server before it is connected. */
-  readonly dress?: (server: Server) => void;
 };
 
 /** A running HTTP server; closing it ends every session and no job. */
@@ -34,23 +31,21 @@ const graceMs = 100;
 
 /**
  * Serves any number of clients over Streamable HTTP, one session each; all of them see the same runs, because those
- * are on disk.
+ * are on disk. `build` makes the server of a session.
  *
  * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken.
  */
-export async function openHttp(deps: Deps, options: HttpOptions): Promise<HttpService> {
+export async function openHttp(deps: Deps, options: HttpOptions, build = buildServer): Promise<HttpService> {
   const { host, port, token, keepAliveMs, log } = options;
   const door: Door = { loopback: isLoopback(host), token };
   if (!door.loopback && token === undefined) {
     throw new Refusal("http.token", "Without a token this is served on loopback only.", { host });
   }
-  const build = async () => {
+  const open = async () => {
     const recording = await options.record?.();
-    const server = buildServer(recording?.deps ?? deps, options);
-    options.dress?.(server);
-    return { server, tap: recording?.tap };
+    return { server: build(recording?.deps ?? deps, options), tap: recording?.tap };
   };
-  const sessions = keepSessions(build, { keepAliveMs, most: options.mostSessions ?? 64 });
+  const sessions = keepSessions(open, { keepAliveMs, most: options.mostSessions ?? 64 });
   const http = createServer((request, response) => {
     route(request, response, door, sessions).catch((error: unknown) => {
       const incident = deps.ids.hex(8);

@@ -1,14 +1,15 @@
 import type { Tool as ListedTool } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import type { Tool } from "../../tools/define.ts";
+import { defined } from "../run/defined.ts";
 
 /** A tool as `tools/list` shows it: lean JSON schemas, since every byte of them is paid for in every session. */
 export function listed(tool: Tool, showsViews = false): ListedTool {
-  const hints = {
-    ...(tool.alwaysLoad === true ? { "anthropic/alwaysLoad": true } : {}),
-    ...(showsViews && tool.view !== undefined ? { ui: { resourceUri: tool.view } } : {}),
-    ...(tool.searchHint === undefined ? {} : { "anthropic/searchHint": tool.searchHint }),
-  };
+  const hints = defined({
+    "anthropic/alwaysLoad": tool.alwaysLoad || undefined,
+    ui: showsViews && tool.view !== undefined ? { resourceUri: tool.view } : undefined,
+    "anthropic/searchHint": tool.searchHint,
+  });
   return {
     name: tool.name,
     title: tool.title,
@@ -16,14 +17,14 @@ export function listed(tool: Tool, showsViews = false): ListedTool {
     inputSchema: objectSchema(tool.input, "input"),
     outputSchema: objectSchema(tool.output, "output"),
     annotations: tool.annotations,
-    ...(Object.keys(hints).length === 0 ? {} : { _meta: hints }),
+    ...defined({ _meta: Object.keys(hints).length === 0 ? undefined : hints }),
   };
 }
 
 function objectSchema(schema: z.ZodObject, io: "input" | "output"): ListedTool["inputSchema"] {
   const { $schema: _dialect, required, ...json } = z.toJSONSchema(schema, { io }) as Record<string, unknown>;
   const listed = lean(json, io === "output") as ListedTool["inputSchema"];
-  return { ...listed, ...(required === undefined ? {} : { required: required as string[] }) };
+  return { ...listed, ...defined({ required: required as string[] | undefined }) };
 }
 
 /** Limits that the call handler checks anyway and answers with a named refusal; a model needs none of them to call. */

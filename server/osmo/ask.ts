@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
 import type { Call, Question } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import type { ChoiceQuestion, Chosen } from "./questions.ts";
 
 /** Answers by question id: the option's label, or free text. */
@@ -20,7 +21,7 @@ export async function askChoices(call: Call, questions: readonly ChoiceQuestion[
         id,
         ask,
         options: options.map(({ label, set }) => ({ label, set })),
-        ...(free_text ? { or: free_text } : {}),
+        ...defined({ or: free_text || undefined }),
       })),
     });
   }

@@ -21,7 +21,7 @@ export type CancelReport = { status_line: string; workflow_id: string; running: 
  * @throws Refusal `osmo.not-yours`, `osmo.cancel-refused` (the CLI exits 0 there), and those of the consent.
  */
 export async function cancelWorkflow(call: Call, args: CancelArgs): Promise<CancelReport> {
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const { workflow_id: id } = await locateWorkflow(call.deps.env, args.run);
   const [workflow, { profile }] = [await client.query(id), await client.profile()];
   const owner = workflow.submitted_by ?? undefined;

@@ -2,20 +2,14 @@ import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Profile } from "../exec/osmo/shapes.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { askChoices, chosenArgs } from "./ask.ts";
 import { flows } from "./flow-table.ts";
 import { type Intent, type RequestArgs, readIntent } from "./intent.ts";
 import { checkKnob } from "./knobs.ts";
 import { judgeTemplate } from "./pod-template.ts";
 import { isInCluster, type Preferences, remember } from "./preferences.ts";
-import {
-  type ChoiceQuestion,
-  type Chosen,
-  endpointQuestion,
-  poolQuestion,
-  rootQuestion,
-  templateQuestion,
-} from "./questions.ts";
+import { type ChoiceQuestion, endpointQuestion, poolQuestion, rootQuestion, templateQuestion } from "./questions.ts";
 import type { Wanted } from "./settle.ts";
 
 /** A request without open choices. */
@@ -75,8 +69,8 @@ async function askAndMerge(
   const typed = typedAnswers(answers);
   const merged: Args = {
     ...args,
-    ...dropUndefined({ ...chosen, knobs: undefined }),
-    ...(typed.board ? { board: typed.board } : {}),
+    ...defined({ ...chosen, knobs: undefined }),
+    ...defined({ board: typed.board || undefined }),
     knobs: { ...args.knobs, ...chosen.knobs, ...typed.knobs },
   };
   await saveConfirmed(call, typed);
@@ -142,10 +136,10 @@ function typedAnswers(answers: ReadonlyMap<string, string>): Typed {
 
 async function saveConfirmed(call: Call, { knobs }: Typed): Promise<void> {
   const { dig_url_root: root, image_edit_endpoint: endpoint } = knobs;
-  const keep = {
-    ...(root ? { dig_url_root: root } : {}),
-    ...(endpoint && !isInCluster(endpoint) ? { image_edit_endpoint: endpoint } : {}),
-  };
+  const keep = defined({
+    dig_url_root: root || undefined,
+    image_edit_endpoint: endpoint && !isInCluster(endpoint) ? endpoint : undefined,
+  });
   if (Object.keys(keep).length > 0) await remember(call.deps.env, keep);
 }
 
@@ -157,8 +151,4 @@ function decideAgain(questions: readonly ChoiceQuestion[]): never {
       options: options.map(({ label, set }) => ({ label, set })),
     })),
   });
-}
-
-function dropUndefined(chosen: Chosen): Chosen {
-  return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
 }

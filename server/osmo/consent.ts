@@ -1,5 +1,6 @@
 import { type ConsentCodes, obtainConsent } from "../loop/approval/consent.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import type { Consent } from "./submissions.ts";
 
 /** What a human is asked to allow on OSMO. */
@@ -46,5 +47,5 @@ export async function consentTo(call: Call, ask: Ask): Promise<Consent> {
     call,
   );
   const at = call.deps.clock.now().toISOString();
-  return { how: given.how, at, ...(given.words === undefined ? {} : { words: given.words }) };
+  return { how: given.how, at, ...defined({ words: given.words }) };
 }

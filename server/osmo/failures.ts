@@ -1,6 +1,7 @@
 import { excerpt } from "../errors.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { failedStatuses, isFailed } from "../exec/osmo/statuses.ts";
+import { defined } from "../run/defined.ts";
 
 export type Failure = {
   readonly task: string;
@@ -180,7 +181,7 @@ export function classifyFailure(workflow: WorkflowAnswer, log: string): Failure 
   const meaning = failedStatuses[status] ?? { cause: `status ${status}`, remedy: "Read the events of the workflow." };
   const evidence = task?.failure_message ?? lastError(log);
   const kind = status.toLowerCase().replaceAll("_", "-");
-  return { task: name, kind, ...meaning, ...(evidence ? { evidence: excerpt(evidence, 200) } : {}) };
+  return { task: name, kind, ...meaning, ...defined({ evidence: evidence ? excerpt(evidence, 200) : undefined }) };
 }
 
 function lastError(log: string): string | undefined {

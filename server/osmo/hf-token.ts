@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { readTextIfPresent } from "../fs/read.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
+import type { Env } from "../run/env.ts";
 
 /** Gated models whose licence the token's owner must have accepted. */
 export const gatedModels = ["nvidia/Cosmos-AnomalyGen-PCB-2B", "nvidia/Cosmos-Predict2-2B-Text2Image"] as const;

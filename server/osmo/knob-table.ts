@@ -1,3 +1,4 @@
+import { defined } from "../run/defined.ts";
 import type { Knob } from "./flow.ts";
 
 /** The one image-edit model: a generic one lowers the quality without any sign. */
@@ -26,7 +27,12 @@ export function baseKnobs(workflowName: string, execTimeout: string, queueTimeou
 
 function resources(prefix: string, cpu: string, memory: string, storage: string, fixedGpu: boolean): Knobs {
   return {
-    [`${prefix}_gpu`]: { kind: "integer", min: 1, default: "1", ...(fixedGpu ? { fixed: true as const } : {}) },
+    [`${prefix}_gpu`]: {
+      kind: "integer",
+      min: 1,
+      default: "1",
+      ...defined({ fixed: fixedGpu ? (true as const) : undefined }),
+    },
     [`${prefix}_cpu`]: { kind: "integer", min: 1, default: cpu },
     [`${prefix}_memory`]: { kind: "quantity", default: memory },
     [`${prefix}_storage`]: { kind: "quantity", default: storage },

@@ -1,7 +1,6 @@
 import { Refusal } from "../errors.ts";
+import type { Env } from "../run/env.ts";
 import { findSubmissions, listSubmissions, type Submission } from "./submissions.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** A workflow by id, with what is recorded about its submit when that was done here. */
 export type Located = { readonly workflow_id: string; readonly submission: Submission | undefined };

@@ -31,7 +31,7 @@ export async function fetchOutputs(call: Call, args: OutputArgs): Promise<Output
   const workspace = args.workspace ?? call.deps.env.DEFT_WORKSPACE ?? call.deps.cwd;
   const wanted = args.target_dir ?? join(workspace, "outputs", run.name);
   const base = await containedPath([workspace], join(wanted.startsWith("/") ? "" : workspace, wanted), "target_dir");
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   return args.mode === "preview"
     ? makePreview(client, run, base, args.samples ?? 8)
     : makeArchive(call, client, run, base, args.words);

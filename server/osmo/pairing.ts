@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import type { Env } from "../run/env.ts";
 import type { Settled } from "./settle.ts";
 import { findSubmissions, type Submission } from "./submissions.ts";
 
@@ -10,11 +11,7 @@ const pairFlows: readonly string[] = ["good_image_generation", "structural_defec
  *
  * @throws Refusal `osmo.bad-pair`.
  */
-export async function pairPartner(
-  env: Readonly<Record<string, string | undefined>>,
-  settled: Settled,
-  name: string,
-): Promise<Submission> {
+export async function pairPartner(env: Env, settled: Settled, name: string): Promise<Submission> {
   const refuse = (why: string, facts = {}) =>
     new Refusal("osmo.bad-pair", why, { name, flow: settled.flow.id, ...facts });
   const records = await findSubmissions(env, name);

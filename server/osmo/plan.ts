@@ -2,6 +2,7 @@ import { z } from "zod";
 import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { defined } from "../run/defined.ts";
 import { type Cost, costOf } from "./cost.ts";
 import { activeTasks, fillPath, type KnobValues, requiredArtifacts } from "./flow.ts";
 import { checkMounts, type FlowFile } from "./flow-files.ts";
@@ -56,7 +57,7 @@ export async function planSubmit(
   name: string | undefined,
 ): Promise<SubmitPlan> {
   const root = settled.set.dig_url_root ?? unknownRoot;
-  const chosen: KnobValues = { ...settled.set, dig_url_root: root, ...(name ? { name } : {}) };
+  const chosen: KnobValues = { ...settled.set, dig_url_root: root, ...defined({ name: name || undefined }) };
   const values: KnobValues = { ...file.defaults, ...settled.values, ...chosen };
   const { set, setString } = splitBySort(settled, chosen);
   const spec = renderOrSkip(file, variablesOf(file.defaults, set, setString));

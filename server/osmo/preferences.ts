@@ -1,16 +1,14 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { readJson } from "../fs/json.ts";
+import { makeDirectory } from "../fs/atomic.ts";
+import { readJson, writeJson } from "../fs/json.ts";
 import { kindOf } from "../fs/read.ts";
+import { type Env, userDir } from "../run/env.ts";
 import { flows } from "./flow-table.ts";
 import { inClusterEndpoint } from "./knob-table.ts";
 import { checkKnob } from "./knobs.ts";
 import { defaultBoard } from "./usecases.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 export const podTemplateStates = ["verified", "user-confirmed", "skipped-409"] as const;
 
@@ -37,8 +35,7 @@ export const preferenceKeys = [
 export type PreferenceKey = (typeof preferenceKeys)[number];
 
 export function preferencesPath(env: Env): string {
-  const base = env.XDG_CONFIG_HOME || join(env.HOME ?? homedir(), ".config");
-  return join(base, "deft-mcp", "preferences.json");
+  return join(userDir(env, "config"), "preferences.json");
 }
 
 /** Reads the memory; an absent file is an empty one. @throws Refusal `input.bad-json`, `osmo.bad-preference`. */
@@ -58,7 +55,7 @@ export async function remember(env: Env, changes: { [K in PreferenceKey]?: Prefe
   const next: Preferences = { ...(await loadPreferences(env)), ...changes };
   const path = preferencesPath(env);
   await makeDirectory(join(path, ".."), 0o700);
-  await writeAtomic(path, `${JSON.stringify(next, null, 2)}\n`, 0o600);
+  await writeJson(path, next, 0o600);
   return next;
 }
 

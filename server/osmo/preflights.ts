@@ -1,9 +1,9 @@
 import { posix } from "node:path";
+import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../ports/call.ts";
 import { askChoices } from "./ask.ts";
-import { endpointHealth } from "./endpoint.ts";
 import { activeTasks } from "./flow.ts";
 import { hfToken, probeModels } from "./hf-token.ts";
 import { imageEditModel } from "./knob-table.ts";
@@ -202,4 +202,25 @@ async function checkCapacity(client: OsmoClient, plan: SubmitPlan): Promise<void
     total_capacity: pool?.resource_usage.total_capacity,
     needed: 2,
   });
+}
+
+type EndpointHealth = { readonly state: "healthy" | "wrong-model" | "unreachable"; readonly detail: string };
+
+const modelsSchema = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** Whether `<endpoint>/models` lists exactly the model that the flows need. */
+async function endpointHealth(endpoint: string): Promise<EndpointHealth> {
+  try {
+    const answer = await fetch(`${endpoint}/models`, { signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      return { state: "unreachable", detail: `HTTP ${answer.status}` };
+    }
+    const parsed = modelsSchema.safeParse(await answer.json());
+    const models = parsed.success ? parsed.data.data.map(({ id }) => id) : [];
+    if (models.includes(imageEditModel)) return { state: "healthy", detail: imageEditModel };
+    return { state: "wrong-model", detail: models.slice(0, 5).join(", ") || "no model list" };
+  } catch (error) {
+    return { state: "unreachable", detail: error instanceof Error ? error.name : "no answer" };
+  }
 }

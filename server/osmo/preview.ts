@@ -1,4 +1,7 @@
 import { extname, join, posix } from "node:path";
+import jpeg from "jpeg-js";
+import { decodePixels } from "../data/decode/decode-image.ts";
+import { imageHeader } from "../data/image-header.ts";
 import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
@@ -7,11 +10,11 @@ import { copyNew } from "../fs/copy.ts";
 import { replaceFolder, withScratchFolder } from "../fs/folder.ts";
 import { kindOf, readBytes } from "../fs/read.ts";
 import { writeNew } from "../fs/tree.ts";
+import { scaleDown } from "../report/pictures.ts";
 import { flows } from "./flow-table.ts";
 import { previewPage } from "./preview-page.ts";
 import { noOutputs, type OutputReport, type Run, stageKeys, stageUrl } from "./run-outputs.ts";
 import { previewColumns, type Selection, selectSamples } from "./samples.ts";
-import { thumbnailOf } from "./thumbnail.ts";
 
 /** Makes `preview/index.html` below `base`: samples aligned across the stages that the flow has. */
 export async function makePreview(client: OsmoClient, run: Run, base: string, count: number): Promise<OutputReport> {
@@ -78,4 +81,19 @@ async function sourceOf(client: OsmoClient, run: Run, base: string, scratch: str
     await client.download(`${stageUrl(run, stage)}/${folder}`, local);
   }
   return local;
+}
+
+/** Frames beyond this many pixels on a side are shown small; a preview of camera frames would weigh hundreds of MB. */
+const largeSide = 1600;
+const thumbnailSide = 640;
+const jpegQuality = 85;
+const megapixelLimit = 80;
+
+/** A small JPEG of a very large frame, or undefined when the file can be shown as it is (or cannot be read). */
+function thumbnailOf(bytes: Uint8Array): Uint8Array | undefined {
+  const header = imageHeader(bytes, (position) => bytes.subarray(position));
+  if (header === undefined || Math.max(header.width, header.height) <= largeSide) return undefined;
+  // A damaged frame is shown as the browser can; the preview is about the others too.
+  const frame = decodePixels(bytes, megapixelLimit);
+  return frame && jpeg.encode(scaleDown(frame, thumbnailSide), jpegQuality).data;
 }

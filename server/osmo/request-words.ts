@@ -1,3 +1,4 @@
+import { defined } from "../run/defined.ts";
 import { defectModes } from "./usecases.ts";
 
 export const families = ["texture", "good", "structural", "photo", "manual", "finetune", "setup"] as const;
@@ -43,8 +44,7 @@ export function readRequest(request: string): Hints {
   return {
     families: new Set(families.filter((family) => familyWords[family].test(text))),
     missing_component: /missing[- ](component|part)/.test(text),
-    ...(usecase ? { usecase } : {}),
-    ...(board ? { board } : {}),
+    ...defined({ usecase: usecase || undefined, board: board || undefined }),
     other_board: /\b(another|other|different|own|custom|new|my) board\b/.test(text),
     ...(counted ? { count: Number(counted[1]), counted: counted[2]?.replace(/(e?)s$/, "") ?? "" } : {}),
     modes: defectModes.filter((mode) => new RegExp(mode === "sideflip" ? "side[- ]?flip" : `\\b${mode}`).test(text)),

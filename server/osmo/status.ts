@@ -3,6 +3,7 @@ import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import type { WorkflowAnswer } from "../exec/osmo/shapes.ts";
 import { hasStarted, isFailed, isTerminal } from "../exec/osmo/statuses.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { blamesPodTemplate, classifyFailure, type Failure, firstFailed, tasksOf } from "./failures.ts";
 import { activeTasks, fillPath } from "./flow.ts";
 import { flows } from "./flow-table.ts";
@@ -39,7 +40,7 @@ const tailSec = 8;
 
 /** Where a workflow stands, with its failure named. Clears a remembered `verified` when a pod disproves it. */
 export async function readStatus(call: Call, args: StatusArgs): Promise<StatusReport> {
-  const client = openClient({ env: call.deps.env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const located = await locateWorkflow(call.deps.env, args.run);
   const workflow = await client.query(located.workflow_id);
   const lines = args.lines ?? 200;
@@ -55,20 +56,22 @@ export async function readStatus(call: Call, args: StatusArgs): Promise<StatusRe
   return {
     status_line: statusLine(workflow, failure),
     workflow_id: workflow.name,
-    ...(located.submission?.name ? { name: located.submission.name } : {}),
+    ...defined({ name: located.submission?.name || undefined }),
     status: workflow.status,
     terminal: isTerminal(workflow.status),
     tasks: tasksOf(workflow).map(({ name, status, exit_code }) => ({
       task: name,
       status,
-      ...(exit_code == null ? {} : { exit_code }),
+      ...defined({ exit_code: exit_code ?? undefined }),
     })),
-    ...(failure ? { failure } : {}),
-    ...(quiet.length > 0 ? { quiet } : {}),
-    ...(log === undefined ? {} : { log }),
-    ...(args.events ? { events: tailOf(await client.events(workflow.name)) } : {}),
-    ...(outputs ? { outputs } : {}),
-    ...(look ? { next_look_sec: look } : {}),
+    ...defined({
+      failure,
+      quiet: quiet.length > 0 ? quiet : undefined,
+      log,
+      events: args.events ? tailOf(await client.events(workflow.name)) : undefined,
+      outputs,
+      next_look_sec: look || undefined,
+    }),
   };
 }
 

@@ -1,12 +1,10 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { readJson } from "../fs/json.ts";
+import { makeDirectory } from "../fs/atomic.ts";
+import { readJson, writeJson } from "../fs/json.ts";
 import { listPaths } from "../fs/read.ts";
+import { type Env, userDir } from "../run/env.ts";
 import { flowIds } from "./flow.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** How the human's yes to the cost was given. */
 export const consentSchema = z.object({
@@ -39,7 +37,7 @@ export type Submission = z.output<typeof submissionSchema>;
 
 /** Where submit records and watches lie. */
 export function recordsDir(env: Env): string {
-  return join(env.XDG_STATE_HOME || join(env.HOME ?? homedir(), ".local", "state"), "deft-mcp", "osmo");
+  return join(userDir(env, "state"), "osmo");
 }
 
 /** Writes a submission's record; the folder is the user's alone. */
@@ -47,7 +45,7 @@ export async function saveSubmission(env: Env, submission: Submission): Promise<
   const dir = recordsDir(env);
   await makeDirectory(dir, 0o700);
   const suffix = submission.pair_of === undefined ? "" : ".pair";
-  await writeAtomic(join(dir, `${submission.key}${suffix}.json`), `${JSON.stringify(submission, null, 2)}\n`, 0o600);
+  await writeJson(join(dir, `${submission.key}${suffix}.json`), submission, 0o600);
 }
 
 /** All records that read as such, newest first. */

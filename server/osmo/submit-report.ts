@@ -1,4 +1,5 @@
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import type { Cost } from "./cost.ts";
 import { type SubmitPlan, shownCommand } from "./plan.ts";
 import { nextLookSec } from "./quiet.ts";
@@ -46,7 +47,7 @@ export function dryRunReport(plan: SubmitPlan): SubmitReport {
     status_line: `${flow.title}: planned, nothing submitted. A submit stamps a fresh name.`,
     outcome: "planned",
     plan_id: plan.plan_id,
-    ...(plan.name ? { name: plan.name } : {}),
+    ...defined({ name: plan.name || undefined }),
     ...sections(plan, {
       preflights: ["credential hf-token", "pod template", "required artifacts", "run name is free", ...endpoint],
       monitoring: [
@@ -76,15 +77,17 @@ export function submitReport(call: Call, done: Submitted): SubmitReport {
       : `Submitted as ${id}${submission.name ? `, run ${submission.name}` : ""}.`,
     outcome: done.recovered ? "recovered" : "submitted",
     plan_id: plan.plan_id,
-    ...(submission.name ? { name: submission.name } : {}),
+    ...defined({ name: submission.name || undefined }),
     workflow_id: id,
-    ...(submission.overview ? { overview: submission.overview } : {}),
+    ...defined({ overview: submission.overview || undefined }),
     ...sections(plan, {
       preflights: findings.map(({ check, state, detail }) => `${check}: ${state}, ${detail}`),
       monitoring: [`osmo_status ${id}`, `deft-mcp osmo watch ${id} --detach`],
       output_location: location,
     }),
-    ...(look ? { next_look_sec: look } : {}),
-    ...(first ? { reference: `deft://reference/flows/${flow.id}` } : {}),
+    ...defined({
+      next_look_sec: look || undefined,
+      reference: first ? `deft://reference/flows/${flow.id}` : undefined,
+    }),
   };
 }

@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { type OsmoClient, openClient } from "../exec/osmo/client.ts";
 import { type SubmitAnswer, submitOutcome } from "../exec/osmo/submit-outcome.ts";
 import type { Call } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { type Decided, decide } from "./choices.ts";
 import { consentTo } from "./consent.ts";
 import { ownFlowsDir, readFlowFile } from "./flow-files.ts";
@@ -43,7 +44,7 @@ export async function planOnly(call: Call, args: SubmitArgs): Promise<SubmitPlan
 /** Decides, checks, asks for the human's yes and submits once. @throws Refusal `osmo.*`; see the steps. */
 export async function submitFlow(call: Call, args: SubmitArgs): Promise<Submitted> {
   const { env } = call.deps;
-  const client = openClient({ env, signal: call.signal });
+  const client = openClient({ ...call.deps, signal: call.signal });
   const preferences = await loadPreferences(env);
   const profile = await client.profile();
   await remember(env, { osmo_admin: profile.roles.includes("osmo-admin") });
@@ -158,8 +159,10 @@ async function rememberConfirmed(call: Call, plan: SubmitPlan, consent: Consent)
   if (consent.how === "preauthorised") return;
   const { dig_url_root: root, image_edit_endpoint: endpoint } = plan.settled.set;
   await remember(call.deps.env, {
-    ...(root ? { dig_url_root: root } : {}),
-    ...(endpoint && !isInCluster(endpoint) ? { image_edit_endpoint: endpoint } : {}),
+    ...defined({
+      dig_url_root: root || undefined,
+      image_edit_endpoint: endpoint && !isInCluster(endpoint) ? endpoint : undefined,
+    }),
   });
 }
 
@@ -179,9 +182,11 @@ function recordOf(call: Call, plan: SubmitPlan, consent: Consent, pairWith: stri
   return {
     key: plan.name ?? `${settled.flow.workflow_name}-${ids.hex(8)}`,
     flow: settled.flow.id,
-    ...(settled.usecase ? { usecase: settled.usecase } : {}),
-    ...(settled.set.board ? { board: settled.set.board } : {}),
-    ...(plan.name ? { name: plan.name } : {}),
+    ...defined({
+      usecase: settled.usecase || undefined,
+      board: settled.set.board || undefined,
+      name: plan.name || undefined,
+    }),
     plan_id: plan.plan_id,
     root: settled.set.dig_url_root ?? "",
     pool: plan.pool,
@@ -189,7 +194,7 @@ function recordOf(call: Call, plan: SubmitPlan, consent: Consent, pairWith: stri
     state: "sending",
     sent_at: clock.now().toISOString(),
     consent,
-    ...(pairWith ? { pair_of: pairWith } : {}),
+    ...defined({ pair_of: pairWith || undefined }),
   };
 }
 

@@ -1,9 +1,11 @@
+import { join } from "node:path";
+import { workFiles } from "../durable/work.ts";
 import { Refusal } from "../errors.ts";
-import { writeAtomic } from "../fs/atomic.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import type { Call } from "../ports/call.ts";
 import { locateWorkflow } from "./locate.ts";
 import { readStatus, type StatusReport } from "./status.ts";
-import { watchFiles } from "./watch-files.ts";
+import { recordsDir } from "./submissions.ts";
 
 export type WatchLine = { readonly at: string; readonly status: string; readonly status_line: string };
 
@@ -13,6 +15,16 @@ export type WatchOptions = {
   sleep(seconds: number): Promise<void>;
   onChange(line: WatchLine): void;
 };
+
+/** The stem of what a watch leaves beside the submit records: the last look, its claim and what it printed. */
+export async function watchStem(
+  env: Readonly<Record<string, string | undefined>>,
+  workflowId: string,
+): Promise<string> {
+  const dir = join(recordsDir(env), "watch");
+  await makeDirectory(dir, 0o700);
+  return join(dir, workflowId);
+}
 
 /** Looks that may fail in a row, for a service that restarts or a laptop that sleeps, before the watch gives up. */
 const patience = 20;
@@ -24,7 +36,7 @@ const pauseSec = 60;
  */
 export async function watchWorkflow(call: Call, run: string | undefined, options: WatchOptions): Promise<StatusReport> {
   const { workflow_id } = await locateWorkflow(call.deps.env, run);
-  const { record } = await watchFiles(call.deps.env, workflow_id);
+  const { record } = workFiles(await watchStem(call.deps.env, workflow_id));
   let told = "";
   let failures = 0;
   for (;;) {

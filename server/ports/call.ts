@@ -1,4 +1,6 @@
+import type { RunOsmo } from "../exec/osmo/cli.ts";
 import type { Clock, Ids } from "../run/clock.ts";
+import type { Env } from "../run/env.ts";
 import type { Platform } from "../run/labels.ts";
 import type { Executor } from "./executor.ts";
 import type { ReadEmbeddings } from "./stage.ts";
@@ -35,11 +37,13 @@ export type Human = {
 export type Deps = {
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly cwd: string;
   readonly executors: Readonly<Partial<Record<Platform, () => Promise<Executor>>>>;
   /** Reads the embedding tables of mining, from the disk unless told; a replay answers from its recording. */
   readonly readEmbeddings?: ReadEmbeddings;
+  /** Runs command lines of the OSMO CLI; the `osmo` executable unless told. */
+  readonly runOsmo?: RunOsmo;
 };
 
 /** One tool call: its dependencies, its connection and its way to speak while it runs. */

@@ -70,14 +70,14 @@ export interface Executor {
   /** Starts the job or finds it started; returns the handle to keep in the record. */
   start(runDir: string, spec: JobSpec): Promise<Record<string, unknown>>;
   /**
-   * Where the job stands. A job that vanished without an exit record is `ended` with outcome `lost`. What one left that
-   * ended well is noted by then (server/exec/job-output.ts).
+   * Where the job stands. An exit record counts above all that a platform says; a job that vanished without one is `ended`
+   * with outcome `lost`. What one left that ended well is noted by then (`recordEnd` in server/durable/work.ts).
    */
   poll(runDir: string, record: JobRecord): Promise<JobState>;
   /** Ends the job: asks, waits `graceSec`, then kills. A finished job is left as it is. */
   cancel(runDir: string, record: JobRecord, graceSec: number): Promise<void>;
   /** Progress beyond status.json, when the platform has any. */
   progress?(runDir: string, record: JobRecord): Promise<JobProgress | undefined>;
-  /** Frees what the platform keeps for a job whose exit is in its record. */
-  discard(runDir: string, record: JobRecord): Promise<void>;
+  /** Frees what the platform keeps for a job whose exit is in its record. Absent where the records are all there is. */
+  discard?(runDir: string, record: JobRecord): Promise<void>;
 }

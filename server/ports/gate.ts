@@ -1,6 +1,6 @@
 import type { Facts, RefusalCode } from "../errors.ts";
 import type { StageName } from "../run/labels.ts";
-import type { MetricContract } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
 import type { GateFacts } from "./stage.ts";
 
 /** What a gate holds the facts of a stage against. */

@@ -4,7 +4,8 @@ import type { Facts, Refusal } from "../errors.ts";
 import type { Embedded } from "../kpi/mining.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
-import type { IterationState, MetricResult, RunState } from "../run/state.ts";
+import type { MetricResult } from "../run/metric.ts";
+import type { IterationState, RunState } from "../run/state.ts";
 
 /** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
 export type EmbeddedRows = readonly { readonly filepath: string; readonly length: number }[];

@@ -1,7 +1,9 @@
 import { recallTargetPct } from "../kpi/metric-contract.ts";
+import { defined } from "../run/defined.ts";
 import type { MiningRule } from "../run/labels.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { workspacePaths } from "../run/paths.ts";
-import type { MetricContract, RunConfig } from "../run/state.ts";
+import type { RunConfig } from "../run/state.ts";
 import type { CsvFacts, Parameters, Survey } from "./survey.ts";
 
 /** A survey whose ground is complete: every input was found and nothing halted. */
@@ -37,7 +39,7 @@ export function buildConfig(survey: Ready): RunConfig {
     platform: survey.platform,
     engine: engineOf(survey),
     seed: numberOf(parameters, "seed"),
-    ...(typeof limit === "number" ? { stage_time_limit_sec: limit } : {}),
+    ...defined({ stage_time_limit_sec: typeof limit === "number" ? limit : undefined }),
     synthetic_only: parameters.synthetic_only?.value === true,
     anomalygen: anomalygenConfig(survey),
     mining_filter: {
@@ -45,9 +47,9 @@ export function buildConfig(survey: Ready): RunConfig {
       top_k_per_target: numberOf(parameters, "top_k"),
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
-      ...(parameters.mining === undefined ? {} : { rule: parameters.mining.value as MiningRule }),
+      ...defined({ rule: parameters.mining?.value as MiningRule | undefined }),
       history_aware: true,
-      ...(survey.encoder === undefined ? {} : { model_path: survey.encoder }),
+      ...defined({ model_path: survey.encoder }),
     },
     rca: {
       top_k_per_label: numberOf(parameters, "top_k_per_label"),

@@ -27,6 +27,34 @@ export function estimateRuntime(platform: Platform, work: Workload): Estimate {
   return platform === "docker" ? dockerEstimate(work) : embeddedEstimate(work);
 }
 
+/** What a survey knows of the work; named here because the survey's own shapes hold an estimate. */
+type Known = {
+  readonly platform?: Platform | undefined;
+  readonly csvs: { readonly [role in Role]?: { readonly table: { readonly rows: readonly unknown[] } } };
+  readonly pool?: { readonly rows: number } | undefined;
+  readonly parameters: Readonly<Record<string, { readonly value?: unknown }>>;
+};
+type Role = "training_csv" | "validation_csv" | "kpi_csv";
+
+/** The same for what is known so far; what is not known yet counts as none. Undefined while the platform is open. */
+export function estimateOf({ platform, csvs, pool, parameters }: Known): Estimate | undefined {
+  const count = (name: string) => {
+    const value = parameters[name]?.value;
+    return typeof value === "number" ? value : 0;
+  };
+  return (
+    platform &&
+    estimateRuntime(platform, {
+      training_rows: csvs.training_csv?.table.rows.length ?? 0,
+      validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
+      kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
+      pool_rows: pool?.rows ?? 0,
+      num_epochs: count("num_epochs"),
+      num_sdg: count("num_sdg"),
+    })
+  );
+}
+
 /** How many iterations a time limit leaves room for after the baseline; at least one, at most 99. */
 export function iterationsWithin(limitMinutes: number, estimate: Estimate): number {
   const room = (limitMinutes - estimate.baseline_minutes) / estimate.iteration_minutes;

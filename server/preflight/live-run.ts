@@ -1,12 +1,11 @@
 import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
-import { parseJson, readJson } from "../fs/json.ts";
-import { readTail } from "../fs/read.ts";
+import { readJson } from "../fs/json.ts";
 import { runPaths } from "../run/paths.ts";
-import { logEntrySchema, type Plan, runStateSchema } from "../run/state.ts";
+import { type Plan, runStateSchema } from "../run/state.ts";
 import { type PlanRequest, planRequestSchema } from "./request.ts";
 import type { LiveRun } from "./resolution.ts";
-import type { FoundRun, LastEvent } from "./unfinished.ts";
+import { type FoundRun, lastEvents } from "./unfinished.ts";
 
 /** What a person may change while a run is under way; everything else is fixed with the run. */
 const changeable = ["max_iterations", "num_epochs", "num_sdg", "min_similarity", "stage_time_limit_sec"] as const;
@@ -44,7 +43,7 @@ export async function openLiveRun(name: string, runs: readonly FoundRun[]): Prom
   }
   const { plan, current_iteration: iteration } = state.data;
   const { run_dir, run_id } = found;
-  return { run_dir, run_id, plan, iteration, last_entries: await lastEntries(run_dir, 5) };
+  return { run_dir, run_id, plan, iteration, last_entries: (await lastEvents(run_dir)).slice(-5) };
 }
 
 function refuseUnusable(run: FoundRun): void {
@@ -52,25 +51,6 @@ function refuseUnusable(run: FoundRun): void {
   if (kind === "unreadable") throw new Refusal("state.corrupt", `${run_id}: ${note ?? "unreadable"}`, { run_id });
   if (kind !== "ours") throw new Refusal("state.foreign-version", `${run_id}: ${note ?? kind}`, { run_id, kind });
   if (!run.unfinished) throw new Refusal("state.finished", `${run_id} is finished.`, { run_id, status: run.status });
-}
-
-async function lastEntries(runDir: string, count: number): Promise<LastEvent[]> {
-  const entries: LastEvent[] = [];
-  for (const line of (await readTail(runPaths(runDir).log, 65_536)).split("\n")) {
-    const entry = logEntrySchema.safeParse(parsed(line));
-    if (!entry.success) continue;
-    const { seq, ts, iter, stage, status, summary } = entry.data;
-    entries.push({ seq, ts, iter, stage, status, summary });
-  }
-  return entries.slice(-count);
-}
-
-function parsed(line: string): unknown {
-  try {
-    return parseJson(line);
-  } catch {
-    return undefined;
-  }
 }
 
 /**
@@ -83,7 +63,7 @@ export function requestOfLiveRun(live: LiveRun & { iteration: number }, changes:
   const planned = plannedRequest(live.plan);
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined || notPlanned.has(field) || isChangeable(field)) continue;
-    if (sameInput(live.plan, field, value, planned[field as keyof PlanRequest])) continue;
+    if (sameInput(live.plan, value, planned[field as keyof PlanRequest])) continue;
     throw new Refusal("approval.unchangeable", `${field} is fixed for ${live.run_id}.`, {
       field,
       planned: planned[field as keyof PlanRequest] ?? null,
@@ -105,7 +85,7 @@ function isChangeable(field: string): boolean {
 }
 
 /** An input named again, as an absolute path or relative to the workspace, is no change. */
-function sameInput(plan: Plan, _field: string, value: unknown, planned: unknown): boolean {
+function sameInput(plan: Plan, value: unknown, planned: unknown): boolean {
   return value === planned || (typeof value === "string" && join(plan.workspace, value) === planned);
 }
 

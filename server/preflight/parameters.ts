@@ -2,9 +2,9 @@ import type { TrainSpec } from "../data/spec.ts";
 import { describeContract, recallTargetPct } from "../kpi/metric-contract.ts";
 import type { Deps } from "../ports/call.ts";
 import type { MiningRule, Platform } from "../run/labels.ts";
-import type { MetricContract } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
+import { valueAt } from "../run/record.ts";
 import type { PlanRequest } from "./request.ts";
-import { valueAt } from "./spec-rules.ts";
 import type { Parameter, Parameters } from "./survey.ts";
 
 type Ground = {

@@ -1,13 +1,14 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { Refusal } from "../errors.ts";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { parseJson } from "../fs/json.ts";
+import { makeDirectory } from "../fs/atomic.ts";
+import { parseJson, writeJson } from "../fs/json.ts";
 import { listPaths, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
+import { userDir } from "../run/env.ts";
 import { planRequestSchema } from "./request.ts";
 import type { Resolution } from "./resolution.ts";
 
@@ -28,8 +29,7 @@ type Place = Pick<Deps, "env" | "clock">;
 
 /** Where pending plans lie: `${XDG_STATE_HOME:-~/.local/state}/deft-mcp/plans`. */
 export function plansDir(env: Deps["env"]): string {
-  const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state");
-  return join(state, "deft-mcp", "plans");
+  return join(userDir(env, "state"), "plans");
 }
 
 /**
@@ -47,9 +47,9 @@ export async function savePending(resolution: Resolution, place: Place): Promise
     plan_id: plan.plan_id,
     saved_at: isoSeconds(place.clock.now()),
     request,
-    ...(live === undefined ? {} : { run_dir: live.run_dir }),
+    ...defined({ run_dir: live?.run_dir }),
   };
-  await writeAtomic(pathOf(plan.plan_id, place), `${JSON.stringify(pending, null, 2)}\n`, 0o600);
+  await writeJson(pathOf(plan.plan_id, place), pending, 0o600);
 }
 
 /**

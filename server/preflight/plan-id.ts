@@ -9,6 +9,16 @@ export type PlanContent = Pick<
   revises?: string | undefined;
 };
 
+/** The id that the content of a stored plan gives. */
+export function planIdOf(plan: Plan): string {
+  return planId({ ...plan, revises: revisedRun(plan) });
+}
+
+/** The live run that a stored plan changes. */
+export function revisedRun({ revises }: Plan): string | undefined {
+  return typeof revises === "string" ? revises : undefined;
+}
+
 /**
  * The short id that a human approves: the first 12 hex digits of a sha256 over everything the run will be made of.
  *

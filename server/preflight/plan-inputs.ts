@@ -1,4 +1,5 @@
 import { layoutOf } from "../data/spec.ts";
+import { defined } from "../run/defined.ts";
 import { imagesOf } from "../run/images.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
@@ -22,8 +23,8 @@ export function planInputs(ready: Ready): Plan["inputs"] {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),
     },
-    ...(ready.containers === undefined ? {} : { containers: containerInputs(ready.containers) }),
-    ...(ready.backbone === undefined ? {} : { backbone: { ...ready.backbone } }),
+    ...defined({ containers: ready.containers && containerInputs(ready.containers) }),
+    ...defined({ backbone: ready.backbone && { ...ready.backbone } }),
   };
 }
 
@@ -32,7 +33,7 @@ function containerInputs(containers: NonNullable<Ready["containers"]>): Plan["in
   const absent = Object.values(containers).filter((image) => image.id === undefined);
   const images = Object.entries(containers).map(([key, { uri, id, digest }]) => [
     key,
-    { uri, ...(id === undefined ? {} : { id }), ...(digest === undefined ? {} : { digest }) },
+    { uri, ...defined({ id, digest }) },
   ]);
   return { ...Object.fromEntries(images), ...(absent.length === 0 ? {} : { fetch: absent.map(({ uri }) => uri) }) };
 }
@@ -53,5 +54,5 @@ function csvInput({ path, sha256, table, labels }: CsvFacts): Plan["inputs"][str
 
 function generatorInput(generator: NonNullable<Ready["generator"]>): Plan["inputs"][string] {
   const { project, dataset_dir, sha256, defect_types, step } = generator;
-  return { project, path: dataset_dir, sha256, defect_types, ...(step === undefined ? {} : { step }) };
+  return { project, path: dataset_dir, sha256, defect_types, ...defined({ step }) };
 }

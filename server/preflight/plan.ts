@@ -1,7 +1,8 @@
 import { canonicalJson } from "../fs/hash.ts";
+import { defined } from "../run/defined.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
-import { type PlanContent, planId } from "./plan-id.ts";
+import { type PlanContent, planId, revisedRun } from "./plan-id.ts";
 import { planInputs } from "./plan-inputs.ts";
 import type { Check, LiveRun } from "./resolution.ts";
 
@@ -21,7 +22,7 @@ export function livePlan(ready: Ready, live: LiveRun): Plan {
     ...contentOf(ready),
     parameters: keepSources(ready.parameters, before),
     inputs: before.inputs,
-    ...(before.adopts === undefined ? {} : { adopts: before.adopts }),
+    ...defined({ adopts: before.adopts }),
   };
   if (planId({ ...content, revises: revisedRun(before) }) === before.plan_id) return before;
   const revised = { ...content, revises: live.run_id };
@@ -61,12 +62,8 @@ function contentOf(ready: Ready): PlanContent {
     parameters: ready.parameters,
     inputs: planInputs(ready),
     metric_contract: ready.contract,
-    ...(ready.adopts === undefined ? {} : { adopts: ready.adopts }),
+    ...defined({ adopts: ready.adopts }),
   };
-}
-
-function revisedRun(plan: Plan): string | undefined {
-  return typeof plan.revises === "string" ? plan.revises : undefined;
 }
 
 /** A value that the live run already had keeps saying where it came from. */

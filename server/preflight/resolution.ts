@@ -1,5 +1,6 @@
 import type { RefusalCode } from "../errors.ts";
-import type { MetricContract, Plan, RunConfig } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
+import type { Plan, RunConfig } from "../run/state.ts";
 import type { Estimate } from "./estimate.ts";
 import type { PlanRequest } from "./request.ts";
 import type { FoundRun, LastEvent } from "./unfinished.ts";

@@ -1,18 +1,18 @@
 import { Refusal } from "../errors.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import type { Call, Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { steps } from "./checks/index.ts";
 import { buildConfig, type Ready } from "./config.ts";
-import { estimateRuntime } from "./estimate.ts";
+import { estimateOf } from "./estimate.ts";
+import { halt } from "./findings.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
 import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
-import { remedyBeforeRun } from "./remedy.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, LiveRun, Missing, Question, Resolution } from "./resolution.ts";
 import { renderSummary } from "./summary.ts";
 import type { Findings, Step, Survey } from "./survey.ts";
 import { findRuns } from "./unfinished.ts";
-import { workloadOf } from "./workload.ts";
 import { resolveWorkspace } from "./workspace.ts";
 
 /** Who waits for a plan: may cancel it and is told of each step. */
@@ -40,8 +40,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
     workspace,
     workspace_source: source,
     request,
-    ...(contract === undefined ? {} : { metric_contract: contract }),
-    ...(live === undefined ? {} : { live }),
+    ...defined({ metric_contract: contract, live }),
     unfinished_runs: runs.filter((run) => run.unfinished || run.kind !== "ours"),
     ...conclude(outcome, live),
   };
@@ -62,9 +61,9 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
   return {
     checks,
     warnings,
-    ...(survey.platform === undefined ? {} : { estimate: estimateRuntime(survey.platform, workloadOf(survey)) }),
+    ...defined({ estimate: estimateOf(survey) }),
     ...(ready === undefined || plan === undefined ? {} : { plan, config: buildConfig(ready) }),
-    ...(missing.length === 0 ? {} : { question: consolidate(missing) }),
+    ...defined({ question: missing.length === 0 ? undefined : consolidate(missing) }),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
   };
 }
@@ -78,7 +77,8 @@ async function surveyAll(start: Survey, { signal, progress }: Waiting): Promise<
     progress?.(step.title);
     const findings = await lookAt(step, outcome.survey);
     outcome.survey = { ...outcome.survey, ...findings.found };
-    outcome.checks.push(...(findings.checks ?? []));
+    const { id, title } = step;
+    outcome.checks.push(...(findings.checks ?? []).map((check) => ({ id, title, ...check })));
     outcome.missing.push(...(findings.missing ?? []));
     outcome.warnings.push(...(findings.warnings ?? []));
   }
@@ -91,9 +91,7 @@ async function lookAt(step: Step, survey: Survey): Promise<Findings> {
     return await step.look(survey);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { code, message, facts } = error;
-    const check: Check = { id: step.id, title: step.title, outcome: "halt", detail: message, code, facts };
-    return { checks: [{ ...check, fix: remedyBeforeRun(code) }] };
+    return { checks: [{ ...halt(error.code, error.message), facts: error.facts }] };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TrainSpec } from "../data/spec.ts";
 import type { Platform } from "../run/labels.ts";
+import { valueAt } from "../run/record.ts";
 
 /** A value in a spec that TAO would refuse, or silently do something else with. */
 export type SpecProblem = { readonly key: string; readonly problem: string };
@@ -83,13 +84,4 @@ function backboneProblems(spec: TrainSpec, read: Read): SpecProblem[] {
     problems.push({ key: "model.backbone.freeze_backbone", problem: "must be true for a DINOv3 backbone" });
   }
   return problems;
-}
-
-/** The value at a dotted key, or undefined. */
-export function valueAt(root: unknown, key: string): unknown {
-  let at = root;
-  for (const part of key.split(".")) {
-    at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[part] : undefined;
-  }
-  return at;
 }

@@ -4,7 +4,8 @@ import type { Deps } from "../ports/call.ts";
 import type { Executor, ImageFacts, PlatformFacts } from "../ports/executor.ts";
 import type { ImageKey } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
-import type { MetricContract, Plan } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
+import type { Plan } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, Missing } from "./resolution.ts";
 import type { FoundRun } from "./unfinished.ts";
@@ -51,7 +52,6 @@ export type Survey = {
   readonly signal?: AbortSignal | undefined;
   readonly workspace: string;
   readonly contract?: MetricContract | undefined;
-  readonly base?: Plan | undefined;
   readonly platform?: Platform | undefined;
   readonly executor?: Executor | undefined;
   readonly spec?: SpecFacts | undefined;
@@ -78,9 +78,12 @@ export type Survey = {
   readonly runs: readonly FoundRun[];
 };
 
+/** A finding as its step reports it, under the step's id and title unless it names others. */
+export type StepCheck = Omit<Check, "id" | "title"> & Partial<Pick<Check, "id" | "title">>;
+
 /** What one step of the preflight hands on. A step whose ground is missing reports nothing at all. */
 export type Findings = {
-  readonly checks?: readonly Check[];
+  readonly checks?: readonly StepCheck[];
   readonly found?: Partial<Survey>;
   readonly missing?: readonly Missing[];
   readonly warnings?: readonly string[];

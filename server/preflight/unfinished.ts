@@ -3,6 +3,7 @@ import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
 import { parseJson, readJson } from "../fs/json.ts";
 import { listNames, readTail } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 /** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
@@ -79,17 +80,19 @@ function unreadable(note: string): Omit<FoundRun, "run_dir" | "run_id"> {
 async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, "run_dir" | "run_id">> {
   const kind = kindOfRun(state);
   const status = state.status ?? (state.completed_at === undefined ? "in_progress" : "complete");
-  const last = kind === "vendor_v4" ? parseEvent(state.events?.at(-1)) : await lastLogged(runDir);
+  const last = kind === "vendor_v4" ? parseEvent(state.events?.at(-1)) : (await lastEvents(runDir)).at(-1);
   return {
     kind,
     status,
     unfinished: kind === "ours" && status !== "complete" && state.completed_at === undefined,
-    ...(state.started_at === undefined ? {} : { started_at: state.started_at }),
-    ...(state.current_iteration === undefined ? {} : { current_iteration: state.current_iteration }),
-    ...(state.max_iterations === undefined ? {} : { max_iterations: state.max_iterations }),
-    ...(last === undefined ? {} : { last_event: last }),
-    ...(state.hard_stop === undefined ? {} : { hard_stop: state.hard_stop.code }),
-    ...noteOn(kind, state.version),
+    ...defined({
+      started_at: state.started_at,
+      current_iteration: state.current_iteration,
+      max_iterations: state.max_iterations,
+      last_event: last,
+      hard_stop: state.hard_stop?.code,
+      note: noteOn(kind, state.version),
+    }),
   };
 }
 
@@ -99,21 +102,16 @@ function kindOfRun(state: Outline): RunKind {
   return state.plan === undefined ? "vendor_v2" : "ours";
 }
 
-function noteOn(kind: RunKind, version: number): { note?: string } {
-  if (kind === "vendor_v4") return { note: "State version 4: shown read-only; start a new run from its checkpoint." };
-  if (kind === "vendor_v2") return { note: "Written by another program: `adopt_run` takes it over by approval." };
-  if (kind === "unreadable") return { note: `State version ${version} is not known here.` };
-  return {};
+function noteOn(kind: RunKind, version: number): string | undefined {
+  if (kind === "vendor_v4") return "State version 4: shown read-only; start a new run from its checkpoint.";
+  if (kind === "vendor_v2") return "Written by another program: `adopt_run` takes it over by approval.";
+  return kind === "unreadable" ? `State version ${version} is not known here.` : undefined;
 }
 
-/** The last whole line of the log; a torn tail is skipped, the journal deals with it when the run is opened. */
-async function lastLogged(runDir: string): Promise<LastEvent | undefined> {
-  const lines = (await readTail(runPaths(runDir).log, tailBytes)).split("\n").reverse();
-  for (const line of lines) {
-    const event = parseLine(line);
-    if (event !== undefined) return event;
-  }
-  return undefined;
+/** The whole lines at the end of the log; a torn tail is skipped, the journal deals with it when the run is opened. */
+export async function lastEvents(runDir: string): Promise<LastEvent[]> {
+  const lines = (await readTail(runPaths(runDir).log, tailBytes)).split("\n");
+  return lines.flatMap((line) => parseLine(line) ?? []);
 }
 
 function parseLine(line: string): LastEvent | undefined {

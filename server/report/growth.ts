@@ -4,11 +4,10 @@ import { Refusal } from "../errors.ts";
 import { readChunks } from "../fs/chunks.ts";
 import { kindOf } from "../fs/read.ts";
 import type { IterationState } from "../run/state.ts";
-import { readObject } from "./lenient.ts";
+import { type Note, readObject } from "./lenient.ts";
 import type { GrowthRow, MiningRow } from "./model.ts";
 
 type Labelled = { readonly label: string; readonly iteration: Partial<IterationState> };
-type Note = (sentence: string) => void;
 
 /** Where synthetic rows are staged: `<run>/iter<N>/dataset/images/synthetic_iter<N>_ng/` (tao-stages 2.7). */
 const synthetic = /(^|\/)synthetic_iter\d+_ng\/?$/;
@@ -29,7 +28,7 @@ export async function growthRows(
   let generated = 0;
   for (const { label, iteration } of iterations) {
     if (label === "baseline") {
-      rows.push({ label, ...defined({ base, mined: 0, synthetic: 0, total: base }) });
+      rows.push({ label, ...finite({ base, mined: 0, synthetic: 0, total: base }) });
       continue;
     }
     const facts = stageFacts(label, iteration);
@@ -49,13 +48,13 @@ export async function growthRows(
     total = now;
     mined += added.mined;
     generated += added.synthetic;
-    rows.push({ ...facts, ...defined({ added: fresh, base, mined, synthetic: generated, total }) });
+    rows.push({ ...facts, ...finite({ added: fresh, base, mined, synthetic: generated, total }) });
   }
   return rows;
 }
 
 function stageFacts(label: string, { ledger }: Partial<IterationState>) {
-  return { label, ...defined({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.generated }) };
+  return { label, ...finite({ knn_raw_mined: ledger?.mining_candidates, sdg_generated: ledger?.generated }) };
 }
 
 /** What mining found, step by step, for the iterations that came to it. */
@@ -69,7 +68,7 @@ export async function miningRows(iterations: readonly Labelled[]): Promise<Minin
     rows.push({
       label,
       skipped,
-      ...defined({
+      ...finite({
         targets: iteration.ledger?.mining_targets,
         candidates: floor.candidate_count,
         below_similarity: floor.rejected_count,
@@ -134,7 +133,7 @@ async function firstRow(path: string | undefined): Promise<Record<string, number
 }
 
 /** The members that are finite numbers. */
-function defined<T extends Record<string, unknown>>(members: T): { [K in keyof T]?: number } {
+function finite<T extends Record<string, unknown>>(members: T): { [K in keyof T]?: number } {
   const kept = Object.entries(members).filter(([, value]) => typeof value === "number" && Number.isFinite(value));
   return Object.fromEntries(kept) as { [K in keyof T]?: number };
 }

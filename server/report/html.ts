@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
+import { defined } from "../run/defined.ts";
 import { distributionChart } from "./charts/distribution.ts";
 import { growthChart } from "./charts/growth.ts";
 import { progressChart } from "./charts/progress.ts";
@@ -36,16 +37,13 @@ function prepared(model: ReportModel) {
   const { contract } = model;
   const other = contract !== undefined && contract.name !== "far_pct";
   const goal = { name: other ? contract.display_name : "FAR", unit: other ? contract.unit : "%", other };
-  const points = model.iterations.map((view) => ({
-    label: view.label,
-    ...((other ? view.metric?.value : view.far_pct) === undefined
-      ? {}
-      : { value: (other ? view.metric?.value : view.far_pct) ?? Number.NaN }),
+  const points = model.iterations.map(({ label, metric, far_pct }) => ({
+    label,
+    ...defined({ value: other ? metric?.value : far_pct }),
   }));
   const timeline = timelineOf(model.events);
   const charts = {
-    progress:
-      points.length === 0 ? "" : progressChart(points, { ...goal, ...(contract ? { contract } : {}) }, model.best),
+    progress: points.length === 0 ? "" : progressChart(points, { ...goal, ...defined({ contract }) }, model.best),
     distributions: model.kpi.map((view, at) => distributionChart(view, at)),
     tradeoffs: model.kpi.map((view, at) => (view.curve.length === 0 ? "" : tradeoffChart(view, contract, at))),
     growth: model.growth.some((row) => row.total !== undefined) ? growthChart(model.growth) : "",

@@ -3,11 +3,10 @@ import { errnoOf, Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { isPass } from "../run/pass-labels.ts";
+import type { Note } from "./lenient.ts";
 
 /** A row of an inference CSV with what the gallery shows of it. */
 export type KpiRow = InferenceRow & { readonly golden_path: string; readonly defective: boolean };
-
-type Note = (sentence: string) => void;
 
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 

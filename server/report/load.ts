@@ -2,19 +2,19 @@ import { basename, dirname, resolve } from "node:path";
 import { readKept } from "../journal/heads.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import { growthRows, miningRows } from "./growth.ts";
-import { imagesUsed } from "./images-used.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
+import type { Note } from "./lenient.ts";
 import type { KpiView, PairView, ReportModel } from "./model.ts";
 import { bestIteration, outcomeOf } from "./outcome.ts";
-import { type ReadState, readLog, readRunState } from "./read-state.ts";
+import { type ReadState, readRunFiles } from "./read-state.ts";
 import { imageReader, kpiLayout, realPair, syntheticPair, weakestSamples } from "./samples.ts";
 import { flatSpec, specChanges } from "./spec-changes.ts";
 import { verify } from "./verify.ts";
-import { configurationRows, iterationView, optional, plain } from "./views.ts";
+import { configurationRows, imagesUsed, iterationView, plain } from "./views.ts";
 
-type Note = (sentence: string) => void;
 type Labelled = ReadState["iterations"][number];
 
 /** The environment tells where heads are kept; without it the run is held against itself alone. */
@@ -29,9 +29,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const dir = resolve(runDir);
   const missing: string[] = [];
   const note = (sentence: string) => void missing.push(sentence);
-  const read = await readRunState(dir, note);
-  const { state, config } = read;
-  const log = await readLog(dir, read.events, note);
+  const read = await readRunFiles(dir, note);
+  const { state, config, log } = read;
   const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
   const best = bestIteration(state.metric_contract, iterations);
   const scored = await scoredIterations(read.iterations, best?.label, note);
@@ -40,11 +39,11 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     run_name: basename(dir),
     run_dir: dir,
     ...recorded(state),
-    ...optional("best", best?.label),
+    ...defined({ best: best?.label }),
     target: state.kpi_target ?? "not recorded",
     engine: config.engine ?? "not recorded",
     platform: config.platform ?? "not recorded",
-    integrity: verify(read.raw, log, await readKept(dir, deps.env)),
+    integrity: verify(read.raw, log, await readKept(dir, deps.env), read.spoiled),
     outcome: outcomeOf(state.metric_contract, best),
     iterations,
     kpi: scored.map(({ view }) => view),
@@ -67,13 +66,15 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
 function recorded(state: ReadState["state"]) {
   return {
     status: state.status ?? ("unknown" as const),
-    ...optional("started_at", state.started_at),
-    ...optional("completed_at", state.completed_at),
-    ...optional("stop_reason", state.stop_reason),
-    ...optional("contract", state.metric_contract),
-    ...optional("max_iterations", state.max_iterations),
-    ...optional("hard_stop", state.hard_stop),
-    ...optional("plan_id", state.plan?.plan_id),
+    ...defined({
+      started_at: state.started_at,
+      completed_at: state.completed_at,
+      stop_reason: state.stop_reason,
+      contract: state.metric_contract,
+      max_iterations: state.max_iterations,
+      hard_stop: state.hard_stop,
+      plan_id: state.plan?.plan_id,
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { OperatingPoint } from "../kpi/sweep.ts";
-import type { Approval, HardStop, LogEntry, MetricContract, MetricResult } from "../run/state.ts";
+import type { MetricContract, MetricResult } from "../run/metric.ts";
+import type { Approval, HardStop, LogEntry } from "../run/state.ts";
 
 /** What the digest chain says about a run; `unknown` when nothing checked it. */
 export type Integrity = { readonly status: "intact" | "tampered" | "unknown"; readonly findings: readonly string[] };

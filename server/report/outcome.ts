@@ -1,5 +1,5 @@
 import { describeContract, judge, selectBest } from "../kpi/metric-contract.ts";
-import type { MetricContract } from "../run/state.ts";
+import type { MetricContract } from "../run/metric.ts";
 import { pct, points } from "./format.ts";
 import type { IterationView, Outcome } from "./model.ts";
 

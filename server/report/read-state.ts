@@ -1,9 +1,9 @@
 import { dirname, resolve, sep } from "node:path";
 import type { z } from "zod";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
-import { parseJson } from "../fs/json.ts";
-import { linesIn } from "../fs/lines.ts";
-import { readTextIfPresent } from "../fs/read.ts";
+import { asMade } from "../journal/published.ts";
+import { entryIn, type Fault, faultText, type LogFile, readLogFile, readStateFile } from "../journal/run-files.ts";
+import { defined } from "../run/defined.ts";
 import { isIterationLabel, iterationNumber } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import {
@@ -24,17 +24,21 @@ export type ReadState = {
   readonly config: Partial<RunConfig>;
   /** Ascending by iteration number. */
   readonly iterations: readonly { readonly label: string; readonly iteration: Partial<IterationState> }[];
-  /** Version 4 states carry their events inside. */
-  readonly events: readonly unknown[];
+  readonly log: readonly LogEntry[];
   /** The state as stored: its digest was taken over all of it. */
   readonly raw: Readonly<Record<string, unknown>>;
+  /** What the record of the last commit belies. */
+  readonly spoiled: string | undefined;
 };
 
 type Note = (sentence: string) => void;
 
-/** Reads `deft_state.json` without ever failing for its content. @throws nothing but defects. */
-export async function readRunState(runDir: string, note: Note): Promise<ReadState> {
-  const found = asObject(await readJsonLeniently(runPaths(runDir).state, "deft_state.json", note));
+/** Reads state and log without ever failing for their content; a commit that is made and not published yet is seen. */
+export async function readRunFiles(runDir: string, note: Note): Promise<ReadState> {
+  const file = await readStateFile(runDir);
+  if (file.fault !== undefined) note(`${faultText("deft_state.json", file.fault)}: ${unshown}.`);
+  const log = await readLogFile(runPaths(runDir).log);
+  const { found, entries, spoiled } = await madeOf(runDir, asObject(file.raw), log, note);
   const raw = relocated(found, runDir);
   const { config: rawConfig, iterations: rawIterations, ...rest } = raw;
   if (typeof rest.version === "number" && rest.version !== 2) {
@@ -43,39 +47,61 @@ export async function readRunState(runDir: string, note: Note): Promise<ReadStat
   }
   const state = pick(runStateSchema.omit({ config: true, iterations: true }), rest, "deft_state.json", note);
   const config = pick(runConfigSchema, asObject(rawConfig), "deft_state.json: config", note);
-  const labelled = { ...(raw.baseline === undefined ? {} : { baseline: raw.baseline }), ...asObject(rawIterations) };
-  return {
-    state,
-    config,
-    iterations: readIterations(labelled, note),
-    events: asArray(raw.events),
-    raw: found,
-  };
+  const labelled = { ...defined({ baseline: raw.baseline }), ...asObject(rawIterations) };
+  const iterations = readIterations(labelled, note);
+  const events = log.fault === undefined ? entries : eventsWithoutLog(log.fault, entries, asArray(raw.events), note);
+  nameBroken(log, note);
+  return { state, config, iterations, log: events, raw: found, spoiled };
 }
 
-/** Reads the log: every line that holds an entry, in order; other lines are named by their number. */
-export async function readLog(runDir: string, events: readonly unknown[], note: Note): Promise<LogEntry[]> {
-  const text = await readLeniently(runPaths(runDir).log, "loop_log.jsonl", note);
-  if (text === undefined) {
-    if (events.length === 0) note("loop_log.jsonl is missing: the timeline and the events cannot be shown.");
-    return events.flatMap((event) => logEntrySchema.safeParse(event).data ?? []);
-  }
-  const entries: LogEntry[] = [];
-  const broken: number[] = [];
-  for (const [line, number] of linesIn(text)) {
-    const entry = parseEntry(line);
-    if (entry === undefined) broken.push(number);
-    else entries.push(entry);
-  }
-  if (broken.length > 0) note(`loop_log.jsonl: ${listed("line", broken)} cannot be read and is left out.`);
-  return entries;
-}
+const unshown = "target, plan and figures cannot be shown";
 
-function parseEntry(line: string): LogEntry | undefined {
+/** The files with a commit that was cut short laid over them; records that cannot be read are none. */
+async function madeOf(runDir: string, found: Record<string, unknown>, log: LogFile, note: Note) {
+  const last = entriesIn(log.torn);
+  const plain = { found, entries: [...log.entries, ...last], spoiled: undefined };
+  if (typeof found.revision !== "number") return plain;
   try {
-    return logEntrySchema.safeParse(parseJson(line)).data;
+    const { state, entries, newest } = await asMade(runDir, found as unknown as RunState, log);
+    const all = entries.length === log.entries.length ? [...entries, ...last] : entries;
+    return { found: { ...state } as Record<string, unknown>, entries: all, spoiled: newest.spoiled };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    note(`commits cannot be read (${errnoOf(error.cause) ?? "read error"}): the last commit may not be shown.`);
+    return plain;
+  }
+}
+
+/** Version 4 states carry their events inside. */
+function eventsWithoutLog(
+  fault: Fault,
+  made: readonly LogEntry[],
+  events: readonly unknown[],
+  note: Note,
+): readonly LogEntry[] {
+  if (made.length > 0) return made;
+  if (fault.kind !== "absent" || events.length === 0) {
+    note(
+      fault.kind === "absent"
+        ? "loop_log.jsonl is missing: the timeline and the events cannot be shown."
+        : `${faultText("loop_log.jsonl", fault)}.`,
+    );
+  }
+  return events.flatMap((event) => logEntrySchema.safeParse(event).data ?? []);
+}
+
+function nameBroken({ broken, torn = "", lines }: LogFile, note: Note): void {
+  const numbers = [...broken.keys()];
+  if (torn.trim() !== "" && entriesIn(torn).length === 0) numbers.push(lines + 1);
+  if (numbers.length > 0) note(`loop_log.jsonl: ${listed("line", numbers)} cannot be read and is left out.`);
+}
+
+/** A last line that only lacks its end counts. */
+function entriesIn(line: string | undefined): LogEntry[] {
+  try {
+    return line === undefined ? [] : [entryIn(line)];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
@@ -124,30 +150,6 @@ function pick<S extends z.ZodObject>(
     }
   }
   return picked as Partial<z.output<S>>;
-}
-
-async function readJsonLeniently(path: string, name: string, note: Note): Promise<unknown> {
-  const text = await readLeniently(path, name, note);
-  if (text === undefined) {
-    note(`${name} is missing: target, plan and figures cannot be shown.`);
-    return undefined;
-  }
-  try {
-    return parseJson(text);
-  } catch {
-    note(`${name} is not valid JSON: target, plan and figures cannot be shown.`);
-    return undefined;
-  }
-}
-
-async function readLeniently(path: string, name: string, note: Note): Promise<string | undefined> {
-  try {
-    return await readTextIfPresent(path);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    note(`${name} cannot be read (${errnoOf(error.cause) ?? "read error"}).`);
-    return undefined;
-  }
 }
 
 function asArray(value: unknown): readonly unknown[] {

@@ -4,13 +4,13 @@ import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
 import { rankGaps } from "../kpi/gaps.ts";
+import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
 import type { KpiRow } from "./kpi-rows.ts";
+import type { Note } from "./lenient.ts";
 import type { PairView, WeakSample } from "./model.ts";
 import { decode, difference, type ImageFile, picture, pictureOf, scaleDown } from "./pictures.ts";
-
-type Note = (sentence: string) => void;
 
 const pairSide = 256;
 const gallerySide = 128;
@@ -64,8 +64,7 @@ export async function weakestSamples(
       label: row.label,
       score: row.score,
       weakness,
-      ...(test === undefined ? {} : { test: pictureOf(test, gallerySide) }),
-      ...(golden === undefined ? {} : { golden: pictureOf(golden, gallerySide) }),
+      ...defined({ test: test && pictureOf(test, gallerySide), golden: golden && pictureOf(golden, gallerySide) }),
     });
   }
   if (without > 0) note(`${without} of the ${samples.length} weakest samples have no readable image.`);
@@ -103,13 +102,7 @@ export async function syntheticPair(
     const golden = await read(join(folder, "original_image", name));
     if (test === undefined || golden === undefined || isBlack(test)) continue;
     const label = name.slice(name.indexOf("+") + 1, name.lastIndexOf("_"));
-    return {
-      kind: "synthetic",
-      iteration,
-      name,
-      label,
-      ...pairPictures(test, golden),
-    };
+    return { kind: "synthetic", iteration, name, label, ...pairPictures(test, golden) };
   }
   return undefined;
 }
@@ -128,7 +121,7 @@ async function imagesOfRow(row: KpiRow, layout: ImageLayout | undefined, read: I
   if (layout === undefined) return {};
   const of = (directory: string) => read(imagePath(layout, directory, row.object_name, layout.lightings[0]));
   const [test, golden] = [await of(row.input_path), await of(row.golden_path)];
-  return { ...(test === undefined ? {} : { test }), ...(golden === undefined ? {} : { golden }) };
+  return defined({ test, golden });
 }
 
 /** An image that the generator's guardrail blocked is black all over. */

@@ -1,6 +1,7 @@
 import { yamlData } from "../data/yaml.ts";
 import { Refusal } from "../errors.ts";
 import { readTextIfPresent } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import type { SpecChange } from "./model.ts";
 
 /** The differences of two flattened specs by key; equal values are left out. Pure. */
@@ -9,7 +10,7 @@ export function specChanges(before: ReadonlyMap<string, string>, after: Readonly
   return keys.flatMap((key) => {
     const [old, fresh] = [before.get(key), after.get(key)];
     if (old === fresh) return [];
-    return [{ key, ...(old === undefined ? {} : { before: old }), ...(fresh === undefined ? {} : { after: fresh }) }];
+    return [{ key, ...defined({ before: old, after: fresh }) }];
   });
 }
 

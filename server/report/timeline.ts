@@ -1,3 +1,4 @@
+import { isRecord } from "../run/record.ts";
 import type { LogEntry } from "../run/state.ts";
 import type { TimelineRow } from "./charts/timeline.ts";
 
@@ -49,8 +50,8 @@ export function timelineOf(events: readonly LogEntry[]): {
 }
 
 function tokensOf(entry: LogEntry): { input: number; output: number; cache_read: number } | undefined {
-  const { tokens } = entry as { tokens?: Record<string, unknown> };
-  if (tokens === null || typeof tokens !== "object") return undefined;
+  const { tokens } = entry as { tokens?: unknown };
+  if (!isRecord(tokens)) return undefined;
   const figure = (name: string) => (typeof tokens[name] === "number" ? tokens[name] : 0);
   return { input: figure("input"), output: figure("output"), cache_read: figure("cache_read") };
 }

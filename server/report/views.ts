@@ -1,5 +1,10 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { defined } from "../run/defined.ts";
+import { runPaths } from "../run/paths.ts";
 import type { IterationState, RunConfig, RunState } from "../run/state.ts";
-import type { ConfigRow, IterationView } from "./model.ts";
+import { readObject } from "./lenient.ts";
+import type { ConfigRow, IterationView, ReportModel } from "./model.ts";
 
 /** One iteration as the page shows it. */
 export function iterationView(label: string, iteration: Partial<IterationState>): IterationView {
@@ -8,14 +13,16 @@ export function iterationView(label: string, iteration: Partial<IterationState>)
   return {
     label,
     status: iteration.status ?? "pending",
-    ...optional("stage_completed", iteration.stage_completed),
-    ...optional("metric", metric),
-    ...optional("far_pct", iteration.far_pct),
-    ...optional("recall_pct", typeof recall === "number" ? recall : undefined),
-    ...optional("threshold", iteration.threshold),
-    ...optional("val_loss", iteration.val_loss ?? undefined),
-    ...optional("checkpoint", iteration.best_ckpt_path),
-    ...optional("checkpoint_kind", iteration.best_ckpt_kind),
+    ...defined({
+      stage_completed: iteration.stage_completed,
+      metric,
+      far_pct: iteration.far_pct,
+      recall_pct: typeof recall === "number" ? recall : undefined,
+      threshold: iteration.threshold,
+      val_loss: iteration.val_loss ?? undefined,
+      checkpoint: iteration.best_ckpt_path,
+      checkpoint_kind: iteration.best_ckpt_kind,
+    }),
     adopted: iteration.adopted ?? [],
     ledger: iteration.ledger ?? {},
     warnings: iteration.warnings ?? [],
@@ -41,7 +48,21 @@ export function plain(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
 }
 
-/** A member that is left out when it has no value. */
-export function optional<K extends string, V>(name: K, value: V | undefined): { [key in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
+/** What the container platform noted when it resolved the run's images, as far as the report shows it. */
+const imageSchema = z.object({ uri: z.string(), id: z.string().optional(), digest: z.string().optional() });
+
+/** The programs behind the figures: container images with their digests, or the engine that stood in for them. */
+export async function imagesUsed(runDir: string, config: Partial<RunConfig>): Promise<ReportModel["images"]> {
+  const { images } = await readObject(join(runPaths(runDir).jobs, "readiness.json"));
+  const resolved = z.record(z.string(), imageSchema).safeParse(images);
+  if (resolved.success && Object.keys(resolved.data).length > 0) {
+    return Object.entries(resolved.data).map(([name, { uri, digest, id }]) => {
+      return { name, reference: [uri, digest ?? id].filter((part) => part !== undefined).join(" ") };
+    });
+  }
+  const named = [
+    { name: "train, inference, evaluate", reference: config.train_container },
+    { name: "anomalygen", reference: config.anomalygen?.container },
+  ];
+  return named.flatMap(({ name, reference }) => (reference === undefined ? [] : [{ name, reference }]));
 }

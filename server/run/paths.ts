@@ -6,6 +6,8 @@ export function runPaths(runDir: string) {
   return {
     state: join(runDir, "deft_state.json"),
     log: join(runDir, "loop_log.jsonl"),
+    /** What was committed last, one file a revision (server/journal/records.ts). */
+    commits: join(runDir, "commits"),
     report: join(runDir, "DEFT_Loop_Report.html"),
     bestModel: join(runDir, "best_model.json"),
     inferenceSpec: join(runDir, "best_model_inference_spec.yaml"),

@@ -1,4 +1,5 @@
 import { excerpt } from "../errors.ts";
+import type { Env } from "./env.ts";
 
 /** Enough to cut a secret out whole that begins in what is shown. */
 const lookBytes = 16_384;
@@ -12,12 +13,12 @@ const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/g;
 const secretName = /TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY|NGC_KEY|CREDENTIAL/;
 
 /** Names of the variables that hold secrets. Presence counts for the loop; values never leave the process. */
-export function secretNames(env: Readonly<Record<string, string | undefined>>): string[] {
+export function secretNames(env: Env): string[] {
   return Object.keys(env).filter((name) => secretName.test(name) && env[name]);
 }
 
 /** Returns what takes secrets out of a text: values of this environment, known shapes, `X_TOKEN=...`, bearer headers. */
-export function redactor(env: Readonly<Record<string, string | undefined>>): (text: string) => string {
+export function redactor(env: Env): (text: string) => string {
   const values = secretNames(env).flatMap((name) => env[name] ?? []);
   const known = values.filter((value) => value.length > 5).sort((a, b) => b.length - a.length);
   return (text) => {

@@ -1,39 +1,6 @@
 import { z } from "zod";
 import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
-
-/** Primary metric and its constraints (tao-stages 4.6). Percentages are numbers like 0.5 with unit "%". */
-export const metricContractSchema = z.object({
-  name: z.string().regex(/^[a-z][a-z0-9_]*$/),
-  display_name: z.string(),
-  operator: z.enum(["<", "<=", ">", ">="]),
-  target: z.number(),
-  unit: z.string(),
-  evaluator: z.discriminatedUnion("type", [
-    z.object({
-      type: z.literal("builtin"),
-      id: z.literal("far_at_recall"),
-      parameters: z.object({ recall_target_pct: z.number() }),
-    }),
-    z.object({ type: z.literal("command"), path: z.string(), args: z.array(z.string()) }),
-    z.object({ type: z.literal("artifact"), producer: z.string(), path_template: z.string() }),
-  ]),
-  constraints: z.array(
-    z.object({ name: z.string(), operator: z.enum(["<", "<=", ">", ">="]), target: z.number(), unit: z.string() }),
-  ),
-});
-export type MetricContract = z.infer<typeof metricContractSchema>;
-
-export const metricResultSchema = z.looseObject({
-  name: z.string(),
-  value: z.number(),
-  unit: z.string(),
-  threshold: z.number().optional(),
-  constraints: z.record(z.string(), z.number()),
-  diagnostics: z.record(z.string(), z.unknown()).optional(),
-  passed: z.boolean(),
-  evidence_path: z.string().optional(),
-});
-export type MetricResult = z.infer<typeof metricResultSchema>;
+import { metricContractSchema, metricResultSchema } from "./metric.ts";
 
 /** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
 const ledgerCounts = [

@@ -1,15 +1,16 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { writeChangeNet } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
 import { quoted, Refusal } from "../errors.ts";
-import { writeAtomic } from "../fs/atomic.ts";
-import { readText } from "../fs/read.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
+import { linkTo } from "../fs/link.ts";
+import { kindOf, listNames, readText } from "../fs/read.ts";
 import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
 import { inWorkspaceSpace } from "../run/images.ts";
 import type { JobSpec } from "../run/job.ts";
 import { iterationNumber } from "../run/labels.ts";
 import { countLabels, type GenerationCounts, generationSteps, splitByLabels } from "./shared/allocation.ts";
-import { buildView, type GeneratorCheckpoint, generatorCheckpoint } from "./shared/checkpoint-view.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, writeContribution } from "./shared/contribution.ts";
 import { asEvidence, requireFresh, requireJobs } from "./shared/evidence.ts";
@@ -133,10 +134,7 @@ async function writeRows(context: StageContext, staged: StagedPairs): Promise<vo
     golden_path: inWorkspaceSpace(paths.images_prefix, row.golden_path),
   }));
   await writeChangeNet(paths.sdg_rows, rows);
-  await writeAtomic(
-    paths.ingest_summary,
-    `${JSON.stringify({ ...staged.summary, output_csv: paths.sdg_rows_raw }, null, 2)}\n`,
-  );
+  await writeJson(paths.ingest_summary, { ...staged.summary, output_csv: paths.sdg_rows_raw });
   await writeContribution(context, []);
 }
 
@@ -174,4 +172,32 @@ async function skipped(context: StageContext): Promise<Evidence> {
     warnings: [],
     facts: {},
   };
+}
+
+/** The checkpoint directory that the generator is given, and the flat file it has to be built around, if any. */
+type GeneratorCheckpoint = { readonly directory: string; readonly flat_file: string | undefined };
+
+/**
+ * Decides how the generator gets at its checkpoint. It wants `checkpoints/model/iter_<9 digits>.pt`; the published
+ * download is flat, the file beside ag_config.yaml, and is then shown through a directory of links at `viewDir`.
+ */
+async function generatorCheckpoint(checkpointDir: string, viewDir: string): Promise<GeneratorCheckpoint> {
+  const asStaged = { directory: checkpointDir, flat_file: undefined };
+  if (checkpointDir === "" || (await kindOf(join(checkpointDir, "checkpoints", "model"))) === "directory") {
+    return asStaged;
+  }
+  const files = (await listNames(checkpointDir)).filter((name) => /^iter_[0-9]+\.pt$/.test(name));
+  const [only, ...others] = files;
+  if (only === undefined || others.length > 0) return asStaged;
+  return { directory: viewDir, flat_file: join(checkpointDir, only) };
+}
+
+/** Builds the links of a flat checkpoint; their targets lie in a mount, or they would dangle in the container. */
+async function buildView({ directory, flat_file }: GeneratorCheckpoint): Promise<void> {
+  if (flat_file === undefined) return;
+  const model = join(directory, "checkpoints", "model");
+  await makeDirectory(model);
+  await linkTo(join(dirname(flat_file), "ag_config.yaml"), join(directory, "ag_config.yaml"));
+  await linkTo(flat_file, join(model, basename(flat_file)));
+  await writeAtomic(join(directory, "checkpoints", "latest_checkpoint.txt"), `${basename(flat_file)}\n`);
 }

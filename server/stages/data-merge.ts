@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type ChangeNetRow, columnsOf, readChangeNet, writeChangeNet } from "../data/changenet.ts";
 import { readTable, writeTable } from "../data/csv.ts";
 import type { Problem } from "../data/problems.ts";
-import { writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
 import type { LeakageFacts, LedgerStep, Stage, StageContext } from "../ports/stage.ts";
 import { previousLabel } from "../run/labels.ts";
 import { canonicalLabel } from "../run/pass-labels.ts";
@@ -32,7 +32,7 @@ export const dataMerge: Stage = {
     const layout = await layoutFrom(inheritedSpec(context), config.workspace);
     const problems = await trainingProblems(combined, written.rows, layout, config);
     const leakage = await leakageOf(context, combined);
-    await writeAtomic(report, `${JSON.stringify(validation(all.length, problems, leakage), null, 2)}\n`);
+    await writeJson(report, validation(all.length, problems, leakage));
     const counts = { before: before.length, added: added.length, written: written.rows.length };
     return {
       summary: "validated combined training CSV",

@@ -11,9 +11,11 @@ import { farAtRecalls, measureFar } from "../kpi/far-at-recall.ts";
 import { judged, type Measurement, recallTargetPct, selectBest } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
 import type { Stage, StageContext } from "../ports/stage.ts";
+import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
+import type { MetricContract, MetricResult } from "../run/metric.ts";
 import { runPaths } from "../run/paths.ts";
-import type { IterationState, MetricContract, MetricResult } from "../run/state.ts";
+import type { IterationState } from "../run/state.ts";
 import { stagedBackbone } from "./shared/backbone.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
@@ -24,7 +26,7 @@ import { deriveInferenceSpec } from "./shared/train-spec.ts";
 
 type Kind = "best_val" | "latest";
 type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };
-type Measured = {
+type Scored = {
   readonly candidate: Candidate;
   readonly csv: string;
   readonly far_pct: number;
@@ -85,7 +87,7 @@ export const evaluate: Stage = {
       { marker: true },
     );
     const kpi = await readChangeNet(config.kpi_test_csv);
-    const measured: Measured[] = [];
+    const measured: Scored[] = [];
     for (const candidate of all) measured.push(await measure(context, candidate, kpi));
     const best = bestOf(contract, measured);
     if (!best) throw missing(inferenceDir(context), "holds no inference");
@@ -147,7 +149,7 @@ async function measure(
   context: StageContext,
   candidate: Candidate,
   kpi: Awaited<ReturnType<typeof readChangeNet>>,
-): Promise<Measured> {
+): Promise<Scored> {
   const { metric_contract: contract } = context.state;
   await requireStatus(context, join(candidate.dir, "status.json"), "inference");
   const csv = join(candidate.dir, "inference.csv");
@@ -214,7 +216,7 @@ async function saidOf({ measured }: StageContext, inferenceCsv: string): Promise
 }
 
 /** One delivered artifact cannot tell two checkpoints apart; FAR then does. */
-function bestOf(contract: MetricContract, measured: readonly Measured[]): Measured | undefined {
+function bestOf(contract: MetricContract, measured: readonly Scored[]): Scored | undefined {
   if (contract.evaluator.type === "artifact") return measured.toSorted((a, b) => a.far_pct - b.far_pct)[0];
   const best = selectBest(
     contract,
@@ -223,12 +225,12 @@ function bestOf(contract: MetricContract, measured: readonly Measured[]): Measur
   return measured.find(({ measurement }) => measurement === best);
 }
 
-function patchOf(best: Measured, result: MetricResult, compared: number, rows: number): Partial<IterationState> {
+function patchOf(best: Scored, result: MetricResult, compared: number, rows: number): Partial<IterationState> {
   return {
     best_ckpt_path: best.candidate.checkpoint,
     best_ckpt_kind: best.candidate.kind,
     inference_csv: best.csv,
-    ...(result.threshold === undefined ? {} : { threshold: result.threshold }),
+    ...defined({ threshold: result.threshold }),
     far_pct: best.far_pct,
     metric_result: result,
     ledger: { kpi_rows: rows, checkpoints_compared: compared },

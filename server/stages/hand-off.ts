@@ -2,11 +2,14 @@ import { join } from "node:path";
 import { type Document, isMap } from "yaml";
 import { readSpec } from "../data/spec.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import { writeJson } from "../fs/json.ts";
 import { fileFacts, kindOf, readText } from "../fs/read.ts";
 import { selectBest } from "../kpi/metric-contract.ts";
 import { type IterationLabel, isIterationLabel, previousLabel } from "../run/labels.ts";
+import type { MetricResult } from "../run/metric.ts";
 import { runPaths } from "../run/paths.ts";
-import type { IterationState, MetricResult, RunState } from "../run/state.ts";
+import { valueAt } from "../run/record.ts";
+import type { IterationState, RunState } from "../run/state.ts";
 import { stagedBackbone } from "./shared/backbone.ts";
 import { iterationSummary } from "./shared/iteration-summary.ts";
 import { editSpec, parseSpecDocument, plainFloat, specText } from "./shared/spec-document.ts";
@@ -44,7 +47,7 @@ export async function writeBestModel(runDir: string, state: RunState): Promise<H
   const document = parseSpecDocument(await readText(best.training_spec), best.training_spec);
   toInferenceSpec(document, best);
   await writeAtomic(inferenceSpec, specText(document, `inference of ${best.label} from ${best.training_spec}`));
-  await writeAtomic(bestModel, `${JSON.stringify(await bestModelRecord(state, best), null, 2)}\n`);
+  await writeJson(bestModel, await bestModelRecord(state, best));
   return { outcome: "written", iteration: best.label, best_model_json: bestModel, inference_spec: inferenceSpec };
 }
 
@@ -74,7 +77,6 @@ async function finalists(state: RunState): Promise<Finalist[]> {
 async function bestModelRecord(state: RunState, best: Finalist) {
   const { config, metric_contract } = state;
   const spec = await readSpec(best.training_spec);
-  const { freeze_backbone } = backboneBlock(spec.raw);
   const named = spec.pretrained_backbone_path;
   const staged = named === undefined ? undefined : (await stagedBackbone(config.backbone_weight_dir))(named);
   return {
@@ -87,17 +89,11 @@ async function bestModelRecord(state: RunState, best: Finalist) {
     backbone: staged !== undefined && (await kindOf(staged)) === "file" ? staged : null,
     backbone_container_path: named ?? null,
     backbone_type: spec.backbone_type ?? null,
-    backbone_frozen: freeze_backbone === true,
+    backbone_frozen: valueAt(spec.raw, "model.backbone.freeze_backbone") === true,
     images_dir: config.images_dir,
     training_spec: best.training_spec,
     engine: config.engine,
   };
-}
-
-function backboneBlock(raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const model = raw.model;
-  const backbone = typeof model === "object" && model !== null && "backbone" in model ? model.backbone : undefined;
-  return typeof backbone === "object" && backbone !== null ? { ...backbone } : {};
 }
 
 /** Keeps what a checkpoint needs to be loaded and scored, and leaves the consumer's own paths empty. */

@@ -4,6 +4,7 @@ import { writeAtomic } from "../fs/atomic.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { fileFacts, readText } from "../fs/read.ts";
 import type { Evidence, Stage, StageContext } from "../ports/stage.ts";
+import { defined } from "../run/defined.ts";
 import { previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
@@ -195,7 +196,7 @@ function evidenceOf(context: StageContext, candidates: Candidates, saved: number
   const patch: Partial<IterationState> = {
     best_ckpt_path: best.path,
     best_ckpt_kind: kind,
-    candidate_ckpts: { ...(best_val ? { best_val: best_val.path } : {}), latest: latest.path },
+    candidate_ckpts: defined({ best_val: best_val?.path, latest: latest.path }),
     training_spec: spec_path,
     val_loss: val_loss ?? null,
     ledger: { checkpoints: saved, epochs: latest.epoch + 1 },

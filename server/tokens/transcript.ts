@@ -1,5 +1,6 @@
 import { readChunks } from "../fs/chunks.ts";
 import { parseJson } from "../fs/json.ts";
+import { isRecord, membersOf } from "../run/record.ts";
 import { type Message, microsOf } from "./align.ts";
 
 /** A message together with what tells it apart: several lines of a transcript may carry the same one. */
@@ -50,21 +51,23 @@ function readLines(lines: Buffer, found: (sighting: Sighting) => void): void {
 }
 
 function sightingOf(line: string): Sighting | undefined {
-  const record = membersOf(parsed(line));
-  const message = membersOf(record?.message);
-  const usage = membersOf(message?.usage);
-  if (record?.type !== "assistant" || message === undefined || usage === undefined) return undefined;
-  const at = typeof record.timestamp === "string" ? microsOf(record.timestamp) : undefined;
+  const { type, timestamp, message: told } = membersOf(parsed(line));
+  const message = membersOf(told);
+  if (type !== "assistant" || !isRecord(message.usage)) return undefined;
+  const at = typeof timestamp === "string" ? microsOf(timestamp) : undefined;
   if (at === undefined) return undefined;
   const id = typeof message.id === "string" && message.id !== "" ? message.id : undefined;
-  return { id, message: { at, model: typeof message.model === "string" ? message.model : "", ...countsOf(usage) } };
+  return {
+    id,
+    message: { at, model: typeof message.model === "string" ? message.model : "", ...countsOf(message.usage) },
+  };
 }
 
 function countsOf(usage: Record<string, unknown>): Omit<Message, "at" | "model"> {
   const breakdown = membersOf(usage.cache_creation);
   const created = count(usage.cache_creation_input_tokens);
-  const hour = count(breakdown?.ephemeral_1h_input_tokens);
-  const fiveMinutes = count(breakdown?.ephemeral_5m_input_tokens);
+  const hour = count(breakdown.ephemeral_1h_input_tokens);
+  const fiveMinutes = count(breakdown.ephemeral_5m_input_tokens);
   return {
     input: count(usage.input_tokens),
     output: count(usage.output_tokens),
@@ -81,10 +84,6 @@ function parsed(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function membersOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
 }
 
 /** What is no count is none: the log takes whole numbers only, and must stay readable whatever a transcript says. */

@@ -1,3 +1,5 @@
+import { isRecord } from "../run/record.ts";
+
 /** Where two values part: the way to the place and what stands there. */
 export type Mismatch = { readonly path: string; readonly expected: unknown; readonly actual: unknown };
 
@@ -20,7 +22,7 @@ export function mismatches(expected: unknown, actual: unknown, newFields: boolea
       ),
     );
   }
-  if (!isObject(expected) || !isObject(actual)) {
+  if (!isRecord(expected) || !isRecord(actual)) {
     return Object.is(expected, actual) ? [] : [{ path, expected, actual }];
   }
   const known = Object.keys(expected);
@@ -29,8 +31,4 @@ export function mismatches(expected: unknown, actual: unknown, newFields: boolea
   return [...known, ...more].flatMap((key) =>
     mismatches(key in expected ? expected[key] : absent, key in actual ? actual[key] : absent, newFields, at(key)),
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

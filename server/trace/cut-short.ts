@@ -1,6 +1,7 @@
+import { membersOf } from "../run/record.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
-import { type Message, membersOf } from "./message.ts";
+import type { Message } from "./message.ts";
 import type { CutShort, Talk } from "./talk.ts";
 import type { RunningTape } from "./tape.ts";
 

@@ -1,4 +1,5 @@
 import { readRun } from "../journal/journal.ts";
+import { defined } from "../run/defined.ts";
 import type { IterationState, LogEntry, RunState } from "../run/state.ts";
 
 /** One new entry of a run's log, with the figures that its iteration then had. */
@@ -23,12 +24,9 @@ function eventOf({ seq, iter, stage, status, summary }: LogEntry, state: RunStat
   return {
     entry: { seq, iter, stage, status, summary },
     figures: {
-      ...(far_pct === undefined ? {} : { far_pct }),
-      ...(threshold === undefined ? {} : { threshold }),
+      ...defined({ far_pct, threshold }),
       ...(metric_result === undefined ? {} : { value: metric_result.value, passed: metric_result.passed }),
-      ...(ledger === undefined ? {} : { ledger }),
-      ...(mining_mined_count === undefined ? {} : { mined: mining_mined_count }),
-      ...(stop === undefined ? {} : { hard_stop: stop }),
+      ...defined({ ledger, mined: mining_mined_count, hard_stop: stop }),
     },
   };
 }

@@ -1,8 +1,10 @@
+import { defined } from "../run/defined.ts";
+import { membersOf } from "../run/record.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Mailbox, mailbox } from "./mailbox.ts";
-import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { type Message, resultOf, runDirOf } from "./message.ts";
 import type { Difference } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
 import type { Line } from "./talk.ts";
@@ -109,7 +111,7 @@ const isRunning = (result: unknown) => membersOf(membersOf(result).structured).o
 /** Live jobs take their time: a stage is waited for. */
 function waiting(line: Request): Message & { id: string | number } {
   const { id, method, params } = line;
-  if (params?.name !== "run_stage") return { id, method, ...(params === undefined ? {} : { params }) };
+  if (params?.name !== "run_stage") return { id, method, ...defined({ params }) };
   return { id, method, params: { ...params, arguments: { ...membersOf(params.arguments), wait_seconds: 3000 } } };
 }
 

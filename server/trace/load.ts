@@ -4,8 +4,8 @@ import { sha256 } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { linesIn } from "../fs/lines.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
+import { membersOf } from "../run/record.ts";
 import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
-import { membersOf } from "./message.ts";
 import { hashOfStored, type StoredFile, textOf } from "./stored-file.ts";
 
 export type Connection = {

@@ -1,3 +1,4 @@
+import { membersOf } from "../run/record.ts";
 import type { NewLine } from "./format.ts";
 
 /** A JSON-RPC message, as far as a trace looks at it. */
@@ -53,10 +54,6 @@ function toolShape(tool: unknown) {
   const fields = (schema: unknown) => Object.keys(membersOf(membersOf(schema).properties)).sort();
   const required = listOf(membersOf(inputSchema).required).map(String).sort();
   return { name, arguments: fields(inputSchema), required, fields: fields(outputSchema) };
-}
-
-export function membersOf(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 export function listOf(value: unknown): unknown[] {

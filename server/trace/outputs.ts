@@ -1,13 +1,16 @@
 import { dirname, join } from "node:path";
+import { encode as encodeJpeg } from "jpeg-js";
+import { PNG } from "pngjs";
+import { type ImageHeader, imageHeader } from "../data/image-header.ts";
 import { excerpt, Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { isInside } from "../fs/contained.ts";
 import { filesBelow } from "../fs/folder.ts";
 import { sha256OfFile } from "../fs/hash.ts";
+import { readHead } from "../fs/head.ts";
 import { setModified } from "../fs/modified.ts";
 import { fileFacts } from "../fs/read.ts";
 import type { Output } from "./format.ts";
-import { imageFacts, standIn } from "./stand-in.ts";
 import { hashOfStored, isKept, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
 
 /** Below a run directory, what the server itself keeps there: no job writes it. */
@@ -85,4 +88,32 @@ export async function restoreOutput(
   if (file !== undefined) await restoreFile(path, file, change);
   else await writeAtomic(path, standIn(output.sha256, output.image));
   await setModified(path, output.mtime_ms);
+}
+
+const headBytes = 65_536;
+
+/** Format and size of an image file, or undefined when it is none. */
+async function imageFacts(path: string): Promise<ImageHeader | undefined> {
+  const head = Buffer.alloc(headBytes);
+  const read = await readHead(path, head);
+  return typeof read === "number" ? imageHeader(head.subarray(0, read), () => new Uint8Array()) : undefined;
+}
+
+/**
+ * What stands in a replay for a file whose content was too large to keep: an image of the same format and size with a
+ * pattern of its hash, so that it can be decoded and equals no other, else the hash as text.
+ */
+function standIn(sha256: string, image: ImageHeader | undefined): Uint8Array {
+  if (image === undefined || image.format === "bmp") return Buffer.from(`stand-in for ${sha256}\n`);
+  const { width, height } = image;
+  const shades = Buffer.from(sha256, "hex");
+  const data = Buffer.alloc(width * height * 4, 255);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    // Blocks of eight survive a JPEG encoding.
+    const block = ((pixel % width) >> 3) + (Math.floor(pixel / width) >> 3) * 5;
+    data.fill(shades[block % shades.length] ?? 0, pixel * 4, pixel * 4 + 3);
+  }
+  return image.format === "jpeg"
+    ? encodeJpeg({ data, width, height }, 90).data
+    : PNG.sync.write(Object.assign(new PNG({ width, height }), { data }));
 }

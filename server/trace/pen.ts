@@ -3,6 +3,7 @@ import { sha256 } from "../fs/hash.ts";
 import { createLineFile, type LineFile } from "../fs/line-file.ts";
 import { listNames, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { redactor } from "../run/redact.ts";
 import { connectionFile, connectionPattern, type NewLine, type TraceLine, traceBudgetBytes } from "./format.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";
@@ -65,12 +66,12 @@ export function penOf(
   let ended = false;
   const append = (line: NewLine) => {
     const { now, ids } = heard;
-    const read = { ...(now.length > 0 ? { now } : {}), ...(ids.length > 0 ? { ids } : {}) };
+    const read = defined({ now: now.length > 0 ? now : undefined, ids: ids.length > 0 ? ids : undefined });
     heard.now = [];
     heard.ids = [];
     n += 1;
     file ??= open();
-    const text = JSON.stringify({ n, ...line, ...(turn === undefined ? {} : { turn: turn() }), ...read });
+    const text = JSON.stringify({ n, ...line, ...defined({ turn: turn?.() }), ...read });
     file.append(text);
     const before = size.bytes;
     size.bytes += Buffer.byteLength(text) + 1;

@@ -1,8 +1,10 @@
+import { defined } from "../run/defined.ts";
+import { membersOf } from "../run/record.ts";
 import { blur } from "./blur.ts";
 import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
-import { type Message, membersOf, resultOf, runDirOf } from "./message.ts";
+import { type Message, resultOf, runDirOf } from "./message.ts";
 import { compareJobs } from "./play-jobs.ts";
 import { type Difference, note, type Options, type Play } from "./play-state.ts";
 import { learn, mapTexts, type Symbols } from "./symbols.ts";
@@ -71,7 +73,8 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
     case "notice": {
       talk.written.push(line);
       const isOurs = line.method !== "notifications/resources/updated";
-      if (isOurs) await talk.line.send({ method: line.method, ...(line.params ? { params: given(line.params) } : {}) });
+      if (isOurs)
+        await talk.line.send({ method: line.method, ...defined({ params: line.params && given(line.params) }) });
       return;
     }
     case "ask":
@@ -119,7 +122,7 @@ async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: 
     return;
   }
   if (line.method === "tools/call") play.calls += 1;
-  const message: Message = { id: line.id, method: line.method, ...(params === undefined ? {} : { params }) };
+  const message: Message = { id: line.id, method: line.method, ...defined({ params }) };
   tape.timeOf(talk.connection.head).wind(line);
   if (isCutShort(line, talk.connection)) {
     talk.cutShort = { line, message };
@@ -194,7 +197,6 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   talk.written.push({
     ...line,
     result: named,
-    ...(nows.length > 0 ? { now: nows } : {}),
-    ...(ids.length > 0 ? { ids } : {}),
+    ...defined({ now: nows.length > 0 ? nows : undefined, ids: ids.length > 0 ? ids : undefined }),
   });
 }

@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Executor } from "../ports/executor.ts";
 import type { Clock } from "../run/clock.ts";
+import { defined } from "../run/defined.ts";
 import type { JobExit, JobRecord } from "../run/job.ts";
 import { readProgress } from "../stages/shared/progress.ts";
 import type { NewLine } from "./format.ts";
@@ -50,10 +51,12 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
   return {
     platform: inner.platform,
     engine: inner.engine,
-    ...(inner.trains_on === undefined ? {} : { trains_on: inner.trains_on }),
+    ...defined({ trains_on: inner.trains_on }),
     availability: () => port("availability", inner.availability()),
-    ...(survey === undefined ? {} : { survey: () => port("survey", survey.call(inner)) }),
-    ...(makeReady === undefined ? {} : { makeReady: (runDir) => port("makeReady", makeReady.call(inner, runDir)) }),
+    ...defined({
+      survey: survey && (() => port("survey", survey.call(inner))),
+      makeReady: makeReady && ((runDir: string) => port("makeReady", makeReady.call(inner, runDir))),
+    }),
     async start(runDir, spec) {
       started.set(`${runDir} ${spec.id}`, { at: clock.now().getTime(), files: await takeSnapshot(runDir) });
       const line = pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as JobStart;
@@ -83,7 +86,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
       writeProgress(pen, runDir, record, progress);
       return progress;
     },
-    discard: (runDir, record) => inner.discard(runDir, record),
+    discard: async (runDir, record) => await inner.discard?.(runDir, record),
   };
 }
 

@@ -1,7 +1,7 @@
 import { excerpt } from "../errors.ts";
+import { membersOf } from "../run/record.ts";
 import { oneLine } from "../run/visible.ts";
 import type { TraceLine } from "./format.ts";
-import { membersOf } from "./message.ts";
 
 /** One line of a trace for people, whatever it holds, or undefined for what only machines need. */
 export function describeLine(line: TraceLine): string | undefined {

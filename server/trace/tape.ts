@@ -2,13 +2,13 @@ import { relative } from "node:path";
 import { type Facts, Refusal, type RefusalCode, refusals } from "../errors.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { JobExit, JobProgress } from "../run/job.ts";
+import { membersOf } from "../run/record.ts";
 import { redact } from "../run/redact.ts";
 import type { Tape } from "../run/tape.ts";
 import { blur } from "./blur.ts";
 import type { JobInput, TraceLine } from "./format.ts";
 import { type ReadInput, readInputs } from "./job-inputs.ts";
 import type { Trace } from "./load.ts";
-import { membersOf } from "./message.ts";
 import { restoreOutput } from "./outputs.ts";
 import { mapTexts, type Symbols } from "./symbols.ts";
 

@@ -1,23 +1,18 @@
-import { spawn } from "node:child_process";
 import { expect, it } from "@jest/globals";
-import { builtBin } from "../support/built-server.ts";
+import { openHttp } from "../../server/mcp/http.ts";
+import { testDeps } from "../support/a-run.ts";
+import { buildWithFixtures } from "../support/conformance-fixtures.ts";
 import { folderOfFile } from "../support/folder.ts";
 import { conform } from "./official.ts";
 
 const folder = folderOfFile();
 
-it("the protocol's conformance suite finds nothing wrong with the built HTTP server", async () => {
-  const env = { PATH: process.env.PATH, HOME: folder.path, DEFT_CONFORMANCE: "1" };
-  const server = spawn(process.execPath, [builtBin, "serve", "--http", "0"], { cwd: folder.path, env });
+it("the protocol's conformance suite finds nothing wrong with our HTTP server", async () => {
+  const address = { host: "127.0.0.1", port: 0 };
+  const options = { version: "0", toolsets: ["deft", "osmo"] as const, log() {}, ...address };
+  const service = await openHttp(testDeps({}), options, buildWithFixtures);
   try {
-    const url = await new Promise<string>((resolve, reject) => {
-      server.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
-      server.stderr.setEncoding("utf8").on("data", (text: string) => {
-        const [found] = /http:\/\/\S+/.exec(text) ?? [];
-        if (found) resolve(found);
-      });
-    });
-    const { exit, stdout } = await conform(url, folder.path);
+    const { exit, stdout } = await conform(service.url, folder.path);
     const [, passed, failed] = /Total: (\d+) passed, (\d+) failed/.exec(stdout) ?? [];
     expect({ exit, failed, enough: Number(passed) >= 40, said: /✗.*/.exec(stdout)?.[0] }).toEqual({
       exit: 0,
@@ -26,6 +21,6 @@ it("the protocol's conformance suite finds nothing wrong with the built HTTP ser
       said: undefined,
     });
   } finally {
-    server.removeAllListeners("exit").kill();
+    await service.close();
   }
 }, 120_000);

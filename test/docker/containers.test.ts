@@ -19,7 +19,9 @@ const counter = (lines: number, ms: number) => [
 const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
 
 const keeperPid = async (jobId: string, turn = 1): Promise<number> =>
-  JSON.parse(await readFile(join(desk.runDir, "jobs", `${jobId}.keeper.${turn}`), "utf8")).pid;
+  JSON.parse(
+    await readFile(join(desk.runDir, "jobs", turn === 1 ? `${jobId}.claim` : `${jobId}.claim.${turn}`), "utf8"),
+  ).pid;
 
 describe("a job in a container", () => {
   it("runs to its end; its output is in the log, its times are the daemon's, and it is removed after collection", async () => {
@@ -30,7 +32,7 @@ describe("a job in a container", () => {
     expect(Date.parse(exit.ended_at ?? "")).toBeGreaterThanOrEqual(Date.parse(exit.started_at ?? ""));
     expect(await desk.log(spec)).toBe(counted(5));
     expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=baseline-train-1-train")).not.toBe("");
-    await desk.executor.discard(desk.runDir, record);
+    await desk.executor.discard?.(desk.runDir, record);
     expect(await docker(desk.env, "ps", "-aq", "--filter", "label=deft-mcp.job=baseline-train-1-train")).toBe("");
   });
 
@@ -151,7 +153,7 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
     expect((await noted(seen.id))?.unwatched).toBeUndefined();
     const unseen = await job(2, "3000");
     const record = await desk.start(unseen);
-    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.keeper.1`), "utf8"));
+    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.claim`), "utf8"));
     process.kill(keeper.pid, "SIGKILL");
     await until(
       "the end",
@@ -162,6 +164,16 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
       unwatched: true,
       files: [{ path: join(unseen.workdir, "scores.csv") }],
     });
+  });
+
+  it("counts as it ended although somebody removed its container before the end was collected", async () => {
+    const spec = desk.job("iter5-train-1-train", ["node", await desk.program("gone.mjs", counter(3, 1))]);
+    const record = await desk.start(spec);
+    const exit = () => readFile(join(desk.runDir, "jobs", `${spec.id}.exit`), "utf8").catch(() => "");
+    await until("the exit record", async () => (await exit()) !== "");
+    await docker(desk.env, "rm", String(record.handle?.container_id));
+    expect(await desk.end(record)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    expect(await desk.log(spec)).toBe(counted(3));
   });
 
   it("is removed later when the server died between recording its exit and removing it", async () => {

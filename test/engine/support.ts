@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach } from "@jest/globals";
-import jpeg from "jpeg-js";
 import type { Gray } from "../../engine/image/gray.ts";
 import { runEngine } from "../../engine/main.ts";
 import { randomStream } from "../../engine/random.ts";
+import { encodeGrayJpeg } from "../../engine/workspace/gray-jpeg.ts";
 
 const created: string[] = [];
 
@@ -73,15 +73,12 @@ export function withDefect(image: Gray, seed: number): Gray {
   return withDisc(image, x, y, 4 + random() * 4, under < (DARK + LIGHT) / 2 ? LIGHT : DARK);
 }
 
-/** Writes levels as a JPEG of quality 88, with a little noise of its own. */
+/** Writes the levels of a square image as a JPEG of quality 88, with a little noise of its own. */
 export function writeJpeg(path: string, image: Gray, seed = 1): void {
   const random = randomStream(seed);
-  const data = new Uint8Array(image.width * image.height * 4).fill(255);
-  for (let p = 0; p < image.data.length; p++) {
-    data.fill(Math.max(0, Math.min(255, (image.data[p] as number) + (random() - 0.5) * 8)), 4 * p, 4 * p + 3);
-  }
+  const data = Uint8Array.from(image.data, (level) => Math.max(0, Math.min(255, level + (random() - 0.5) * 8)));
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, jpeg.encode({ width: image.width, height: image.height, data }, 88).data);
+  writeFileSync(path, encodeGrayJpeg(data, image.width, 88));
 }
 
 export type TinyOptions = { rows?: number; defectEvery?: number; lights?: string[]; firstSeed?: number };

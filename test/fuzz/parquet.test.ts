@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { readParquet } from "../../server/data/parquet.ts";
 import { Refusal } from "../../server/errors.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { cases } from "../support/fuzz.ts";
 import { refusalOf } from "../support/refusal.ts";
 
@@ -85,9 +86,9 @@ describe("parquet files with spoiled bytes", () => {
     const path = join(folder, "busy.parquet");
     // The length of a definition level run: some two thousand million levels of one row.
     await writeFile(path, changed(tableOf("UNCOMPRESSED", 1), [64, 186]));
-    const began = performance.now();
+    const began = cpuMs();
     const refusal = await refusalOf(() => readParquet(path));
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
     expect(refusal.code).toBe("input.bad-parquet");
     expect(refusal.message).toContain("could not be read as parquet in time");
     expect(refusal.facts).toMatchObject({ limit_sec: 3.5 });
@@ -101,14 +102,14 @@ describe("parquet files with spoiled bytes", () => {
     await fc.assert(
       fc.asyncProperty(spoiled, async (bytes) => {
         await writeFile(path, bytes);
-        const began = performance.now();
+        const began = cpuMs();
         try {
           await readParquet(path);
         } catch (error) {
           expect(error).toBeInstanceOf(Refusal);
           refused++;
         }
-        expect(performance.now() - began).toBeLessThan(slowMs);
+        expect(cpuMs() - began).toBeLessThan(slowMs);
       }),
       { numRuns: cases },
     );

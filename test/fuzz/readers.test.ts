@@ -19,6 +19,7 @@ import { mapTexts, parseSpecDocument } from "../../server/stages/shared/spec-doc
 import { parseStatus } from "../../server/stages/shared/status-json.ts";
 import { readTranscript } from "../../server/tokens/transcript.ts";
 import { loadTrace } from "../../server/trace/load.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { cases } from "../support/fuzz.ts";
 
 const slowMs = 5000;
@@ -71,13 +72,13 @@ async function neverBreaks(base: Uint8Array, name: string, read: (path: string) 
   await fc.assert(
     fc.asyncProperty(spoiled(base), async (bytes) => {
       await writeFile(path, bytes);
-      const began = performance.now();
+      const began = cpuMs();
       try {
         await read(path);
       } catch (error) {
         expect(error).toBeInstanceOf(Refusal);
       }
-      expect(performance.now() - began).toBeLessThan(slowMs);
+      expect(cpuMs() - began).toBeLessThan(slowMs);
     }),
     { numRuns: cases },
   );
@@ -102,9 +103,9 @@ describe("readers of spoiled files", () => {
   it("refuse YAML whose aliases explode", () => {
     const levels = Array.from({ length: 30 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at},`.repeat(9)}]`);
     const bomb = `a0: &a0 [x,x,x,x,x,x,x,x,x]\n${levels.join("\n")}\ndataset: {classify: {}}\n`;
-    const began = performance.now();
+    const began = cpuMs();
     expect(() => parseSpec(bomb, "bomb.yaml")).toThrow(Refusal);
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
   });
 
   it("read a spec to derive from, or refuse it", async () => {

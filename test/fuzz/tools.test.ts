@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { z } from "zod";
 import { refusals } from "../../server/errors.ts";
 import { tools } from "../../tools/index.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { cases } from "../support/fuzz.ts";
 import { type TinyLoop, tinyLoop } from "../support/tiny-loop.ts";
 import { type ToolClient, toolClient } from "../support/tool-client.ts";
@@ -23,7 +24,7 @@ beforeAll(async () => {
   await stop.call("log_stage", { iteration: "baseline", stage: "train", status: "error", summary: "stopped" });
   await stop.close();
   client = await toolClient(loop.deps({ DEFT_OSMO_BIN: join(loop.home, "no-such-osmo") }));
-}, 300_000);
+});
 
 afterAll(async () => {
   await client?.close();
@@ -69,9 +70,9 @@ describe("tools given hostile arguments", () => {
       const outside = await digestOf(join(loop.home, "outside"));
       await fc.assert(
         fc.asyncProperty(argumentsOf(tool.input), async (args) => {
-          const began = performance.now();
+          const began = cpuMs();
           const answer = await client.call(name, args);
-          expect(performance.now() - began).toBeLessThan(slowMs);
+          expect(cpuMs() - began).toBeLessThan(slowMs);
           if (!answer.ok) expect(Object.keys(refusals)).toContain(answer.code);
         }),
         { numRuns: cases },

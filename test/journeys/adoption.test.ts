@@ -26,5 +26,5 @@ describe("a run that starts from a trained baseline", () => {
     const step = await server.call("run_stage", { run: second, wait_seconds: 60 });
     expect(step).toMatchObject({ iteration: "baseline", stage: "evaluate", outcome: "committed" });
     await server.close();
-  }, 120_000);
+  });
 });

@@ -16,7 +16,7 @@ describe("commands for people on an approved run", () => {
   beforeAll(async () => {
     workspace = await boardsIn(folder.path);
     run = await approvedRun(folder.path, workspace);
-  }, 60_000);
+  });
 
   it("status finds the only run of a workspace and names its next stage", () => {
     const { exit, stdout } = deft("status", "--workspace", workspace, "--json");
@@ -86,8 +86,12 @@ describe("commands for people on an approved run", () => {
 
   it("help names every command, and an unknown one is refused", () => {
     expect(deft("--help").stdout).toBe(deft("help").stdout);
+    expect(deft("help", "osmo", "watch").stdout).toBe(deft("osmo", "watch", "-h").stdout);
+    expect([deft("-v").stdout, deft("status", "x", "--version").stdout]).toEqual(
+      Array(2).fill(deft("--version").stdout),
+    );
     const { exit, stderr } = deft("reprot");
-    expect([exit, stderr]).toEqual([2, expect.stringContaining("deft-mcp help")]);
+    expect([exit, stderr]).toEqual([2, expect.stringContaining("did you mean deft-mcp report?")]);
   });
 });
 

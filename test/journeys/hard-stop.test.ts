@@ -19,7 +19,7 @@ describe("a training whose process is killed", () => {
     await killRunningJob(run);
     stopped = await drive(server, run);
     await server.close();
-  }, 60_000);
+  });
 
   async function withHuman<T>(action: "accept" | "decline", work: (server: Connection) => Promise<T>): Promise<T> {
     const answer = action === "accept" ? { action, content: { approve: true } } : { action };
@@ -66,7 +66,7 @@ describe("a training whose process is killed", () => {
       acknowledgements: [{ code: "executor.lost-job", how: "elicited" }],
     });
     expect(existsSync(state.iterations.baseline.best_ckpt_path)).toBe(true);
-  }, 60_000);
+  });
 
   it("can be closed early when a human wants that, and then refuses every further stage", async () => {
     await withHuman("accept", async (server) => {

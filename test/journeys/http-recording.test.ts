@@ -69,4 +69,4 @@ it("several clients of one server over HTTP are recorded by turns, and the trace
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/^same: 8 calls of 2 connections/)]);
   const live = runBuilt(["replay", record, "--live", "embedded"], { home });
   expect([live.exit, live.stdout]).toEqual([0, expect.stringMatching(/^same: 8 calls of 2 connections/)]);
-}, 120_000);
+});

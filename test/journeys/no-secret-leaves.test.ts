@@ -45,8 +45,8 @@ async function everythingUnder(folder: string): Promise<Record<string, string>> 
   return found;
 }
 
-/** What a job prints goes to a log of its own; the runner's is the server's. */
-const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("runner.log");
+/** What a job prints goes to a log of its own; the keeper's is the server's. */
+const isJobLog = (name: string) => name.endsWith(".log") && !name.endsWith("keeper.log");
 
 /** Arguments of every process of this machine; the server's children are among them. */
 async function argumentsNow(): Promise<string[]> {
@@ -153,4 +153,4 @@ it("no secret of the environment, nor one that a job prints, is in any byte that
     expect([place, [...told, door].filter((secret) => text.includes(secret))]).toEqual([place, []]);
     expect([place, text.includes(mark)]).toEqual([place, false]);
   }
-}, 180_000);
+});

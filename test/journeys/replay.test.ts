@@ -24,13 +24,13 @@ it("the documented GitHub Actions job replays every trace of a checkout, and fai
   expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining("same: 11 calls of 2 connections") });
   await mkdir(join(checkout, "traces", "an-empty-one"));
   expect(run()).toMatchObject({ status: 1, stdout: expect.stringContaining("== traces/hard-stop/\nsame") });
-}, 120_000);
+});
 
 describe("a trace whose jobs run again", () => {
   it("goes the same way within the tolerances", async () => {
     const done = runBuilt(["replay", join(traces, "good-run"), "--live", "embedded"], { home: await newFolder() });
     expect([done.exit, done.stdout]).toEqual([0, expect.stringMatching(/^same: 14 calls/)]);
-  }, 120_000);
+  });
 
   it("differs where a job was killed from outside, and says so", async () => {
     const argv = ["replay", join(traces, "hard-stop"), "--live", "embedded", "--json"];
@@ -39,5 +39,5 @@ describe("a trace whose jobs run again", () => {
       1,
       { path: "outcome", expected: "hard_stop", actual: "committed" },
     ]);
-  }, 60_000);
+  });
 });

@@ -58,7 +58,7 @@ describe("an agent that knows only the skill and what the tools answer", () => {
       status: "complete",
       approvals: [{ how: "relayed", words: person.words }],
     });
-  }, 90_000);
+  });
 
   it("comes there too after a denied approval, a killed training and a killed server", async () => {
     let approvals = 0;
@@ -90,5 +90,5 @@ describe("an agent that knows only the skill and what the tools answer", () => {
     const run = await onlyRun();
     expect((await logOf(run)).map(({ stage }) => stage)).toEqual(["train", ...course, "loop_stop"]);
     expect((await stateOf(run)).approvals).toMatchObject([{ how: "elicited" }]);
-  }, 90_000);
+  });
 });

@@ -37,5 +37,5 @@ describe("two servers on one run", () => {
     expect(named(".attempt").length).toBe(course.length);
     expect(named(".exit")).toEqual(named(".claim"));
     expect(named(".json")).toEqual(named(".claim"));
-  }, 180_000);
+  });
 });

@@ -53,7 +53,7 @@ describe("a whole loop on generated boards, through the built server", () => {
     ];
     demo = runBuilt(argv, { home: folder.path });
     result = JSON.parse(demo.stdout);
-  }, 180_000);
+  });
 
   it("ends well, and prints one JSON object with what it reached", () => {
     expect([demo.exit, demo.stdout.trim().split("\n").length]).toEqual([0, 1]);
@@ -121,5 +121,5 @@ describe("a whole loop on generated boards, through the built server", () => {
     expect(await merged(here)).toBe(await merged(there));
     const attempts = (await readdir(join(run, "jobs"))).filter((name) => name.endsWith(".attempt"));
     expect(attempts.length).toBe(course.length);
-  }, 180_000);
+  });
 });

@@ -67,7 +67,7 @@ export async function connect(options: {
   await client.connect(transport);
   opened.push(client);
   const ask = async (name: string, args: Record<string, unknown> = {}) =>
-    (await client.callTool({ name, arguments: args }, CallToolResultSchema, { timeout: 120_000 })) as CallToolResult;
+    (await client.callTool({ name, arguments: args }, CallToolResultSchema, { timeout: 300_000 })) as CallToolResult;
   return {
     asked,
     stderr: () => stderr,

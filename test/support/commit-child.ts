@@ -4,12 +4,16 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 
 const run = promisify(execFile);
-const atomic = join(process.cwd(), "server", "fs", "atomic.ts");
-const disk = join(process.cwd(), "test", "fixtures", "kill", "disk.ts");
+const writers = ["atomic.ts", "compare-and-set.ts", "remove.ts"].map((name) =>
+  join(process.cwd(), "server", "fs", name),
+);
+const [disk = "", noLock = ""] = ["disk.ts", "no-lock.ts"].map((name) =>
+  join(process.cwd(), "test/fixtures/kill", name),
+);
 
-/** Bundles the program that makes one commit, with a disk beneath it that can kill it. */
-export async function buildCommitChild(folder: string): Promise<string> {
-  const outfile = join(folder, "commit-child.mjs");
+/** Bundles the program that makes one commit, with a disk beneath it that can kill it, and a lock unless told otherwise. */
+export async function buildCommitChild(folder: string, { locks = true } = {}): Promise<string> {
+  const outfile = join(folder, `commit-child${locks ? "" : "-unlocked"}.mjs`);
   await build({
     entryPoints: [join(process.cwd(), "test", "fixtures", "kill", "commit-child.ts")],
     outfile,
@@ -25,8 +29,9 @@ export async function buildCommitChild(folder: string): Promise<string> {
       {
         name: "a deadly disk",
         setup: ({ onResolve }) => {
+          onResolve({ filter: /\/fs\/lock\.ts$/ }, () => (locks ? undefined : { path: noLock }));
           onResolve({ filter: /^node:fs\/promises$/ }, ({ importer }) =>
-            importer === atomic ? { path: disk } : undefined,
+            writers.includes(importer) ? { path: disk } : undefined,
           );
         },
       },
@@ -41,7 +46,8 @@ export type Refused = {
   readonly facts: Record<string, unknown>;
   readonly remedy: string;
 };
-type Tried = { readonly touches: number; readonly refused?: Refused };
+/** `lost`: how often `many` was refused because another one went on. */
+type Tried = { readonly touches: number; readonly lost: number; readonly refused?: Refused };
 type Trouble = { readonly env?: Record<string, string>; readonly uid?: number };
 
 /** Tries one commit, on a disk that fails where `env` says so, or as another user; reports how it ended. */

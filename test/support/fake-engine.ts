@@ -3,17 +3,39 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 /**
- * Writes a bin into `folder` that carries the real job runner and, in the engine's place, tiny programs:
- * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path.
+ * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
+ * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
+ * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
   const path = join(folder, "fake-main.mjs");
   const entry = `
-    import { appendFileSync } from "node:fs";
-    import { runRecordedJob } from "./server/exec/job-runner.ts";
+    import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+    import { Refusal } from "./server/errors.ts";
+    import { keep } from "./server/durable/keeper.ts";
+    import { programWork } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
-    if (command === "engine-job") {
-      await runRecordedJob(rest[0], [process.execPath, process.argv[1], "engine"], process.env);
+    async function steps({ stem, wish }) {
+      const say = (line) => appendFileSync(wish.lines, line + "\\n");
+      const busy = stem + ".busy";
+      if (existsSync(busy) && isThere(Number(readFileSync(busy, "utf8")))) say("twice");
+      writeFileSync(busy, String(process.pid));
+      say("begin");
+      if (wish.argv[0] === "refuse") throw new Refusal("executor.registry", "no", { host: "registry" });
+      await new Promise((done) => setTimeout(done, Number(wish.argv[0])));
+      rmSync(busy);
+      say("end");
+    }
+    function isThere(pid) {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    }
+    if (command === "keep") {
+      const kinds = { engine: programWork([process.execPath, process.argv[1], "engine"]), steps: { run: steps } };
+      await keep(rest[1], kinds[rest[0]], process.env);
       process.exit(0);
     }
     const [program, argument] = rest;

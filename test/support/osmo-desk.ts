@@ -2,8 +2,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "@jest/globals";
-import type { Answer, Call, Question } from "../../server/ports/call.ts";
+import type { Answer, Call, Deps, Question } from "../../server/ports/call.ts";
 import { temporaryFolders } from "./folder.ts";
+import { osmoHere } from "./osmo-here.ts";
 import { OsmoService } from "./osmo-service.ts";
 
 type Env = Record<string, string | undefined>;
@@ -31,8 +32,8 @@ export type Desk = {
 export const root = "s3://lab/dig";
 const bin = fileURLToPath(new URL("../fixtures/bin/osmo", import.meta.url));
 
-/** Opens desks that are torn down after each test. */
-export function osmoDesks(): () => Promise<Desk> {
+/** Opens desks that are torn down after each test; with `process` each command is a program of its own. */
+export function osmoDesks(how: "here" | "process" = "here"): () => Promise<Desk> {
   const folder = temporaryFolders();
   const services: OsmoService[] = [];
   afterEach(async () => {
@@ -68,7 +69,8 @@ export function osmoDesks(): () => Promise<Desk> {
       service,
       env,
       home,
-      connect: (human) => connect(env, home, human),
+      connect: (human) =>
+        connect(how === "here" ? { env, cwd: home, runOsmo: osmoHere(bin) } : { env, cwd: home }, human),
       put,
       store: async (...keys) => {
         for (const key of keys) await put(`${key}/one.bin`, "x");
@@ -91,7 +93,7 @@ export const allArtifacts = [
 
 let stamp = 0;
 
-function connect(env: Env, cwd: string, human?: Answering): Connection {
+function connect(place: Pick<Deps, "env" | "cwd" | "runOsmo">, human?: Answering): Connection {
   const asked: Question[] = [];
   const call: Call = {
     deps: {
@@ -102,8 +104,7 @@ function connect(env: Env, cwd: string, human?: Answering): Connection {
           return stamp.toString(16).padStart(length, "a");
         },
       },
-      env,
-      cwd,
+      ...place,
       executors: {},
     },
     signal: new AbortController().signal,

@@ -20,7 +20,7 @@ export async function toolClient(deps: Deps, human?: (message: string) => Elicit
   const logged: string[] = [];
   const client = await memoryClient(deps, { log: logged, ...(human ? { answer: human } : {}) });
   const call = async (name: string, args: Record<string, unknown> = {}): Promise<Answered> => {
-    const answer = await client.callTool({ name, arguments: args });
+    const answer = await client.callTool({ name, arguments: args }, undefined, { timeout: 300_000 });
     const text = textOf(answer);
     if (answer.isError === true) return { ok: false, code: text.slice(0, text.indexOf(":")), text };
     return { ok: true, result: (answer.structuredContent ?? {}) as Record<string, unknown>, text };

@@ -21,6 +21,9 @@ export type OsmoRunOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** Runs one command line of the OSMO CLI; never throws for what the CLI does. */
+export type RunOsmo = (argv: readonly string[], options: OsmoRunOptions) => Promise<OsmoRun>;
+
 const most = 32 * 1024 * 1024;
 
 /**

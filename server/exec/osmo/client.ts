@@ -3,7 +3,7 @@ import { Refusal } from "../../errors.ts";
 import { keepPlainFiles } from "../../fs/folder.ts";
 import { parseJson } from "../../fs/json.ts";
 import { redact, redactedExcerpt } from "../../run/redact.ts";
-import { type OsmoRun, runOsmo, withSecretFile } from "./cli.ts";
+import { type OsmoRun, type RunOsmo, runOsmo, withSecretFile } from "./cli.ts";
 import { failureOf } from "./cli-error.ts";
 import { credentialAnswer, listAnswer, poolAnswer, profileAnswer, queryAnswer, submitAnswer } from "./shapes.ts";
 
@@ -11,6 +11,8 @@ import { credentialAnswer, listAnswer, poolAnswer, profileAnswer, queryAnswer, s
 export type ClientContext = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
+  /** Stands in for the `osmo` executable. */
+  readonly runOsmo?: RunOsmo;
 };
 
 const second = 1000;
@@ -21,8 +23,9 @@ const transferLimit = 4 * 3600 * second;
 
 /** Typed calls of the `osmo` executable. Each refuses with an `osmo.*` code when the CLI or the service says no. */
 export function openClient(context: ClientContext) {
+  const { env, signal, runOsmo: start = runOsmo } = context;
   const run = (argv: readonly string[], timeout_ms = readLimit): Promise<OsmoRun> =>
-    runOsmo(argv, { env: context.env, signal: context.signal, timeout_ms });
+    start(argv, { env, signal, timeout_ms });
   const read = async <T extends z.ZodType>(schema: T, argv: readonly string[], what: string): Promise<z.output<T>> =>
     parseAnswer(schema, succeed(await run(argv), what), what);
   return {

@@ -3,6 +3,7 @@ import { commitAccepted, commitState, type OpenRun, withRun } from "../../journa
 import type { Call } from "../../ports/call.ts";
 import { isoSeconds } from "../../run/clock.ts";
 import { isIterationLabel, type StageName } from "../../run/labels.ts";
+import { membersOf } from "../../run/record.ts";
 import type { RunState } from "../../run/state.ts";
 import { latestAttempt, saveAttempt } from "../running/attempts.ts";
 import { assertContractFixed } from "../running/fixed-contract.ts";
@@ -77,10 +78,11 @@ export async function acknowledgeWith(
   );
 }
 
-type Note = RunState["acknowledgements"][number];
+type Acknowledgement = RunState["acknowledgements"][number];
 
-async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
+async function acceptFiles(run: OpenRun, note: Acknowledgement): Promise<RunState> {
   assertContractFixed(run.state);
+  run.proof.assertHeld();
   await acceptImages(run.runDir, run.state);
   const present = await takePins(Object.keys(run.state.pins));
   const next = { ...run.state, pins: present, acknowledgements: [...run.state.acknowledgements, note] };
@@ -88,7 +90,7 @@ async function acceptFiles(run: OpenRun, note: Note): Promise<RunState> {
   return next;
 }
 
-async function reopen(run: OpenRun, note: Note): Promise<RunState> {
+async function reopen(run: OpenRun, note: Acknowledgement): Promise<RunState> {
   const { hard_stop, ...rest } = run.state;
   if (hard_stop === undefined)
     throw new Refusal("state.lock-lost", "The stop was resolved meanwhile.", { run: run.runDir });
@@ -100,6 +102,7 @@ async function reopen(run: OpenRun, note: Note): Promise<RunState> {
     iterations: { ...run.state.iterations, [iteration]: { ...label, status: "in_progress" } },
     acknowledgements: [...run.state.acknowledgements, { ...note, iteration, stage }],
   };
+  run.proof.assertHeld();
   await settleAttempt(run.runDir, iteration, stage, note.accept === true);
   await commitState(run, next);
   return next;
@@ -119,8 +122,7 @@ async function settleAttempt(runDir: string, iteration: string, stage: string, a
 
 /** A gate says in the stop's facts whether its verdict may be accepted as it is; every other cause must be removed. */
 function refuseUnacceptable({ code, facts }: PendingStop, resolve: Resolve): void {
-  const may = typeof facts === "object" && facts !== null && "may_be_accepted" in facts && facts.may_be_accepted;
-  if (resolve === "repaired" || code === "state.tampered" || may === true) return;
+  if (resolve === "repaired" || code === "state.tampered" || membersOf(facts).may_be_accepted === true) return;
   throw new Refusal("input.invalid", `${code} cannot be accepted as it is; repair its cause.`, { code });
 }
 

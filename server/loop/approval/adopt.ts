@@ -6,6 +6,7 @@ import { sha256OfFile } from "../../fs/hash.ts";
 import { readText } from "../../fs/read.ts";
 import { isIterationLabel, iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
+import { isRecord } from "../../run/record.ts";
 import type { IterationState, Plan, RunState } from "../../run/state.ts";
 import { stagedBackbone } from "../../stages/shared/backbone.ts";
 import { deriveTrainingSpec } from "../../stages/shared/train-spec.ts";
@@ -91,7 +92,7 @@ function numberOf(label: string): number {
 }
 
 function pinned(value: unknown): { path: string; sha256: string } {
-  if (typeof value === "object" && value !== null && "path" in value && "sha256" in value) {
+  if (isRecord(value) && "path" in value && "sha256" in value) {
     return { path: String(value.path), sha256: String(value.sha256) };
   }
   throw new Refusal("approval.plan-changed", "The plan adopts a run without a checkpoint.", {});

@@ -6,6 +6,7 @@ import type { Resolution } from "../../preflight/resolution.ts";
 import { resolvePlan } from "../../preflight/resolve.ts";
 import { findRuns } from "../../preflight/unfinished.ts";
 import { isoSeconds } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
 import type { Approval, RunState } from "../../run/state.ts";
 import { hasAttempts, latestAttempt } from "../running/attempts.ts";
 import { nextAction } from "../transitions.ts";
@@ -113,7 +114,7 @@ function revised(state: RunState, resolution: Approvable, approval: Approval): R
   return {
     ...state,
     max_iterations: Number(resolution.plan.parameters.max_iterations?.value),
-    config: { ...resolution.config, ...(resolved_mining_pool_csv === undefined ? {} : { resolved_mining_pool_csv }) },
+    config: { ...resolution.config, ...defined({ resolved_mining_pool_csv }) },
     plan: resolution.plan,
     approvals: [...state.approvals, approval],
   };

@@ -4,7 +4,7 @@ import { type Run, readRun } from "../../journal/journal.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { HardStop } from "../../run/state.ts";
 import { changedImages } from "../running/image-pins.ts";
-import { changedPins } from "../running/pins.ts";
+import { changedFacts, changedPins } from "../running/pins.ts";
 
 /** What stands between a run and its next stage, as a human is asked about it. */
 export type PendingStop = {
@@ -36,9 +36,8 @@ export async function stopIn(run: Run): Promise<PendingStop> {
   if (stop !== undefined) return stop;
   const changed = [...(await changedPins(run.state)), ...(await changedImages(run.runDir, run.state))];
   if (changed.length === 0) throw new Refusal("stage.not-running", "The run is not stopped.", { run: run.runDir });
-  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
   const mark = changed.map(({ path, now }) => `${path} ${now}`).join("\n");
-  return { code: "state.tampered", message: "committed artifacts were changed", facts, mark };
+  return { code: "state.tampered", message: "committed artifacts were changed", facts: changedFacts(changed), mark };
 }
 
 /** @throws Refusal `stage.not-running`. */

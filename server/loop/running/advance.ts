@@ -9,6 +9,7 @@ import type { Deps } from "../../ports/call.ts";
 import type { Executor } from "../../ports/executor.ts";
 import type { Measured, StageContext } from "../../ports/stage.ts";
 import { isoSeconds, stageStamp } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
 import type { Attempt, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
@@ -46,7 +47,7 @@ export async function advance(run: OpenRun, at: StageRef, deps: Deps, measured?:
     if (settled.exit.outcome !== "exited" || settled.exit.exit_code !== 0) break;
   }
   const outcomes = records.flatMap(({ spec, exit }) => (exit === undefined ? [] : [{ spec, exit }]));
-  const context = { ...contextOf(run, at, prepared, deps), ...(measured === undefined ? {} : { measured }) };
+  const context = { ...contextOf(run, at, prepared, deps), ...defined({ measured }) };
   if (measured === undefined && stages[at.stage].measures?.(context)) return { measuring: context, attempt: prepared };
   return { committed: await commitStage(run, at, prepared, context, outcomes, deps) };
 }
@@ -116,12 +117,16 @@ async function newAttempt(run: OpenRun, at: StageRef, latest: Attempt | undefine
     stamp: stageStamp(now),
     platform: run.state.config.platform,
   };
+  run.proof.assertHeld();
   await makeDirectory(runPaths(run.runDir).jobs);
   await saveAttempt(run.runDir, attempt);
   return attempt;
 }
 
-/** Writes what the jobs read, then their records, then the list of them: from the list on, nothing is planned again. */
+/**
+ * Writes what the jobs read, then their records, then the list of them: from the list on, nothing is planned again. A
+ * process that lost the lock meanwhile must not spoil what the next owner prepares: it is asked before each of these.
+ */
 async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps, executor: Executor): Promise<Attempt> {
   const stage = stages[at.stage];
   const context = contextOf(run, at, attempt, deps);
@@ -130,10 +135,13 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
   for (const path of [...(plan.fresh ?? []), ...plan.directories.map((directory) => directory.path)]) {
     await containedPath([root], path, "an output directory", { rootsAreReal: true });
   }
+  run.proof.assertHeld();
   for (const path of plan.fresh ?? []) await setAside(path);
   for (const directory of plan.directories) await makeDirectory(directory.path, directory.mode);
+  run.proof.assertHeld();
   const facts = await stage.prepare?.(context, plan);
   if (facts !== undefined) passGates(facts, context, at.stage);
+  run.proof.assertHeld();
   const limit = run.state.config.stage_time_limit_sec;
   for (const spec of plan.jobs) {
     const limited = limit === undefined ? spec : { ...spec, time_limit_sec: limit };
@@ -147,7 +155,7 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
 
 /** Starts a job that has not started, and records the exit of one that has ended. */
 async function settle(
-  { runDir, state }: OpenRun,
+  { runDir, state, proof }: OpenRun,
   record: JobRecord,
   executor: Executor,
   deps: Deps,
@@ -155,17 +163,19 @@ async function settle(
   if (record.exit !== undefined) return record;
   if (record.handle === undefined) {
     assertTrainsAsApproved(state, executor);
+    proof.assertHeld();
     const started = { ...record, handle: await executor.start(runDir, record.spec) };
     await saveRecord(runDir, started);
     return started;
   }
   const now = await executor.poll(runDir, record);
   if (now.state === "running") return record;
+  proof.assertHeld();
   // Whoever noted the end of the job may have known fewer secrets; of a job that was lost nobody noted it.
   await scrubLog(runPaths(runDir).jobRecord(record.spec.id), record.spec.log_path, deps.env);
   const ended = { ...record, exit: now.exit };
   await saveRecord(runDir, ended);
-  await executor.discard(runDir, ended);
+  await executor.discard?.(runDir, ended);
   return ended;
 }
 

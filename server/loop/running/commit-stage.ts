@@ -1,10 +1,14 @@
+import { join } from "node:path";
 import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
+import { realPathOf } from "../../fs/contained.ts";
 import { commit, type OpenRun } from "../../journal/journal.ts";
 import type { Deps } from "../../ports/call.ts";
-import type { Evidence, JobOutcome, StageContext } from "../../ports/stage.ts";
+import type { Evidence, GateFacts, JobOutcome, StageContext } from "../../ports/stage.ts";
 import { isoSeconds } from "../../run/clock.ts";
+import { defined } from "../../run/defined.ts";
 import type { Attempt } from "../../run/job.ts";
-import { iterationNumber, type StageRef } from "../../run/labels.ts";
+import { type IterationLabel, iterationNumber, type StageRef } from "../../run/labels.ts";
+import { runPaths } from "../../run/paths.ts";
 import { redactDeep, redactor } from "../../run/redact.ts";
 import type { HardStop, IterationState, LogEntry, RunState } from "../../run/state.ts";
 import { stages } from "../../stages/index.ts";
@@ -12,7 +16,6 @@ import { passGates } from "../gates/index.ts";
 import { saveAttempt } from "./attempts.ts";
 import { assertImagesHold } from "./image-pins.ts";
 import { assertNothingAdded, assertOutputsAsLeft } from "./job-outputs.ts";
-import { outputsOf } from "./outputs.ts";
 import { assertPinsHold, takePins } from "./pins.ts";
 
 /** Platform of an attempt that no executor of this server ran. */
@@ -106,7 +109,7 @@ async function commitEvidence(
   const next: RunState = {
     ...withIteration(run.state, at, {
       ...evidence.patch,
-      ...(elsewhere.length > 0 || before?.adopted ? { adopted: elsewhere } : {}),
+      ...defined({ adopted: elsewhere.length > 0 || before?.adopted ? elsewhere : undefined }),
       stage_completed: at.stage,
       // rca looks back at a finished iteration and does not reopen it.
       status: at.stage === "evaluate" || at.stage === "rca" ? "complete" : "in_progress",
@@ -162,4 +165,28 @@ const environmental: readonly RefusalCode[] = [
 
 function leavesAttemptOpen(code: RefusalCode): boolean {
   return environmental.includes(code);
+}
+
+/** Where the files that a stage hands over really lie, links resolved, and where they may lie. */
+async function outputsOf(
+  runDir: string,
+  iteration: IterationLabel,
+  evidence: Pick<Evidence, "patch" | "pins">,
+): Promise<NonNullable<GateFacts["outputs"]>> {
+  const real = await realPathOf(runDir);
+  const paths = runPaths(real);
+  const files: { path: string; real: string }[] = [];
+  for (const path of namedPaths(evidence)) files.push({ path, real: await realPathOf(path) });
+  return { allowed: [join(real, iteration), paths.miningHistory], files };
+}
+
+/** Pins and the absolute paths that the iteration's record will hold; an evaluator's own artifact may lie elsewhere. */
+function namedPaths({ patch, pins }: Pick<Evidence, "patch" | "pins">): Set<string> {
+  const values = Object.values(patch).flatMap((value) =>
+    typeof value === "object" && value !== null ? Object.values(value) : [value],
+  );
+  const named = [...pins, ...values.filter((value) => typeof value === "string" && value.startsWith("/"))];
+  const paths = new Set(named as string[]);
+  if (patch.metric_result?.evidence_path !== undefined) paths.delete(patch.metric_result.evidence_path);
+  return paths;
 }

@@ -1,5 +1,6 @@
 import { headWarning } from "../../journal/head-warning.ts";
 import type { Call } from "../../ports/call.ts";
+import { defined } from "../../run/defined.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { markOf } from "../approval/pending-stop.ts";
 import { statusLine } from "../status-line.ts";
@@ -19,7 +20,7 @@ export async function describeCommit(runDir: string, done: CommittedStage & Stag
     seq: entry.seq,
     summary: entry.summary,
     warnings: [...done.warnings, ...(await headWarning(runDir, done.state, call))],
-    ...(stop ? { hard_stop: { code: stop.code, message: stop.message, facts: stop.facts } } : {}),
+    ...defined({ hard_stop: stop && { code: stop.code, message: stop.message, facts: stop.facts } }),
     next_action: describeAction(next),
     run_dir: runDir,
   };

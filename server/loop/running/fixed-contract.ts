@@ -3,7 +3,7 @@ import { Refusal } from "../../errors.ts";
 import { canonicalJson } from "../../fs/hash.ts";
 import { measureFar } from "../../kpi/far-at-recall.ts";
 import { recallTargetPct } from "../../kpi/metric-contract.ts";
-import { planId } from "../../preflight/plan-id.ts";
+import { planIdOf } from "../../preflight/plan-id.ts";
 import { iterationLabel } from "../../run/labels.ts";
 import type { RunState } from "../../run/state.ts";
 import { metric } from "../gates/metric.ts";
@@ -18,13 +18,9 @@ export function assertContractFixed(state: RunState): void {
   const { plan, metric_contract: contract, approvals } = state;
   const sealed = canonicalJson(contract) === canonicalJson(plan.metric_contract);
   const approved = approvals.some(({ plan_id }) => plan_id === plan.plan_id);
-  if (sealed && approved && planId({ ...plan, revises: revisedRun(plan.revises) }) === plan.plan_id) return;
+  if (sealed && approved && planIdOf(plan) === plan.plan_id) return;
   const facts = { contract, planned: plan.metric_contract, plan_id: plan.plan_id };
   throw new Refusal("approval.unchangeable", "The state holds another contract or plan than was approved.", facts);
-}
-
-function revisedRun(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 /**

@@ -11,6 +11,7 @@ import { readTextIfPresent } from "../../fs/read.ts";
 import type { ImageLayout } from "../../run/images.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { RunConfig, RunState } from "../../run/state.ts";
+import { changedFacts } from "./pins.ts";
 
 /** An image as it was when the run was created: path, what `stampOf` said, sha256 of its bytes. */
 type Pinned = readonly [path: string, stamp: string, digest: string];
@@ -86,8 +87,8 @@ export async function changedImages(
 export async function assertImagesHold(runDir: string, state: RunState): Promise<void> {
   const changed = await changedImages(runDir, state);
   if (changed.length === 0) return;
-  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
-  throw new Refusal("state.tampered", "Images of the training, validation or KPI rows were exchanged.", facts);
+  const message = "Images of the training, validation or KPI rows were exchanged.";
+  throw new Refusal("state.tampered", message, changedFacts(changed));
 }
 
 function isThere(index: ImageIndex, path: string): boolean {

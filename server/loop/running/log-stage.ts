@@ -53,12 +53,7 @@ export async function logStage(runDir: string, report: StageReport, call: Call):
               await outcomesOf(run, at, attempt, call),
               call.deps,
             );
-      const warning = await renderAfter(runDir, committed.state, at, call.deps);
-      return {
-        ...committed,
-        ...at,
-        warnings: warning === undefined ? committed.warnings : [...committed.warnings, warning],
-      };
+      return { ...(await renderAfter(runDir, committed, at, call.deps)), ...at };
     },
     call.deps,
   );

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { readRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
 import type { StageRef } from "../../run/labels.ts";
+import { waitUntil } from "../../run/wait.ts";
 import { executorOf } from "./advance.ts";
 
-const pollMs = { first: 60, most: 1000 };
+const pace = { first_ms: 60, most_ms: 1000 };
 
 type Prepared = { readonly cleared: readonly string[] } & (
   | { readonly state: "ready" }
@@ -25,21 +25,25 @@ export async function makeReady(
   call: Call,
 ): Promise<Prepared> {
   const executor = await executorOf(await readRun(runDir), call.deps);
-  if (executor.makeReady === undefined) return { state: "ready", cleared: [] };
+  const prepare = executor.makeReady?.bind(executor);
+  if (prepare === undefined) return { state: "ready", cleared: [] };
   const at = await nextStage();
-  let told = 0;
-  for (let pause = pollMs.first, first = true; ; first = false) {
-    const now = await executor.makeReady(runDir);
-    // A run that was ready before this call has told everything already.
-    if (first && now.state === "ready") return { state: "ready", cleared: [] };
-    for (const line of now.cleared.slice(told)) call.progress(line);
-    told = now.cleared.length;
-    if (now.state === "ready") return now;
-    if (performance.now() >= deadline || call.signal.aborted) return { ...now, at };
-    call.progress(`preparing: ${now.message}`);
-    await sleep(Math.min(pause, Math.max(0, deadline - performance.now())), undefined, { signal: call.signal }).catch(
-      () => undefined,
-    );
-    pause = Math.min(pollMs.most, pause * 1.5);
-  }
+  let told: number | undefined;
+  let prepared: Prepared = { state: "working", message: "preparing the run", cleared: [], at };
+  await waitUntil(
+    async (last) => {
+      const now = await prepare(runDir);
+      // A run that was ready before this call has told everything already.
+      const cleared = told === undefined && now.state === "ready" ? [] : now.cleared;
+      prepared = now.state === "ready" ? { state: "ready", cleared } : { ...now, at };
+      for (const line of prepared.cleared.slice(told)) call.progress(line);
+      told = now.cleared.length;
+      if (now.state === "ready") return true;
+      if (!last) call.progress(`preparing: ${now.message}`);
+      return undefined;
+    },
+    pace,
+    { deadline, signal: call.signal },
+  );
+  return prepared;
 }

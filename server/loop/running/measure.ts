@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identityOf, isOwnerAlive } from "../../exec/identity.ts";
-import { takeTurn } from "../../fs/turn.ts";
+import { takeClaim } from "../../durable/claim.ts";
 import type { Measured, StageContext } from "../../ports/stage.ts";
 import type { StageName } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
+import { waitUntil } from "../../run/wait.ts";
 import { stages } from "../../stages/index.ts";
 
-const lookMs = 500;
+const pace = { first_ms: 500, most_ms: 500 };
 
 /** What to do with what was measured, and where the stage stands meanwhile: undefined while it still waits for it. */
 type Continue<T> = {
@@ -30,27 +30,30 @@ export async function measureUntil<T>(
   next: Continue<T>,
 ): Promise<T | undefined> {
   const over = sleep(Math.max(0, deadline - performance.now()), undefined, { ref: false });
-  for (;;) {
-    const work = measureInTurn(context, stage, next.commit);
-    // After the deadline nobody waits for it; what went wrong shows at the next call, which measures again.
-    work.catch(() => undefined);
-    const ended = await Promise.race([work, over.then(() => "over" as const)]);
-    if (ended === "over") return undefined;
-    if (ended !== "taken") return ended.result;
-    await Promise.race([sleep(lookMs), over]);
-    const followed = await next.follow();
-    if (followed !== undefined || performance.now() >= deadline) return followed;
-  }
+  const found = await waitUntil<{ result: T | undefined }>(
+    async () => {
+      const work = measureInTurn(context, stage, next.commit);
+      // After the deadline nobody waits for it; what went wrong shows at the next call, which measures again.
+      work.catch(() => undefined);
+      const ended = await Promise.race([work, over.then(() => ({ result: undefined }))]);
+      if (ended !== "taken") return ended;
+      const result = await next.follow();
+      return result === undefined ? undefined : { result };
+    },
+    pace,
+    { deadline },
+  );
+  return found?.result;
 }
 
 async function measureInTurn<T>(context: StageContext, stage: StageName, commit: Continue<T>["commit"]) {
   const { runDir, iteration, attempt } = context;
-  const stem = join(runPaths(runDir).jobs, `${iteration}-${stage}-${attempt}.measuring`);
-  const turn = await takeTurn(stem, { ...(await identityOf(process.pid)) }, isOwnerAlive);
-  if (turn === undefined) return "taken" as const;
+  const stem = join(runPaths(runDir).jobs, `${iteration}-${stage}-${attempt}`);
+  const claim = await takeClaim(stem);
+  if (claim === undefined) return "taken" as const;
   try {
     return { result: await commit((await stages[stage].measure?.(context)) ?? new Map()) };
   } finally {
-    await turn.release();
+    await claim.release();
   }
 }

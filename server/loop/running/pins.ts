@@ -35,6 +35,10 @@ export async function changedPins(state: RunState): Promise<{ path: string; now:
 export async function assertPinsHold(state: RunState): Promise<void> {
   const changed = await changedPins(state);
   if (changed.length === 0) return;
-  const facts = { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
-  throw new Refusal("state.tampered", "Committed artifacts were changed.", facts);
+  throw new Refusal("state.tampered", "Committed artifacts were changed.", changedFacts(changed));
+}
+
+/** How many files changed, and the first of them. */
+export function changedFacts(changed: readonly { readonly path: string }[]) {
+  return { count: changed.length, changed: changed.slice(0, 5).map(({ path }) => path) };
 }

@@ -1,27 +1,29 @@
 import type { Deps } from "../../ports/call.ts";
 import { renderReport } from "../../report/render.ts";
 import type { StageRef } from "../../run/labels.ts";
-import type { RunState } from "../../run/state.ts";
 import { writeIterationSummary } from "../../stages/hand-off.ts";
 import { nextAction } from "../transitions.ts";
+import type { CommittedStage } from "./commit-stage.ts";
 
 /**
  * Renders the report where the method wants one: after an iteration's last stage and on a hard stop.
  *
- * A report that cannot be written is a warning, never a reason to lose a commit.
+ * A report that cannot be written is a warning of the commit, never a reason to lose a commit.
  */
 export async function renderAfter(
   runDir: string,
-  state: RunState,
+  committed: CommittedStage,
   at: StageRef,
   deps: Deps,
-): Promise<string | undefined> {
+): Promise<CommittedStage> {
+  const { state, warnings } = committed;
   if (at.stage === "evaluate" && at.iteration !== "baseline" && state.hard_stop === undefined) {
     await writeIterationSummary(runDir, state, at.iteration);
   }
   const next = nextAction(state);
   const iterationDone = at.stage === "rca" || next.action !== "run_stage";
-  return iterationDone ? await tryRender(runDir, deps) : undefined;
+  const warning = iterationDone ? await tryRender(runDir, deps) : undefined;
+  return warning === undefined ? committed : { ...committed, warnings: [...warnings, warning] };
 }
 
 /** Renders the report; a failure comes back as a warning text. */

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
 import { type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
 import type { Measured } from "../../ports/stage.ts";
+import { defined } from "../../run/defined.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
+import { waitUntil } from "../../run/wait.ts";
 import { readProgress } from "../../stages/shared/progress.ts";
 import { assertApproved } from "../approval/approval-state.ts";
 import { describeAction, nextAction } from "../transitions.ts";
@@ -37,7 +38,7 @@ export function waitFor(client: string): number {
   return client.startsWith("claude-code") ? 100 : 50;
 }
 
-const pollMs = { first: 60, most: 1000 };
+const pace = { first_ms: 60, most_ms: 1000 };
 const progressEveryMs = 2000;
 
 /**
@@ -146,9 +147,7 @@ async function advanceOrFollow(runDir: string, at: StageRef, call: Call, measure
 
 async function rendered(runDir: string, at: StageRef, step: Advance, call: Call): Promise<Advance> {
   if (!("committed" in step)) return step;
-  const { committed } = step;
-  const warning = await renderAfter(runDir, committed.state, at, call.deps);
-  return warning === undefined ? step : { committed: { ...committed, warnings: [...committed.warnings, warning] } };
+  return { committed: await renderAfter(runDir, step.committed, at, call.deps) };
 }
 
 async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Measured): Promise<Advance> {
@@ -159,7 +158,7 @@ async function lockedStep(run: OpenRun, at: StageRef, call: Call, measured?: Mea
   const entry = run.entries.findLast((one) => one.iter === at.iteration && one.stage === at.stage);
   if (entry === undefined) throw new Refusal("state.lock-lost", "The run moved on without this stage.", { ...at });
   const stop = run.state.hard_stop;
-  return { committed: { state: run.state, entry, warnings: [], ...(stop ? { stop } : {}) } };
+  return { committed: { state: run.state, entry, warnings: [], ...defined({ stop }) } };
 }
 
 /** Waits until the job has ended (undefined) or the wait is over (where it stands). Holds no lock. */
@@ -171,20 +170,18 @@ async function waitForEnd(
   call: Call,
 ): Promise<JobProgress | undefined> {
   const executor = await executorOf(await readRun(runDir), call.deps);
-  let pause = pollMs.first;
   let reported = Number.NEGATIVE_INFINITY;
-  for (;;) {
-    if ((await executor.poll(runDir, job)).state === "ended") return undefined;
-    const over = performance.now() >= deadline || call.signal.aborted;
-    if (over || performance.now() - reported >= progressEveryMs) {
+  const found = await waitUntil<JobProgress | "ended">(
+    async (last) => {
+      if ((await executor.poll(runDir, job)).state === "ended") return "ended";
+      if (!last && performance.now() - reported < progressEveryMs) return undefined;
       const progress = (await executor.progress?.(runDir, job)) ?? (await readProgress(job.spec));
       call.progress(`${at.iteration} ${at.stage}: ${progress.message}`, progress.fraction);
       reported = performance.now();
-      if (over) return progress;
-    }
-    await sleep(Math.min(pause, Math.max(0, deadline - performance.now())), undefined, { signal: call.signal }).catch(
-      () => undefined,
-    );
-    pause = Math.min(pollMs.most, pause * 1.5);
-  }
+      return last ? progress : undefined;
+    },
+    pace,
+    { deadline, signal: call.signal },
+  );
+  return found === "ended" ? undefined : found;
 }

@@ -1,12 +1,17 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type CallToolResult, CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { type Facts, Refusal, type RefusalCode, refusals } from "../../errors.ts";
+import { parseJson } from "../../fs/json.ts";
+
+import { defined } from "../../run/defined.ts";
+import type { Env } from "../../run/env.ts";
 
 /** The program that serves, as it would be named to any MCP client. */
 export type ServerCommand = {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly cwd: string;
 };
 
@@ -15,26 +20,13 @@ export type ListedTool = { readonly name: string; readonly description: string }
 /** One connection to one server process. */
 export type ToolClient = {
   listTools(): Promise<ListedTool[]>;
-  /** The structured result of a tool. @throws ToolRefusal when the tool answers with an error. */
+  /** The structured result of a tool. @throws the Refusal that the tool answers with; Error for a defect of it. */
   call(name: string, args: Record<string, unknown>): Promise<ToolResult>;
   /** Ends the server process; jobs that it started run on. */
   close(): Promise<void>;
 };
 
 export type ToolResult = Readonly<Record<string, unknown>>;
-
-/** A tool said no. `text` is what an agent would read: `code: message`, facts, next step. */
-export class ToolRefusal extends Error {
-  readonly code: string;
-  readonly text: string;
-
-  constructor(text: string) {
-    super(text.split("\n", 1)[0] ?? text);
-    this.name = "ToolRefusal";
-    this.code = /^[a-z]+(\.[a-z-]+)?(?=: )/.exec(text)?.[0] ?? "internal";
-    this.text = text;
-  }
-}
 
 const STDERR_KEPT = 4000;
 /** The server decides how long a call waits; the client only must not give up before. */
@@ -45,7 +37,7 @@ export async function openToolClient(server: ServerCommand, version: string): Pr
   const transport = new StdioClientTransport({
     command: server.command,
     args: [...server.args],
-    env: definedOnly(server.env),
+    env: defined(server.env),
     cwd: server.cwd,
     stderr: "pipe",
   });
@@ -72,12 +64,16 @@ export async function openToolClient(server: ServerCommand, version: string): Pr
 function resultOf(answer: CallToolResult): ToolResult {
   const [first] = answer.content;
   const text = first?.type === "text" ? first.text : "";
-  if (answer.isError) throw new ToolRefusal(text);
+  if (answer.isError) throw failureOf(text);
   return answer.structuredContent ?? {};
 }
 
-function definedOnly(env: ServerCommand["env"]): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+/** A tool's "no" as what it was on the server: its text is `code: message`, fenced facts and the next step. */
+function failureOf(text: string): Error {
+  const [, code = "", message = ""] = /^([a-z]+\.[a-z-]+): (.*)/.exec(text) ?? [];
+  if (!Object.hasOwn(refusals, code)) return new Error(text);
+  const facts = /^```json\n(.*)\n```$/m.exec(text)?.[1];
+  return new Refusal(code as RefusalCode, message, facts === undefined ? {} : (parseJson(facts) as Facts));
 }
 
 /** A server that dies says why on stderr, not in the protocol. */

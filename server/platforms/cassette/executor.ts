@@ -28,6 +28,5 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
       return tape.progress(runDir, record);
     },
     async cancel() {},
-    async discard() {},
   };
 }

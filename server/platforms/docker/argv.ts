@@ -42,6 +42,9 @@ const logBounds = ["--log-driver", "json-file", "--log-opt", "max-size=20m", "--
 
 const processLimit = 8192;
 
+/** No capability, and none to be had. */
+export const confined: readonly string[] = ["--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
+
 /** Variables that keep a program from reaching out (tao-stages 6.5). */
 const airgapEnv = { AIR_GAPPED: "1", HF_HUB_OFFLINE: "1", TRANSFORMERS_OFFLINE: "1", PIP_NO_INDEX: "1" };
 
@@ -108,7 +111,6 @@ export function runArguments(wish: ContainerWish): string[] {
  * the image's root with what it takes to write into directories of the host user, and nothing more.
  */
 function userArguments({ spec, user }: ContainerWish): string[] {
-  const confined = ["--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
   if (spec.user === "root") {
     return ["--user", "0:0", ...confined, "--cap-add", "DAC_OVERRIDE", "--cap-add", "FOWNER", "--cap-add", "CHOWN"];
   }

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
-import { dockerCli } from "../../exec/docker-cli.ts";
 import { makeDirectory } from "../../fs/atomic.ts";
 import { readTail } from "../../fs/read.ts";
 import type { JobSpec } from "../../run/job.ts";
 import { runPaths, workspacePaths } from "../../run/paths.ts";
 import { hostUser } from "./argv.ts";
+import { dockerCli } from "./cli.ts";
 import { findContainer, hasEnded } from "./containers.ts";
-import { followOnce } from "./follower.ts";
+import { followOnce } from "./follow.ts";
 import type { FixContext, Fixed } from "./readiness.ts";
 import { adopt, launch } from "./start.ts";
 

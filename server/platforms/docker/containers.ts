@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Docker } from "../../exec/docker-cli.ts";
 import { parseJson } from "../../fs/json.ts";
+import type { Docker } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 
 const inspected = z.object({

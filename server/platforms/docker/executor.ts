@@ -1,18 +1,14 @@
-import { dirname, join } from "node:path";
+import { ensureKeeper, isKept, type KeeperWish } from "../../durable/keeper.ts";
+import { askCancel, jobStem, readExit, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
-import { spawnDetached } from "../../exec/detached.ts";
-import { type Docker, dockerCli } from "../../exec/docker-cli.ts";
-import { notedOutput } from "../../exec/job-output.ts";
-import { writeAtomic } from "../../fs/atomic.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
-import { fileFacts } from "../../fs/read.ts";
 import type { Executor } from "../../ports/executor.ts";
-import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema } from "../../run/job.ts";
-import { runPaths } from "../../run/paths.ts";
+import { type JobRecord, type JobSpec, jobRecordSchema } from "../../run/job.ts";
 import { type HostUser, labelNames } from "./argv.ts";
-import { type Container, findContainer, hasEnded, labelledContainers } from "./containers.ts";
-import { followOnce } from "./follower.ts";
-import { containerIdOf, isKept, jobFiles, keeperBegins, noteEnd, stopContainer } from "./keeper.ts";
+import { type Docker, dockerCli } from "./cli.ts";
+import { findContainer, hasEnded, labelledContainers } from "./containers.ts";
+import { vanished } from "./exit.ts";
+import { settle, stopContainer } from "./keeper.ts";
 import { barProgress } from "./progress.ts";
 import { readReady } from "./readiness.ts";
 import { makeReady } from "./ready.ts";
@@ -50,38 +46,33 @@ export function dockerExecutor(options: DockerOptions): Executor {
     async start(runDir, spec) {
       await sweep(docker, runDir);
       const container = (await adopt(docker, runDir, spec)) ?? (await launchApproved(docker, runDir, spec, options));
+      await ensureKeeper(keeperOf(jobStem(runDir, spec.id), container.id, options));
       const handle = { container_id: container.id, container_name: container.name };
-      await spawnKeeper(runDir, spec.id, container, options);
       return { ...handle, image: container.labels[labelNames.image] ?? "" };
     },
 
     async poll(runDir, record) {
-      const container = await findContainer(docker, containerIdOf(record));
-      if (container === undefined) return { state: "ended", exit: await vanished(runDir, record) };
+      const { spec } = record;
+      const stem = jobStem(runDir, spec.id);
+      const exit = await readExit(stem);
+      if (exit) return { state: "ended", exit };
+      const containerId = containerIdOf(record);
+      const container = await findContainer(docker, containerId);
+      if (container === undefined) return { state: "ended", exit: await vanished(stem, containerId) };
       if (!hasEnded(container)) {
-        if (!(await isKept(runDir, record.spec.id))) await spawnKeeper(runDir, record.spec.id, container, options);
+        await ensureKeeper(keeperOf(stem, containerId, options));
         return { state: "running" };
       }
-      const { spec } = record;
-      const files = jobFiles(runDir, spec.id);
-      if ((await notedOutput(files.record)) === undefined) {
-        if (await isKept(runDir, spec.id)) return { state: "running" };
-        await followOnce({
-          env,
-          containerId: container.id,
-          logPath: spec.log_path,
-          positionPath: files.followed,
-          last: true,
-        });
-        await noteEnd(docker, { runDir, spec, user: options.user, env }, true);
-      }
-      const { detail } = (await notedOutput(files.record)) ?? {};
-      const exit = await exitOf(runDir, record, container);
-      return { state: "ended", exit: detail === undefined ? exit : { ...exit, detail } };
+      if (await isKept(stem)) return { state: "running" };
+      // The keeper may have written the exit between the two reads.
+      const late = await readExit(stem);
+      const { user } = options;
+      const end = late ?? (await settle(docker, { stem, spec, containerId, user, env }, container, true));
+      return { state: "ended", exit: end };
     },
 
     async cancel(runDir, record, graceSec) {
-      await writeAtomic(jobFiles(runDir, record.spec.id).cancel, "");
+      await askCancel(jobStem(runDir, record.spec.id));
       await stopContainer(docker, containerIdOf(record), graceSec);
     },
 
@@ -97,10 +88,8 @@ export function dockerExecutor(options: DockerOptions): Executor {
 /** Removes ended containers of the run whose exit is recorded: a server died between recording and removing. */
 async function sweep(docker: Docker, runDir: string): Promise<void> {
   for (const container of await labelledContainers(docker, { [labelNames.run]: runDir })) {
-    const record = await readAsIfPresent(
-      jobFiles(runDir, container.labels[labelNames.job] ?? "").record,
-      jobRecordSchema,
-    );
+    const { record: path } = workFiles(jobStem(runDir, container.labels[labelNames.job] ?? ""));
+    const record = await readAsIfPresent(path, jobRecordSchema);
     if (hasEnded(container) && record?.exit !== undefined) await docker.run(["rm", container.id]);
   }
 }
@@ -112,34 +101,12 @@ async function launchApproved(docker: Docker, runDir: string, spec: JobSpec, opt
   return await launch(docker, { runDir, spec, image, network_mode, user: options.user }, options.env);
 }
 
-/** Starts the process that follows and bounds the job; it outlives this one. */
-async function spawnKeeper(runDir: string, jobId: string, { id }: Container, { main, env, user }: DockerOptions) {
-  const argv = [process.execPath, main, "docker-keeper", runDir, jobId, id, `${user.uid}:${user.gid}`];
-  spawnDetached(argv, { cwd: dirname(main), env, logPath: join(runPaths(runDir).jobs, "keeper.log") });
-  await keeperBegins(runDir, jobId);
+function keeperOf(stem: string, container_id: string, { main, env, user }: DockerOptions): KeeperWish {
+  return { kind: "container", stem, main, env, wish: { container_id, user } };
 }
 
-async function exitOf(runDir: string, record: JobRecord, container: Container): Promise<JobExit> {
-  const files = jobFiles(runDir, record.spec.id);
-  const asked = (path: string) => fileFacts(path).then((facts) => facts !== undefined);
-  const { exit_code } = container;
-  const times = { started_at: container.started_at, ended_at: container.finished_at };
-  if (container.oom_killed && exit_code !== 0) {
-    return { outcome: "oom", exit_code, ...times, detail: "the kernel killed it for memory" };
-  }
-  if (exit_code !== 0 && (await asked(files.timeout))) return { outcome: "timeout", exit_code, ...times };
-  if (exit_code !== 0 && (await asked(files.cancel))) return { outcome: "cancelled", exit_code, ...times };
-  const signal = { 137: "SIGKILL", 143: "SIGTERM" }[exit_code];
-  if (signal !== undefined) {
-    const detail = "stopped from outside: docker stop, docker kill, or a daemon that restarted without live-restore";
-    return { outcome: "killed", exit_code, signal, ...times, detail };
-  }
-  const detail = container.error === "" ? {} : { detail: container.error };
-  return { outcome: "exited", exit_code, ...times, ...detail };
-}
-
-async function vanished(runDir: string, record: JobRecord): Promise<JobExit> {
-  const cancelled = (await fileFacts(jobFiles(runDir, record.spec.id).cancel)) !== undefined;
-  const detail = `the container ${containerIdOf(record).slice(0, 12)} no longer exists`;
-  return { outcome: cancelled ? "cancelled" : "lost", detail };
+function containerIdOf(record: JobRecord): string {
+  const id = record.handle?.container_id;
+  if (typeof id !== "string") throw new Error(`record ${record.spec.id} names no container`);
+  return id;
 }

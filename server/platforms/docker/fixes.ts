@@ -1,15 +1,17 @@
 import { dirname, join } from "node:path";
 import { excerpt, Refusal } from "../../errors.ts";
-import { type Docker, dockerCli } from "../../exec/docker-cli.ts";
 import { fetchFile } from "../../exec/fetch-file.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
 import { removeIfPresent } from "../../fs/remove.ts";
 import type { ImageFacts } from "../../ports/executor.ts";
+import { defined } from "../../run/defined.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { confined } from "./argv.ts";
 import { bootstrapGenerator } from "./bootstrap.ts";
+import { type Docker, dockerCli } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { chooseImages, lookAtImage } from "./images.ts";
 import type { FixContext, Fixed, Ready } from "./readiness.ts";
@@ -87,7 +89,7 @@ function usable(facts: ImageFacts, approvedId: string | undefined): NonNullable<
     const known = { image: uri, approved: approvedId, found: id };
     throw new Refusal("executor.image-changed", `${uri} is another image than the one that was approved.`, known);
   }
-  return { uri, id, ...(digest === undefined ? {} : { digest }) };
+  return { uri, id, ...defined({ digest }) };
 }
 
 async function refuseOtherArchitecture(docker: Docker, images: Ready["images"]): Promise<void> {
@@ -126,8 +128,7 @@ async function probeCuda(context: FixContext): Promise<Fixed> {
 /** The arguments of the CUDA probe. */
 export function probeArguments(imageId: string): string[] {
   const program = ["python3", "-c", "import torch; torch.zeros(1).cuda()"];
-  const confined = ["--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--network", "none"];
-  return ["run", "--rm", "--pull=never", "--gpus", "all", ...confined, imageId, ...program];
+  return ["run", "--rm", "--pull=never", "--gpus", "all", ...confined, "--network", "none", imageId, ...program];
 }
 
 /** Mount sources that may be absent, and proof that the run directory takes a file of the user that jobs run as. */

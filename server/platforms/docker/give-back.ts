@@ -1,7 +1,7 @@
 import { excerpt } from "../../errors.ts";
-import type { Docker } from "../../exec/docker-cli.ts";
 import type { JobExit, JobSpec } from "../../run/job.ts";
-import type { HostUser } from "./argv.ts";
+import { confined, type HostUser } from "./argv.ts";
+import type { Docker } from "./cli.ts";
 import { readReady } from "./readiness.ts";
 
 /** A user of this host. */
@@ -26,16 +26,7 @@ export async function giveBack(
   const ids = [String(user.uid), String(user.gid)];
   const answer = await docker.run([
     ...["run", "--rm", "--pull=never", "--network", "none", "--user", "0:0", "--entrypoint", "/bin/sh"],
-    ...[
-      "--security-opt",
-      "no-new-privileges",
-      "--cap-drop",
-      "ALL",
-      "--cap-add",
-      "CHOWN",
-      "--cap-add",
-      "DAC_READ_SEARCH",
-    ],
+    ...[...confined, "--cap-add", "CHOWN", "--cap-add", "DAC_READ_SEARCH"],
     ...["--mount", `type=bind,source=${spec.workdir},target=/owned`],
     ...[image.id, "-c", script, "sh", ...ids],
   ]);

@@ -3,11 +3,12 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { yamlData } from "../../data/yaml.ts";
 import { Refusal } from "../../errors.ts";
-import type { Docker } from "../../exec/docker-cli.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf, readText } from "../../fs/read.ts";
 import type { ImageFacts } from "../../ports/executor.ts";
+import { defined } from "../../run/defined.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
+import type { Docker } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 
 /** Where an image's URI stands in versions.yaml, and the variables that override it (tao-stages 2.1). */
@@ -83,7 +84,6 @@ export async function lookAtImage(docker: Docker, choice: Choice): Promise<Image
     id: found.Id,
     architecture: found.Architecture,
     size_bytes: found.Size,
-    ...(digest === undefined ? {} : { digest }),
-    ...(engine === undefined ? {} : { engine }),
+    ...defined({ digest, engine }),
   };
 }

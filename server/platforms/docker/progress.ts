@@ -1,4 +1,5 @@
 import { readTail } from "../../fs/read.ts";
+import { defined } from "../../run/defined.ts";
 import type { JobProgress, JobSpec } from "../../run/job.ts";
 
 const tailBytes = 16_384;
@@ -19,7 +20,7 @@ export async function barProgress(spec: JobSpec): Promise<JobProgress | undefine
     const name = spec.argv.slice(0, 2).join(" ");
     const left = eta?.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
     const message = `${name}: ${done} of ${all}`;
-    return { fraction: Number(done) / Number(all), message, ...(left === undefined ? {} : { eta_sec: left }) };
+    return { fraction: Number(done) / Number(all), message, ...defined({ eta_sec: left }) };
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
 import { imageKeys } from "../../run/job.ts";
@@ -10,6 +11,7 @@ const imageSchema = z.object({ uri: z.string(), id: z.string(), digest: z.string
 
 /** `jobs/readiness.json`: what was put right for a run, and the images that all of its containers are made of. */
 const readySchema = z.object({
+  /** Earlier versions kept a failure here too. */
   state: z.enum(["working", "ready", "failed"]),
   message: z.string(),
   /** `<blocker> cleared -> resuming step N`, in order. */
@@ -18,27 +20,21 @@ const readySchema = z.object({
   images: z.partialRecord(z.enum(imageKeys), imageSchema),
   /** sha256 of what was fetched, by path. */
   fetched: z.record(z.string(), z.string()),
-  failure: z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) }).optional(),
 });
 export type Ready = z.infer<typeof readySchema>;
 
-export function readinessPlaces(runDir: string) {
-  const { jobs } = runPaths(runDir);
-  return {
-    jobs,
-    state: join(jobs, "readiness.json"),
-    turn: join(jobs, "readiness.turn"),
-    log: join(jobs, "ready.log"),
-  };
+/** The stem of a run's preparation. */
+export function readinessStem(runDir: string): string {
+  return join(runPaths(runDir).jobs, "readiness");
 }
 
-export async function readReadiness(path: string): Promise<Ready | undefined> {
-  return await readAsIfPresent(path, readySchema);
+export async function readReadiness(stem: string): Promise<Ready | undefined> {
+  return await readAsIfPresent(workFiles(stem).record, readySchema);
 }
 
 /** What the run's containers are made of. @throws Refusal `executor.not-ready` before `makeReady` has come through. */
 export async function readReady(runDir: string): Promise<Ready> {
-  const ready = await readReadiness(readinessPlaces(runDir).state);
+  const ready = await readReadiness(readinessStem(runDir));
   if (ready?.state === "ready") return ready;
   throw new Refusal("executor.not-ready", "The run's images are not resolved yet.", { run: runDir });
 }

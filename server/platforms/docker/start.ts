@@ -1,8 +1,8 @@
 import { Refusal } from "../../errors.ts";
-import type { Docker } from "../../exec/docker-cli.ts";
 import { kindOf } from "../../fs/read.ts";
 import type { JobSpec } from "../../run/job.ts";
 import { type ContainerWish, containerName, labelNames, runArguments, specDigest } from "./argv.ts";
+import type { Docker } from "./cli.ts";
 import { type Container, findContainer, labelledContainers } from "./containers.ts";
 import { dockerFailure } from "./errors.ts";
 

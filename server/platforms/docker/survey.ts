@@ -1,10 +1,11 @@
 import { delimiter, join } from "node:path";
 import { z } from "zod";
-import type { Docker } from "../../exec/docker-cli.ts";
 import { listGpus } from "../../exec/nvidia-smi.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
 import type { PlatformFacts } from "../../ports/executor.ts";
+import { defined } from "../../run/defined.ts";
+import type { Docker } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { lookAtImages } from "./images.ts";
 
@@ -33,7 +34,7 @@ export async function surveyDocker(docker: Docker, env: NodeJS.ProcessEnv): Prom
     lookAtImages(docker, env),
     listGpus(env),
   ]);
-  return { daemon, images, ...(gpus === undefined ? {} : { gpus }) };
+  return { daemon, images, ...defined({ gpus }) };
 }
 
 async function lookAtDaemon(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts["daemon"]> {

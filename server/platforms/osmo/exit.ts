@@ -1,6 +1,7 @@
 import { excerpt } from "../../errors.ts";
 import type { WorkflowAnswer } from "../../exec/osmo/shapes.ts";
 import { failedStatuses } from "../../exec/osmo/statuses.ts";
+import { defined } from "../../run/defined.ts";
 import type { JobExit } from "../../run/job.ts";
 import { redact } from "../../run/redact.ts";
 
@@ -28,7 +29,7 @@ export function exitOfWorkflow(workflow: WorkflowAnswer): JobExit {
   const exit_code = outcome === "exited" ? exitCode(status, code) : code;
   return {
     outcome,
-    ...(exit_code === undefined ? {} : { exit_code }),
+    ...defined({ exit_code }),
     ...(start_time ? { started_at: start_time } : {}),
     ...(end_time ? { ended_at: end_time } : {}),
     ...(status === "COMPLETED" ? {} : { detail: detailOf(workflow, task?.failure_message) }),

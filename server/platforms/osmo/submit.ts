@@ -1,17 +1,19 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { isCancelled } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import type { OsmoClient } from "../../exec/osmo/client.ts";
 import { submitOutcome } from "../../exec/osmo/submit-outcome.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import type { JobRecord } from "../../run/job.ts";
+import { waitUntil } from "../../run/wait.ts";
 import { chooseImages } from "../docker/images.ts";
 import { inputsOf } from "./inputs.ts";
-import { isCancelled, type OsmoTask, osmoFiles, readTask, saveTask, taskIdentity } from "./record.ts";
+import { type OsmoTask, osmoFiles, readTask, saveTask, taskIdentity } from "./record.ts";
 import { osmoSettings } from "./settings.ts";
 import { stageInputs } from "./staging.ts";
 import { renderTask } from "./task.ts";
 
-type Sending = {
+export type Sending = {
+  readonly stem: string;
   readonly runDir: string;
   readonly record: JobRecord;
   readonly env: NodeJS.ProcessEnv;
@@ -28,33 +30,32 @@ const dayMs = 24 * 3600 * 1000;
  * @throws Refusal of the service; `osmo.submit-unknown` when no answer came and the workflow is not to be found yet.
  */
 export async function submittedTask(sending: Sending): Promise<OsmoTask | undefined> {
-  const { runDir, record } = sending;
-  const { id } = record.spec;
-  const known = await readTask(runDir, id);
+  const { stem } = sending;
+  const known = await readTask(stem);
   if (known?.state === "submitted") return known;
   if (known?.state === "sending") {
     const found = await lookUp(sending, known);
     if (found !== undefined) return await taken(sending, known, found);
   }
-  if (await isCancelled(runDir, id)) return undefined;
+  if (await isCancelled(stem)) return undefined;
   const ready = await stage(sending);
-  if (await isCancelled(runDir, id)) return undefined;
+  if (await isCancelled(stem)) return undefined;
   return await send(sending, ready);
 }
 
 /** Puts the inputs into the storage and writes the workflow; nothing of it starts anything. */
-async function stage({ runDir, record, env, client }: Sending): Promise<OsmoTask> {
+async function stage({ stem, runDir, record, env, client }: Sending): Promise<OsmoTask> {
   const { spec: job } = record;
   const identity = taskIdentity(runDir, record);
   const settings = requireSettings(env);
   const output_url = `${settings.root}/deft/outputs/${identity.workflow_name}`;
   const task: OsmoTask = { ...identity, pool: settings.pool, output_url, state: "staging" };
-  await saveTask(runDir, job.id, task);
+  await saveTask(stem, task);
   const inputs = await inputsOf(record);
   const input_urls = await stageInputs(client, settings.root, runDir, inputs);
   const { tao_pyt } = await chooseImages(env);
   const text = renderTask({ job, inputs, image: tao_pyt.uri, settings, ...identity, input_urls, output_url });
-  await writeAtomic(osmoFiles(runDir, job.id).workflow, text);
+  await writeAtomic(osmoFiles(stem).workflow, text);
   return task;
 }
 
@@ -65,15 +66,14 @@ function requireSettings(env: NodeJS.ProcessEnv) {
 }
 
 async function send(sending: Sending, ready: OsmoTask): Promise<OsmoTask> {
-  const { runDir, record, client } = sending;
-  const { id } = record.spec;
+  const { stem, client } = sending;
   const task: OsmoTask = { ...ready, state: "sending", sent_at: new Date().toISOString() };
-  await saveTask(runDir, id, task);
-  const argv = ["workflow", "submit", osmoFiles(runDir, id).workflow, "--format-type", "json", "--pool", task.pool];
+  await saveTask(stem, task);
+  const argv = ["workflow", "submit", osmoFiles(stem).workflow, "--format-type", "json", "--pool", task.pool];
   const outcome = submitOutcome(await client.submit(argv));
   if (outcome.kind === "taken") return await taken(sending, task, outcome.answer.workflow_id);
   if (outcome.kind === "refused") {
-    await saveTask(runDir, id, ready);
+    await saveTask(stem, ready);
     throw outcome.refusal;
   }
   const found = await lookOnce(client, task).catch(() => undefined);
@@ -84,20 +84,17 @@ async function send(sending: Sending, ready: OsmoTask): Promise<OsmoTask> {
   });
 }
 
-async function taken({ runDir, record }: Sending, task: OsmoTask, workflow_id: string): Promise<OsmoTask> {
+async function taken({ stem }: Sending, task: OsmoTask, workflow_id: string): Promise<OsmoTask> {
   const next: OsmoTask = { ...task, state: "submitted", workflow_id };
-  await saveTask(runDir, record.spec.id, next);
+  await saveTask(stem, next);
   return next;
 }
 
 /** Looks until the workflow is found or the time is over in which a submit that was under way could still arrive. */
 async function lookUp({ client, pace }: Sending, task: OsmoTask): Promise<string | undefined> {
-  const over = Date.parse(task.sent_at ?? "") + pace.settle_ms;
-  for (;;) {
-    const found = await lookOnce(client, task);
-    if (found !== undefined || Date.now() >= over) return found;
-    await sleep(Math.min(pace.most_ms, Math.max(0, over - Date.now())));
-  }
+  const left = Date.parse(task.sent_at ?? "") + pace.settle_ms - Date.now();
+  const often = { first_ms: pace.most_ms, most_ms: pace.most_ms };
+  return await waitUntil(() => lookOnce(client, task), often, { deadline: performance.now() + left });
 }
 
 /** OSMO appends a counter to the name. */

@@ -1,8 +1,9 @@
+import { jobStem } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import type { Executor } from "../../ports/executor.ts";
 import type { JobRecord, JobSpec } from "../../run/job.ts";
 import { chooseImages } from "../docker/images.ts";
-import { type JobRunner, osmoRunner } from "./executor.ts";
+import { type JobExecutor, osmoExecutor } from "./executor.ts";
 import { isTraining } from "./inputs.ts";
 import { readTask } from "./record.ts";
 import { osmoSettings, trainsOn } from "./settings.ts";
@@ -15,9 +16,9 @@ import { osmoSettings, trainsOn } from "./settings.ts";
 export function trainingElsewhere(local: Executor, options: { main: string; env: NodeJS.ProcessEnv }): Executor {
   const { env } = options;
   const wanted = Boolean(env.DEFT_OSMO_TRAIN_POOL);
-  const runner = osmoRunner(options);
-  const runnerOf = (record: JobRecord): Executor | JobRunner => (record.handle?.runner === "osmo" ? runner : local);
-  const begun = async (runDir: string, spec: JobSpec) => (await readTask(runDir, spec.id)) !== undefined;
+  const osmo = osmoExecutor(options);
+  const executorFor = (record: JobRecord): Executor | JobExecutor => (record.handle?.runner === "osmo" ? osmo : local);
+  const begun = async (runDir: string, spec: JobSpec) => (await readTask(jobStem(runDir, spec.id))) !== undefined;
   return {
     ...local,
     ...termsOf(env),
@@ -25,18 +26,21 @@ export function trainingElsewhere(local: Executor, options: { main: string; env:
       const here = await local.availability();
       if (!wanted || !here.available) return here;
       const missing = await missingImage(local, env);
-      const there = missing === undefined ? await runner.availability() : { available: false, detail: missing };
+      const there = missing === undefined ? await osmo.availability() : { available: false, detail: missing };
       if (there.available) return { available: true, detail: `${here.detail}; ${there.detail}` };
       return { available: false, detail: `${there.detail} (without DEFT_OSMO_TRAIN_POOL training stays here)` };
     },
     async start(runDir, spec) {
       const elsewhere = isTraining(spec) && (wanted || (await begun(runDir, spec)));
-      return await (elsewhere ? runner : local).start(runDir, spec);
+      return await (elsewhere ? osmo : local).start(runDir, spec);
     },
-    poll: (runDir, record) => runnerOf(record).poll(runDir, record),
-    cancel: (runDir, record, graceSec) => runnerOf(record).cancel(runDir, record, graceSec),
-    discard: (runDir, record) => runnerOf(record).discard(runDir, record),
-    progress: async (runDir, record) => await runnerOf(record).progress?.(runDir, record),
+    poll: (runDir, record) => executorFor(record).poll(runDir, record),
+    cancel: (runDir, record, graceSec) => executorFor(record).cancel(runDir, record, graceSec),
+    async discard(runDir, record) {
+      // The OSMO CLI deletes nothing: inputs stay for the next job, outputs until the bucket's own rules take them.
+      if (executorFor(record) === local) await local.discard?.(runDir, record);
+    },
+    progress: async (runDir, record) => await executorFor(record).progress?.(runDir, record),
   };
 }
 

@@ -7,14 +7,14 @@ import { readJson } from "../../fs/json.ts";
 import { fileFacts, kindOf } from "../../fs/read.ts";
 import { isIterationLabel } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
+import { ok } from "../findings.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
-const head = { id: "adoption", title: "Adopted work" };
-
 /** Work of another program that this run takes over by approval, named in the plan with its digests. */
 export const adoptionStep: Step = {
-  ...head,
+  id: "adoption",
+  title: "Adopted work",
   async look(survey): Promise<Findings> {
     const { adopt_run, baseline_ckpt } = survey.request;
     if (adopt_run !== undefined && baseline_ckpt !== undefined) {
@@ -59,10 +59,8 @@ async function adoptRun(survey: Survey, given: string): Promise<Findings> {
   const detail = `${basename(run_dir)}: ${Object.entries(stages)
     .map(([label, stage]) => `${label} up to ${stage}`)
     .join(", ")}`;
-  return {
-    found: { adopts: { kind: "vendor_v2", run_dir, state_sha256: await sha256OfFile(path), stages, checkpoints } },
-    checks: [{ ...head, outcome: "ok", detail }],
-  };
+  const adopts = { kind: "vendor_v2", run_dir, state_sha256: await sha256OfFile(path), stages, checkpoints };
+  return ok(detail, { found: { adopts } });
 }
 
 function noCheckpoint(run_dir: string): Refusal {
@@ -72,12 +70,8 @@ function noCheckpoint(run_dir: string): Refusal {
 /** A checkpoint that stands in for the baseline training. */
 async function adoptCheckpoint(survey: Survey, given: string): Promise<Findings> {
   const { path, ...facts } = await digest(survey, given);
-  return {
-    found: { adopts: { kind: "baseline_ckpt", checkpoint: path, ...facts } },
-    checks: [
-      { ...head, outcome: "ok", detail: `${path} (${facts.size_bytes} bytes) stands in for the baseline training` },
-    ],
-  };
+  const detail = `${path} (${facts.size_bytes} bytes) stands in for the baseline training`;
+  return ok(detail, { found: { adopts: { kind: "baseline_ckpt", checkpoint: path, ...facts } } });
 }
 
 async function digest(survey: Survey, given: string) {

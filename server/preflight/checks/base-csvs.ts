@@ -5,10 +5,17 @@ import { Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { halt, ok } from "../findings.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
-import { remedyBeforeRun } from "../remedy.ts";
-import type { Check } from "../resolution.ts";
-import { type CsvFacts, type CsvRole, csvRoles, type Findings, type Step, type Survey } from "../survey.ts";
+import {
+  type CsvFacts,
+  type CsvRole,
+  csvRoles,
+  type Findings,
+  type Step,
+  type StepCheck,
+  type Survey,
+} from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
 const titles: Readonly<Record<CsvRole, string>> = {
@@ -34,13 +41,9 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     const found = { csvs: { ...survey.csvs, [role]: csv } };
     const problems = await problemsOf(survey, path);
     const halts = problems.filter((problem) => problem.code !== "gate.duplicate-row");
-    if (halts.length > 0) return { found, checks: halts.map((problem) => halt(role, path, problem)) };
+    if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)) };
     const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
-    return {
-      found,
-      checks: [{ id: role, title: titles[role], outcome: "ok", detail }],
-      warnings: warningsOn(path, table, problems),
-    };
+    return ok(detail, { found, warnings: warningsOn(path, table, problems) });
   },
 }));
 
@@ -65,16 +68,8 @@ const problemNames: Readonly<Record<string, string>> = {
   "gate.path-outside-workspace": "images outside the workspace",
 };
 
-function halt(role: CsvRole, path: string, { code, count, examples }: Problem): Check {
-  return {
-    id: role,
-    title: titles[role],
-    outcome: "halt",
-    code,
-    detail: `${path}: ${count} ${problemNames[code] ?? "faults"}`,
-    fix: remedyBeforeRun(code),
-    facts: { count, examples },
-  };
+function fault(path: string, { code, count, examples }: Problem): StepCheck {
+  return { ...halt(code, `${path}: ${count} ${problemNames[code] ?? "faults"}`), facts: { count, examples } };
 }
 
 function warningsOn(path: string, table: ChangeNetTable, problems: readonly Problem[]): string[] {

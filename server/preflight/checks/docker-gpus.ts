@@ -1,7 +1,5 @@
-import type { Check } from "../resolution.ts";
-import type { Findings, Step, Survey } from "../survey.ts";
-
-const head = { id: "gpus", title: "GPUs" };
+import { halt, notNeeded, ok } from "../findings.ts";
+import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
 
 /** Largest batch that a GPU of this memory takes, C-RADIOv2-B at 224 x 224 (tao-stages 6.2). */
 const batchByMemory: readonly (readonly [number, number])[] = [
@@ -14,40 +12,36 @@ const batchByMemory: readonly (readonly [number, number])[] = [
  * which is the first thing after approval.
  */
 export const dockerGpusStep: Step = {
-  ...head,
+  id: "gpus",
+  title: "GPUs",
   async look(survey): Promise<Findings> {
     const { host, containers } = survey;
     if (host === undefined || containers === undefined) return {};
     const engines = Object.values(containers).map((image) => image.engine);
     if (engines.every((engine) => engine !== undefined)) {
-      return { checks: [{ ...head, outcome: "not_applicable", detail: `${engines[0]} works on the CPU` }] };
+      return notNeeded(`${engines[0]} works on the CPU`);
     }
     const { gpus } = host;
     if (gpus === undefined || gpus.length === 0) return { checks: [none(host.daemon.nvidia)] };
     const detail = gpus.map(({ name, memory_mib }) => `${name} ${memory_mib} MiB`).join(", ");
     const wanted = Number(survey.parameters.num_gpus?.value ?? 1);
     if (gpus.length < wanted) {
-      const fix = `Plan with num_gpus=${gpus.length}.`;
-      const found: Check = { ...head, outcome: "halt", code: "executor.gpu-unavailable", detail, fix };
-      return { checks: [found] };
+      return { checks: [halt("executor.gpu-unavailable", detail, `Plan with num_gpus=${gpus.length}.`)] };
     }
-    const runtime: Check = host.daemon.nvidia
-      ? { ...head, outcome: "ok", detail }
-      : {
-          ...{ ...head, outcome: "fixable", detail: `${detail}; Docker names no NVIDIA runtime` },
-          fix: "probe CUDA in the training image; if that fails, install the NVIDIA container toolkit",
-        };
-    return { checks: [runtime], warnings: advice(survey) };
+    const warnings = advice(survey);
+    if (host.daemon.nvidia) return ok(detail, { warnings });
+    const fix = "probe CUDA in the training image; if that fails, install the NVIDIA container toolkit";
+    return { checks: [{ outcome: "fixable", detail: `${detail}; Docker names no NVIDIA runtime`, fix }], warnings };
   },
 };
 
-function none(runtime: boolean): Check {
+function none(runtime: boolean): StepCheck {
   const detail = runtime
     ? "nvidia-smi lists no GPU on this host"
     : "nvidia-smi cannot be run and Docker has no NVIDIA runtime";
   const fix =
     "Install the NVIDIA driver (580 or later) and the container toolkit (1.19 or later), or use platform embedded.";
-  return { ...head, outcome: "halt", code: "executor.gpu-unavailable", detail, fix };
+  return halt("executor.gpu-unavailable", detail, fix);
 }
 
 function advice({ host, parameters }: Survey): string[] {

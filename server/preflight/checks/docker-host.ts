@@ -1,5 +1,5 @@
 import { freeBytes } from "../../fs/read.ts";
-import type { Check } from "../resolution.ts";
+import { halt, ok } from "../findings.ts";
 import type { Findings, Step } from "../survey.ts";
 
 /** Published minimum (tao-stages 6.3). */
@@ -16,12 +16,6 @@ export const dockerHostStep: Step = {
     const host = await executor.survey();
     const { version, architecture, storage_driver, root_dir, live_restore, clock_skew_sec, endpoint } = host.daemon;
     const detail = `Docker ${version} on ${architecture}, ${storage_driver}, live-restore ${live_restore ? "on" : "off"}`;
-    const daemon: Check = isOlder(version)
-      ? {
-          ...{ id: "docker", title: "Docker", outcome: "halt", code: "executor.unavailable", detail },
-          fix: `Update Docker to ${oldestDocker.join(".")} or later.`,
-        }
-      : { id: "docker", title: "Docker", outcome: "ok", detail };
     const warnings: string[] = [];
     if (!live_restore) {
       warnings.push("Docker runs without live-restore: a restart of the daemon ends the stage that runs then.");
@@ -40,7 +34,9 @@ export const dockerHostStep: Step = {
     if (missing > 0 && free !== undefined && free < roomyBytes) {
       warnings.push(`${gigabytes(free)} free in ${root_dir}; ${missing} image(s) and models take up to 140 GB.`);
     }
-    return { found: { host }, checks: [daemon], warnings };
+    if (!isOlder(version)) return ok(detail, { found: { host }, warnings });
+    const fix = `Update Docker to ${oldestDocker.join(".")} or later.`;
+    return { found: { host }, checks: [halt("executor.unavailable", detail, fix)], warnings };
   },
 };
 

@@ -1,17 +1,17 @@
 import type { ImageFacts } from "../../ports/executor.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
-import type { Check } from "../resolution.ts";
-import type { Findings, Step, Survey } from "../survey.ts";
+import { halt } from "../findings.ts";
+import { isAirgapped } from "../parameters.ts";
+import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
 import { gigabytes } from "./docker-host.ts";
-
-const head = { id: "images_local", title: "Container images" };
 
 /** Architectures as the daemon names its host and as an image names itself. */
 const imageArchitecture: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
 /** Every image that the plan needs: here, or to be pulled after approval; never of another architecture. */
 export const dockerImagesStep: Step = {
-  ...head,
+  id: "images_local",
+  title: "Container images",
   async look(survey): Promise<Findings> {
     const { host } = survey;
     if (host === undefined) return {};
@@ -32,29 +32,25 @@ function neededImages({ parameters }: Survey): ImageKey[] {
   return imageKeys.filter((key) => !spared.has(key));
 }
 
-function judge(key: ImageKey, image: ImageFacts, { host, parameters, deps }: Survey): Check {
+function judge(key: ImageKey, image: ImageFacts, { host, deps }: Survey): StepCheck {
   const here = imageArchitecture[host?.daemon.architecture ?? ""] ?? host?.daemon.architecture;
   const named = `${image.uri} (${image.source})`;
   const built = image.architecture ?? (key === "anomalygen" ? "amd64" : here);
   if (built !== here) {
     const detail = `${named} is built for ${built}, this host is ${here}`;
-    return { ...head, outcome: "halt", code: "executor.architecture", detail, fix: "Use a host of that architecture." };
+    return halt("executor.architecture", detail, "Use a host of that architecture.");
   }
   if (image.id !== undefined) {
     const digest = image.digest ?? `${image.id.slice(0, 19)}, never pulled`;
     const size = image.size_bytes === undefined ? "" : `, ${gigabytes(image.size_bytes)}`;
     const engine = image.engine === undefined ? "" : `; holds ${image.engine}`;
-    return { ...head, outcome: "ok", detail: `${named}: ${digest}${size}${engine}` };
+    return { outcome: "ok", detail: `${named}: ${digest}${size}${engine}` };
   }
-  if (parameters.network_mode?.value === "airgap") {
+  const detail = `${named} is not on this host`;
+  if (isAirgapped(deps)) {
     const fix = `Load it on this host: docker load < image.tar, or docker tag ... ${image.uri}.`;
-    return { ...head, outcome: "halt", code: "executor.image-missing", detail: `${named} is not on this host`, fix };
+    return halt("executor.image-missing", detail, fix);
   }
   const credentials = deps.env.NGC_KEY ? "with NGC_KEY" : "with the credentials that Docker has stored";
-  return {
-    ...head,
-    outcome: "fixable",
-    detail: `${named} is not on this host`,
-    fix: `pull ${image.uri} ${credentials}`,
-  };
+  return { outcome: "fixable", detail, fix: `pull ${image.uri} ${credentials}` };
 }

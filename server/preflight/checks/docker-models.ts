@@ -3,8 +3,9 @@ import { sha256OfFile } from "../../fs/hash.ts";
 import { fileFacts, kindOf, listNames } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { stagedBackbone } from "../../stages/shared/backbone.ts";
-import type { Check } from "../resolution.ts";
-import type { Findings, Step, Survey } from "../survey.ts";
+import { halt, notNeeded, ok } from "../findings.ts";
+import { isAirgapped } from "../parameters.ts";
+import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
 
 /** Where the backbones of the published loop come from, and the name under which they are staged (tao-stages 6.6). */
 const radio = { source: "hf://nvidia/C-RADIOv2-B/model.safetensors", name: "c_radio_v2_b.safetensors" };
@@ -24,19 +25,17 @@ export const dockerBackboneStep: Step = {
     const { backboneDir } = workspacePaths(workspace);
     const path = (await stagedBackbone(backboneDir))(name);
     const size = (await fileFacts(path))?.size_bytes ?? 0;
-    const head = { id: this.id, title: this.title };
     if (size > 0) {
-      const check: Check = { ...head, outcome: "ok", detail: `${path}, ${size} bytes` };
-      return { found: { backbone: { path, sha256: await sha256OfFile(path) } }, checks: [check] };
+      return ok(`${path}, ${size} bytes`, { found: { backbone: { path, sha256: await sha256OfFile(path) } } });
     }
     const origin = originOf(spec.content.backbone_type ?? "");
     const detail = `no ${name} in ${backboneDir}`;
-    if (origin === undefined || isAirgapped(survey)) {
+    if (origin === undefined || isAirgapped(survey.deps)) {
       const fix = `Copy the backbone file to ${join(backboneDir, name)}.`;
-      return { checks: [{ ...head, outcome: "halt", code: "input.unreadable-file", detail, fix }] };
+      return { checks: [halt("input.unreadable-file", detail, fix)] };
     }
     const place = join(backboneDir, origin.name);
-    const check: Check = { ...head, outcome: "fixable", detail, fix: `fetch ${origin.source} (~0.4 GB) to ${place}` };
+    const check: StepCheck = { outcome: "fixable", detail, fix: `fetch ${origin.source} (~0.4 GB) to ${place}` };
     const backbone = { path: place, fetch: [origin.source] };
     return { found: { backbone, fetches: [...survey.fetches, origin.source] }, checks: [check] };
   },
@@ -57,27 +56,22 @@ export const dockerModelsStep: Step = {
     const { containers, workspace } = survey;
     if (containers === undefined) return {};
     const holdsEngine = Object.values(containers).every((image) => image.engine !== undefined);
-    const head = { id: this.id, title: this.title };
-    if (holdsEngine) {
-      return { checks: [{ ...head, outcome: "not_applicable", detail: "the images hold their own small models" }] };
-    }
-    const checks: Check[] = [];
+    if (holdsEngine) return notNeeded("the images hold their own small models");
+    const checks: StepCheck[] = [];
     const fetches = [...survey.fetches];
     const cache = join(workspacePaths(workspace).anomalygen, "base_checkpoints");
     if ("anomalygen" in containers && (await listNames(cache)).length === 0) {
-      checks.push(
-        absent(head, survey, `no base models in ${cache}`, `fetch ${baseModels} and its companions (~40 GB)`),
-      );
+      checks.push(absent(survey, `no base models in ${cache}`, `fetch ${baseModels} and its companions (~40 GB)`));
       fetches.push(baseModels);
     }
     if ("tao_ds" in containers) {
       const encoder = encoderDir(workspace);
       if ((await kindOf(join(encoder, "config.json"))) === "file") {
-        checks.push({ ...head, outcome: "ok", detail: `SigLIP in ${encoder}` });
+        checks.push({ outcome: "ok", detail: `SigLIP in ${encoder}` });
         return { found: { fetches, encoder }, checks };
       }
       checks.push(
-        absent(head, survey, `no SigLIP in ${encoder}`, "the mining job fetches google/siglip-base-patch16-224 itself"),
+        absent(survey, `no SigLIP in ${encoder}`, "the mining job fetches google/siglip-base-patch16-224 itself"),
       );
     }
     return { found: { fetches }, checks };
@@ -89,12 +83,22 @@ export function encoderDir(workspace: string): string {
   return join(workspace, "augmentation", "models", "siglip-base-patch16-224");
 }
 
-function absent(head: Pick<Check, "id" | "title">, survey: Survey, detail: string, fix: string): Check {
-  if (!isAirgapped(survey)) return { ...head, outcome: "fixable", detail, fix };
-  const stage = "Stage it at that place; an air-gapped run fetches nothing.";
-  return { ...head, outcome: "halt", code: "network.forbidden", detail, fix: stage };
+function absent(survey: Survey, detail: string, fix: string): StepCheck {
+  if (!isAirgapped(survey.deps)) return { outcome: "fixable", detail, fix };
+  return halt("network.forbidden", detail, "Stage it at that place; an air-gapped run fetches nothing.");
 }
 
-function isAirgapped({ parameters }: Survey): boolean {
-  return parameters.network_mode?.value === "airgap";
-}
+/** Secrets by presence alone, and only where something still has to be fetched. Their values are never looked at. */
+export const credentialsStep: Step = {
+  id: "credentials",
+  title: "Credentials",
+  async look({ platform, fetches, deps }): Promise<Findings> {
+    if (platform === undefined) return {};
+    if (platform === "embedded" || fetches.length === 0) return notNeeded("nothing has to be fetched");
+    if (deps.env.HF_TOKEN) return ok("HF_TOKEN is set");
+    const fix = "Set HF_TOKEN in the server's environment, or stage the assets yourself.";
+    return {
+      checks: [halt("executor.unavailable", `HF_TOKEN is not set; needed to fetch ${fetches.join(", ")}`, fix)],
+    };
+  },
+};

@@ -5,8 +5,8 @@ import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf, listNames, readText } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
+import { halt, notNeeded, ok } from "../findings.ts";
 import { isAirgapped } from "../parameters.ts";
-import type { Check } from "../resolution.ts";
 import type { Findings, GeneratorFacts, Step, Survey } from "../survey.ts";
 
 const published = {
@@ -23,7 +23,7 @@ export const generatorAssetsStep: Step = {
   async look(survey): Promise<Findings> {
     if (survey.platform === undefined) return {};
     if (survey.parameters.num_sdg?.value === 0) {
-      return { checks: [{ ...head, outcome: "not_applicable", detail: "num_sdg is 0: nothing is generated" }] };
+      return notNeeded("num_sdg is 0: nothing is generated");
     }
     const root = workspacePaths(survey.workspace).anomalygen;
     const projects = await projectsOf(root, survey);
@@ -32,8 +32,6 @@ export const generatorAssetsStep: Step = {
     return project === undefined ? absentDataset(survey) : datasetFindings(survey, root, project);
   },
 };
-
-const head = { id: generatorAssetsStep.id, title: generatorAssetsStep.title };
 
 async function projectsOf(root: string, survey: Survey): Promise<string[]> {
   const datasets = join(root, "datasets");
@@ -62,13 +60,13 @@ function absentDataset(survey: Survey): Findings {
   if (survey.platform === "embedded" || isAirgapped(survey.deps)) {
     const detail = `no generator data set under ${place}`;
     const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
-    return { checks: [{ ...head, outcome: "halt", code: "input.unreadable-file", detail, fix }] };
+    return { checks: [halt("input.unreadable-file", detail, fix)] };
   }
   const uris = [published.dataset, published.checkpoint];
   const fix = `fetch ${uris.join(" and ")} as project ${published.project}`;
   return {
     found: { fetches: [...survey.fetches, ...uris] },
-    checks: [{ ...head, outcome: "fixable", detail: "nothing staged yet", fix }],
+    checks: [{ outcome: "fixable", detail: "nothing staged yet", fix }],
   };
 }
 
@@ -87,7 +85,7 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
     supported_labels: ["PASS", ...new Set(defects.map(labelOf))],
   };
   const detail = `${project}: ${generator.defect_types.join(", ")}`;
-  if (survey.platform === "embedded") return { found: { generator }, checks: [{ ...head, outcome: "ok", detail }] };
+  if (survey.platform === "embedded") return ok(detail, { found: { generator } });
   return withCheckpoint(survey, root, generator, detail);
 }
 
@@ -112,19 +110,18 @@ async function withCheckpoint(
   const checkpoint_dir = join(root, "checkpoints", generator.project);
   const step = await stagedStep(checkpoint_dir);
   if (step !== undefined) {
-    const check: Check = { ...head, outcome: "ok", detail: `${detail}; checkpoint step ${step}` };
-    return { found: { generator: { ...generator, checkpoint_dir, step } }, checks: [check] };
+    return ok(`${detail}; checkpoint step ${step}`, { found: { generator: { ...generator, checkpoint_dir, step } } });
   }
   const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
   if (isAirgapped(survey.deps)) {
-    return { checks: [{ ...head, outcome: "halt", code: "network.forbidden", detail: missing }] };
+    return { checks: [{ outcome: "halt", code: "network.forbidden", detail: missing }] };
   }
   return {
     found: {
       generator: { ...generator, checkpoint_dir, step: published.step },
       fetches: [...survey.fetches, published.checkpoint],
     },
-    checks: [{ ...head, outcome: "fixable", detail: missing, fix: `fetch ${published.checkpoint}` }],
+    checks: [{ outcome: "fixable", detail: missing, fix: `fetch ${published.checkpoint}` }],
   };
 }
 

@@ -4,11 +4,9 @@ import { leakageBetween, placeCsv } from "../../data/leakage.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { rootsFor } from "../../data/workspace-images.ts";
 import type { RefusalCode } from "../../errors.ts";
-import { remedyBeforeRun } from "../remedy.ts";
-import type { Check } from "../resolution.ts";
-import type { Findings, Step, Survey } from "../survey.ts";
-
-const head = { id: "leakage", title: "Leakage" };
+import { defined } from "../../run/defined.ts";
+import { halt, ok } from "../findings.ts";
+import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
 
 type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
 
@@ -24,13 +22,14 @@ const pairs: readonly Pair[] = [
  * by image file, whatever directory each CSV is relative to, and by what the images show.
  */
 export const leakageStep: Step = {
-  ...head,
+  id: "leakage",
+  title: "Leakage",
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
     const contents = await openContents();
-    const options = survey.signal === undefined ? { contents } : { contents, signal: survey.signal };
-    const checks: Check[] = [];
+    const options = { contents, ...defined({ signal: survey.signal }) };
+    const checks: StepCheck[] = [];
     const warnings: string[] = [];
     for (const [training, held, code] of pairs) {
       const [left, right] = [sides[training], sides[held]];
@@ -40,10 +39,9 @@ export const leakageStep: Step = {
       if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
-      checks.push({ ...head, outcome: "halt", code, detail, fix: remedyBeforeRun(code), facts: { count, examples } });
+      checks.push({ ...halt(code, detail), facts: { count, examples } });
     }
-    const detail = "no shared row, image file or content";
-    return { checks: checks.length > 0 ? checks : [{ ...head, outcome: "ok", detail }], warnings };
+    return checks.length > 0 ? { checks, warnings } : ok("no shared row, image file or content", { warnings });
   },
 };
 
@@ -67,10 +65,8 @@ async function placeSides(survey: Survey) {
   const { spec, images_dir, workspace, csvs, pool } = survey;
   if (spec === undefined || images_dir === undefined) return undefined;
   const index = createImageIndex();
-  const place = async (csv: string | undefined): Promise<RowImages | undefined> =>
-    csv === undefined
-      ? undefined
-      : await placeCsv({ csv, roots: rootsFor(csv, workspace, images_dir) }, spec.content, index);
+  const place = async (csv: string | undefined) =>
+    csv === undefined ? undefined : placeCsv({ csv, roots: rootsFor(csv, workspace, images_dir) }, spec.content, index);
   const placed = {
     training_csv: await place(csvs.training_csv?.path),
     pool: await place(pool?.path),

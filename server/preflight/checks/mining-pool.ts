@@ -2,18 +2,18 @@ import { sha256OfFile } from "../../fs/hash.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { readPool } from "../../stages/shared/mining-pool.ts";
 import { resolvePool } from "../../stages/shared/pool-resolver.ts";
+import { notNeeded, ok } from "../findings.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
 import type { Findings, Step } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
-const head = { id: "mining_pool", title: "Mining pool" };
-
 /** The rows that mining draws from: at least one, and each leads to exactly one image. */
 export const miningPoolStep: Step = {
-  ...head,
+  id: "mining_pool",
+  title: "Mining pool",
   async look(survey): Promise<Findings> {
     if (survey.request.synthetic_only === true) {
-      return { checks: [{ ...head, outcome: "not_applicable", detail: "declared synthetic-only: nothing is mined" }] };
+      return notNeeded("declared synthetic-only: nothing is mined");
     }
     const { spec, images_dir } = survey;
     const path = await inputPath(survey.workspace, workspacePaths(survey.workspace).poolCsv, "mining pool");
@@ -22,9 +22,7 @@ export const miningPoolStep: Step = {
     const { lightings, image_ext } = spec.content;
     const rows = await resolvePool({ csv_path: path, images_dir, filepath_root: images_dir, lightings, image_ext });
     const labels = labelCounts(rows);
-    return {
-      found: { pool: { path, sha256: await sha256OfFile(path), rows: rows.length, labels } },
-      checks: [{ ...head, outcome: "ok", detail: `${rows.length} rows (${labelText(labels)})` }],
-    };
+    const pool = { path, sha256: await sha256OfFile(path), rows: rows.length, labels };
+    return ok(`${rows.length} rows (${labelText(labels)})`, { found: { pool } });
   },
 };

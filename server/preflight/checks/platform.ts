@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { listNames } from "../../fs/read.ts";
 import { type Platform, platforms } from "../../run/labels.ts";
-import type { Check } from "../resolution.ts";
+import { halt, notNeeded, ok } from "../findings.ts";
+import { isAirgapped, resolveParameters } from "../parameters.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 
 type Offer = { platform: Platform; available: boolean; detail: string };
@@ -19,24 +20,13 @@ export const platformStep: Step = {
     const build = survey.deps.executors[platform];
     const offer = await probe(survey, platform);
     if (build === undefined || !offer.available) {
-      return { found: { platform }, checks: [unavailable(offer)] };
+      const fix = "Choose a platform that is available here.";
+      return { found: { platform }, checks: [halt("executor.unavailable", `${platform}: ${offer.detail}`, fix)] };
     }
     const executor = await build();
-    const check: Check = { id: this.id, title: this.title, outcome: "ok", detail: `${platform}: ${executor.engine}` };
-    return { found: { platform, executor }, checks: [check] };
+    return ok(`${platform}: ${executor.engine}`, { found: { platform, executor } });
   },
 };
-
-function unavailable({ platform, detail }: Offer): Check {
-  return {
-    id: "platform",
-    title: "Platform",
-    outcome: "halt",
-    code: "executor.unavailable",
-    detail: `${platform}: ${detail}`,
-    fix: "Choose a platform that is available here.",
-  };
-}
 
 async function platformQuestion(survey: Survey) {
   const offers = await Promise.all(platforms.map((platform) => probe(survey, platform)));
@@ -67,3 +57,40 @@ async function probe(survey: Survey, platform: Platform): Promise<Offer> {
   if (build === undefined) return { platform, available: false, detail: "not part of this version" };
   return { platform, ...(await (await build()).availability()) };
 }
+
+/** Whether anything may be fetched at all; decided before anything else looks at what is missing. */
+export const networkModeStep: Step = {
+  id: "network_mode",
+  title: "Network mode",
+  async look({ platform, deps }): Promise<Findings> {
+    if (platform === undefined) return {};
+    if (platform === "embedded") return notNeeded("the embedded engine fetches nothing");
+    return ok(isAirgapped(deps) ? "airgap (AIR_GAPPED=1)" : "network-enabled (default)");
+  },
+};
+
+/** Settles every parameter as soon as the spec and the platform are known; later steps size their checks by them. */
+export const settingsStep: Step = {
+  id: "settings",
+  title: "Settings",
+  async look({ request, spec, contract, platform, planned, executor, deps }): Promise<Findings> {
+    const ground = { request, spec: spec?.content, contract, platform, planned, trains_on: executor?.trains_on };
+    return { found: { parameters: resolveParameters({ ...ground, airgapped: isAirgapped(deps) }) } };
+  },
+};
+
+/** What containers need and the embedded engine has no use for, said aloud so that nobody thinks it was forgotten. */
+const spared = [
+  ["images_local", "Container images", "the embedded engine is part of this program"],
+  ["gpus", "GPUs", "the embedded engine works on the CPU"],
+  ["backbone", "Backbone", "the embedded engine has its own small model"],
+] as const;
+
+export const embeddedOnlyStep: Step = {
+  id: "embedded",
+  title: "Not needed here",
+  async look({ platform }): Promise<Findings> {
+    if (platform !== "embedded") return {};
+    return { checks: spared.map(([id, title, detail]) => ({ id, title, outcome: "not_applicable", detail })) };
+  },
+};

@@ -1,8 +1,8 @@
 import { describeContract } from "../../kpi/metric-contract.ts";
-import { estimateRuntime, iterationsWithin, minutesText, totalMinutes } from "../estimate.ts";
+import { estimateOf, iterationsWithin, minutesText, totalMinutes } from "../estimate.ts";
+import { ok } from "../findings.ts";
 import type { Missing } from "../resolution.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
-import { workloadOf } from "../workload.ts";
 
 /** What only the human can say and nothing defaults: the KPI target and the number of iterations. */
 export const requiredStep: Step = {
@@ -17,7 +17,7 @@ export const requiredStep: Step = {
     const goal = survey.contract === undefined ? [] : [describeContract(survey.contract)];
     const detail = [...goal, ...iterationsText(survey)].join("; ");
     if (missing.length > 0) return { missing };
-    return { checks: [{ id: this.id, title: this.title, outcome: "ok", detail }], warnings: limitWarning(survey) };
+    return ok(detail, { warnings: limitWarning(survey) });
   },
 };
 
@@ -30,10 +30,10 @@ function iterationsQuestion(survey: Survey): Missing {
   const limit = survey.request.time_limit_minutes;
   const plain = "How many iterations at most (max_iterations has no default)?";
   if (limit === undefined) return { field: "max_iterations", ask: plain };
-  if (survey.platform === undefined) {
+  const estimate = estimateOf(survey);
+  if (estimate === undefined) {
     return { field: "max_iterations", ask: `${plain} A time limit is converted once the platform is known.` };
   }
-  const estimate = estimateRuntime(survey.platform, workloadOf(survey));
   const iterations = iterationsWithin(limit, estimate);
   const figures = `baseline ~${minutesText(estimate.baseline_minutes)}, then ~${minutesText(estimate.iteration_minutes)} each`;
   return {
@@ -45,8 +45,9 @@ function iterationsQuestion(survey: Survey): Missing {
 
 function limitWarning(survey: Survey): string[] {
   const { time_limit_minutes: limit, max_iterations } = survey.request;
-  if (limit === undefined || max_iterations === undefined || survey.platform === undefined) return [];
-  const total = totalMinutes(estimateRuntime(survey.platform, workloadOf(survey)), max_iterations);
+  const estimate = estimateOf(survey);
+  if (limit === undefined || max_iterations === undefined || estimate === undefined) return [];
+  const total = totalMinutes(estimate, max_iterations);
   if (total <= limit) return [];
   return [
     `${max_iterations} iterations take about ${minutesText(total)}, more than the limit of ${minutesText(limit)}.`,

@@ -1,6 +1,6 @@
 import { scalePoint, scalePow } from "d3-scale";
 import { line } from "d3-shape";
-import type { MetricContract } from "../../run/state.ts";
+import type { MetricContract } from "../../run/metric.ts";
 import { valueText } from "../outcome.ts";
 import { axisBelow, axisLeft, chart, standardFrame as frame, round, shownLabel, type Tick, text } from "./frame.ts";
 

@@ -1,7 +1,7 @@
 import { scaleLinear, scaleSqrt } from "d3-scale";
 import { curveStepAfter, line } from "d3-shape";
 import { recallTargetPct } from "../../kpi/metric-contract.ts";
-import type { MetricContract } from "../../run/state.ts";
+import type { MetricContract } from "../../run/metric.ts";
 import { pct, score } from "../format.ts";
 import type { KpiView } from "../model.ts";
 import { axisBelow, axisLeft, chart, standardFrame as frame, round, text } from "./frame.ts";

@@ -6,6 +6,7 @@ import { linesIn } from "../../fs/lines.ts";
 import { readTail, readText } from "../../fs/read.ts";
 import type { StageContext } from "../../ports/stage.ts";
 import { runPaths } from "../../run/paths.ts";
+import { membersOf } from "../../run/record.ts";
 import type { GenerationCounts } from "./allocation.ts";
 import { asEvidence, missing } from "./evidence.ts";
 import { logLines } from "./log-marker.ts";
@@ -82,8 +83,10 @@ export async function countImages(
 async function readAllocation(context: StageContext): Promise<Record<string, number>> {
   const { allocation } = generationPlaces(context);
   const value = await asEvidence(allocation, () => readJson(allocation));
-  const entries = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
-  const counts = entries.filter((entry): entry is [string, number] => Number.isInteger(entry[1]) && entry[1] >= 0);
+  const entries = Object.entries(membersOf(value));
+  const counts = entries.filter(
+    (entry): entry is [string, number] => Number.isInteger(entry[1]) && Number(entry[1]) >= 0,
+  );
   const sum = counts.reduce((all, [, count]) => all + count, 0);
   if (counts.length !== entries.length || sum === 0) throw missing(allocation, "is no allocation");
   return Object.fromEntries(counts);

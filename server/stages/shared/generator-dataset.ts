@@ -4,6 +4,7 @@ import { excerpt, Refusal } from "../../errors.ts";
 import { parseJson, readJson } from "../../fs/json.ts";
 import { linesIn } from "../../fs/lines.ts";
 import { kindOf, listNames, readBytes, readText } from "../../fs/read.ts";
+import { membersOf } from "../../run/record.ts";
 import { asEvidence } from "./evidence.ts";
 
 /** One line of defect_spec.jsonl. */
@@ -111,7 +112,7 @@ function defectType(line: string, path: string, number: number): DefectType {
   } catch (error) {
     throw unusable("A line of the defect spec is not JSON.", { path, line: number }, error);
   }
-  const cells = typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
+  const cells = membersOf(entry);
   const type = cells.defect_type;
   if (typeof type !== "string" || !/^[^+]+\+[^+]+$/.test(type)) {
     throw unusable("A defect_type is not <TEXTURE>+<TYPE>.", { path, line: number, value: excerpt(String(type), 60) });

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { Refusal } from "../../errors.ts";
-import { writeAtomic } from "../../fs/atomic.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
-import { readJson } from "../../fs/json.ts";
+import { readJson, writeJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
 import {
   emptyHistory,
@@ -102,9 +101,8 @@ export async function recordHistory(
   const { selected: _rows, recommendation, ...counts } = filter;
   const { candidate_parquet, output_parquet } = files;
   const summary = { version: 1, iteration, identity: "filepath", topn, candidate_parquet, candidate_sha256, ...counts };
-  const written = { ...summary, output_parquet, output_sha256, recommendation, rule, chosen };
-  await writeAtomic(paths.summary, `${JSON.stringify(written, null, 2)}\n`);
-  await writeAtomic(paths.history, `${JSON.stringify(next, null, 2)}\n`);
+  await writeJson(paths.summary, { ...summary, output_parquet, output_sha256, recommendation, rule, chosen });
+  await writeJson(paths.history, next);
 }
 
 async function parseHistory(path: string): Promise<MiningHistory> {

@@ -1,6 +1,7 @@
 import { describeContract } from "../../kpi/metric-contract.ts";
 import type { IterationLabel } from "../../run/labels.ts";
-import type { IterationState, LedgerCount, MetricContract } from "../../run/state.ts";
+import type { MetricContract } from "../../run/metric.ts";
+import type { IterationState, LedgerCount } from "../../run/state.ts";
 
 const wordLimit = 300;
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isInside } from "../../fs/contained.ts";
 import type { StageContext } from "../../ports/stage.ts";
+import { defined } from "../../run/defined.ts";
 import type { ImageKey, JobSpec } from "../../run/job.ts";
 import type { StageName } from "../../run/labels.ts";
 import type { RunConfig } from "../../run/state.ts";
@@ -81,13 +82,11 @@ export function stageJob(context: StageContext, stage: StageName, wish: JobWish)
     env_names: [],
     workdir: wish.workdir,
     gpus: "all",
-    ...(rules.shm_size === undefined ? {} : { shm_size: rules.shm_size }),
+    ...defined({ shm_size: rules.shm_size }),
     ipc_host: rules.ipc_host,
     user: rules.user,
     log_path: wish.log_path,
-    ...(wish.status_path === undefined ? {} : { status_path: wish.status_path }),
-    ...(wish.progress === undefined ? {} : { progress: wish.progress }),
-    ...(config.stage_time_limit_sec === undefined ? {} : { time_limit_sec: config.stage_time_limit_sec }),
+    ...defined({ status_path: wish.status_path, progress: wish.progress, time_limit_sec: config.stage_time_limit_sec }),
   };
 }
 

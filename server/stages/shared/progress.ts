@@ -1,4 +1,5 @@
 import { kindOf, listNames, readTail } from "../../fs/read.ts";
+import { defined } from "../../run/defined.ts";
 import type { JobProgress, JobSpec } from "../../run/job.ts";
 
 const tailBytes = 32_768;
@@ -34,7 +35,7 @@ function trainingProgress(tail: string): JobProgress | undefined {
     : undefined;
   const fraction = (epoch + 1) / (last + 1);
   const message = `epoch ${epoch + 1} of ${last + 1}`;
-  return { fraction, message, ...(eta_sec === undefined ? {} : { eta_sec }) };
+  return { fraction, message, ...defined({ eta_sec }) };
 }
 
 function numberIn(line: string, key: string): number | undefined {

@@ -1,5 +1,6 @@
 import { parseJson } from "../../fs/json.ts";
 import { linesIn } from "../../fs/lines.ts";
+import { membersOf } from "../../run/record.ts";
 
 /** What a TAO task says about itself in status.json, from its last start on (tao-stages 3.1). */
 export type TaskStatus = {
@@ -65,9 +66,7 @@ function epochsOf(lines: readonly Line[]): Pick<TaskStatus, "epochs" | "val_loss
 }
 
 function valLoss(line: Line): number | undefined {
-  const kpi = line.kpi;
-  if (typeof kpi !== "object" || kpi === null || !("val_loss" in kpi)) return undefined;
-  const value = Number(kpi.val_loss);
+  const value = Number(membersOf(line.kpi).val_loss);
   return Number.isFinite(value) ? value : undefined;
 }
 

@@ -1,6 +1,9 @@
+import { join } from "node:path";
+import { type Contents, openContents } from "../../data/content-cache.ts";
 import { findLeakage } from "../../data/leakage.ts";
+import { makeDirectory } from "../../fs/atomic.ts";
 import type { LeakageFacts, StageContext } from "../../ports/stage.ts";
-import { runContents } from "./contents.ts";
+import { runPaths } from "../../run/paths.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 
 /**
@@ -24,4 +27,11 @@ export async function leakageOf(context: StageContext, path: string, root?: stri
   }
   await contents.save();
   return found;
+}
+
+/** Image contents of a run, kept below its cache directory, so that each image is decoded once a run. */
+async function runContents(runDir: string): Promise<Contents> {
+  const { cache } = runPaths(runDir);
+  await makeDirectory(cache);
+  return await openContents(join(cache, "image-content.jsonl"));
 }

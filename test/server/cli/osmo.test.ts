@@ -95,7 +95,7 @@ describe("deft-mcp osmo", () => {
     [["plan", "good_image_generation", "--set", "a=b"], "osmo.unknown-knob"],
     [["outputs", "--samples", "3"], "input.invalid"],
     [["preferences", "--set", "token=x"], "osmo.bad-preference"],
-    [["dance"], "input.invalid"],
+    [["dance"], "input.unknown-field"],
   ])("%j is refused", async (argv, code) => {
     const refused = await command(await open(), ...argv, "--json");
     expect([refused.code, JSON.parse(refused.stdout).error.code]).toEqual([2, code]);

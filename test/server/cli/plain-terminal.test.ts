@@ -4,8 +4,8 @@ import { PassThrough } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { barDisplay, drawnInPlace, plainDisplay } from "../../../server/cli/display.ts";
+import { settled } from "../../../server/cli/frame.ts";
 import { print } from "../../../server/cli/io.ts";
-import { reportRefusal } from "../../../server/cli/outcome.ts";
 import { Refusal } from "../../../server/errors.ts";
 import { failureText, success } from "../../../server/mcp/answer.ts";
 import { previewPage } from "../../../server/osmo/preview-page.ts";
@@ -66,7 +66,7 @@ describe("text from data", () => {
       const refuse = async () => {
         throw new Refusal("input.bad-csv", attack, { value: attack });
       };
-      const { stdout, stderr } = await runCommand((_, io) => reportRefusal(io, json, refuse), []);
+      const { stdout, stderr } = await runCommand((argv, io) => settled(argv, io, refuse), json ? ["--json"] : []);
       expect(stdout + stderr).not.toMatch(acts);
       expect(stderr.split("\n").filter((line) => line.startsWith("Next:"))).toHaveLength(json ? 0 : 1);
     }

@@ -1,19 +1,21 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
 import { run } from "../../../server/cli/serve.ts";
 import { parseAddress } from "../../../server/cli/serve-http.ts";
+import { runCommand } from "../../support/command.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const newFolder = temporaryFolders();
 
+/** The code that a start is refused with, and all that it says. */
 async function refusedServe(argv: string[], tokenText = "") {
   const cwd = await newFolder();
   await writeFile(join(cwd, "token"), tokenText);
-  const io = { stdout: new PassThrough(), stderr: new PassThrough(), env: {}, cwd, isTty: false };
-  return await refusalOf(() => run(argv, io));
+  const { code, stderr } = await runCommand(run, argv, cwd);
+  expect(code).toBe(2);
+  return { code: stderr.split(":", 1)[0], stderr };
 }
 
 describe("serve --http", () => {
@@ -38,7 +40,7 @@ describe("serve --http", () => {
     "a token file that holds %j is refused before anything is served",
     async (text) => {
       const refusal = await refusedServe(["--http", "0", "--token-file", "token"], text);
-      expect([refusal.code, JSON.stringify(refusal.facts).includes("sixteen")]).toEqual(["http.token", false]);
+      expect([refusal.code, refusal.stderr.includes("sixteen")]).toEqual(["http.token", false]);
     },
   );
 

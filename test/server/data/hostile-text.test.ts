@@ -15,6 +15,7 @@ import { readDefectTypes } from "../../../server/stages/shared/generator-dataset
 import { executionVerdict } from "../../../server/stages/shared/log-marker.ts";
 import { parseStatus } from "../../../server/stages/shared/status-json.ts";
 import { readTranscript } from "../../../server/tokens/transcript.ts";
+import { cpuMs } from "../../support/cpu.ts";
 import { folderOfFile } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
@@ -62,27 +63,23 @@ const readers: readonly (readonly [name: string, code: string | undefined, (path
 ];
 
 describe.each(readers)("%s (%s)", (name, code, read) => {
-  it.each(lines)(
-    "that is %s is refused or passed over, soon",
-    async (_, parts) => {
-      const path = await written(parts(), name);
-      const began = performance.now();
-      const refused = await Promise.resolve()
-        .then(() => read(path))
-        .then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-      expect(performance.now() - began).toBeLessThan(slowMs);
-      if (refused !== undefined) {
-        expect(refused).toBeInstanceOf(Refusal);
-        expect((refused as Refusal).code).toMatch(new RegExp(`^${code ?? "no refusal"}`));
-      }
-      expect(({} as Record<string, unknown>).polluted).toBeUndefined();
-      await truncate(path, 0);
-    },
-    30_000,
-  );
+  it.each(lines)("that is %s is refused or passed over, soon", async (_, parts) => {
+    const path = await written(parts(), name);
+    const began = cpuMs();
+    const refused = await Promise.resolve()
+      .then(() => read(path))
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(cpuMs() - began).toBeLessThan(slowMs);
+    if (refused !== undefined) {
+      expect(refused).toBeInstanceOf(Refusal);
+      expect((refused as Refusal).code).toMatch(new RegExp(`^${code ?? "no refusal"}`));
+    }
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+    await truncate(path, 0);
+  });
 });
 
 describe("the log of a job", () => {
@@ -94,16 +91,16 @@ describe("the log of a job", () => {
     ["a late failure", "Execution status: PASS\nExecution status: FAIL\n", "FAIL"],
     ["a verdict on the next line", "Execution status:\nPASS\n", "absent"],
   ])("that is %s has its verdict, soon", (_, text, verdict) => {
-    const began = performance.now();
+    const began = cpuMs();
     expect(executionVerdict(text)).toBe(verdict);
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
   });
 });
 
 describe("status.json", () => {
   it.each(lines)("that holds %s is passed over, soon, and the lines around it count", (_, parts) => {
     const bad = [...parts()].map((part) => (typeof part === "string" ? part : Buffer.from(part).toString("latin1")));
-    const began = performance.now();
+    const began = cpuMs();
     const status = parseStatus(
       [
         '{"status":"STARTED","message":"Starting Visual ChangeNet train."}\r\n',
@@ -113,7 +110,7 @@ describe("status.json", () => {
       ].join(""),
       "train",
     );
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
     expect(status).toMatchObject({ started: true, finished: true, epochs: [0] });
   });
 });
@@ -163,19 +160,15 @@ describe("a CSV", () => {
     ["with NUL bytes", () => ["a,b\n1,\0\n"], /NUL/],
     ["with more rows than memory is promised for", () => ["a\n", "1\n".repeat(1_000_001)], /more than 1000000 rows/],
     ["with a million quotes", () => ["a,b\n", '"'.repeat(deep + 1)], /never closed|1 MiB|cells/],
-  ] as const)(
-    "%s is refused, soon",
-    async (_, parts, message) => {
-      const path = await written(parts(), "table.csv");
-      const began = performance.now();
-      const refusal = await refusalOf(() => readTable(path));
-      expect(performance.now() - began).toBeLessThan(slowMs);
-      expect(refusal.code).toBe("input.bad-csv");
-      expect(refusal.message).toMatch(message);
-      await truncate(path, 0);
-    },
-    30_000,
-  );
+  ] as const)("%s is refused, soon", async (_, parts, message) => {
+    const path = await written(parts(), "table.csv");
+    const began = cpuMs();
+    const refusal = await refusalOf(() => readTable(path));
+    expect(cpuMs() - began).toBeLessThan(slowMs);
+    expect(refusal.code).toBe("input.bad-csv");
+    expect(refusal.message).toMatch(message);
+    await truncate(path, 0);
+  });
 
   it("that is a directory, or absent, says so", async () => {
     await mkdir(join(folder.path, "dir.csv"), { recursive: true });

@@ -11,6 +11,7 @@ import { flows } from "../../../server/osmo/flow-table.ts";
 import { chooseImages } from "../../../server/platforms/docker/images.ts";
 import { flatSpec } from "../../../server/report/spec-changes.ts";
 import { parseSpecDocument } from "../../../server/stages/shared/spec-document.ts";
+import { cpuMs } from "../../support/cpu.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
@@ -73,13 +74,13 @@ async function flowFile(text: string) {
 describe("YAML bombs", () => {
   describe.each(readers)("as %s", (name, read) => {
     it.each(bombs)("%s end in a refusal, soon and in little memory", async (_, text) => {
-      const began = performance.now();
+      const began = cpuMs();
       const before = process.memoryUsage().heapUsed;
       const refused = await read(text).then(
         () => undefined,
         (error: unknown) => error,
       );
-      expect(performance.now() - began).toBeLessThan(slowMs);
+      expect(cpuMs() - began).toBeLessThan(slowMs);
       expect(process.memoryUsage().heapUsed - before).toBeLessThan(heapBytes);
       if (name === "the engine's spec") expect(refused).toBeInstanceOf(EngineFailure);
       else expect(refused).toMatchObject({ code: "input.bad-yaml" });

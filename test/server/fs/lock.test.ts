@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { withLock } from "../../../server/fs/lock.ts";
+import { staleMs, withLock } from "../../../server/fs/lock.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
@@ -9,9 +9,14 @@ const temporaryFolder = temporaryFolders();
 const me = { owner: { pid: 1 }, isAlive: async () => true, waitMs: 200 };
 const lockIn = async () => join(await temporaryFolder(), ".lock");
 
-async function leaveLock(lock: string, owner: object): Promise<void> {
+const isAlive = async ({ pid }: { pid?: unknown }) => pid !== 99;
+
+/** A lock as a process leaves it that is gone, made `ageSec` ago. */
+async function leaveLock(lock: string, owner?: object, ageSec = 1): Promise<void> {
   await mkdir(lock);
-  await writeFile(join(lock, "owner.json"), JSON.stringify(owner));
+  if (owner !== undefined) await writeFile(`${lock}-owner`, JSON.stringify(owner));
+  const then = Date.now() / 1000 - ageSec;
+  await utimes(lock, then, then);
 }
 
 describe("lock", () => {
@@ -39,7 +44,6 @@ describe("lock", () => {
   it("is broken at once when its owner is dead", async () => {
     const lock = await lockIn();
     await leaveLock(lock, { pid: 99, token: "theirs" });
-    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
     const began = Date.now();
     await withLock(lock, { owner: { pid: 1 }, isAlive, waitMs: 5000 }, async () => undefined);
     expect(Date.now() - began).toBeLessThan(2000);
@@ -48,7 +52,6 @@ describe("lock", () => {
   it("is broken by one of many that see the same dead owner", async () => {
     const lock = await lockIn();
     await leaveLock(lock, { pid: 99, token: "theirs" });
-    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
     let inside = 0;
     let most = 0;
     const work = async () => {
@@ -61,77 +64,76 @@ describe("lock", () => {
     expect(most).toBe(1);
   });
 
-  it("is taken where an earlier version left an empty directory", async () => {
+  it("is freed though its owner died before it named itself, and not before that is certain", async () => {
     const lock = await lockIn();
-    await mkdir(lock);
+    await leaveLock(lock);
+    expect((await refusalOf(() => withLock(lock, me, async () => undefined))).facts).toEqual({ owner: {} });
+    await utimes(lock, 1, Date.now() / 1000 - 10);
     await withLock(lock, me, async () => undefined);
   });
 
-  it("tells a holder that stalled while another took over", async () => {
+  it("is not freed in the instant in which its next owner stands beside the record of the last", async () => {
+    const lock = await lockIn();
+    await leaveLock(lock, { pid: 99, token: "theirs" }, 0);
+    const refusal = await refusalOf(() => withLock(lock, { ...me, isAlive, waitMs: 20 }, async () => undefined));
+    expect(refusal.code).toBe("state.locked");
+  });
+
+  it("is taken from a living owner that was silent for too long, who hears of it", async () => {
     const lock = await lockIn();
     const refusal = await refusalOf(() =>
       withLock(lock, me, async (proof) => {
         proof.assertHeld();
-        await rename(lock, `${lock}-moved`);
-        await leaveLock(lock, { pid: 2, token: "theirs" });
+        const then = (Date.now() - staleMs - 1000) / 1000;
+        await utimes(lock, then, then);
+        await withLock(lock, { ...me, owner: { pid: 2 } }, async () => undefined);
         proof.assertHeld();
       }),
     );
     expect(refusal.code).toBe("state.lock-lost");
-    expect(await readdir(lock)).toEqual(["owner.json"]);
+  });
+
+  it("stays with the process that took it over, whatever the last owner does", async () => {
+    const lock = await lockIn();
+    await withLock(lock, me, async () => {
+      await writeFile(`${lock}-owner`, JSON.stringify({ pid: 2, token: "theirs" }));
+    });
+    expect(JSON.parse(await readFile(`${lock}-owner`, "utf8"))).toEqual({ pid: 2, token: "theirs" });
+    expect(await readdir(lock)).toEqual([]);
   });
 
   it("is taken again by the process that a failing disk did not let release it", async () => {
     const lock = await lockIn();
-    const stuck = await withLock(lock, me, async () => {
-      const { token } = JSON.parse(await readFile(join(lock, "owner.json"), "utf8"));
-      // What stands where the lock is moved to before it is deleted makes the release fail.
-      const inTheWay = join(`${lock}-${token}-gone`, "x");
-      await mkdir(inTheWay, { recursive: true });
-      return inTheWay;
-    });
-    expect(await readdir(lock)).toEqual(["owner.json"]);
-    await rm(join(stuck, ".."), { recursive: true });
-    await withLock(lock, me, async () => undefined);
+    await withLock(lock, me, async () => await writeFile(join(lock, "x"), ""));
+    expect(await readdir(lock)).toEqual(["x"]);
+    await rm(join(lock, "x"));
+    await leaveOwner(lock, { pid: 1, token: "stuck" });
+    await withLock(lock, { ...me, waitMs: 5000 }, async () => undefined);
     expect(await readdir(join(lock, ".."))).toEqual([]);
   });
 
-  it("is broken though its breaker died on the way and the clock was put back since", async () => {
+  it("is freed though the one who freed it before died on the way and the clock was put back since", async () => {
     const lock = await lockIn();
     await leaveLock(lock, { pid: 99, token: "theirs" });
-    await mkdir(`${lock}-breaking`);
+    await writeFile(`${lock}-breaking`, "");
     const tomorrow = Date.now() / 1000 + 24 * 3600;
     await utimes(`${lock}-breaking`, tomorrow, tomorrow);
-    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
     await withLock(lock, { owner: { pid: 1 }, isAlive, waitMs: 2000 }, async () => undefined);
+    expect(await readdir(join(lock, ".."))).toEqual([]);
   });
 
-  it("sweeps what a kill left of a lock that was given back or broken, once it is old, and nothing fresh", async () => {
+  it.each([
+    ["a file", (lock: string) => writeFile(lock, "x"), "no directory"],
+    ["a directory with files", strangeFiles, "a directory that holds a, b"],
+    ["the lock of an earlier version", olderLock, "a directory that holds owner.json"],
+  ])("is mended at once where %s stands in its place, and says so", async (_what, stand, named) => {
     const lock = await lockIn();
-    for (const name of [`${lock}-a-gone`, `${lock}-b-gone`, `${lock}-breaking`]) {
-      await mkdir(name);
-      if (name.endsWith("a-gone")) await writeFile(join(name, "owner.json"), JSON.stringify({ pid: 99, token: "a" }));
-      await utimes(name, 1, 1);
-    }
-    await mkdir(`${lock}-fresh-gone`);
-    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
-    await withLock(lock, { owner: { pid: 1 }, isAlive }, async () => undefined);
-    expect(await readdir(join(lock, ".."))).toEqual([".lock-fresh-gone"]);
-  });
-
-  it("leaves the place of a process that waits alone, however old it is, and clears that of a dead one", async () => {
-    const lock = await lockIn();
-    for (const [name, pid] of [
-      ["waits", 2],
-      ["died", 99],
-    ] as const) {
-      await mkdir(`${lock}-${name}`);
-      await writeFile(join(`${lock}-${name}`, "owner.json"), JSON.stringify({ pid, token: name }));
-      await utimes(`${lock}-${name}`, 1, 1);
-    }
-    const isAlive = async (owner: { pid?: unknown }) => owner.pid !== 99;
-    await withLock(lock, { owner: { pid: 1 }, isAlive }, async () => undefined);
-    expect(await readdir(join(lock, ".."))).toEqual([".lock-waits"]);
+    await stand(lock);
+    const began = performance.now();
+    const mended = await withLock(lock, me, async (proof) => proof.mended);
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(mended).toBe(`what stood in the place of the lock, ${named}, was set aside: ${lock}.attempt1`);
+    expect(await readdir(join(lock, ".."))).toEqual([".lock.attempt1"]);
   });
 
   it("is released when the work throws", async () => {
@@ -143,3 +145,17 @@ describe("lock", () => {
     expect(await readdir(join(lock, ".."))).toEqual([]);
   });
 });
+
+async function leaveOwner(lock: string, owner: object): Promise<void> {
+  await writeFile(`${lock}-owner`, JSON.stringify(owner));
+}
+
+async function strangeFiles(lock: string): Promise<void> {
+  await mkdir(lock);
+  for (const name of ["b", "a"]) await writeFile(join(lock, name), name);
+}
+
+async function olderLock(lock: string): Promise<void> {
+  await mkdir(lock);
+  await writeFile(join(lock, "owner.json"), JSON.stringify({ pid: 99, token: "theirs" }));
+}

@@ -1,6 +1,8 @@
 import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { type CommitStep, commit, commitAccepted, readRun, withRun } from "../../../server/journal/journal.ts";
+import { commit, commitAccepted, readRun, withRun } from "../../../server/journal/journal.ts";
+import type { CommitStep } from "../../../server/journal/records.ts";
 import type { NewEntry } from "../../../server/journal/seal.ts";
 import { nextSeq } from "../../../server/loop/next-seq.ts";
 import { runPaths } from "../../../server/run/paths.ts";
@@ -55,14 +57,14 @@ describe("commit", () => {
     expect(first.ts).toBe("2026-11-21T10:00:00.000000Z");
   });
 
-  const steps: CommitStep[] = ["state-with-pending", "log-line", "state-clean"];
+  const steps: CommitStep[] = ["record", "link", "log", "state", "prune"];
   it.each(steps)("interrupted before %s leaves exactly the state before or the state after", async (fatal) => {
     const runDir = await aRun(await temporaryFolder());
     const killed = commitTrain(runDir, (step) => {
       if (step === fatal) throw new Error("killed");
     });
     await expect(killed).rejects.toThrow("killed");
-    const after = fatal !== "state-with-pending";
+    const after = fatal !== "record" && fatal !== "link";
     const seen = await readRun(runDir);
     expect(seen.entries).toHaveLength(after ? 1 : 0);
     expect(await nextSeq(runDir)).toBe(after ? 2 : 1);
@@ -74,21 +76,27 @@ describe("commit", () => {
     expect((await readRun(runDir)).integrity).toEqual({ ok: true });
   });
 
-  it("sets a torn last line aside and finishes the commit that it belonged to", async () => {
+  it("completes a line that was written in part, and sets what is no part of it aside", async () => {
     const runDir = await aRun(await temporaryFolder());
-    await expect(
-      commitTrain(runDir, (step) => {
-        if (step === "state-clean") throw new Error("killed");
-      }),
-    ).rejects.toThrow();
     const { log } = runPaths(runDir);
+    const cutAt = async (fatal: CommitStep) =>
+      await expect(
+        commitTrain(runDir, (step) => {
+          if (step === fatal) throw new Error("killed");
+        }),
+      ).rejects.toThrow("killed");
+    await cutAt("state");
     const whole = await readFile(log, "utf8");
     await writeFile(log, whole.slice(0, 20));
-    const notes = await withRun(runDir, async (run) => run.notes);
-    expect(notes.join()).toContain("torn last line");
+    expect((await withRun(runDir, async (run) => run.notes)).join()).toBe(
+      "finished the interrupted commit of baseline train",
+    );
     expect(await readFile(log, "utf8")).toBe(whole);
+    await appendFile(log, '{"seq": 2, "ts"');
+    await expect(commitTrain(runDir)).resolves.toMatchObject({ seq: 2 });
     const aside = (await readdir(runDir)).filter((name) => name.includes(".torn-"));
-    expect(aside).toHaveLength(1);
+    expect(await Promise.all(aside.map((name) => readFile(join(runDir, name), "utf8")))).toEqual(['{"seq": 2, "ts"']);
+    expect((await readRun(runDir)).integrity).toEqual({ ok: true });
   });
 });
 

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFile, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, utimes } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import { isOwnerAlive } from "../../../server/exec/identity.ts";
-import { withLock } from "../../../server/fs/lock.ts";
+import { staleMs, withLock } from "../../../server/fs/lock.ts";
 import { commit, readRun, withRun } from "../../../server/journal/journal.ts";
 import { runPaths } from "../../../server/run/paths.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";
@@ -45,51 +44,63 @@ async function stalledAt(step: string, runDir: string) {
   return { pid: started.pid, goOn };
 }
 
-/** The lock as a process on another host leaves it that has shown no life for ten minutes. */
-async function silentElsewhere(runDir: string): Promise<void> {
-  const path = join(runPaths(runDir).lock, "owner.json");
-  const owner = JSON.parse(await readFile(path, "utf8"));
-  await writeFile(path, JSON.stringify({ ...owner, host: "elsewhere" }));
-  const then = Date.now() / 1000 - 600;
-  await utimes(path, then, then);
+/** The lock as a process leaves it that has not refreshed it for longer than a lock may stay so. */
+async function longSilent(runDir: string): Promise<void> {
+  const then = (Date.now() - staleMs - 1000) / 1000;
+  await utimes(runPaths(runDir).lock, then, then);
 }
 
-describe("an owner that stalls in the middle of a commit", () => {
-  const before = ["state-with-pending"];
-  it.each(["state-with-pending", "log-line", "state-clean"])(
-    "writes nothing more once another took over: %s",
-    async (step) => {
-      const runDir = await aRun(await temporaryFolder());
-      const stalled = await stalledAt(step, runDir);
-      await silentElsewhere(runDir);
-      await withRun(runDir, (run) => commit(run, run.state, ours, testDeps()));
-      const taken = await readFile(runPaths(runDir).state, "utf8");
-      expect((await stalled.goOn()).refused).toMatchObject({ code: "state.lock-lost" });
-      const { entries, integrity } = await readRun(runDir);
-      // Where its state was on disk already, the new owner finished its commit first.
-      expect(entries.map(({ seq, summary }) => [seq, summary])).toEqual(
-        before.includes(step)
-          ? [[1, "ours"]]
-          : [
-              [1, "Train"],
-              [2, "ours"],
-            ],
-      );
-      expect(integrity).toEqual({ ok: true });
-      expect(await readFile(runPaths(runDir).state, "utf8")).toBe(taken);
-      expect(await leftovers(runDir)).toEqual([]);
-    },
-  );
+const steps = ["record", "link", "log", "state", "prune"] as const;
 
-  it("keeps its lock on this host, where it is seen to live, and finishes", async () => {
+describe("an owner that stalls in the middle of a commit", () => {
+  it.each(steps)("is refused there once another went on, and nothing is lost: %s", async (step) => {
     const runDir = await aRun(await temporaryFolder());
-    const stalled = await stalledAt("log-line", runDir);
-    const owner = join(runPaths(runDir).lock, "owner.json");
-    await utimes(owner, 1, 1);
+    const stalled = await stalledAt(step, runDir);
+    await longSilent(runDir);
+    await withRun(runDir, (run) => commit(run, run.state, ours, testDeps()));
+    const taken = await readFile(runPaths(runDir).state, "utf8");
+    expect((await stalled.goOn()).refused).toMatchObject({ code: "state.lock-lost" });
+    const { entries, integrity } = await readRun(runDir);
+    // Where its record was in place already, the new owner published its commit first.
+    const made = step === "record" || step === "link" ? [] : ["Train"];
+    expect(entries.map(({ seq, summary }) => [seq, summary])).toEqual(
+      [...made, "ours"].map((summary, at) => [at + 1, summary]),
+    );
+    expect(integrity).toEqual({ ok: true });
+    expect(await readFile(runPaths(runDir).state, "utf8")).toBe(taken);
+    expect(await leftovers(runDir)).toEqual([]);
+  });
+
+  it.each(steps)("is refused though records were cleared away that it missed: %s", async (step) => {
+    const runDir = await aRun(await temporaryFolder());
+    const stalled = await stalledAt(step, runDir);
+    await longSilent(runDir);
+    for (let count = 0; count < 3; count++) await withRun(runDir, (run) => commit(run, run.state, ours, testDeps()));
+    expect((await stalled.goOn()).refused).toMatchObject({ code: "state.lock-lost" });
+    const { entries, integrity, state } = await readRun(runDir);
+    expect(integrity).toEqual({ ok: true });
+    expect(entries.filter(({ summary }) => summary === "ours")).toHaveLength(3);
+    expect(state.revision).toBe(entries.length + 1);
+    expect(await readdir(runPaths(runDir).commits)).toEqual([String(state.revision)]);
+  });
+
+  it("keeps its lock as long as it may be alive and young, is named, and finishes", async () => {
+    const runDir = await aRun(await temporaryFolder());
+    const stalled = await stalledAt("log", runDir);
     const impatient = { owner: { pid: 1 }, isAlive: isOwnerAlive, waitMs: 300 };
     const refusal = await refusalOf(() => withLock(runPaths(runDir).lock, impatient, async () => undefined));
     expect(refusal).toMatchObject({ code: "state.locked", facts: { owner: { pid: stalled.pid } } });
     expect((await stalled.goOn()).refused).toBeUndefined();
     expect((await readRun(runDir)).entries.map(({ summary }) => summary)).toEqual(["Train"]);
+  });
+
+  it("frees its lock at once when it is killed", async () => {
+    const runDir = await aRun(await temporaryFolder());
+    await stalledAt("log", runDir);
+    const ended = new Promise((resolve) => child?.once("close", resolve));
+    child?.kill("SIGKILL");
+    await ended;
+    const notes = await withRun(runDir, async (run) => run.notes);
+    expect(notes).toEqual(["finished the interrupted commit of baseline train"]);
   });
 });

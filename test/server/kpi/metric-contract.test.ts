@@ -9,7 +9,7 @@ import {
   recallTargetPct,
   selectBest,
 } from "../../../server/kpi/metric-contract.ts";
-import { metricContractSchema } from "../../../server/run/state.ts";
+import { metricContractSchema } from "../../../server/run/metric.ts";
 
 const file = new URL("../../fixtures/vectors/metric_contract/expected.json", import.meta.url);
 const published: { texts: string[]; vendor: { results: { ok?: { evaluator: { type: string } } }[] } } = JSON.parse(

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { generatorLabels, labelsAbsentFromPool, routeGaps, routingSummary } from "../../../server/kpi/routing.ts";
+import { labelsAbsentFromPool, routeGaps, routingSummary } from "../../../server/kpi/routing.ts";
+
+const generatorLabels = ["PASS", "EXCESS_SOLDER", "MISSING", "BRIDGE"];
 
 const gaps = ["PASS", "missing", "Shift", "tombstone", "shift"].map((label, at) => ({ label, filepath: `/i/${at}` }));
 

@@ -12,6 +12,7 @@ import {
   sweepThresholds,
 } from "../../../server/kpi/sweep.ts";
 import { isPass } from "../../../server/run/pass-labels.ts";
+import { share } from "../../support/soak.ts";
 
 const vectors = new URL("../../fixtures/vectors/kpi/", import.meta.url);
 type Expected = {
@@ -92,7 +93,7 @@ describe("threshold sweep", () => {
           expect(bestAtRecall(sweep, floor)).toEqual(bruteBest(points, floor));
         },
       ),
-      { numRuns: 10_000 },
+      { numRuns: share(10_000) },
     );
   });
 

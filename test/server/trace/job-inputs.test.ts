@@ -115,7 +115,7 @@ describe("what the server wrote for a job", () => {
     const shown = inputNamed(await linesIn(join(folder, "connection-1.jsonl")), "iter1_spec.yaml");
     expect(shown).toEqual(inputNamed(recorded, "iter1_spec.yaml"));
     expect(await replayed(folder)).toMatchObject({ code: 0, differences: [] });
-  }, 60_000);
+  });
 
   it.each<[string, (lines: Lines) => Lines, Partial<Difference>]>([
     [

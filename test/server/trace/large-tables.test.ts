@@ -49,7 +49,7 @@ beforeAll(async () => {
   await generateWorkspace(workspace, { seed: 5, size: "tiny" });
   const places = { workspace, home: await newFolder(), dir: recorded };
   await recordReplay(resolve("test/traces/good-run"), places, wordy);
-}, 120_000);
+});
 
 const replayed = async (folder: string) => {
   const { code, stdout } = await runCommand(replay, [folder, "--workspace", workspace, "--json"]);
@@ -61,7 +61,7 @@ describe("embeddings of a large pool", () => {
     expect(sizes[0]).toBeGreaterThan(3_000_000);
     expect((await stat(join(recorded, "connection-1.jsonl"))).size).toBeLessThan(1_000_000);
     expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls: 14 });
-  }, 60_000);
+  });
 
   it.each<[string, (facts: Facts) => void]>([
     ["a row that is gone", ({ source }) => void source.pop()],
@@ -85,7 +85,7 @@ describe("embeddings of a large pool", () => {
     expect(await unread()).toEqual([2, "trace.unusable", expect.stringContaining("vectors that are asked for")]);
     const strange = lacking((facts) => Object.assign(facts, { nearest: "none" }));
     expect(await strange()).toEqual([2, "trace.unusable", expect.stringContaining("another shape")]);
-  }, 60_000);
+  });
 });
 
 type Pair = [string, number];

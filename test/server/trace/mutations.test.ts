@@ -8,6 +8,7 @@ import { runCommand } from "../../support/command.ts";
 import { editTrace, type Lines } from "../../support/edited-trace.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
 import { type Mutation, mutate } from "../../support/mutations.ts";
+import { spoiledTraces } from "../../support/soak.ts";
 
 const file = folderOfFile();
 const newFolder = temporaryFolders();
@@ -34,12 +35,8 @@ const declared = /(^|\.)(duration_sec|elapsed_sec|eta_sec|estimate_sec|pid|spawn
 const isDeclared = ({ path, before, after }: Mutation) =>
   declared.test(path) || (typeof before === "string" && blurText(before) === blurText(String(after)));
 
-describe("of two hundred changes at random places", () => {
-  it.each([
-    ["good-run", 1, 130],
-    ["hard-stop", 1, 40],
-    ["hard-stop", 2, 30],
-  ])("in %s, connection %i, none of %i is missed", async (name, connection, count) => {
+describe("of changes at random places", () => {
+  it.each(spoiledTraces)("in %s, connection %i, none of %i is missed", async (name, connection, count) => {
     let made: Mutation[] = [];
     const edit = (lines: Lines) => {
       made = mutate(lines, count, streamOf(11, name, String(connection)));

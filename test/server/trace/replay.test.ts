@@ -51,7 +51,7 @@ describe("a recorded run", () => {
     expect(stopped).toMatchObject({ code: 0, same: true, calls: 11, differences: [] });
     expect([anew.code, anew.stdout]).toEqual([0, expect.stringMatching(/^same: 11 calls/)]);
     expect(await readdir(join(workspace, "results"))).toEqual([]);
-  }, 120_000);
+  });
 
   it("is shown to people", async () => {
     const { stdout } = await runCommand(trace, ["show", join(traces, "hard-stop")]);

@@ -5,6 +5,7 @@ import { PNG } from "pngjs";
 import { decodePixels, isDecodable } from "../../../../server/data/decode/decode-image.ts";
 import { luma } from "../../../../server/data/decode/gray-image.ts";
 import { grayLevels } from "../../../../server/data/decode/gray-levels.ts";
+import { cpuMs } from "../../../support/cpu.ts";
 import { fuzzCases } from "../../../support/soak.ts";
 
 type Size = { width: number; height: number };
@@ -92,11 +93,11 @@ describe("gray levels of an image", () => {
       png.writeUInt32BE(width, 16);
       png.writeUInt32BE(width * 40, 20);
       for (const bomb of [small, png]) {
-        const began = performance.now();
+        const began = cpuMs();
         expect(isDecodable(bomb)).toBe(false);
         expect(grayLevels(bomb)).toBeUndefined();
         expect(decodePixels(bomb)).toBeUndefined();
-        expect(performance.now() - began).toBeLessThan(500);
+        expect(cpuMs() - began).toBeLessThan(500);
       }
     }
   });
@@ -112,10 +113,10 @@ describe("gray levels of an image", () => {
       fc.property(fc.constantFrom(...bases), flips, fc.constantFrom(undefined, 16), (base, changes, rows) => {
         const bytes = Uint8Array.from(base);
         for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
-        const began = performance.now();
+        const began = cpuMs();
         const gray = grayLevels(bytes, rows);
         if (gray !== undefined) expect(gray.data).toHaveLength(gray.width * gray.height);
-        expect(performance.now() - began).toBeLessThan(5000);
+        expect(cpuMs() - began).toBeLessThan(5000);
       }),
       { numRuns: fuzzCases },
     );

@@ -12,6 +12,7 @@ import { grayLevels } from "../../../../server/data/decode/gray-levels.ts";
 import { imageHeader } from "../../../../server/data/image-header.ts";
 import { limits } from "../../../../server/fs/limits.ts";
 import { readBytes } from "../../../../server/fs/read.ts";
+import { cpuMs } from "../../../support/cpu.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 
@@ -116,9 +117,9 @@ describe.each(bombs)("%s", (_, make) => {
       },
     ],
   ])("is no image to %s, soon and in little memory", (_reader, read) => {
-    const [began, before] = [performance.now(), peakBytes()];
+    const [began, before] = [cpuMs(), peakBytes()];
     expect(read(bytes)).toBeUndefined();
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
     expect(peakBytes() - before).toBeLessThan(memoryBytes);
   });
 });
@@ -162,13 +163,13 @@ describe("images", () => {
       fc.asyncProperty(fc.constantFrom(Uint8Array.from(photo), interlaced), flips, async (base, changes) => {
         const bytes = Uint8Array.from(base);
         for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
-        const began = performance.now();
+        const began = cpuMs();
         const pixels = decodePixels(bytes);
         const header = imageHeader(bytes, (position) => bytes.subarray(position));
         if (pixels !== undefined) expect(pixels.data.length).toBe(4 * (header?.width ?? 0) * (header?.height ?? 0));
-        expect(performance.now() - began).toBeLessThan(slowMs);
+        expect(cpuMs() - began).toBeLessThan(slowMs);
       }),
       { numRuns: 300 },
     );
-  }, 120_000);
+  });
 });

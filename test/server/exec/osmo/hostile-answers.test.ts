@@ -5,6 +5,7 @@ import { openClient } from "../../../../server/exec/osmo/client.ts";
 import { filesBelow } from "../../../../server/fs/folder.ts";
 import { stageKeys } from "../../../../server/osmo/run-outputs.ts";
 import { redact } from "../../../../server/run/redact.ts";
+import { cpuMs } from "../../../support/cpu.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 
@@ -34,9 +35,9 @@ describe("answers of the OSMO CLI", () => {
     "of %s are refused, soon, with a short piece of it",
     async (_, script, code) => {
       const client = await clientOf(script);
-      const began = performance.now();
+      const began = cpuMs();
       const refusal = await refusalOf(() => client.query("wf-1"));
-      expect(performance.now() - began).toBeLessThan(slowMs);
+      expect(cpuMs() - began).toBeLessThan(slowMs);
       expect(refusal.code).toBe(code);
       expect(JSON.stringify(refusal.facts).length).toBeLessThan(2000);
     },
@@ -44,9 +45,9 @@ describe("answers of the OSMO CLI", () => {
   );
 
   it("that look like one secret after the other are searched in linear time", () => {
-    const began = performance.now();
+    const began = cpuMs();
     for (const text of ["ey-", "Bearer ", "TOKEN=", "hf_", "eyJabcdefghij."]) redact(text.repeat(300_000));
-    expect(performance.now() - began).toBeLessThan(slowMs);
+    expect(cpuMs() - began).toBeLessThan(slowMs);
     expect(redact("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl y")).toBe("x [redacted] y");
   });
 

@@ -8,7 +8,7 @@ import { good, settled, submit } from "../../../support/osmo-submit.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 
 const folder = temporaryFolders();
-const open = osmoDesks();
+const open = osmoDesks("process");
 const names = ["NGC_KEY", "NGC_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "EVALUATOR_TOKEN", "SOME_CREDENTIAL"];
 
 async function everythingUnder(dir: string): Promise<string> {

@@ -7,7 +7,7 @@ import { toolClient } from "../../../support/tool-client.ts";
 let loop: TinyLoop;
 beforeAll(async () => {
   loop = await tinyLoop("baseline-train");
-}, 120_000);
+});
 afterAll(() => loop.remove());
 
 it("a client that cannot ask learns from the refusal what stops the run, shows it, and passes the answer on", async () => {

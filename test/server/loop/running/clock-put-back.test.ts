@@ -10,7 +10,7 @@ let aheadMs = 0;
 
 beforeAll(async () => {
   loop = await tinyLoop("created");
-}, 300_000);
+});
 afterAll(() => loop?.remove());
 
 async function clientWith(during: () => void) {

@@ -8,7 +8,7 @@ import { toolClient } from "../../../support/tool-client.ts";
 let loop: TinyLoop;
 beforeAll(async () => {
   loop = await tinyLoop("baseline-evaluate");
-}, 120_000);
+});
 afterAll(() => loop.remove());
 
 /** What an evaluation by another program leaves: the same files, written now, and no job of the server. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { commitState, readRun, withRun } from "../../../../server/journal/journal.ts";
-import type { MetricContract } from "../../../../server/run/state.ts";
+import type { MetricContract } from "../../../../server/run/metric.ts";
 import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
 import { type ToolClient, toolClient } from "../../../support/tool-client.ts";
 
@@ -14,7 +14,7 @@ let asked: string;
 
 beforeAll(async () => {
   loop = await tinyLoop("baseline-train");
-}, 300_000);
+});
 afterAll(() => loop?.remove());
 afterEach(() => client?.close());
 
@@ -55,14 +55,13 @@ describe("a metric that a program of the user's measures", () => {
     const first = await evaluateFor(2);
     expect(first).toMatchObject({ outcome: "running", stage: "evaluate" });
     await untilAsked();
-    const began = performance.now();
+    // Whoever waited for the program would wait for ever: nothing lets it answer before these are answered.
     expect(await client.result("loop_status", { run: loop.runDir })).toMatchObject({ next_action: expect.any(String) });
     const other = await toolClient(loop.deps());
     expect(await other.result("run_stage", { run: loop.runDir, wait_seconds: 1 })).toMatchObject({
       outcome: "running",
     });
     await other.close();
-    expect(performance.now() - began).toBeLessThan(5000);
     expect(await withRun(loop.runDir, async () => "free")).toBe("free");
     await writeFile(go, "");
     const last = await evaluateFor(20);
@@ -72,7 +71,7 @@ describe("a metric that a program of the user's measures", () => {
     expect(state.iterations.baseline?.metric_result).toMatchObject({ value: 3, unit: "EUR", passed: true });
     const scored = await askedFor();
     expect(scored.length).toBe(new Set(scored).size);
-  }, 60_000);
+  });
 
   it("counts for the very inference that the program was shown", async () => {
     await evaluateFor(1);
@@ -83,5 +82,5 @@ describe("a metric that a program of the user's measures", () => {
     let step = await evaluateFor(20);
     for (let tries = 0; step.outcome === "running" && tries < 5; tries++) step = await evaluateFor(20);
     expect(step).toMatchObject({ outcome: "hard_stop", hard_stop: { code: "stage.evidence-missing" } });
-  }, 60_000);
+  });
 });

@@ -1,8 +1,11 @@
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { readReady } from "../../../../server/platforms/docker/readiness.ts";
-import { prepareRun } from "../../../../server/platforms/docker/ready.ts";
+import { keep } from "../../../../server/durable/keeper.ts";
+import { readTrouble } from "../../../../server/durable/work.ts";
+import type { Refusal } from "../../../../server/errors.ts";
+import { readinessStem, readReady } from "../../../../server/platforms/docker/readiness.ts";
+import { preparation } from "../../../../server/platforms/docker/ready.ts";
 import { aRun, aState } from "../../../support/a-run.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
@@ -10,7 +13,7 @@ import { refusalOf } from "../../../support/refusal.ts";
 const newFolder = temporaryFolders();
 
 /** The refusal that preparing a run ends with on a host whose images have this id. */
-async function preparedWith(id: string): Promise<{ state: string; failure: { code: string; facts: object } }> {
+async function preparedWith(id: string): Promise<Refusal | undefined> {
   const home = await newFolder();
   const bin = join(home, "bin");
   await mkdir(bin);
@@ -21,15 +24,16 @@ async function preparedWith(id: string): Promise<{ state: string; failure: { cod
   const { plan } = aState(join(home, "results", "run_20261121_100000"));
   const inputs = { containers: { tao_pyt: { uri: "local/pyt:1", id: "sha256:approved" } } };
   const runDir = await aRun(home, { plan: { ...plan, platform: "docker", inputs } });
-  await prepareRun(runDir, { PATH: `${bin}:${process.env.PATH}`, HOME: home });
-  return JSON.parse(await readFile(join(runDir, "jobs", "readiness.json"), "utf8"));
+  const stem = readinessStem(runDir);
+  await keep(stem, preparation, { PATH: `${bin}:${process.env.PATH}`, HOME: home });
+  return await readTrouble(stem);
 }
 
 describe("the images of a run", () => {
   it("are those that were approved, or the run does not begin", async () => {
-    const { state, failure } = await preparedWith("sha256:other");
-    expect([state, failure.code]).toEqual(["failed", "executor.image-changed"]);
-    expect(failure.facts).toMatchObject({ approved: "sha256:approved", found: "sha256:other" });
+    const trouble = await preparedWith("sha256:other");
+    expect(trouble?.code).toBe("executor.image-changed");
+    expect(trouble?.facts).toMatchObject({ approved: "sha256:approved", found: "sha256:other" });
   });
 
   it("are not known before the run was made ready", async () => {

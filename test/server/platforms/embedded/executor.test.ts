@@ -52,7 +52,7 @@ async function endOf(runDir: string, record: JobRecord): Promise<JobExit> {
   throw new Error("the job did not end");
 }
 
-async function runnerPid(runDir: string): Promise<number> {
+async function keeperPid(runDir: string): Promise<number> {
   for (let tries = 0; tries < 400; tries++) {
     const text = await readFile(join(runDir, "jobs", "baseline-train-1-train.claim"), "utf8").catch(() => "");
     if (text !== "") return Number(JSON.parse(text).pid);
@@ -93,16 +93,16 @@ describe("embedded executor", () => {
   it("cancels a job and says so", async () => {
     const { runDir, record } = await aJob(["hang"]);
     const running = await started(runDir, record);
-    await runnerPid(runDir);
+    await keeperPid(runDir);
     expect(await executor.poll(runDir, running)).toEqual({ state: "running" });
     await executor.cancel(runDir, running, 5);
     expect(await endOf(runDir, running)).toMatchObject({ outcome: "cancelled" });
   });
 
-  it("calls a job cancelled whose program ended before its runner heard of the cancel", async () => {
+  it("calls a job cancelled whose program ended before its keeper heard of the cancel", async () => {
     const { runDir, record } = await aJob(["hang"]);
     const running = await started(runDir, record);
-    const program = await childOf(await runnerPid(runDir));
+    const program = await childOf(await keeperPid(runDir));
     await writeFile(join(runDir, "jobs", `${record.spec.id}.cancel`), "");
     process.kill(program, "SIGTERM");
     expect(await endOf(runDir, running)).toMatchObject({ outcome: "cancelled", signal: "SIGTERM" });
@@ -113,10 +113,10 @@ describe("embedded executor", () => {
     expect(await endOf(runDir, await started(runDir, record))).toMatchObject({ outcome: "timeout" });
   });
 
-  it("calls a job lost whose runner and program were killed", async () => {
+  it("calls a job lost whose keeper and program were killed", async () => {
     const { runDir, record } = await aJob(["hang"]);
     const running = await started(runDir, record);
-    process.kill(-(await runnerPid(runDir)), "SIGKILL");
+    process.kill(-(await keeperPid(runDir)), "SIGKILL");
     expect(await endOf(runDir, running)).toEqual({ outcome: "lost" });
   });
 
@@ -140,25 +140,25 @@ describe("embedded executor", () => {
     expect(exit).toMatchObject({ outcome: "exited", exit_code: 126, detail: expect.stringMatching(/ENOTDIR/) });
   });
 
-  it("calls a job lost whose runner died before its claim, though the clock was put back since", async () => {
+  it("calls a job lost whose keeper died before its claim, though the clock was put back since", async () => {
     const { runDir, record } = await aJob(["hang"]);
     const tomorrow = Date.now() + 24 * 3600 * 1000;
-    const runner = { pid: 4_000_000, start: "1", boot: "another" };
-    const handle = { pid: runner.pid, spawned_at_ms: tomorrow, runner };
+    const keeper = { pid: 4_000_000, start: "1", boot: "another" };
+    const handle = { spawned_at_ms: tomorrow, keeper };
     expect(await executor.poll(runDir, { ...record, handle })).toEqual({ state: "ended", exit: { outcome: "lost" } });
   });
 
-  it("waits for a runner that lives and has not claimed its job yet, however long ago it was started", async () => {
+  it("waits for a keeper that lives and has not claimed its job yet, however long ago it was started", async () => {
     const { runDir, record } = await aJob(["hang"]);
-    const handle = { pid: process.pid, spawned_at_ms: 0, runner: await identityOf(process.pid) };
+    const handle = { spawned_at_ms: 0, keeper: await identityOf(process.pid) };
     expect(await executor.poll(runDir, { ...record, handle })).toEqual({ state: "running" });
   });
 
-  it("reports a program that was killed under its runner", async () => {
+  it("reports a program that was killed under its keeper", async () => {
     const { runDir, record } = await aJob(["hang"]);
     const running = await started(runDir, record);
-    const runner = await runnerPid(runDir);
-    const child = await childOf(runner);
+    const keeper = await keeperPid(runDir);
+    const child = await childOf(keeper);
     process.kill(child, "SIGKILL");
     expect(await endOf(runDir, running)).toMatchObject({ outcome: "killed", signal: "SIGKILL" });
   });

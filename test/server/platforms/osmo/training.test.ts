@@ -2,11 +2,12 @@ import { cp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
+import { keep } from "../../../../server/durable/keeper.ts";
+import { jobStem, readExit } from "../../../../server/durable/work.ts";
 import { identityOf } from "../../../../server/exec/identity.ts";
 import { sha256OfFile } from "../../../../server/fs/hash.ts";
-import { keepTask } from "../../../../server/platforms/osmo/keeper.ts";
-import { osmoFiles, readExit, readTask, saveTask } from "../../../../server/platforms/osmo/record.ts";
-import { jobRecordSchema } from "../../../../server/run/job.ts";
+import { taskWork } from "../../../../server/platforms/osmo/keeper.ts";
+import { readTask, saveTask } from "../../../../server/platforms/osmo/record.ts";
 import { runBuilt } from "../../../support/built-server.ts";
 import { osmoTraining, type Training } from "../../../support/osmo-training.ts";
 import { toolClient } from "../../../support/tool-client.ts";
@@ -27,9 +28,7 @@ async function call(tool: string, args: Record<string, unknown>, env: Record<str
 }
 const runStage = (wait_seconds = 60, env: Record<string, string> = {}) => call("run_stage", { wait_seconds }, env);
 
-async function record() {
-  return jobRecordSchema.parse(JSON.parse(await readFile(osmoFiles(training.runDir, job).record, "utf8")));
-}
+const stem = () => jobStem(training.runDir, job);
 
 /** Commands of the CLI that began with these words. */
 async function commands(...words: string[]): Promise<string[][]> {
@@ -41,7 +40,7 @@ const submits = () => commands("workflow", "submit");
 
 async function killKeeper(): Promise<void> {
   const names = await readdir(join(training.runDir, "jobs"));
-  for (const name of names.filter((one) => one.includes(".osmo-keeper."))) {
+  for (const name of names.filter((one) => /\.claim(\.\d+)?$/.test(one))) {
     const { pid } = JSON.parse(await readFile(join(training.runDir, "jobs", name), "utf8"));
     if (await identityOf(pid)) process.kill(pid, "SIGKILL");
     while (await identityOf(pid)) await new Promise((done) => setTimeout(done, 20));
@@ -56,7 +55,7 @@ describe("training as an OSMO task", () => {
     const state = JSON.parse(await readFile(join(training.runDir, "deft_state.json"), "utf8"));
     const { best_ckpt_path, training_spec, ledger } = state.iterations.baseline;
     expect(ledger).toEqual({ checkpoints: 1, epochs: 2 });
-    const sent = Date.parse((await readTask(training.runDir, job))?.sent_at ?? "");
+    const sent = Date.parse((await readTask(stem()))?.sent_at ?? "");
     const { mtimeMs, size } = await stat(best_ckpt_path);
     expect(size).toBeGreaterThan(1000);
     expect(mtimeMs).toBeGreaterThanOrEqual(sent);
@@ -190,7 +189,7 @@ describe("one submit", () => {
     training.runPods({ visual_changenet: `while [ ! -e ${training.home}/go ]; do sleep 0.2; done; exit 3` });
     const { workflow_id, ...task } = await untilSubmitted();
     await killKeeper();
-    await saveTask(training.runDir, job, { ...task, state: "sending" });
+    await saveTask(stem(), { ...task, state: "sending" });
     expect((await untilSubmitted()).workflow_id).toBe(workflow_id);
     await killKeeper();
     await writeFile(join(training.home, "go"), "");
@@ -204,13 +203,13 @@ describe("one submit", () => {
     await killKeeper();
     training.service.workflows.clear();
     training.service.timeline = [{ status: "FAILED_CANCELED" }];
-    await saveTask(training.runDir, job, { ...task, state: "sending", sent_at: new Date().toISOString() });
+    await saveTask(stem(), { ...task, state: "sending", sent_at: new Date().toISOString() });
     const pace = { first_ms: 10, most_ms: 50, settle_ms: 1500 };
     const began = Date.now();
-    await keepTask({ runDir: training.runDir, record: await record(), env: training.env, pace });
+    await keep(stem(), taskWork(pace), training.env);
     expect(Date.now() - began).toBeGreaterThan(1400);
     expect(await submits()).toHaveLength(2);
-    expect(await readExit(training.runDir, job)).toMatchObject({ outcome: "cancelled" });
+    expect(await readExit(stem())).toMatchObject({ outcome: "cancelled" });
   }, 60_000);
 });
 
@@ -222,7 +221,7 @@ function fail(): never {
 async function untilSubmitted() {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     expect(await runStage(1)).toMatchObject({ ok: true, result: { outcome: "running" } });
-    const task = await readTask(training.runDir, job);
+    const task = await readTask(stem());
     if (task?.state === "submitted") return task;
   }
   throw new Error("it was not submitted in time");

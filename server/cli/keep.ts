@@ -1,0 +1,28 @@
+import { keep, type Work } from "../durable/keeper.ts";
+import { mainPath, systemDeps, terminalCall } from "./deps.ts";
+import { type CliIo, print } from "./io.ts";
+
+/** What keepers do, by the kind of work; each is imported when it is needed. */
+const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
+  engine: async () => (await import("../durable/program.ts")).programWork([process.execPath, mainPath(), "engine"]),
+  container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
+  "docker-ready": async () => (await import("../platforms/docker/ready.ts")).preparation,
+  osmo: async () => (await import("../platforms/osmo/keeper.ts")).taskWork(),
+  "osmo-watch": async (io) => {
+    const { watchWork } = await import("../osmo/watcher.ts");
+    return watchWork(terminalCall(systemDeps(io)), (line) => print(io.stdout, `${line.at} ${line.status_line}\n`));
+  },
+};
+
+/** `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone. */
+export async function run(argv: string[], io: CliIo): Promise<number> {
+  const [kind = "", stem] = argv;
+  const work = kinds[kind];
+  if (work === undefined || stem === undefined) {
+    print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} STEM\n`);
+    return 2;
+  }
+  await keep(stem, await work(io), io.env);
+  // A stream that is still open must not hold the process once its work is over.
+  process.exit(0);
+}

@@ -1,0 +1,105 @@
+import { dirname, join } from "node:path";
+import { spawnDetached } from "../exec/detached.ts";
+import { identityOf, isAlive } from "../exec/identity.ts";
+import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { parseJson } from "../fs/json.ts";
+import { readTextIfPresent } from "../fs/read.ts";
+import { removeIfPresent } from "../fs/remove.ts";
+import type { ProcessIdentity } from "../run/job.ts";
+import { waitUntil } from "../run/wait.ts";
+import { type ClaimOptions, claimState, takeClaim } from "./claim.ts";
+import { onceThereIsRoom, readTrouble, saveTrouble, workFiles } from "./work.ts";
+
+/** What a keeper of one kind does with its piece of work. */
+export type Work = ClaimOptions & {
+  run(kept: Kept): Promise<void>;
+};
+
+export type Kept = {
+  readonly stem: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** What whoever started the keeper wrote for it. */
+  readonly wish: unknown;
+};
+
+/** A keeper that is to be started. */
+export type KeeperWish = {
+  /** Which work it does: a name of the table in server/cli/keep.ts. */
+  readonly kind: string;
+  readonly stem: string;
+  /** The bin that it is started from. */
+  readonly main: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly wish?: object;
+  /** Where it may speak; without it `keeper.log` beside the stem. */
+  readonly log?: string;
+};
+
+/** A keeper that has not begun by then is not waited for; the next call looks again. */
+const beginLimitMs = 3000;
+
+/** Whether a live process keeps the work now. */
+export async function isKept(stem: string): Promise<boolean> {
+  return (await claimState(stem)).state === "held";
+}
+
+/**
+ * Starts the process that keeps a piece of work. It outlives this one; of several exactly one works, the others end at
+ * once.
+ *
+ * @throws Refusal `input.write-failed`; nothing is started then.
+ */
+export async function startKeeper(keeper: KeeperWish): Promise<ProcessIdentity | undefined> {
+  const { kind, stem, main, env, wish } = keeper;
+  await makeDirectory(dirname(stem));
+  if (wish !== undefined) await writeAtomic(workFiles(stem).wish, JSON.stringify(wish));
+  const logPath = keeper.log ?? join(dirname(stem), "keeper.log");
+  const pid = spawnDetached([process.execPath, main, "keep", kind, stem], { cwd: dirname(main), env, logPath });
+  return pid === undefined ? undefined : await identityOf(pid);
+}
+
+/** Starts a keeper and waits a moment until it has begun or ended, so that no second one is started meanwhile. */
+export async function beginKeeper(keeper: KeeperWish): Promise<void> {
+  const started = await startKeeper(keeper);
+  const begun = async () =>
+    (await isKept(keeper.stem)) || started === undefined || !(await isAlive(started)) || undefined;
+  await waitUntil(begun, { first_ms: 20, most_ms: 20 }, { deadline: performance.now() + beginLimitMs });
+}
+
+/**
+ * Sees to it that the work has a keeper.
+ *
+ * @throws Refusal that the last keeper gave up with, once; the next call starts another.
+ */
+export async function ensureKeeper(keeper: KeeperWish): Promise<void> {
+  const { stem } = keeper;
+  if (await isKept(stem)) return;
+  const trouble = await readTrouble(stem);
+  if (trouble === undefined) return await beginKeeper(keeper);
+  await removeIfPresent(workFiles(stem).trouble);
+  throw trouble;
+}
+
+/**
+ * The keeper itself: claims the work and does it. A failure ends the keeper, not the work: it is kept as the work's
+ * trouble, told once, and another keeper tries again; work that starts once has no other.
+ */
+export async function keep(stem: string, work: Work, env: NodeJS.ProcessEnv): Promise<void> {
+  const take = () => takeClaim(stem, work);
+  const claim = await (work.once ? onceThereIsRoom(take) : take());
+  if (claim === undefined) return;
+  if (work.once) return await work.run(await keptAt(stem, env));
+  try {
+    await removeIfPresent(workFiles(stem).trouble);
+    await work.run(await keptAt(stem, env));
+  } catch (error) {
+    await saveTrouble(stem, error);
+  } finally {
+    await claim.release();
+  }
+}
+
+async function keptAt(stem: string, env: NodeJS.ProcessEnv): Promise<Kept> {
+  const text = await readTextIfPresent(workFiles(stem).wish);
+  return { stem, env, wish: text === undefined ? {} : parseJson(text) };
+}

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Pause before the second look, and the longest one: each pause is half as long again as the one before. */
+export type Pace = { readonly first_ms: number; readonly most_ms: number };
+
+export type Bounds = {
+  /** In the time of `performance.now()`. */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * Looks until something is found. Once the deadline has passed or the signal is aborted it looks a last time, which the
+ * look is told, and returns what that found.
+ */
+export async function waitUntil<T>(
+  look: (last: boolean) => Promise<T | undefined>,
+  pace: Pace,
+  { deadline = Number.POSITIVE_INFINITY, signal }: Bounds = {},
+): Promise<T | undefined> {
+  for (let pause = pace.first_ms; ; pause = Math.min(pace.most_ms, pause * 1.5)) {
+    const last = performance.now() >= deadline || signal?.aborted === true;
+    const found = await look(last);
+    if (found !== undefined || last) return found;
+    const left = Math.max(0, deadline - performance.now());
+    await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/**
+ * Repeats work for as long as it fails with what passes.
+ *
+ * @throws what does not pass, the last failure once the deadline is over, or the reason of the signal.
+ */
+export async function patiently<T>(
+  work: () => Promise<T>,
+  passes: (error: unknown) => boolean,
+  { pause_ms, deadline = Number.POSITIVE_INFINITY, signal }: Bounds & { readonly pause_ms: number },
+): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!passes(error) || performance.now() >= deadline) throw error;
+      await sleep(pause_ms, undefined, { signal });
+    }
+  }
+}
