@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { writeAtomic } from "../fs/atomic.ts";
-import { stampOf } from "../fs/head.ts";
 import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
+import { stampOf } from "../fs/stamp.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { type Elsewhere, isOwnerAlive, type Owner, ownerIn, thisOwner } from "../exec/identity.ts";
-import { createNew } from "../fs/link.ts";
+import { createNew } from "../fs/compare-and-set.ts";
 import { fileFacts, listNames, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 

@@ -1,11 +1,10 @@
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import { errnoOf, Refusal } from "../errors.ts";
+import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256, sha256OfFile } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
 import { readText, readTextIfPresent } from "../fs/read.ts";
+import { isFileStamp, stampOf, stampsBelow } from "../fs/stamp.ts";
 import type { Env } from "../run/env.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
@@ -90,35 +89,12 @@ export async function notedOutput(recordPath: string): Promise<JobOutput | undef
 export async function changedSince({ files }: JobOutput): Promise<string[]> {
   const changed: string[] = [];
   for (const { path, stamp, sha256: left, scrubbed_sha256: scrubbed } of files) {
-    const seen = await stampIfPresent(path);
+    const seen = stampOf(path, "themselves");
     if (seen === stamp) continue;
-    const now = seen === undefined ? undefined : (await leftFile(path, seen)).sha256;
+    const now = seen === "absent" ? undefined : (await leftFile(path, seen)).sha256;
     if (now === undefined || (now !== left && now !== scrubbed)) changed.push(path);
   }
   return changed;
-}
-
-/** Kind, size, times and inode of every file and link below a directory, by path; links are not followed. */
-export async function stampsBelow(directory: string): Promise<ReadonlyMap<string, string>> {
-  const stamps = new Map<string, string>();
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }).catch(nothing)) {
-    if (entry.isDirectory()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const stamp = await stampIfPresent(path);
-    if (stamp !== undefined) stamps.set(path, stamp);
-  }
-  return stamps;
-}
-
-/** The same of one path. */
-export async function stampIfPresent(path: string): Promise<string | undefined> {
-  try {
-    const { mode, size, mtimeMs, ctimeMs, ino } = await lstat(path);
-    return `${mode & 0o170000} ${size} ${mtimeMs} ${ctimeMs} ${ino}`;
-  } catch (error) {
-    nothing(error);
-    return undefined;
-  }
 }
 
 /**
@@ -126,7 +102,7 @@ export async function stampIfPresent(path: string): Promise<string | undefined> 
  * where giving back failed, counts by its stamp alone: whether it is needed is the collector's to say.
  */
 async function leftFile(path: string, stamp: string): Promise<LeftFile> {
-  if (!stamp.startsWith(`${0o100000} `)) return { path, stamp };
+  if (!isFileStamp(stamp)) return { path, stamp };
   try {
     return { path, stamp, sha256: await sha256OfFile(path) };
   } catch (error) {
@@ -137,12 +113,5 @@ async function leftFile(path: string, stamp: string): Promise<LeftFile> {
 
 function withoutText(error: unknown): string {
   if (error instanceof Refusal) return "";
-  throw error;
-}
-
-/** No entries, for what is not there. */
-function nothing(error: unknown): [] {
-  const errno = errnoOf(error);
-  if (errno === "ENOENT" || errno === "ENOTDIR") return [];
   throw error;
 }

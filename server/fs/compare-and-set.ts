@@ -52,6 +52,21 @@ export async function linkNew(file: string, path: string): Promise<boolean> {
 }
 
 /**
+ * Creates a file that must not exist yet, whole or not at all: of many that try at once exactly one gets `true`, and
+ * nobody ever sees it without its text.
+ *
+ * @throws Refusal `input.no-hard-links`; `input.write-failed`.
+ */
+export async function createNew(path: string, text: string): Promise<boolean> {
+  const beside = await writeBeside(path, text, ".tmp");
+  try {
+    return await linkNew(beside, path);
+  } finally {
+    await unlink(beside).catch(() => undefined);
+  }
+}
+
+/**
  * Writes bytes at their own place in a file and returns once they are on the disk. Whoever writes the same bytes at the
  * same place again changes nothing. `last` is asked once the file is open, and may still forbid it by throwing: a file
  * that is replaced after that is not the one written to. Says whether the place was free, or held these bytes or the

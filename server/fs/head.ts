@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { limits } from "./limits.ts";
@@ -106,15 +106,4 @@ export function sha256OfFileSync(path: string): string {
     throw unreadable(path, error);
   }
   return hash.digest("hex");
-}
-
-/** Size, times and inode of a file in one line: equal lines mean a file that nobody touched. `absent` without one. */
-export function stampOf(path: string): string {
-  try {
-    const { size, mtimeMs, ctimeMs, ino } = statSync(path);
-    return `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return "absent";
-  }
 }

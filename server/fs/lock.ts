@@ -30,6 +30,10 @@ export type LockProof = {
 /** A lock that its holder did not refresh for so long is free. A holder that goes on finds that out at its commit. */
 export const staleMs = 60_000;
 const refreshMs = 5_000;
+
+// The library's exit handler ends the process on every signal that nobody else listens to. A file that outgrows its
+// limit must go on to be a failed write, as Node itself has it.
+process.on("SIGXFSZ", () => undefined);
 /** Between making its lock and naming itself an owner spends an instant; one that takes longer died there. */
 const namelessMs = 5_000;
 /** A lock this young may belong to an owner that has not named itself yet, beside the record of the one before. */

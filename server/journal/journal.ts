@@ -2,10 +2,9 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../errors.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
-import { linkNew, writeBeside } from "../fs/compare-and-set.ts";
+import { createNew } from "../fs/compare-and-set.ts";
 import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
 import { fileFacts, kindOf } from "../fs/read.ts";
-import { removeIfPresent } from "../fs/remove.ts";
 import type { Deps } from "../ports/call.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
@@ -194,12 +193,7 @@ export async function createState(runDir: string, state: RunState, entry?: NewEn
   const path = runPaths(runDir).state;
   const line = entry && deps ? numberedLine(entry, [], undefined, deps) : undefined;
   const sealed = seal(undefined, state, line ? [line] : [], undefined);
-  const beside = await writeBeside(path, stateText(line ? { ...sealed, pending: line } : sealed), ".tmp");
-  try {
-    if (!(await linkNew(beside, path))) throw wentOn(runDir);
-  } finally {
-    await removeIfPresent(beside).catch(() => undefined);
-  }
+  if (!(await createNew(path, stateText(line ? { ...sealed, pending: line } : sealed)))) throw wentOn(runDir);
 }
 
 /** Publishes a commit that was made and cut short; a torn last line that is not its beginning is set aside. */

@@ -1,6 +1,6 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { SubscribeRequestSchema, UnsubscribeRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { fileFacts } from "../fs/read.ts";
+import { stampOf } from "../fs/stamp.ts";
 import type { Deps } from "../ports/call.ts";
 import { runFileOf } from "./resources.ts";
 
@@ -15,7 +15,7 @@ export function offerSubscriptions(server: Server, deps: Deps): void {
   let timer: NodeJS.Timeout | undefined;
   const look = async () => {
     for (const [uri, before] of seen) {
-      const now = await stampOf(uri, deps);
+      const now = await stampBehind(uri, deps);
       if (now === before || !seen.has(uri)) continue;
       seen.set(uri, now);
       await server.sendResourceUpdated({ uri });
@@ -29,7 +29,7 @@ export function offerSubscriptions(server: Server, deps: Deps): void {
     timer = undefined;
   };
   server.setRequestHandler(SubscribeRequestSchema, async ({ params: { uri } }) => {
-    seen.set(uri, await stampOf(uri, deps));
+    seen.set(uri, await stampBehind(uri, deps));
     watch();
     return {};
   });
@@ -45,8 +45,7 @@ export function offerSubscriptions(server: Server, deps: Deps): void {
   };
 }
 
-async function stampOf(uri: string, deps: Deps): Promise<string> {
+async function stampBehind(uri: string, deps: Deps): Promise<string> {
   const file = await runFileOf(uri, deps);
-  const facts = file === undefined ? undefined : await fileFacts(file.path);
-  return facts === undefined ? "absent" : `${facts.mtime_ms}:${facts.size_bytes}:${facts.ino}`;
+  return file === undefined ? "absent" : stampOf(file.path);
 }

@@ -10,6 +10,7 @@ import { sha256OfFile } from "../fs/hash.ts";
 import { readHead } from "../fs/head.ts";
 import { setModified } from "../fs/modified.ts";
 import { fileFacts } from "../fs/read.ts";
+import { stampOf } from "../fs/stamp.ts";
 import type { Output } from "./format.ts";
 import { hashOfStored, isKept, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
 
@@ -21,12 +22,7 @@ export type Snapshot = ReadonlyMap<string, string>;
 
 export async function takeSnapshot(runDir: string): Promise<Snapshot> {
   const names = (await filesBelow(runDir)).filter((name) => !serversOwn.test(name));
-  return new Map(await Promise.all(names.map(async (name) => [name, await stampOf(join(runDir, name))] as const)));
-}
-
-async function stampOf(path: string): Promise<string> {
-  const facts = await fileFacts(path);
-  return facts === undefined ? "absent" : `${facts.mtime_ms} ${facts.size_bytes} ${facts.ino}`;
+  return new Map(names.map((name) => [name, stampOf(join(runDir, name))]));
 }
 
 /**
@@ -46,7 +42,7 @@ export async function collectOutputs(
     const path = join(runDir, relative);
     const facts = await fileFacts(path);
     if (facts === undefined) continue;
-    const isOld = typeof before === "number" ? facts.mtime_ms < before : before.get(relative) === (await stampOf(path));
+    const isOld = typeof before === "number" ? facts.mtime_ms < before : before.get(relative) === stampOf(path);
     if (isOld) continue;
     const { size_bytes, mtime_ms } = facts;
     const base = {

@@ -84,8 +84,8 @@ describe("osmo watch --detach", () => {
     const workflow = desk.service.workflows.get("good_image_gen-1");
     desk.service.workflows.clear();
     const { log } = await command(desk, "watch", "good_image_gen-1", "--detach", "--json");
-    const record = log.replace(/log$/, "json");
-    await until(async () => (await readFile(record, "utf8").catch(() => "")).includes("gave_up") || undefined);
+    const trouble = log.replace(/log$/, "trouble");
+    await until(async () => (await readFile(trouble, "utf8").catch(() => "")) !== "" || undefined);
     if (workflow) desk.service.workflows.set(workflow.name, workflow);
     expect((await command(desk, "status", "good_image_gen-1", "--json")).watcher).toContain(
       "gave up (osmo.unknown-workflow",

@@ -1,5 +1,6 @@
 import { Refusal } from "../../errors.ts";
-import { changedSince, notedOutput, stampIfPresent, stampsBelow } from "../../exec/job-output.ts";
+import { changedSince, notedOutput } from "../../exec/job-output.ts";
+import { stampOf, stampsBelow } from "../../fs/stamp.ts";
 import type { JobOutcome } from "../../ports/stage.ts";
 import { runPaths } from "../../run/paths.ts";
 
@@ -51,7 +52,7 @@ export async function assertNothingAdded({ noted, present }: Left, pins: readonl
   for (const path of pins) {
     const before = present.get(path);
     if (before === undefined || noted.has(path)) continue;
-    if ((await stampIfPresent(path)) === before.stamp) added.push({ job: before.job, path });
+    if (stampOf(path, "themselves") === before.stamp) added.push({ job: before.job, path });
   }
   const [first] = added;
   if (first === undefined) return;

@@ -79,7 +79,9 @@ describe("a command on a run", () => {
   });
 
   it("kpi reads the newest evaluated iteration of a run, or the named one, for the recall of its target", async () => {
-    const { root, run } = await folderWith("boards");
+    const root = await newFolder();
+    const run = join(root, "boards", "results", "run_20261121_100000");
+    await put(join(root, "boards", "specs", "baseline_spec.yaml"));
     const csv = async (name: string, rows: string) => {
       await put(join(run, name), `label,siamese_score\n${rows}`);
       return { inference_csv: join(run, name) };
