@@ -3,6 +3,8 @@ import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction } from "../server/loop/transitions.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
+import { iterationLabel } from "../server/run/labels.ts";
+import type { RunState } from "../server/run/state.ts";
 import { defineTool, runField, workspaceField } from "./define.ts";
 
 const event = z.object({
@@ -71,10 +73,17 @@ export const loopStatus = defineTool({
       integrity: integrity.ok ? "intact" : integrity.what,
       report,
       ...defined({ report_path: report === "absent" ? undefined : reportPath }),
-      notes: [...run.notes],
+      notes: [...run.notes, ...lastRemark(state)],
     };
   },
 });
+
+/** Of the last iteration that was measured. */
+function lastRemark({ iterations, current_iteration }: RunState): string[] {
+  const labels = [iterationLabel(current_iteration), iterationLabel(Math.max(0, current_iteration - 1))];
+  const last = labels.map((label) => iterations[label]).find((one) => one?.far_pct !== undefined);
+  return last?.gain_remark === undefined ? [] : [last.gain_remark];
+}
 
 function waysOut(code: string): string[] {
   const repair = "repair the cause and let a human acknowledge_stop";

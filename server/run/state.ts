@@ -51,6 +51,8 @@ export const iterationStateSchema = z.looseObject({
   threshold: z.number().optional(),
   far_pct: z.number().optional(),
   metric_result: metricResultSchema.optional(),
+  /** Says that FAR changed by less than chance may. Ours. */
+  gain_remark: z.string().optional(),
   rca_gaps_parquet: z.string().optional(),
   rca_threshold: z.number().optional(),
   rca_target_defects: z.array(z.string()).optional(),

@@ -14,11 +14,13 @@ import type { Stage, StageContext } from "../ports/stage.ts";
 import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
+import { isPass } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
 import { stagedBackbone } from "./shared/backbone.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
+import { chanceRemark } from "./shared/gain.ts";
 import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts";
 import { stageJob } from "./shared/job.ts";
 import { trainedSpec } from "./shared/specs.ts";
@@ -92,13 +94,15 @@ export const evaluate: Stage = {
     const best = bestOf(contract, measured);
     if (!best) throw missing(inferenceDir(context), "holds no inference");
     const result = judged(contract, best.measurement);
+    const passRows = kpi.rows.filter(({ label }) => isPass(label)).length;
+    const remark = chanceRemark(context, best.far_pct, passRows);
     return {
       summary: summaryOf(contract, result),
-      patch: patchOf(best, result, measured.length, kpi.rows.length),
+      patch: { ...patchOf(best, result, measured.length, kpi.rows.length), ...defined({ gain_remark: remark }) },
       pins: [
         ...new Set([best.csv, best.candidate.checkpoint, ...(result.evidence_path ? [result.evidence_path] : [])]),
       ],
-      warnings: [],
+      warnings: remark === undefined ? [] : [remark],
       facts: {
         inferences: measured.map(({ coverage }) => coverage),
         metric: { inference_csv: best.csv, result, swept_far_pct: best.far_pct },
