@@ -18,10 +18,16 @@ const wholeSoak = process.env.DEFT_SOAK === "full";
 const folders = ["interop", "docker", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
-/** Proofs that need Node alone but minutes of it: whole loops with kills, trainings on OSMO, a dozen replays. */
+/**
+ * Proofs that need Node alone but minutes of it: every trick against the gates, a failing disk at every write, whole
+ * loops with kills, trainings on OSMO, a dozen replays.
+ */
 const long = [
+  "test/journeys/replay.test.ts",
   "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
+  "test/red-team/catalogue.test.ts",
+  "test/server/journal/failing-disk.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",
