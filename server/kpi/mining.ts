@@ -91,9 +91,8 @@ export function unitVector(vector: ArrayLike<number>): Float64Array {
   return Float64Array.from(vector, (value) => (norm === 0 ? 0 : value / norm));
 }
 
-/** Inner product. */
-export function dot(a: Float64Array, b: Float64Array): number {
+function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let at = 0; at < a.length; at++) sum += (a[at] ?? 0) * (b[at] ?? 0);
+  for (let at = 0; at < a.length; at++) sum += (a[at] as number) * (b[at] as number);
   return sum;
 }
