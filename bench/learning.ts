@@ -1,9 +1,12 @@
 // Longer than other files: one measurement, read from top to bottom, that nothing else uses.
-// Prints how the false alarm rate falls over the loop's iterations, against two controls: no new rows, random pool rows.
-// usage: node bench/run.mjs learning WORKSPACE OUT_DIR [--kpi CSV --kpi-images DIR] [--pool CSV] [--seeds 5] [--iterations 3]
-//        [--sdg 60] [--arms loop,control,random]
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+// Prints how FAR falls over the loop's iterations on boards that the loop works on and on boards that it never sees, by
+// mining rule and against controls. The KPI boards are halved: each half is worked on once while the other is unseen.
+// usage: node bench/run.mjs learning WORKSPACE... OUT_DIR [--seeds 1,2,3,4,5] [--iterations 3] [--sdg 20]
+//        [--arms pool_error,random,vendor,gaps,no_generation,nothing] [--minutes 3]
+// What is done is kept in OUT_DIR: called again, it goes on where its minutes ended. `random` adds in each iteration as
+// many pool rows as pool_error did.
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import jpeg from "jpeg-js";
 import { parse, stringify } from "yaml";
@@ -11,49 +14,68 @@ import { decodePixels } from "../engine/image/decode.ts";
 import { runEngine } from "../engine/main.ts";
 import { randomStream, shuffledIndices } from "../engine/random.ts";
 import { readTable, writeTable } from "../server/data/csv.ts";
+import { readGapTable } from "../server/data/gap-files.ts";
 import { listCell, readParquet, textCell, writeParquet } from "../server/data/parquet.ts";
 import { listNames, readBytes, readText } from "../server/fs/read.ts";
+import { type Embedded, nearestTargets } from "../server/kpi/mining.ts";
+import { chooseRows } from "../server/kpi/mining-rule.ts";
 
-type Row = { input_path: string; golden_path: string; label: string; object_name: string };
-type Arm = "loop" | "control" | "random";
-type Point = { arm: Arm; seed: number; iteration: number; far99: number; far100: number; rows: number; mined: number };
+const armNames = ["pool_error", "random", "vendor", "gaps", "no_generation", "nothing"] as const;
+type Arm = (typeof armNames)[number];
+type Row = { input_path: string; golden_path: string; label: string; object_name: string; boardname: string };
+/** One trained model of one arm; FAR in percent at recall 99 %. */
+type Point = {
+  workspace: string;
+  arm: Arm;
+  seed: number;
+  half: number;
+  iteration: number;
+  kpi: number;
+  unseen: number;
+  rows: number;
+  mined: number;
+};
+type Best = { folder: string; checkpoint: string; kpi: number; kpi100: number; unseen: number };
+type RowSet = { csv: string; rows: readonly Row[] };
+/** What one half of a workspace is measured with. */
+type Sets = {
+  folder: string;
+  spec: string;
+  workspace: string;
+  kpi: RowSet;
+  unseen: RowSet;
+  pool: RowSet;
+  base: readonly Row[];
+  byFile: ReadonlyMap<string, Row>;
+};
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    kpi: { type: "string" },
-    "kpi-images": { type: "string" },
-    pool: { type: "string" },
-    seeds: { type: "string", default: "5" },
+    seeds: { type: "string", default: "1,2,3,4,5" },
     iterations: { type: "string", default: "3" },
-    sdg: { type: "string", default: "60" },
-    arms: { type: "string", default: "loop,control,random" },
-    floor: { type: "string", default: "0.9" },
-    set: { type: "string", multiple: true, default: [] },
+    sdg: { type: "string", default: "20" },
+    arms: { type: "string", default: armNames.join(",") },
+    floor: { type: "string", default: "0.7" },
+    minutes: { type: "string", default: "600" },
   },
 });
-const [workspaceArg, outArg] = positionals;
-if (workspaceArg === undefined || outArg === undefined) throw new Error("usage: learning WORKSPACE OUT_DIR");
-const workspace = resolve(workspaceArg);
-const out = resolve(outArg);
-const images = join(workspace, "kpi/images");
-const kpiCsv = resolve(flags.kpi ?? join(workspace, "kpi/testing_set.csv"));
-const kpiImages = resolve(flags["kpi-images"] ?? images);
-const poolCsv = resolve(flags.pool ?? join(workspace, "augmentation/mining_pool/mining_pool.csv"));
-const poolImages = join(workspace, "augmentation/mining_pool");
+const workspaces = positionals.slice(0, -1).map((path) => resolve(path));
+const out = resolve(positionals.at(-1) ?? "");
+if (workspaces.length === 0) throw new Error("usage: learning WORKSPACE... OUT_DIR");
+const pointsFile = join(out, "points.jsonl");
+const deadline = Date.now() + Number(flags.minutes) * 60_000;
 const light = "SolderLight";
 
-async function engine(...argv: string[]): Promise<string> {
+async function engine(...argv: string[]): Promise<void> {
   const errors: string[] = [];
-  const lines: string[] = [];
   const code = await runEngine(argv, {
-    stdout: { write: (text) => lines.push(text) },
+    stdout: { write: () => undefined },
     stderr: { write: (text) => errors.push(text) },
     env: { DEFT_ENGINE_CACHE: join(out, "cache") },
     cwd: out,
   });
   if (code !== 0) throw new Error(`${argv.join(" ")}\n${errors.join("")}`);
-  return lines.join("");
 }
 
 async function readRows(csv: string, root: string): Promise<Row[]> {
@@ -64,19 +86,21 @@ async function readRows(csv: string, root: string): Promise<Row[]> {
     golden_path: join(root, cells[at("golden_path")] ?? ""),
     label: cells[at("label")] ?? "",
     object_name: cells[at("object_name")] ?? "",
+    boardname: cells[at("boardname")] ?? "",
   }));
 }
 
 const fileOf = (row: Row) => join(row.input_path, `${row.object_name}_${light}.jpg`);
 const goldenOf = (row: Row) => join(row.golden_path, `${row.object_name}_${light}.jpg`);
 
-async function writeRows(path: string, rows: readonly Row[]): Promise<void> {
+async function writeRows(csv: string, rows: readonly Row[]): Promise<RowSet> {
   const columns = ["input_path", "golden_path", "label", "object_name"] as const;
   await writeTable(
-    path,
+    csv,
     columns,
     rows.map((row) => columns.map((name) => row[name])),
   );
+  return { csv, rows };
 }
 
 /** FAR in percent at the highest threshold that still catches the share of the defects. */
@@ -90,103 +114,109 @@ function farAt(scored: readonly { pass: boolean; score: number }[], recall: numb
   return (100 * good.filter((one) => one.score >= lowest).length) / good.length;
 }
 
-async function score(spec: string, checkpoint: string, folder: string) {
+async function scoresOf(sets: Sets, checkpoint: string, folder: string, set: RowSet): Promise<number[]> {
   await engine(
-    "visual_changenet",
-    "inference",
-    "-e",
-    spec,
-    `inference.checkpoint=${checkpoint}`,
-    `inference.results_dir=${folder}`,
+    ...["visual_changenet", "inference", "-e", sets.spec, `inference.checkpoint=${checkpoint}`],
+    ...[`inference.results_dir=${folder}`, `dataset.classify.infer_dataset.csv_path=${set.csv}`],
+    "dataset.classify.infer_dataset.images_dir=/",
   );
   const { header, rows } = await readTable(join(folder, "inference.csv"));
-  const scored = rows.map((cells) => ({
-    pass: cells[header.indexOf("label")] === "PASS",
-    score: Number(cells[header.indexOf("siamese_score")]),
-  }));
-  return { folder, checkpoint, far99: farAt(scored, 0.99), far100: farAt(scored, 1) };
+  return rows.map((cells) => Number(cells[header.indexOf("siamese_score")]));
 }
 
-async function runTraining(spec: string, folder: string, seed: number, csv: string, warm: string | undefined) {
+async function farsOf(sets: Sets, checkpoint: string, folder: string, set: RowSet) {
+  const scores = await scoresOf(sets, checkpoint, folder, set);
+  const scored = set.rows.map(({ label }, at) => ({ pass: label === "PASS", score: scores[at] ?? Number.NaN }));
+  return { far99: farAt(scored, 0.99), far100: farAt(scored, 1) };
+}
+
+async function trained(sets: Sets, folder: string, seed: number, csv: string, warm: string | undefined): Promise<Best> {
+  const done = join(folder, "train");
   await engine(
-    ...["visual_changenet", "train", "-e", spec, `train.results_dir=${folder}/train`, `train.seed=${seed}`],
-    ...[`dataset.classify.train_dataset.csv_path=${csv}`, `dataset.classify.train_dataset.images_dir=/`],
+    ...["visual_changenet", "train", "-e", sets.spec, `train.results_dir=${done}`, `train.seed=${seed}`],
+    ...[`dataset.classify.train_dataset.csv_path=${csv}`, "dataset.classify.train_dataset.images_dir=/"],
     ...(warm === undefined ? [] : [`train.pretrained_model_path=${warm}`]),
-    ...flags.set,
   );
-  const names = (await listNames(`${folder}/train`)).filter((name) => name.startsWith("model_epoch"));
-  const candidates = [];
-  for (const name of names)
-    candidates.push(await score(spec, `${folder}/train/${name}`, `${folder}/inference/${name}`));
-  candidates.sort((a, b) => a.far100 - b.far100);
-  const best = candidates[0];
+  const candidates: Best[] = [];
+  for (const name of (await listNames(done)).filter((file) => file.startsWith("model_epoch"))) {
+    const checkpoint = join(done, name);
+    const scored = join(folder, "inference", name);
+    const { far99: kpi, far100: kpi100 } = await farsOf(sets, checkpoint, scored, sets.kpi);
+    candidates.push({ folder: scored, checkpoint, kpi, kpi100, unseen: 0 });
+  }
+  const best = candidates.sort((a, b) => a.kpi100 - b.kpi100)[0];
   if (best === undefined) throw new Error("no checkpoint");
-  return best;
+  const { far99: unseen } = await farsOf(sets, best.checkpoint, join(folder, "unseen"), sets.unseen);
+  return { ...best, unseen };
 }
 
-async function mineRows(
-  folder: string,
-  best: string,
-  spec: string,
-  pool: readonly Row[],
-  used: Set<string>,
-  kpi: Map<string, Row>,
-) {
+type Mining = { folder: string; best: Best; sets: Sets; used: ReadonlySet<string>; iteration: number };
+
+/** The weak KPI samples of the best model, embedded, as the loop does it. */
+async function weakSamples({ folder, best, sets }: Mining) {
   mkdirSync(folder, { recursive: true });
-  await engine(
-    ...[
-      "gap_analysis",
-      "vcn_aoi",
-      "-e",
-      join(out, "gap.yaml"),
-      `inference_results_dir=${best}`,
-      `train_config=${spec}`,
-    ],
-    ...[`kpi_media_path=${kpiImages}`, `results_dir=${folder}`],
+  const gaps = ["gap_analysis", "vcn_aoi", "-e", join(out, "gap.yaml"), `inference_results_dir=${best.folder}`];
+  await engine(...gaps, `train_config=${sets.spec}`, "kpi_media_path=/", `results_dir=${folder}`);
+  const weak = await readGapTable(join(folder, "kpi_gaps.parquet"));
+  await embed(
+    weak.map(({ filepath }) => [filepath, goldenOf(sets.byFile.get(filepath) as Row)]),
+    join(folder, "targets"),
   );
-  const { rows: gaps } = await readParquet(join(folder, "kpi_gaps.parquet"));
-  const weak = gaps.map((row) => textCell(row, "filepath"));
-  await writeParquet(join(folder, "targets.parquet"), [
-    { name: "filepath", type: "string", values: weak },
-    { name: "golden_filepath", type: "string", values: weak.map((file) => goldenOf(kpi.get(file) as Row)) },
-  ]);
-  const embed = ["embedding", "image_embeddings", "-e", join(out, "embed.yaml")];
-  await engine(
-    ...embed,
-    `input_parquet=${folder}/targets.parquet`,
-    `output_parquet=${folder}/target_embeddings.parquet`,
-  );
-  await engine(
-    ...[
-      "tmm",
-      "nearest_neighbors",
-      "-e",
-      join(out, "mine.yaml"),
-      `source_parquet=${join(out, "pool_embeddings.parquet")}`,
-    ],
-    ...[`target_parquet=${folder}/target_embeddings.parquet`, `output_parquet=${folder}/mined_raw.parquet`],
-  );
-  const vectors = async (path: string) =>
-    new Map(
-      (await readParquet(path)).rows.map((row) => [
-        textCell(row, "filepath"),
-        listCell(row, "embedding") ?? new Float64Array(),
-      ]),
-    );
-  const source = await vectors(join(out, "pool_embeddings.parquet"));
-  const targets = [...(await vectors(`${folder}/target_embeddings.parquet`)).values()];
-  const raw = (await readParquet(`${folder}/mined_raw.parquet`)).rows.map((row) => textCell(row, "filepath"));
-  const floor = Number(flags.floor);
-  const kept = raw.filter((file) => {
-    const vector = source.get(file) ?? new Float64Array();
-    return targets.some((other) => vector.reduce((sum, value, i) => sum + value * (other[i] ?? 0), 0) >= floor);
-  });
-  const fresh = new Set(kept.filter((file) => !used.has(file)));
-  return { rows: pool.filter((row) => fresh.has(fileOf(row))), raw: raw.length, kept: kept.length };
+  return weak;
 }
 
-async function generateRows(folder: string, seed: number): Promise<Row[]> {
-  const dataset = join(workspace, "augmentation/anomalygen/datasets/deeppcb");
+async function embed(files: readonly (readonly [string, string])[], stem: string): Promise<void> {
+  await writeParquet(`${stem}.parquet`, [
+    { name: "filepath", type: "string", values: files.map(([file]) => file) },
+    { name: "golden_filepath", type: "string", values: files.map(([, golden]) => golden) },
+  ]);
+  const tables = [`input_parquet=${stem}.parquet`, `output_parquet=${stem}_embeddings.parquet`];
+  await engine("embedding", "image_embeddings", "-e", join(out, "embed.yaml"), ...tables);
+}
+
+async function vectorsOf(path: string): Promise<Embedded[]> {
+  const { rows } = await readParquet(path);
+  return rows.map((row) => ({ filepath: textCell(row, "filepath"), embedding: listCell(row, "embedding") ?? [] }));
+}
+
+/** The vendor's rule: k-NN, cut-off, and history last. */
+async function mineByVendor(mining: Mining): Promise<Row[]> {
+  const { folder, sets, used } = mining;
+  await weakSamples(mining);
+  const [source, target] = [join(sets.folder, "pool_embeddings.parquet"), join(folder, "targets_embeddings.parquet")];
+  const tables = [`source_parquet=${source}`, `target_parquet=${target}`, `output_parquet=${folder}/mined_raw.parquet`];
+  await engine("tmm", "nearest_neighbors", "-e", join(out, "mine.yaml"), ...tables);
+  const raw = (await readParquet(`${folder}/mined_raw.parquet`)).rows.map((row) => textCell(row, "filepath"));
+  const nearest = nearestTargets(raw, await vectorsOf(source), await vectorsOf(target));
+  const fresh = new Set(raw.filter((file) => (nearest.get(file) ?? -1) >= 0.9 && !used.has(file)));
+  return sets.pool.rows.filter((row) => fresh.has(fileOf(row)));
+}
+
+/** The server's rule; without the model's scores of the pool it knows the weak samples alone. */
+async function mineByRule(mining: Mining, scored: boolean): Promise<Row[]> {
+  const { folder, best, sets, used, iteration } = mining;
+  const weak = await weakSamples(mining);
+  const scores = scored ? await scoresOf(sets, best.checkpoint, join(folder, "pool_scores"), sets.pool) : [];
+  const { nearest } = chooseRows(
+    await vectorsOf(join(sets.folder, "pool_embeddings.parquet")),
+    await vectorsOf(join(folder, "targets_embeddings.parquet")),
+    {
+      free: new Map(sets.pool.rows.filter((row) => !used.has(fileOf(row))).map((row) => [fileOf(row), row.label])),
+      weak: new Map(weak.map((gap) => [gap.filepath, { label: gap.label, score: gap.siamese_score }])),
+      pool_scores: new Map(scores.map((score, at) => [fileOf(sets.pool.rows[at] as Row), score])),
+      min_similarity: Number(flags.floor),
+      iteration,
+      iterations_left: Number(flags.iterations) - iteration + 1,
+      weak_samples: weak.length,
+    },
+  );
+  return sets.pool.rows.filter((row) => nearest.has(fileOf(row)));
+}
+
+async function generateRows(workspace: string, folder: string, seed: number): Promise<Row[]> {
+  if (Number(flags.sdg) === 0) return [];
+  const root = join(workspace, "augmentation/anomalygen/datasets");
+  const dataset = join(root, (await listNames(root))[0] ?? "");
   const jsonl = join(folder, "testcase.jsonl");
   await engine(
     ...["prep_testcase", "--name", "bench", "--num-sdg", flags.sdg, "--dataset-dir", dataset, "--clean-dir", dataset],
@@ -219,110 +249,162 @@ async function generateRows(folder: string, seed: number): Promise<Row[]> {
       writeFileSync(join(folder, to, `${stem}_${light}.jpg`), jpeg.encode(pixels, 95).data);
     }
     const label = stem.replace(/^[^+]*\+/, "").replace(/_[^_]*$/, "");
-    rows.push({ input_path: join(folder, "ng"), golden_path: join(folder, "ok"), label, object_name: stem });
+    rows.push({
+      input_path: join(folder, "ng"),
+      golden_path: join(folder, "ok"),
+      label,
+      object_name: stem,
+      boardname: "",
+    });
   }
   return rows;
 }
 
-async function runArm(
-  arm: Arm,
-  seed: number,
-  spec: string,
-  pool: readonly Row[],
-  kpi: Map<string, Row>,
-): Promise<Point[]> {
+type Progress = { arm: Arm; seed: number; half: number; budget: readonly number[] };
+
+async function addedRows(arm: Arm, mining: Mining, { seed, half, budget }: Progress): Promise<Row[]> {
+  if (arm === "nothing") return [];
+  if (arm === "vendor") return await mineByVendor(mining);
+  if (arm !== "random") return await mineByRule(mining, arm !== "gaps");
+  const left = mining.sets.pool.rows.filter((row) => !mining.used.has(fileOf(row)));
+  const order = shuffledIndices(left.length, randomStream(1000 * seed + 10 * half + mining.iteration));
+  return order.slice(0, budget[mining.iteration - 1]).map((at) => left[at] as Row);
+}
+
+async function runArm(sets: Sets, progress: Progress): Promise<Point[]> {
+  const { arm, seed, half } = progress;
   const points: Point[] = [];
-  const base = join(out, `${arm}-${seed}`);
-  rmSync(base, { recursive: true, force: true });
-  let rows = await readRows(join(workspace, "train/base/training_set.csv"), images);
-  const random = randomStream(seed + 99);
   const used = new Set<string>();
-  let best = { folder: "", checkpoint: "", far99: 0, far100: 0 };
+  let rows = [...sets.base];
+  let best: Best | undefined;
   for (let iteration = 0; iteration <= Number(flags.iterations); iteration++) {
-    const folder = join(base, `iter${iteration}`);
+    const folder = join(sets.folder, `${arm}-${seed}`, `iter${iteration}`);
     mkdirSync(folder, { recursive: true });
     let mined: Row[] = [];
-    let note = "";
-    if (iteration > 0 && arm !== "control") {
-      const found = await mineRows(join(folder, "mining"), best.folder, spec, pool, used, kpi);
-      mined = found.rows;
-      note = `raw ${found.raw} kept ${found.kept} new ${mined.length} (PASS ${mined.filter((row) => row.label === "PASS").length})`;
-      if (arm === "random") {
-        const rest = pool.filter((row) => !used.has(fileOf(row)));
-        mined = shuffledIndices(rest.length, random)
-          .slice(0, mined.length)
-          .map((i) => rest[i] as Row);
-      }
+    if (best !== undefined) {
+      mined = await addedRows(arm, { folder: join(folder, "mining"), best, sets, used, iteration }, progress);
       for (const row of mined) used.add(fileOf(row));
-      const made = Number(flags.sdg) > 0 ? await generateRows(join(folder, "sdg"), seed * 100 + iteration) : [];
+      const generates = arm !== "no_generation" && arm !== "nothing";
+      const made = generates ? await generateRows(sets.workspace, join(folder, "sdg"), seed * 100 + iteration) : [];
       rows = [...rows, ...made, ...mined];
     }
-    const csv = join(folder, "train.csv");
-    await writeRows(csv, rows);
-    best = await runTraining(spec, folder, seed, csv, iteration === 0 ? undefined : best.checkpoint);
-    points.push({
-      arm,
-      seed,
-      iteration,
-      far99: best.far99,
-      far100: best.far100,
-      rows: rows.length,
-      mined: mined.length,
-    });
-    console.log(
-      `${arm} seed ${seed} iter ${iteration}: FAR@99 ${best.far99.toFixed(2)} FAR@100 ${best.far100.toFixed(2)} rows ${rows.length} ${note}`,
-    );
+    const { csv } = await writeRows(join(folder, "train.csv"), rows);
+    best = await trained(sets, folder, seed, csv, best?.checkpoint);
+    const { kpi, unseen } = best;
+    const facts = { workspace: basename(sets.workspace), arm, seed, half, iteration };
+    points.push({ ...facts, kpi, unseen, rows: rows.length, mined: mined.length });
   }
   return points;
 }
 
+/** The workspace with one half of its KPI boards to work on and the other unseen. */
+async function halfOf(workspace: string, half: number): Promise<Sets> {
+  const folder = join(out, basename(workspace), `half${half}`);
+  mkdirSync(folder, { recursive: true });
+  const images = join(workspace, "kpi/images");
+  const kpi = await readRows(join(workspace, "kpi/testing_set.csv"), images);
+  const boards = [...new Set(kpi.map(({ boardname }) => boardname))].sort();
+  const order = shuffledIndices(boards.length, randomStream(24));
+  const mine = new Set(order.filter((_, at) => at % 2 === half).map((at) => boards[at]));
+  const poolRoot = join(workspace, "augmentation/mining_pool");
+  const tree = parse(await readText(join(workspace, "specs/baseline_spec.yaml")));
+  for (const name of ["validation_dataset", "test_dataset"]) {
+    tree.dataset.classify[name] = { csv_path: join(workspace, "train/base/validation_set.csv"), images_dir: images };
+  }
+  const spec = join(folder, "spec.yaml");
+  writeFileSync(spec, stringify(tree));
+  const worked = kpi.filter(({ boardname }) => mine.has(boardname));
+  const aside = kpi.filter(({ boardname }) => !mine.has(boardname));
+  const poolRows = await readRows(join(poolRoot, "mining_pool.csv"), poolRoot);
+  const sets = {
+    folder,
+    spec,
+    workspace,
+    kpi: await writeRows(join(folder, "kpi.csv"), worked),
+    unseen: await writeRows(join(folder, "unseen.csv"), aside),
+    pool: await writeRows(join(folder, "pool.csv"), poolRows),
+    base: await readRows(join(workspace, "train/base/training_set.csv"), images),
+    byFile: new Map(kpi.map((row) => [fileOf(row), row])),
+  };
+  await embed(
+    poolRows.map((row) => [fileOf(row), goldenOf(row)]),
+    join(folder, "pool"),
+  );
+  return sets;
+}
+
+function readPoints(): Point[] {
+  if (!existsSync(pointsFile)) return [];
+  const lines = readFileSync(pointsFile, "utf8").trim().split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
 async function main(): Promise<void> {
   mkdirSync(out, { recursive: true });
-  const tree = parse(await readText(join(workspace, "specs/baseline_spec.yaml")));
-  const classify = tree.dataset.classify;
-  for (const name of ["validation_dataset", "test_dataset"]) {
-    classify[name] = { csv_path: join(workspace, "train/base/validation_set.csv"), images_dir: images };
-  }
-  classify.infer_dataset = { csv_path: kpiCsv, images_dir: kpiImages };
-  const spec = join(out, "spec.yaml");
-  writeFileSync(spec, stringify(tree));
   writeFileSync(join(out, "gap.yaml"), "min_recall: 1.0\ntop_k_per_label: 50\n");
   writeFileSync(join(out, "embed.yaml"), "model: SigLIP\nmodel_path: google/siglip-base-patch16-224\nbatch_size: 64\n");
   writeFileSync(join(out, "mine.yaml"), 'topn: 5\nknn_metric: cosine\nfilter_by_label: "false"\n');
-  const pool = await readRows(poolCsv, poolImages);
-  const kpi = new Map((await readRows(kpiCsv, kpiImages)).map((row) => [fileOf(row), row]));
-  await writeParquet(join(out, "pool.parquet"), [
-    { name: "filepath", type: "string", values: pool.map(fileOf) },
-    { name: "golden_filepath", type: "string", values: pool.map(goldenOf) },
-  ]);
-  await engine(
-    "embedding",
-    "image_embeddings",
-    "-e",
-    join(out, "embed.yaml"),
-    `input_parquet=${out}/pool.parquet`,
-    `output_parquet=${out}/pool_embeddings.parquet`,
-  );
-  const points: Point[] = [];
-  for (const arm of flags.arms.split(",") as Arm[]) {
-    for (let seed = 1; seed <= Number(flags.seeds); seed++) points.push(...(await runArm(arm, seed, spec, pool, kpi)));
-  }
-  printTable(points);
-}
-
-function printTable(points: readonly Point[]): void {
-  const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[numbers.length >> 1]?.toFixed(2) ?? "";
-  console.log("\narm      iteration  rows   mined  FAR@99 median (min-max)  FAR@100 median");
-  for (const arm of new Set(points.map((point) => point.arm))) {
-    for (const iteration of new Set(points.map((point) => point.iteration))) {
-      const at = points.filter((point) => point.arm === arm && point.iteration === iteration);
-      const far99 = at.map((point) => point.far99);
-      console.log(
-        `${arm.padEnd(8)} ${iteration}          ${median(at.map((p) => p.rows))}  ${median(at.map((p) => p.mined))}  ` +
-          `${median(far99)} (${Math.min(...far99).toFixed(2)}-${Math.max(...far99).toFixed(2)})  ${median(at.map((p) => p.far100))}`,
-      );
+  const arms = armNames.filter((arm) => flags.arms.split(",").includes(arm));
+  for (const workspace of workspaces) {
+    const halves: (Sets | undefined)[] = [];
+    for (const seed of flags.seeds.split(",").map(Number)) {
+      for (const half of [0, 1]) {
+        for (const arm of arms) {
+          const points = readPoints().filter(
+            (one) => one.workspace === basename(workspace) && one.half === half && one.seed === seed,
+          );
+          if (points.some((one) => one.arm === arm)) continue;
+          if (Date.now() > deadline) return;
+          halves[half] ??= await halfOf(workspace, half);
+          const budget = points.filter((one) => one.arm === "pool_error" && one.iteration > 0).map((one) => one.mined);
+          const done = await runArm(halves[half], { arm, seed, half, budget });
+          appendFileSync(pointsFile, done.map((one) => `${JSON.stringify(one)}\n`).join(""));
+        }
+      }
     }
   }
 }
 
+const middle = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+const spread = (numbers: readonly number[]) =>
+  `${middle(numbers).toFixed(2)} (${Math.min(...numbers).toFixed(2)}-${Math.max(...numbers).toFixed(2)})`;
+
+/** One line an arm and iteration: medians and ranges over seeds, each seed the mean of both halves. */
+function printTable(points: readonly Point[]): void {
+  console.log(
+    "| workspace | arm | iteration | rows | mined | unseen FAR@99 | KPI FAR@99 | unseen to random | better |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|");
+  for (const workspace of new Set(points.map((point) => point.workspace))) {
+    for (const arm of armNames) {
+      for (let iteration = 0; iteration <= Number(flags.iterations); iteration++) {
+        const own = bySeed(points, workspace, arm, iteration);
+        const random = bySeed(points, workspace, "random", iteration);
+        if (own.length === 0) continue;
+        const unseen = own.map((one) => one.unseen);
+        const pairs = own.flatMap((one) => {
+          const other = random.find(({ seed }) => seed === one.seed);
+          return other === undefined ? [] : [one.unseen / other.unseen - 1];
+        });
+        const change = pairs.length === 0 ? "" : `${(100 * middle(pairs)).toFixed(0)} %`;
+        const better = `${pairs.filter((ratio) => ratio <= -0.2).length} of ${pairs.length} by 20 %`;
+        const counts = [middle(own.map((one) => one.rows)), middle(own.map((one) => one.mined))];
+        const cells = [workspace, arm, iteration, ...counts, spread(unseen), spread(own.map((one) => one.kpi))];
+        console.log(`| ${[...cells, change, better].join(" | ")} |`);
+      }
+    }
+  }
+}
+
+function bySeed(points: readonly Point[], workspace: string, arm: Arm, iteration: number) {
+  const at = points.filter((one) => one.workspace === workspace && one.arm === arm && one.iteration === iteration);
+  return [...new Set(at.map((one) => one.seed))].map((seed) => {
+    const halves = at.filter((one) => one.seed === seed);
+    const mean = (value: (one: Point) => number) => halves.reduce((sum, one) => sum + value(one), 0) / halves.length;
+    const counts = { rows: Math.round(mean((one) => one.rows)), mined: Math.round(mean((one) => one.mined)) };
+    return { seed, ...counts, kpi: mean((one) => one.kpi), unseen: mean((one) => one.unseen) };
+  });
+}
+
 await main();
+printTable(readPoints());

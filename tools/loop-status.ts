@@ -3,8 +3,9 @@ import { metricPhrase } from "../server/loop/status-line.ts";
 import { describeAction, type NextAction, nextCall } from "../server/loop/transitions.ts";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
-import type { StageRef } from "../server/run/labels.ts";
+import { iterationLabel, type StageRef } from "../server/run/labels.ts";
 import { membersOf } from "../server/run/record.ts";
+import type { RunState } from "../server/run/state.ts";
 import { defineTool, nextCallField, runField, trustField, workspaceField } from "./define.ts";
 
 const event = z.object({
@@ -79,7 +80,7 @@ export const loopStatus = defineTool({
       integrity: tampered === undefined ? "intact" : tamperedText(tampered),
       report,
       ...defined({ report_path: report === "absent" ? undefined : reportPath }),
-      notes: [...run.notes],
+      notes: [...run.notes, ...lastRemark(state)],
       ...defined({ still_wrong: await trustIn(state, 3) }),
     };
   },
@@ -93,6 +94,11 @@ function afterEdit({ iteration, stage }: StageRef): NextAction {
 function tamperedText({ message, facts }: { readonly message: string; readonly facts: unknown }): string {
   const { changed } = membersOf(facts);
   return Array.isArray(changed) ? `${message}: ${changed.join(", ")}` : message;
+/** Of the last iteration that was measured. */
+function lastRemark({ iterations, current_iteration }: RunState): string[] {
+  const labels = [iterationLabel(current_iteration), iterationLabel(Math.max(0, current_iteration - 1))];
+  const last = labels.map((label) => iterations[label]).find((one) => one?.far_pct !== undefined);
+  return last?.gain_remark === undefined ? [] : [last.gain_remark];
 }
 
 function waysOut(code: string): string[] {

@@ -85,13 +85,14 @@ export function yieldWarning(iteration: number, kept: number, previousKept: numb
   return `Mining yield dropped ${drop}% ${counts} — pool near exhaustion for the current weak-sample targets.`;
 }
 
-function unitVector(vector: ArrayLike<number>): Float64Array {
+/** The vector at length 1; a zero vector stays. */
+export function unitVector(vector: ArrayLike<number>): Float64Array {
   const norm = Math.hypot(...Array.from(vector));
   return Float64Array.from(vector, (value) => (norm === 0 ? 0 : value / norm));
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let at = 0; at < a.length; at++) sum += (a[at] ?? 0) * (b[at] ?? 0);
+  for (let at = 0; at < a.length; at++) sum += (a[at] as number) * (b[at] as number);
   return sum;
 }

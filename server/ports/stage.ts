@@ -2,6 +2,7 @@ import type { Leakage } from "../data/leakage.ts";
 import type { Problem } from "../data/problems.ts";
 import type { Facts, Refusal } from "../errors.ts";
 import type { Measurement } from "../kpi/metric-contract.ts";
+import type { Embedded } from "../kpi/mining.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import type { MetricResult } from "../run/metric.ts";
@@ -14,9 +15,17 @@ export type EmbeddedRows = readonly { readonly filepath: string; readonly length
 export type EmbeddingFacts = {
   readonly source: EmbeddedRows;
   readonly targets: EmbeddedRows;
-  /** Similarity to the nearest target of each asked image that the source has. */
+  /** Similarity to the nearest target of each asked image that the source has, or of each chosen one in its order. */
   readonly nearest: ReadonlyMap<string, number>;
+  /** What a choice counted on its way. */
+  readonly counts?: Readonly<Record<string, number>>;
 };
+
+/** A rule that chooses among the embedded pool images; the same tables always give the same answer. */
+export type ChooseImages = (
+  source: readonly Embedded[],
+  targets: readonly Embedded[],
+) => Required<Pick<EmbeddingFacts, "nearest" | "counts">>;
 
 /**
  * The way to those tables. They hold a vector an image and can be larger than a trace may be, so a replay answers from
@@ -24,8 +33,9 @@ export type EmbeddingFacts = {
  */
 export type ReadEmbeddings = (
   tables: { readonly source: string; readonly targets: string },
-  asked: readonly string[],
+  asked: readonly string[] | ChooseImages,
 ) => Promise<EmbeddingFacts>;
+
 /** What a program of the user's said of a file, by the file's path; it counts for the bytes with that hash alone. */
 export type Measured = ReadonlyMap<string, { readonly sha256: string; readonly said: string | Refusal }>;
 

@@ -1,5 +1,6 @@
 import { recallTargetPct } from "../kpi/metric-contract.ts";
 import { defined } from "../run/defined.ts";
+import type { MiningRule } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
 import { workspacePaths } from "../run/paths.ts";
 import type { RunConfig } from "../run/state.ts";
@@ -46,6 +47,7 @@ export function buildConfig(survey: Ready): RunConfig {
       top_k_per_target: numberOf(parameters, "top_k"),
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
+      ...defined({ rule: parameters.mining?.value as MiningRule | undefined }),
       history_aware: true,
       ...defined({ model_path: survey.encoder }),
     },

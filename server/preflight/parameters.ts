@@ -1,7 +1,7 @@
 import type { TrainSpec } from "../data/spec.ts";
 import { recallTargetPct, targetText } from "../kpi/metric-contract.ts";
 import type { Deps } from "../ports/call.ts";
-import type { Platform } from "../run/labels.ts";
+import type { MiningRule, Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
 import { valueAt } from "../run/record.ts";
 import type { PlanRequest } from "./request.ts";
@@ -13,6 +13,8 @@ type Ground = {
   readonly contract: MetricContract | undefined;
   readonly platform: Platform | undefined;
   readonly airgapped: boolean;
+  /** What the plan of a live run says; one without a mining rule keeps the vendor's and stays the plan that it was. */
+  readonly planned?: Parameters | undefined;
   /** Where training goes when the operator sends it away from the platform. */
   readonly trains_on: string | undefined;
 };
@@ -22,12 +24,16 @@ const defaults = {
   num_epochs: 10,
   num_sdg: 20,
   top_k: 5,
-  min_similarity: 0.9,
   batch_size: 16,
   num_gpus: 1,
   seed: 1234,
   generator_seed: 42,
 };
+
+/** Ours, chosen by measurement (references/decisions); the vendor's rule is there by its name. */
+const defaultMiningRule: MiningRule = "pool_error";
+/** The vendor's cut-off is the published one; ours compares more rows and takes the best of them. */
+const defaultCutOff: Readonly<Record<MiningRule, number>> = { vendor: 0.9, pool_error: 0.7 };
 
 /**
  * Every setting of the run with where it came from: the person, the spec, or the published default.
@@ -53,9 +59,12 @@ export function resolveParameters(ground: Ground): Parameters {
   parameters.seed = choose(request.seed, specSeed(inSpec("train.seed")), defaults.seed);
   const gpus = platform === "embedded" ? { value: 0, source: "default" as const } : undefined;
   parameters.num_gpus = gpus ?? choose(request.num_gpus, inSpec("train.num_gpus"), defaults.num_gpus);
-  for (const name of ["num_sdg", "top_k", "min_similarity"] as const) {
-    parameters[name] = choose(request[name], undefined, defaults[name]);
-  }
+  parameters.num_sdg = choose(request.num_sdg, undefined, defaults.num_sdg);
+  const fromBeforeRules = ground.planned !== undefined && ground.planned.mining === undefined;
+  const rule = fromBeforeRules ? "vendor" : (request.mining ?? defaultMiningRule);
+  if (!fromBeforeRules) parameters.mining = choose(request.mining, undefined, rule);
+  parameters.top_k = choose(request.top_k, undefined, defaults.top_k);
+  parameters.min_similarity = choose(request.min_similarity, undefined, defaultCutOff[rule]);
   parameters.generator_seed = choose(request.seed, undefined, defaults.generator_seed);
   put("generator_model_size", "2b", "default");
   parameters.synthetic_only = choose(request.synthetic_only, undefined, false);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { platforms } from "../run/labels.ts";
+import { miningRules, platforms } from "../run/labels.ts";
 
 /** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
 const text = () => z.string().refine((value) => value.trim() !== "", "must not be empty");
@@ -12,15 +12,16 @@ const whole = (least: number, most = 9999) => z.number().int().min(least).max(mo
  */
 export const planRequestSchema = z.strictObject({
   workspace: text().optional(),
-  max_iterations: whole(1, 99).optional().describe("no default: ask the human"),
-  kpi_target: text().optional().describe("e.g. FAR < 0.5% at recall=100%"),
+  max_iterations: whole(1, 99).optional().describe("ask the human"),
+  kpi_target: text().optional().describe("FAR < 0.5% at recall=100%"),
   kpi_confidence: z.enum(["point", "90%", "95%", "99%"]).optional(),
   constraints: text().optional().describe("of an evaluator: escapes <= 2 parts"),
   evaluator: text().optional().describe("program or {iter_label} result path"),
   platform: z.enum(platforms).optional(),
   num_epochs: whole(1).optional(),
-  num_sdg: whole(0).optional().describe("images to generate"),
+  num_sdg: whole(0).optional().describe("images an iteration"),
   top_k: whole(1).optional(),
+  mining: z.enum(miningRules).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
   seed: whole(0, 2_147_483_647).optional(),
   batch_size: whole(2).optional(),

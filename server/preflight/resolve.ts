@@ -37,7 +37,8 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const request = live === undefined ? await withAdopted({ ...given, workspace }) : requestOfLiveRun(live, given);
   const contract = await contractOf(request, workspace);
   const { signal } = waiting;
-  const start: Survey = { request, deps, signal, workspace, contract, parameters: {}, csvs: {}, fetches: [], runs };
+  const ground = { request, deps, signal, workspace, contract, planned: live?.plan.parameters };
+  const start: Survey = { ...ground, parameters: {}, csvs: {}, fetches: [], runs };
   const outcome = await surveyAll(start, waiting);
   const resolution: Omit<Resolution, "summary_markdown"> = {
     workspace,

@@ -1,5 +1,7 @@
 import { describeContract } from "../kpi/metric-contract.ts";
+import { weakSamplesPerRow } from "../kpi/mining-rule.ts";
 import { remoteTrainingLimitSec } from "../ports/executor.ts";
+import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, totalMinutes } from "./estimate.ts";
 import { labelText } from "./label-counts.ts";
@@ -48,7 +50,8 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["num_epochs", "Training epochs"],
   ["batch_size", "Batch size"],
   ["num_sdg", "Images to generate per iteration (num_SDG)"],
-  ["top_k", "Mining top-k per target"],
+  ["mining", "Mining rule"],
+  ["top_k", "Mining top-k per target (rule vendor)"],
   ["mining_metric", "Mining distance"],
   ["min_similarity", "Mining cut-off"],
   ["top_k_per_label", "Weak samples per label"],
@@ -61,6 +64,12 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["synthetic_only", "Synthetic-only"],
   ["stage_time_limit_sec", "Time limit per stage (s)"],
 ];
+
+const rowsText = `never mined before; one row for ${weakSamplesPerRow} weak samples, at most an equal share of what is in reach`;
+const ruleTexts: Readonly<Record<MiningRule, string>> = {
+  vendor: "each weak sample's top-k neighbours, then the cut-off, then what was mined before",
+  pool_error: `rows that stand for most weak samples, and for most pool rows that the model gets wrong; ${rowsText}`,
+};
 
 function runRows(resolution: Unsummed, plan: Plan): Row[] {
   const settings = settingNames.flatMap(([name, title]): Row[] => {
@@ -99,6 +108,7 @@ export function remoteTrainingText({ parameters }: Plan): string | undefined {
 }
 
 function valueText(name: string, value: unknown): string {
+  if (name === "mining") return `${value}: ${ruleTexts[value as MiningRule]}`;
   if (value === null || (name === "num_gpus" && value === 0)) return "none";
   return cell(typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 }

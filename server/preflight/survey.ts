@@ -56,6 +56,8 @@ export type Survey = {
   readonly executor?: Executor | undefined;
   readonly spec?: SpecFacts | undefined;
   readonly parameters: Parameters;
+  /** What the plan of a live run says. */
+  readonly planned?: Parameters | undefined;
   readonly images_dir?: string | undefined;
   readonly csvs: Readonly<Partial<Record<CsvRole, CsvFacts>>>;
   readonly pool?: PoolFacts | undefined;

@@ -70,8 +70,8 @@ export async function miningRows(iterations: readonly Labelled[]): Promise<Minin
       skipped,
       ...finite({
         targets: iteration.ledger?.mining_targets,
-        candidates: floor.candidate_count,
-        below_similarity: floor.rejected_count,
+        candidates: iteration.ledger?.mining_candidates ?? floor.candidate_count,
+        below_similarity: iteration.ledger?.mining_below_floor ?? floor.rejected_count,
         similarity_threshold: floor.similarity_threshold,
         already_mined: history.already_mined_count,
         selected: iteration.mining_mined_count,

@@ -32,6 +32,10 @@ export function previousLabel(label: IterationLabel): IterationLabel | undefined
 export const platforms = ["embedded", "docker"] as const;
 export type Platform = (typeof platforms)[number];
 
+/** How mining chooses among the pool's rows (server/stages/shared/mining-choice.ts); runs that name none mine by `vendor`. */
+export const miningRules = ["vendor", "pool_error"] as const;
+export type MiningRule = (typeof miningRules)[number];
+
 /** One stage of one iteration. */
 export type StageRef = { readonly iteration: IterationLabel; readonly stage: StageName };
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { iterationLabelPattern, platforms } from "./labels.ts";
+import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
 import { metricContractSchema, metricResultSchema } from "./metric.ts";
 
 /** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
@@ -19,6 +19,8 @@ const ledgerCounts = [
   "mining_candidates",
   "mining_below_floor",
   "mining_pass_pct",
+  "mining_wanted",
+  "mining_rounds",
   "mining_repeated",
   "mining_taken_before",
   "mined",
@@ -49,6 +51,8 @@ export const iterationStateSchema = z.looseObject({
   threshold: z.number().optional(),
   far_pct: z.number().optional(),
   metric_result: metricResultSchema.optional(),
+  /** Says that FAR changed by less than chance may. Ours. */
+  gain_remark: z.string().optional(),
   rca_gaps_parquet: z.string().optional(),
   rca_threshold: z.number().optional(),
   rca_target_defects: z.array(z.string()).optional(),
@@ -204,6 +208,8 @@ export const runConfigSchema = z.looseObject({
     top_k_per_target: z.number(),
     metric: z.enum(["cosine", "euclidean", "manhattan"]),
     min_similarity: z.number(),
+    /** Absent in runs from before there was a choice: the vendor's k-NN. */
+    rule: z.enum(miningRules).optional(),
     /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
     model: z.string().optional(),
     model_path: z.string().optional(),

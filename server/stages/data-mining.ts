@@ -7,7 +7,7 @@ import type { Gap } from "../kpi/gaps.ts";
 import { type CosineFloor, defaultMinSimilarity, yieldWarning } from "../kpi/mining.ts";
 import type { HistoryFilter } from "../kpi/mining-history.ts";
 import { labelsAbsentFromPool } from "../kpi/routing.ts";
-import type { Evidence, GateFacts, LeakageFacts, Stage, StageContext } from "../ports/stage.ts";
+import type { Evidence, LeakageFacts, Stage, StageContext } from "../ports/stage.ts";
 import { imagesOf, normalPath } from "../run/images.ts";
 import { iterationNumber, previousLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -16,20 +16,29 @@ import { contributionPaths, readGenerated, writeContribution } from "./shared/co
 import { writeEmbeddingInput } from "./shared/embedding-files.ts";
 import { asEvidence, missing, requireJobs } from "./shared/evidence.ts";
 import { emptyPool, type Pool, poolOf, trainingRows } from "./shared/mined-rows.ts";
-import { miningJobs, miningPlaces, miningSpecs } from "./shared/mining-jobs.ts";
+import { type Added, type Found, reachOf, rowFacts, yieldWarnings } from "./shared/mining-account.ts";
+import { chooseFromPool } from "./shared/mining-choice.ts";
+import { miningJobs, miningRule, miningSpecs, scoresPool } from "./shared/mining-jobs.ts";
+import { miningPlaces } from "./shared/mining-places.ts";
 import { poolImages } from "./shared/mining-pool.ts";
 import { applyFloor, type Mined, recordMining } from "./shared/mining-record.ts";
+import { preparePoolScores } from "./shared/pool-scores.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
 
-/** Pulls pool images that look like the weak targets into the training rows (tao-stages 2.8 and 4.5). */
+/** Pulls pool images into the training rows that look like what the model is weak at (tao-stages 2.8 and 4.5). */
 export const dataMining: Stage = {
   name: "data_mining",
   async plan(context) {
-    const { dir, experiment_specs } = miningPlaces(context);
+    const { dir, experiment_specs, pool_scores } = miningPlaces(context);
     const directories = [dir, contributionPaths(context).dir].map((path) => ({ path }));
     if ((await targetsOf(context)).length === 0) return { directories, jobs: [] };
-    return { directories: [...directories, { path: experiment_specs }], jobs: miningJobs(context) };
+    const pool = await minedPool(context);
+    const more = scoresPool(context, pool) ? [experiment_specs, pool_scores] : [experiment_specs];
+    return {
+      directories: [...directories, ...more.map((path) => ({ path }))],
+      jobs: miningJobs(context, pool),
+    };
   },
 
   async prepare(context, plan) {
@@ -41,21 +50,28 @@ export const dataMining: Stage = {
     const specs = miningSpecs(context);
     await writeAtomic(places.embedding_spec, specs.embedding);
     await writeAtomic(places.mining_spec, specs.mining);
+    if (scoresPool(context, pool)) await preparePoolScores(context, pool);
     return {};
   },
 
   async collect(context, outcomes) {
     const targets = await targetsOf(context);
     if (targets.length === 0) return await skipped(context);
-    await requireJobs(miningJobs(context), outcomes, { marker: true });
     const pool = await poolOf(context);
-    const floor = await applyFloor(context);
-    const filter = await recordMining(context, floor, pool);
+    await requireJobs(miningJobs(context, pool), outcomes, { marker: true });
+    const choice = miningRule(context) === "vendor" ? undefined : await chooseFromPool(context, pool, targets);
+    const floor = choice?.floor ?? (await applyFloor(context));
+    const filter = await recordMining(context, floor, pool, choice?.counts);
     const added = await addRows(context, pool, filter.selected);
     const leakage = await leakageOf(context, contributionPaths(context).mining_pool);
-    return evidenceOf(context, { targets, floor, filter, added, pool, leakage });
+    return evidenceOf(context, { targets, choice, floor, filter, added, pool, leakage });
   },
 };
+
+/** The pool where the jobs depend on it; the vendor's do not, and a pool that is gone then shows when they are prepared. */
+async function minedPool(context: StageContext): Promise<Pool> {
+  return miningRule(context) === "vendor" ? emptyPool : await poolOf(context);
+}
 
 async function targetsOf(context: StageContext): Promise<Gap[]> {
   const path = recorded(context, "routing_mining_parquet");
@@ -99,23 +115,18 @@ async function addRows(context: StageContext, pool: Pool, selected: readonly Min
   return { mined: mined.length, generated: generated.length, contributed };
 }
 
-type Added = { readonly mined: number; readonly generated: number; readonly contributed: number };
-
 function evidenceOf(
   context: StageContext,
-  found: {
+  found: Found & {
     targets: readonly Gap[];
-    floor: CosineFloor;
-    filter: HistoryFilter<Mined>;
     added: Added;
     pool: Pool;
     leakage: readonly LeakageFacts[];
   },
 ): Evidence {
   const places = miningPlaces(context);
-  const { targets, floor, filter, added, pool } = found;
-  const kept = floor.kept.length;
-  const passPct = floor.candidate_count === 0 ? 0 : (100 * kept) / floor.candidate_count;
+  const { targets, choice, filter, added, pool } = found;
+  const reach = reachOf(found);
   return {
     summary: `Mining (VCN): mined=${added.mined} source images for ${targets.length} targets`,
     patch: {
@@ -129,49 +140,22 @@ function evidenceOf(
       mining_source_embeddings: places.source_embeddings,
       mining_target_log: places.target_log,
       mining_source_log: places.source_log,
-      mining_knn_log: places.knn_log,
+      ...(choice === undefined ? { mining_knn_log: places.knn_log } : {}),
       ledger: {
         mining_targets: targets.length,
         mining_pool_rows: pool.rows.length,
-        mining_candidates: floor.candidate_count,
-        mining_below_floor: floor.rejected_count,
-        mining_pass_pct: passPct,
+        mining_candidates: reach.candidates,
+        mining_below_floor: reach.below_floor,
+        mining_pass_pct: reach.pass_pct,
+        ...(choice === undefined ? {} : { mining_wanted: choice.counts.wanted, mining_rounds: choice.counts.rounds }),
         mining_repeated: filter.candidate_duplicate_count,
-        mining_taken_before: filter.already_mined_count,
+        mining_taken_before: choice ? choice.counts.pool - choice.counts.free : filter.already_mined_count,
         mined: added.mined,
       },
     },
     pins: [contributionPaths(context).mining_pool, places.mined],
-    warnings: warningsOf(context, targets, filter, pool, passPct),
-    facts: { ...rowFacts(floor, filter, added), leakage: found.leakage },
-  };
-}
-
-/** From candidates to training rows: the cosine floor and the mining history are the only rules that take rows. */
-function rowFacts(
-  floor: CosineFloor,
-  filter: HistoryFilter<Mined>,
-  added: Added,
-): Pick<GateFacts, "ledger" | "additions"> {
-  const { mined, generated, contributed } = added;
-  return {
-    ledger: [
-      {
-        step: "cosine floor",
-        rows_in: floor.candidate_count,
-        rows_out: floor.kept.length,
-        explained: { below_floor: floor.rejected_count },
-      },
-      {
-        step: "mining history",
-        rows_in: floor.kept.length,
-        rows_out: filter.selected_count,
-        explained: { repeated: filter.candidate_duplicate_count, taken_before: filter.already_mined_count },
-      },
-      { step: "mined rows", rows_in: filter.selected_count, rows_out: mined },
-      { step: "contribution", rows_in: generated + mined, rows_out: contributed },
-    ],
-    additions: { earlier_rows: 0, added_rows: contributed, new_rows: contributed },
+    warnings: [...warningsOf(context, targets, filter, pool), ...yieldWarnings(found)],
+    facts: { ...rowFacts(found), leakage: found.leakage },
   };
 }
 
@@ -180,7 +164,6 @@ function warningsOf(
   targets: readonly Gap[],
   filter: HistoryFilter<Mined>,
   pool: Pool,
-  passPct: number,
 ): string[] {
   const absent = labelsAbsentFromPool(
     targets,
@@ -195,10 +178,7 @@ function warningsOf(
           `Pre-mine precheck: target labels {${absent.map((label) => quoted(label)).join(", ")}} have 0 candidates in mining_pool — guaranteed 0 yield regardless of similarity. Consider expanding mining_pool.csv or routing these labels to AnomalyGen exclusively.`,
         ]
       : []),
-    ...(passPct === 0 ? ["No candidate reached the cosine floor."] : []),
-    ...(passPct > 95 ? [`${passPct.toFixed(1)}% of the candidates reach the cosine floor: it hardly selects.`] : []),
     ...(drop === undefined ? [] : [drop]),
-    ...(filter.recommendation === null ? [] : [filter.recommendation]),
   ];
 }
 

@@ -17,10 +17,12 @@ import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
 import { previousLabel } from "../run/labels.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
+import { isPass } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
 import { present } from "./shared/committed.ts";
 import { asEvidence, missing, requireFresh, requireJobs, requireStatus } from "./shared/evidence.ts";
+import { chanceRemark } from "./shared/gain.ts";
 import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts";
 import { scoringJob, scoringSpec } from "./shared/scoring.ts";
 
@@ -88,13 +90,18 @@ export const evaluate: Stage = {
     const best = bestOf(contract, measured);
     if (!best) throw missing(inferenceDir(context), "holds no inference");
     const result = judged(contract, best.measurement);
+    const passRows = kpi.rows.filter(({ label }) => isPass(label)).length;
+    const remark = chanceRemark(context, best.far_pct, passRows);
     return {
       summary: summaryOf(contract, result),
-      patch: { ...patchOf(best, result, measured.length, kpi.rows.length), ...defined({ program: context.program }) },
+      patch: {
+        ...patchOf(best, result, measured.length, kpi.rows.length),
+        ...defined({ program: context.program, gain_remark: remark }),
+      },
       pins: [
         ...new Set([best.csv, best.candidate.checkpoint, ...(result.evidence_path ? [result.evidence_path] : [])]),
       ],
-      warnings: [...(await implausible(best.csv)), ...otherProgram(context)],
+      warnings: [...(await implausible(best.csv)), ...otherProgram(context), ...(remark === undefined ? [] : [remark])],
       facts: {
         inferences: measured.map(({ coverage }) => coverage),
         metric: { inference_csv: best.csv, result, swept: best.swept },

@@ -9,7 +9,8 @@ import type { Symbols } from "./symbols.ts";
 
 /** Rows as path and length of the vector, similarities as path and number. */
 const pairs = z.array(z.tuple([z.string(), z.number()]));
-const readFacts = z.object({ source: pairs, targets: pairs, nearest: pairs });
+const counts = z.record(z.string(), z.number());
+const readFacts = z.object({ source: pairs, targets: pairs, nearest: pairs, counts: counts.optional() });
 
 /** Reads embedding tables and writes down what was read of those that are too large to be kept. */
 export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddings {
@@ -19,8 +20,8 @@ export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddin
     const kept = await Promise.all(paths.map(async (path) => isKept(path, (await fileFacts(path))?.size_bytes ?? 0)));
     if (!kept.every(Boolean)) {
       const rowsOf = (rows: typeof facts.source) => rows.map(({ filepath, length }) => [filepath, length] as const);
-      const { source, targets, nearest } = facts;
-      const value = { source: rowsOf(source), targets: rowsOf(targets), nearest: [...nearest] };
+      const { source, targets, nearest, counts } = facts;
+      const value = { source: rowsOf(source), targets: rowsOf(targets), nearest: [...nearest], counts };
       const file = storeValue(value, pen.cleanFile);
       const stored = hashOfStored(file);
       pen.write({ kind: "file", sha256: stored, ...file });
@@ -47,11 +48,13 @@ export function replayedEmbeddings(trace: Trace, symbols: Symbols, read: ReadEmb
     const rowsOf = (rows: [string, number][]) => rows.map(([filepath, length]) => ({ filepath, length }));
     const nearest = new Map(parsed.data.nearest);
     const known = new Set(parsed.data.source.map(([filepath]) => filepath));
-    const unread = asked.find((path) => known.has(path) && !nearest.has(path));
+    const unread =
+      typeof asked === "function" ? undefined : asked.find((path) => known.has(path) && !nearest.has(path));
     if (unread !== undefined) {
       throw new Refusal("trace.unusable", "The trace does not hold the vectors that are asked for now.", { unread });
     }
-    return { source: rowsOf(parsed.data.source), targets: rowsOf(parsed.data.targets), nearest };
+    const found = parsed.data.counts === undefined ? { nearest } : { nearest, counts: parsed.data.counts };
+    return { source: rowsOf(parsed.data.source), targets: rowsOf(parsed.data.targets), ...found };
   };
 }
 

@@ -73,8 +73,8 @@ export const networkModeStep: Step = {
 export const settingsStep: Step = {
   id: "settings",
   title: "Settings",
-  async look({ request, spec, contract, platform, executor, deps }): Promise<Findings> {
-    const ground = { request, spec: spec?.content, contract, platform, trains_on: executor?.trains_on };
+  async look({ request, spec, contract, platform, planned, executor, deps }): Promise<Findings> {
+    const ground = { request, spec: spec?.content, contract, platform, planned, trains_on: executor?.trains_on };
     return { found: { parameters: resolveParameters({ ...ground, airgapped: isAirgapped(deps) }) } };
   },
 };

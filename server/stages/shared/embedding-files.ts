@@ -25,7 +25,8 @@ export async function writeEmbeddingInput(path: string, images: readonly Embeddi
 /** Reads both tables of mining from the disk. @throws Refusal `stage.evidence-missing`. */
 export const readEmbeddings: ReadEmbeddings = async ({ source, targets }, asked) => {
   const [pool, weak] = [await embeddingsOf(source), await embeddingsOf(targets)];
-  return { source: rowsOf(pool), targets: rowsOf(weak), nearest: nearestTargets(asked, pool, weak) };
+  const found = typeof asked === "function" ? asked(pool, weak) : { nearest: nearestTargets(asked, pool, weak) };
+  return { source: rowsOf(pool), targets: rowsOf(weak), ...found };
 };
 
 async function embeddingsOf(path: string): Promise<Embedded[]> {

@@ -72,10 +72,17 @@ export async function readHistory(path: string, iteration: number): Promise<Mini
 export async function recordHistory(
   paths: { readonly history: string; readonly summary: string },
   history: MiningHistory,
-  entry: { readonly iteration: number; readonly topn: number; readonly files: MiningFiles },
+  entry: {
+    readonly iteration: number;
+    readonly topn: number;
+    readonly files: MiningFiles;
+    /** How the rows were chosen, where the server chose them. */
+    readonly rule: string | undefined;
+    readonly chosen: Readonly<Record<string, number>> | undefined;
+  },
   filter: HistoryFilter<{ readonly filepath: string }>,
 ): Promise<void> {
-  const { iteration, topn, files } = entry;
+  const { iteration, topn, files, rule, chosen } = entry;
   const candidate_sha256 = await sha256OfFile(files.candidate_parquet);
   const output_sha256 = await sha256OfFile(files.output_parquet);
   const { selected, candidate_unique_count, already_mined_count, selected_count } = filter;
@@ -94,8 +101,7 @@ export async function recordHistory(
   const { selected: _rows, recommendation, ...counts } = filter;
   const { candidate_parquet, output_parquet } = files;
   const summary = { version: 1, iteration, identity: "filepath", topn, candidate_parquet, candidate_sha256, ...counts };
-  const written = { ...summary, output_parquet, output_sha256, recommendation };
-  await writeJson(paths.summary, written);
+  await writeJson(paths.summary, { ...summary, output_parquet, output_sha256, recommendation, rule, chosen });
   await writeJson(paths.history, next);
 }
 

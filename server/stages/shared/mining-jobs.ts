@@ -1,36 +1,27 @@
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import type { StageContext } from "../../ports/stage.ts";
 import type { JobSpec } from "../../run/job.ts";
-import { runPaths } from "../../run/paths.ts";
+import type { MiningRule } from "../../run/labels.ts";
 import { offlineEnv, stageJob } from "./job.ts";
+import type { Pool } from "./mined-rows.ts";
+import { miningPlaces } from "./mining-places.ts";
+import { poolScoresJob, scorableRows } from "./pool-scores.ts";
 
-/** Where one mining attempt writes (tao-stages 1.8); container outputs here, the training contribution elsewhere. */
-export function miningPlaces(context: StageContext) {
-  const dir = join(runPaths(context.runDir).iteration(context.iteration), "mining_results", context.stamp);
-  const at = (name: string) => join(dir, name);
-  return {
-    dir,
-    embedding_spec: at("embedding_spec.yaml"),
-    mining_spec: at("mining_spec.yaml"),
-    /** A bare spec name makes the tasks look for this directory; it costs nothing to have it. */
-    experiment_specs: at("experiment_specs"),
-    targets: at("targets.parquet"),
-    source: at("source_pool.parquet"),
-    target_embeddings: at("target_embeddings.parquet"),
-    source_embeddings: at("source_embeddings.parquet"),
-    mined_raw: at("mined_raw.parquet"),
-    candidates: at("mined_candidates.parquet"),
-    mined: at("mined.parquet"),
-    knn_summary: at("knn_summary.csv"),
-    history_summary: at("mining_history_summary.json"),
-    target_log: at("target_embeddings.log"),
-    source_log: at("source_embeddings.log"),
-    knn_log: at("nearest_neighbors.log"),
-  };
+/** The rule of the run; one that was planned before there was a choice mines by the vendor's. */
+export function miningRule(context: StageContext): MiningRule {
+  return context.state.config.mining_filter.rule ?? "vendor";
 }
 
-/** Embeds the targets and the pool with one encoder, then finds the pool's nearest images (tao-stages 2.8). */
-export function miningJobs(context: StageContext): JobSpec[] {
+/** Whether the current model is asked about the pool. */
+export function scoresPool(context: StageContext, pool: Pool): boolean {
+  return miningRule(context) === "pool_error" && scorableRows(context, pool).length > 0;
+}
+
+/**
+ * Embeds the targets and the pool with one encoder; then the vendor's program finds the pool's nearest images
+ * (tao-stages 2.8), or the model scores the pool and the server chooses.
+ */
+export function miningJobs(context: StageContext, pool: Pool): JobSpec[] {
   const places = miningPlaces(context);
   const { model_path } = encoder(context);
   const local = isAbsolute(model_path);
@@ -45,8 +36,7 @@ export function miningJobs(context: StageContext): JobSpec[] {
       env: local ? offlineEnv : {},
     });
   const embed = ["embedding", "image_embeddings", "-e", places.embedding_spec];
-  const nearest = ["tmm", "nearest_neighbors", "-e", places.mining_spec];
-  return [
+  const embeddings = [
     job(
       "target_embeddings",
       [...embed, `input_parquet=${places.targets}`, `output_parquet=${places.target_embeddings}`],
@@ -57,17 +47,13 @@ export function miningJobs(context: StageContext): JobSpec[] {
       [...embed, `input_parquet=${places.source}`, `output_parquet=${places.source_embeddings}`],
       places.source_log,
     ),
-    job(
-      "nearest_neighbors",
-      [
-        ...nearest,
-        `source_parquet=${places.source_embeddings}`,
-        `target_parquet=${places.target_embeddings}`,
-        `output_parquet=${places.mined_raw}`,
-      ],
-      places.knn_log,
-    ),
   ];
+  if (miningRule(context) !== "vendor") {
+    return scoresPool(context, pool) ? [...embeddings, poolScoresJob(context)] : embeddings;
+  }
+  const tables = [`source_parquet=${places.source_embeddings}`, `target_parquet=${places.target_embeddings}`];
+  const nearest = ["tmm", "nearest_neighbors", "-e", places.mining_spec, ...tables];
+  return [...embeddings, job("nearest_neighbors", [...nearest, `output_parquet=${places.mined_raw}`], places.knn_log)];
 }
 
 /** Text of both specs; every value that has a default elsewhere is spelled out. */

@@ -1,7 +1,7 @@
 import { writeTable } from "../../data/csv.ts";
 import { applyCosineFloor, type CosineFloor, defaultMinSimilarity, knnSummaryTable } from "../../kpi/mining.ts";
 import { filterByHistory, type HistoryFilter } from "../../kpi/mining-history.ts";
-import type { StageContext } from "../../ports/stage.ts";
+import type { EmbeddingFacts, StageContext } from "../../ports/stage.ts";
 import { iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
 import { contributionPaths } from "./contribution.ts";
@@ -9,22 +9,32 @@ import { assertEmbeds, readMinedPaths, writeMined } from "./embedding-files.ts";
 import { missing, requireFresh } from "./evidence.ts";
 import { readHistory, recordHistory } from "./history-file.ts";
 import { byFirstLighting, type Pool } from "./mined-rows.ts";
-import { miningPlaces } from "./mining-jobs.ts";
+import { miningPlaces } from "./mining-places.ts";
 
 /** A mined image and the similarity that decided. */
 export type Mined = { readonly filepath: string; readonly max_cosine_similarity: number };
 
-/** Reads what the three jobs left and applies the cosine floor; the k-NN answer holds paths only. */
+/** Reads both embedding tables of this attempt, proven to be those of its inputs. @throws Refusal `stage.evidence-missing`. */
+export async function readTables(
+  context: StageContext,
+  asked: Parameters<StageContext["readEmbeddings"]>[1],
+): Promise<EmbeddingFacts> {
+  const places = miningPlaces(context);
+  const tables = { source: places.source_embeddings, targets: places.target_embeddings };
+  await requireFresh(context, tables.targets);
+  await requireFresh(context, tables.source);
+  const facts = await context.readEmbeddings(tables, asked);
+  await assertEmbeds(tables.targets, facts.targets, places.targets);
+  await assertEmbeds(tables.source, facts.source, places.source);
+  return facts;
+}
+
+/** Reads what the vendor's three jobs left and applies the cosine floor; the k-NN answer holds paths only. */
 export async function applyFloor(context: StageContext): Promise<CosineFloor> {
   const places = miningPlaces(context);
-  for (const path of [places.target_embeddings, places.source_embeddings, places.mined_raw]) {
-    await requireFresh(context, path);
-  }
+  await requireFresh(context, places.mined_raw);
   const mined = await readMinedPaths(places.mined_raw);
-  const tables = { source: places.source_embeddings, targets: places.target_embeddings };
-  const { source, targets, nearest } = await context.readEmbeddings(tables, mined);
-  await assertEmbeds(tables.targets, targets, places.targets);
-  await assertEmbeds(tables.source, source, places.source);
+  const { targets, nearest } = await readTables(context, mined);
   const { top_k_per_target, min_similarity } = context.state.config.mining_filter;
   const floor = applyCosineFloor(mined, nearest, min_similarity ?? defaultMinSimilarity);
   if (floor.unknown.length > 0) {
@@ -42,6 +52,7 @@ export async function recordMining(
   context: StageContext,
   floor: CosineFloor,
   pool: Pool,
+  chosen?: Readonly<Record<string, number>>,
 ): Promise<HistoryFilter<Mined>> {
   const places = miningPlaces(context);
   const iteration = iterationNumber(context.iteration);
@@ -59,6 +70,8 @@ export async function recordMining(
     {
       iteration,
       topn: context.state.config.mining_filter.top_k_per_target,
+      rule: context.state.config.mining_filter.rule,
+      chosen,
       files: { candidate_parquet: places.candidates, output_parquet: places.mined, summary_file: places.knn_summary },
     },
     filter,

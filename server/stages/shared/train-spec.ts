@@ -20,8 +20,10 @@ export type TrainingPlan = {
 export type InferencePlan = {
   readonly label: string;
   readonly iteration_dir: string;
-  readonly kpi_csv: string;
-  readonly kpi_rows: number;
+  /** The rows to score, how many, and what their paths are relative to. */
+  readonly csv: string;
+  readonly rows: number;
+  readonly images_dir: string;
 };
 
 const dataset = "dataset.classify";
@@ -63,7 +65,7 @@ export function deriveTrainingSpec(
 }
 
 /**
- * Derives the inference spec from the exact training spec: augmentation off, KPI rows in, one GPU (with several, TAO
+ * Derives the inference spec from the exact training spec: augmentation off, the rows to score in, one GPU (with several, TAO
  * puts scores on the wrong rows). Loss and class weights stay: the criterion is rebuilt when a checkpoint is loaded.
  */
 export function deriveInferenceSpec(
@@ -77,10 +79,10 @@ export function deriveInferenceSpec(
   placePaths(document, path, config, backboneFile);
   editSpec(document, path, [
     ["results_dir", plan.iteration_dir],
-    [`${dataset}.infer_dataset.csv_path`, plan.kpi_csv],
-    [`${dataset}.infer_dataset.images_dir`, config.images_dir],
+    [`${dataset}.infer_dataset.csv_path`, plan.csv],
+    [`${dataset}.infer_dataset.images_dir`, plan.images_dir],
     [`${dataset}.augmentation_config.augment`, false],
-    [`${dataset}.batch_size`, Math.max(1, Math.min(config.batch_size, plan.kpi_rows))],
+    [`${dataset}.batch_size`, Math.max(1, Math.min(config.batch_size, plan.rows))],
     ["inference.num_gpus", 1],
     ["inference.gpu_ids", [0]],
     ["inference.checkpoint", ""],

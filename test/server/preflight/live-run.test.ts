@@ -2,8 +2,10 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { findRevision, loadPending, savePending } from "../../../server/preflight/pending.ts";
+import { planId } from "../../../server/preflight/plan-id.ts";
 import { type PlanRequest, planRequestSchema } from "../../../server/preflight/request.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
+import type { Plan } from "../../../server/run/state.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 import { boardsIn, completeRequest, csvOf, depsIn, liveRunIn, rowsOf } from "./support/boards.ts";
@@ -37,6 +39,19 @@ describe("a live run", () => {
     expect(resumed.changed).toEqual([]);
     expect(resumed.live?.last_entries.map((entry) => entry.stage)).toEqual(["train", "evaluate"]);
     expect(resumed.summary_markdown).toContain("its approval holds");
+  });
+
+  it("mines by the vendor's rule, under the plan that was approved, when that is from before there was a choice", async () => {
+    const deps = depsIn(await boardsIn(await folder()), { XDG_STATE_HOME: await folder() });
+    const first = await resolvePlan({ ...completeRequest, mining: "vendor" }, deps);
+    const { plan_id: _, ...content } = first.plan as Plan;
+    const { mining: __, ...parameters } = content.parameters;
+    const plan: Plan = { plan_id: planId({ ...content, parameters }), ...content, parameters };
+    await liveRunIn({ ...first, plan });
+    const resumed = await resolvePlan({ run }, deps);
+    expect(resumed.plan?.plan_id).toBe(plan.plan_id);
+    expect(resumed.config?.mining_filter).toMatchObject({ top_k_per_target: 5, min_similarity: 0.9 });
+    expect(resumed.config?.mining_filter).not.toHaveProperty("rule");
   });
 
   it("keeps every value that a person gave, in a request that can be stored", async () => {

@@ -172,8 +172,9 @@ describe("a derived inference spec", () => {
     const text = deriveInferenceSpec(base, "base.yaml", config, (name) => `/ws/augmentation/backbone/${name}`, {
       label: "iter1",
       iteration_dir: "/ws/run/iter1",
-      kpi_csv: "/ws/kpi/testing_set.csv",
-      kpi_rows: 5,
+      csv: "/ws/kpi/testing_set.csv",
+      rows: 5,
+      images_dir: "/ws/images",
     });
     expect(parse(text).dataset.classify).toMatchObject({ batch_size: 5, augmentation_config: { augment: false } });
   });

@@ -1,0 +1,187 @@
+import { isPass } from "../run/pass-labels.ts";
+import { unitVector } from "./mining.ts";
+
+/** Something that new rows should resemble: a weak KPI sample, or a pool row that the model gets wrong. */
+export type CoverTarget = {
+  readonly label: string;
+  readonly embedding: ArrayLike<number>;
+  /** How much it matters, 0 or more; only proportions count. */
+  readonly weight: number;
+};
+
+export type CoverCandidate = {
+  readonly filepath: string;
+  readonly label: string;
+  readonly embedding: ArrayLike<number>;
+};
+
+export type Coverage = {
+  /** The chosen paths in the order of choice, the most useful first. */
+  readonly chosen: readonly string[];
+  /** How often all targets were served as well as they can be, so that serving began anew. */
+  readonly rounds: number;
+};
+
+/** A gain below this is rounding. */
+const LEAST_GAIN = 1e-9;
+
+/**
+ * Chooses at most `count` candidates that together resemble the targets best (greedy facility location).
+ *
+ * A candidate serves a target of its own label by how far their cosine lies above `reach`; a target counts its best
+ * server alone, so a near copy of a chosen row adds nothing and a crowd of like targets takes no more than it needs.
+ * The row that adds most is chosen again and again, ties in the order of the candidates. When no row adds anything,
+ * serving begins anew with the rows that are left. A candidate that serves no target at all is never chosen.
+ */
+export function coverTargets(
+  targets: readonly CoverTarget[],
+  candidates: readonly CoverCandidate[],
+  { reach, count }: { readonly reach: number; readonly count: number },
+): Coverage {
+  const groups = groupByLabel(targets, candidates, reach);
+  const chosen: string[] = [];
+  let rounds = 1;
+  while (chosen.length < count) {
+    const best = groups.reduce<Group | undefined>((top, group) => {
+      const gain = bestOf(group);
+      return gain > LEAST_GAIN && (top === undefined || gain > top.top.gain) ? group : top;
+    }, undefined);
+    if (best !== undefined) chosen.push(take(best));
+    else if (groups.map(startAnew).some(Boolean)) rounds++;
+    else break;
+  }
+  return { chosen, rounds };
+}
+
+/** What one label's targets get from one label's candidates. */
+type Group = {
+  readonly paths: readonly string[];
+  readonly weights: readonly number[];
+  /** For each candidate what it gives each target. */
+  readonly gives: readonly Float32Array[];
+  readonly served: Float32Array;
+  /** For each candidate at most what it would add: gains only shrink while rows are chosen. Chosen ones have -1. */
+  readonly bounds: Float64Array;
+  /** The best candidate, valid until the next choice within the group. */
+  top: { at: number; gain: number };
+  topIsValid: boolean;
+};
+
+function groupByLabel(targets: readonly CoverTarget[], candidates: readonly CoverCandidate[], reach: number): Group[] {
+  const wanted = byLabel(targets);
+  return [...byLabel(candidates)].map(([label, rows]) => {
+    const asking = wanted.get(label) ?? [];
+    const units = asking.map(({ embedding }) => Float32Array.from(unitVector(embedding)));
+    const gives = rows.map(({ embedding }) => {
+      const unit = Float32Array.from(unitVector(embedding));
+      return Float32Array.from(units, (other) => Math.max(0, quickDot(unit, other) - reach));
+    });
+    const group: Group = {
+      paths: rows.map(({ filepath }) => filepath),
+      weights: asking.map(({ weight }) => weight),
+      gives,
+      served: new Float32Array(asking.length),
+      bounds: new Float64Array(rows.length),
+      top: { at: 0, gain: 0 },
+      topIsValid: false,
+    };
+    rows.forEach((_, at) => {
+      group.bounds[at] = gainOf(group, at);
+    });
+    return group;
+  });
+}
+
+function byLabel<Row extends { readonly label: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = row.label.trim().toUpperCase();
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+/** Inner product in four sums at once: millions of pairs are compared, and each is rounded to a float32 anyway. */
+function quickDot(a: Float32Array, b: Float32Array): number {
+  const whole = a.length - (a.length % 4);
+  let [p, q, r, s] = [0, 0, 0, 0];
+  for (let at = 0; at < whole; at += 4) {
+    p += (a[at] as number) * (b[at] as number);
+    q += (a[at + 1] as number) * (b[at + 1] as number);
+    r += (a[at + 2] as number) * (b[at + 2] as number);
+    s += (a[at + 3] as number) * (b[at + 3] as number);
+  }
+  for (let at = whole; at < a.length; at++) p += (a[at] as number) * (b[at] as number);
+  return p + q + r + s;
+}
+
+function gainOf({ weights, gives, served }: Group, at: number): number {
+  const row = gives[at] as Float32Array;
+  let sum = 0;
+  for (let t = 0; t < row.length; t++) {
+    const more = (row[t] as number) - (served[t] as number);
+    if (more > 0) sum += more * (weights[t] as number);
+  }
+  return sum;
+}
+
+/** Finds the candidate that adds most; only those whose bound could still win are computed again. */
+function bestOf(group: Group): number {
+  while (!group.topIsValid) {
+    const at = group.bounds.reduce((top, bound, i) => (bound > (group.bounds[top] as number) ? i : top), 0);
+    const gain = (group.bounds[at] as number) <= 0 ? 0 : gainOf(group, at);
+    const stale = gain < (group.bounds[at] as number);
+    if (stale) group.bounds[at] = gain;
+    group.top = { at, gain };
+    group.topIsValid = !stale;
+  }
+  return group.top.gain;
+}
+
+function take(group: Group): string {
+  const { at } = group.top;
+  const row = group.gives[at] as Float32Array;
+  row.forEach((gift, t) => {
+    if (gift > (group.served[t] as number)) group.served[t] = gift;
+  });
+  group.bounds[at] = -1;
+  group.topIsValid = false;
+  return group.paths[at] as string;
+}
+
+/** Forgets what was served; returns whether a candidate that is left can add something again. */
+function startAnew(group: Group): boolean {
+  group.served.fill(0);
+  group.topIsValid = false;
+  group.bounds.forEach((bound, at) => {
+    if (bound >= 0) group.bounds[at] = gainOf(group, at);
+  });
+  return bestOf(group) > LEAST_GAIN;
+}
+
+/**
+ * Weights by how wrong the model is, from ranks alone, so that no threshold and no calibration of scores is assumed:
+ * among PASS rows the highest score weighs most, among defects the lowest. Both sides weigh 1/2 in all when both are
+ * there. `sharpness` 1 falls evenly with the rank, 3 keeps to the weakest third; equal scores share the order of rows.
+ */
+export function weaknessWeights(
+  rows: readonly { readonly label: string; readonly score: number }[],
+  sharpness: number,
+): number[] {
+  const weights = new Array<number>(rows.length).fill(0);
+  const at = rows.map((_, index) => index);
+  const sides = [at.filter((i) => isPass(rows[i]?.label ?? "")), at.filter((i) => !isPass(rows[i]?.label ?? ""))];
+  const present = sides.filter((side) => side.length > 0);
+  for (const side of present) {
+    const wrongness = (i: number) => (side === sides[0] ? 1 : -1) * (rows[i]?.score ?? 0);
+    const ranked = side.toSorted((a, b) => wrongness(a) - wrongness(b));
+    const raw = ranked.map((_, rank) => ((rank + 1) / side.length) ** sharpness);
+    const sum = raw.reduce((all, value) => all + value, 0);
+    ranked.forEach((i, rank) => {
+      weights[i] = (raw[rank] as number) / (sum * present.length);
+    });
+  }
+  return weights;
+}

@@ -1,0 +1,47 @@
+import type { Gap } from "../../kpi/gaps.ts";
+import { type CosineFloor, defaultMinSimilarity } from "../../kpi/mining.ts";
+import { minedIdentity } from "../../kpi/mining-history.ts";
+import { chooseRows, type MiningChosen } from "../../kpi/mining-rule.ts";
+import type { StageContext } from "../../ports/stage.ts";
+import { iterationNumber } from "../../run/labels.ts";
+import { runPaths } from "../../run/paths.ts";
+import { readHistory } from "./history-file.ts";
+import type { Pool } from "./mined-rows.ts";
+import { scoresPool } from "./mining-jobs.ts";
+import { poolImages } from "./mining-pool.ts";
+import { readTables } from "./mining-record.ts";
+import { readPoolScores } from "./pool-scores.ts";
+
+/** What the server chose, as candidates that all reach the floor, and the counts that explain every other pool row. */
+export type Choice = {
+  readonly floor: CosineFloor;
+  readonly counts: MiningChosen["counts"] & { readonly pool: number };
+};
+
+/** Chooses among the pool rows that no earlier iteration mined (server/kpi/mining-rule.ts). */
+export async function chooseFromPool(context: StageContext, pool: Pool, gaps: readonly Gap[]): Promise<Choice> {
+  const { config, max_iterations } = context.state;
+  const iteration = iterationNumber(context.iteration);
+  const min_similarity = config.mining_filter.min_similarity ?? defaultMinSimilarity;
+  const images = new Map(pool.rows.map((row) => [poolImages(row, pool.layout)[0]?.input ?? "", row.label]));
+  const choice = {
+    free: await freeImages(context, images),
+    weak: new Map(gaps.map(({ filepath, label, siamese_score: score }) => [filepath, { label, score }])),
+    pool_scores: scoresPool(context, pool) ? await readPoolScores(context, pool) : new Map<string, number>(),
+    min_similarity,
+    iteration,
+    iterations_left: max_iterations - iteration + 1,
+    weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
+  };
+  const { nearest, counts } = await readTables(context, (source, targets) => chooseRows(source, targets, choice));
+  const kept = [...nearest].map(([filepath, max_cosine_similarity]) => ({ filepath, max_cosine_similarity }));
+  const floor = { kept, candidate_count: kept.length, rejected_count: 0, similarity_threshold: min_similarity };
+  return { floor, counts: { free: 0, in_reach: 0, wanted: 0, rounds: 0, ...counts, pool: images.size } };
+}
+
+/** The images that no earlier iteration took. */
+async function freeImages(context: StageContext, images: ReadonlyMap<string, string>) {
+  const history = await readHistory(runPaths(context.runDir).miningHistory, iterationNumber(context.iteration));
+  const taken = new Set(history.iterations.flatMap((entry) => entry.selected_filepaths.map(minedIdentity)));
+  return new Map([...images].filter(([path]) => !taken.has(minedIdentity(path))));
+}

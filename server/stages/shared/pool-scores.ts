@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { readChangeNet, writeChangeNet } from "../../data/changenet.ts";
+import { writeAtomic } from "../../fs/atomic.ts";
+import { isInside } from "../../fs/contained.ts";
+import { readText } from "../../fs/read.ts";
+import { parseScore } from "../../kpi/score.ts";
+import type { StageContext } from "../../ports/stage.ts";
+import type { JobSpec } from "../../run/job.ts";
+import { previousLabel } from "../../run/labels.ts";
+import { runPaths } from "../../run/paths.ts";
+import { stagedBackbone } from "./backbone.ts";
+import { missing, requireFresh, requireStatus } from "./evidence.ts";
+import { inferenceFacts } from "./inference-rows.ts";
+import { stageJob } from "./job.ts";
+import { type Pool, trainingRows } from "./mined-rows.ts";
+import { miningPlaces } from "./mining-places.ts";
+import { type PoolRow, poolImages } from "./mining-pool.ts";
+import { inheritedSpec } from "./specs.ts";
+import { deriveInferenceSpec } from "./train-spec.ts";
+
+/** Pool rows that the current model can score: pairs inside the workspace. A good part without golden image is none. */
+export function scorableRows(context: StageContext, pool: Pool): PoolRow[] {
+  const { workspace } = context.state.config;
+  const inside = (path: string | undefined) => path !== undefined && isInside(workspace, path);
+  return pool.rows.filter(({ input_dir, golden_dir }) => inside(input_dir) && inside(golden_dir));
+}
+
+/** The inference of the previous iteration's best model over the pool: the same program as that over the KPI set. */
+export function poolScoresJob(context: StageContext): JobSpec {
+  const { config, iterations } = context.state;
+  const { pool_spec, pool_scores } = miningPlaces(context);
+  const previous = previousLabel(context.iteration);
+  const checkpoint = previous && iterations[previous]?.best_ckpt_path;
+  if (checkpoint === undefined) throw missing(`${previous ?? "baseline"}.best_ckpt_path`, "is not recorded");
+  const overrides = [`inference.checkpoint=${checkpoint}`, `inference.results_dir=${pool_scores}`];
+  return stageJob(context, "data_mining", {
+    name: "pool_scores",
+    image: "tao_pyt",
+    argv: ["visual_changenet", "inference", "-e", pool_spec, ...overrides],
+    workdir: pool_scores,
+    log_path: join(pool_scores, "inference.log"),
+    status_path: join(pool_scores, "status.json"),
+    reads: [config.backbone_weight_dir, config.mining_images_root ?? ""],
+  });
+}
+
+/** Writes the rows to score and the spec. */
+export async function preparePoolScores(context: StageContext, pool: Pool): Promise<void> {
+  const { config } = context.state;
+  const { pool_rows, pool_spec, dir } = miningPlaces(context);
+  const scorable = scorableRows(context, pool);
+  const places = { workspace: config.workspace, golden_copies: dir };
+  await writeChangeNet(pool_rows, await trainingRows(scorable, pool.layout, places));
+  const source = inheritedSpec(context);
+  const text = deriveInferenceSpec(
+    await readText(source),
+    source,
+    config,
+    await stagedBackbone(config.backbone_weight_dir),
+    {
+      label: `${context.iteration}, pool`,
+      iteration_dir: runPaths(context.runDir).iteration(context.iteration),
+      csv: pool_rows,
+      rows: scorable.length,
+      images_dir: config.workspace,
+    },
+  );
+  await writeAtomic(pool_spec, text);
+}
+
+/** The score of each scored pool row, by the path of its first image. @throws Refusal `stage.evidence-missing`. */
+export async function readPoolScores(context: StageContext, pool: Pool): Promise<ReadonlyMap<string, number>> {
+  const { pool_rows, pool_scores } = miningPlaces(context);
+  const csv = join(pool_scores, "inference.csv");
+  await requireStatus(context, join(pool_scores, "status.json"), "inference");
+  await requireFresh(context, csv);
+  const asked = await readChangeNet(pool_rows);
+  const { inference_rows, difference } = await inferenceFacts(context, asked, csv);
+  if (inference_rows !== asked.rows.length || difference !== undefined) {
+    const facts = { expected: asked.rows.length, actual: inference_rows, difference };
+    throw missing(csv, "does not score the pool's rows", facts);
+  }
+  const scored = (await readChangeNet(csv)).rows;
+  const entries = scorableRows(context, pool).map((row, at): [string, number] => {
+    const score = parseScore(scored[at]?.siamese_score ?? "");
+    if (score === undefined) throw missing(csv, "holds a score that is no finite number", { row: at + 1 });
+    return [poolImages(row, pool.layout)[0]?.input ?? "", score];
+  });
+  return new Map(entries);
+}
