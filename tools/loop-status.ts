@@ -94,6 +94,8 @@ function afterEdit({ iteration, stage }: StageRef): NextAction {
 function tamperedText({ message, facts }: { readonly message: string; readonly facts: unknown }): string {
   const { changed } = membersOf(facts);
   return Array.isArray(changed) ? `${message}: ${changed.join(", ")}` : message;
+}
+
 /** Of the last iteration that was measured. */
 function lastRemark({ iterations, current_iteration }: RunState): string[] {
   const labels = [iterationLabel(current_iteration), iterationLabel(Math.max(0, current_iteration - 1))];
