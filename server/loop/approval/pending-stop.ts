@@ -31,7 +31,7 @@ export function markOf({ code, at, iteration, stage }: HardStop): string {
 }
 
 /** The same with the files that were touched since the last commit: what the next stage would refuse. */
-async function stopSeen(run: Run): Promise<PendingStop | undefined> {
+export async function stopSeen(run: Run): Promise<PendingStop | undefined> {
   const { state, entries } = run;
   // A closed run claims what it claimed; nothing of it is used any more.
   const stop = stopOf(run);

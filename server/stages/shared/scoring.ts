@@ -16,8 +16,9 @@ export async function scoringSpec(context: StageContext, rows: { csv: string; co
   return deriveInferenceSpec(await readText(source), source, config, backbone, {
     label: context.iteration,
     iteration_dir: runPaths(context.runDir).iteration(context.iteration),
-    kpi_csv: rows.csv,
-    kpi_rows: rows.count,
+    csv: rows.csv,
+    rows: rows.count,
+    images_dir: config.images_dir,
   });
 }
 
