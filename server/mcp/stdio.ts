@@ -26,5 +26,7 @@ export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap):
   await server.connect(tap === undefined ? transport : tapped(transport, tap));
   await ended;
   await server.close();
+  // The transport pauses the stream that it was given; the one behind it would keep a signalled process alive.
+  process.stdin.destroy();
   tap?.close();
 }
