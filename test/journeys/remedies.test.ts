@@ -17,7 +17,7 @@ const codes = Object.keys(refusals) as RefusalCode[];
 describe("a remedy", () => {
   /** Words of a remedy that look like a tool or an argument and are files, keys or variables. */
   const others =
-    /^(deft_state|defect_spec|cad_mask|spatial_dependency|automl_policy|difference_module|object_name|input_path|golden_path|siamese_score|checkpoint_interval|validation_interval|val_loss|image_edit_endpoint|concat_type)$/;
+    /^(deft_state|defect_spec|cad_mask|spatial_dependency|automl_policy|difference_module|object_name|input_path|golden_path|siamese_score|checkpoint_interval|validation_interval|val_loss|image_edit_endpoint|image_ext|concat_type)$/;
   const known = new Set(tools.flatMap((tool) => [tool.name, ...Object.keys(tool.input.shape)]));
 
   it.each(codes)("of %s names tools and arguments that exist", (code) => {

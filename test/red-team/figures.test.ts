@@ -11,7 +11,7 @@ const tried: Tried[] = [];
 
 beforeAll(async () => {
   // A target that the baseline meets: the claim is what these tricks are after.
-  loop = await tinyLoop("baseline-evaluate", { kpi_target: "FAR <= 100% at recall=100%" });
+  loop = await tinyLoop("baseline-evaluate", { kpi_target: "FAR <= 99% at recall=100%" });
 }, 600_000);
 
 afterAll(() => loop?.remove());

@@ -20,7 +20,7 @@ const remark = (before: number, now: number, passRows: number) =>
 describe("what an iteration's rows bought", () => {
   it("is said to be chance when FAR moved by less than its interval, with rows and bounds", () => {
     expect(remark(7, 6.5, 400)).toBe(
-      "iter2 added 23 rows and changed FAR by less than its interval: 7.00% before, 6.50% now, 4.47 to 9.35% at 95% confidence. Another iteration like it may not be worth its time.",
+      "iter2 added 23 rows and changed FAR by less than its interval: 7.00% before, 6.50% now, 4.29-9.38% at 95% confidence. Another iteration like it may not be worth its time.",
     );
   });
 
