@@ -8,7 +8,7 @@ import {
   type Resource,
 } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
-import { readText } from "../fs/read.ts";
+import { kindOf, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { knownRuns } from "../preflight/known-runs.ts";
 import { loadPending } from "../preflight/pending.ts";
@@ -78,6 +78,16 @@ async function allRuns(deps: Deps): Promise<{ workspace: string | undefined; run
   return { workspace, runs: [...here, ...known] };
 }
 
+/** What there is of a run: it has a report soon and a best model at its end. */
+async function partsOf({ run_id, run_dir }: FoundRun): Promise<Resource[]> {
+  const parts = Object.entries(runParts).map(async ([part, { mimeType, title, path }]) => {
+    const resource = { uri: `deft://run/${run_id}/${part}`, name: `${run_id} ${part}`, mimeType };
+    const isThere = part !== "best_model" || (await kindOf(path(run_dir))) === "file";
+    return isThere ? [{ ...resource, description: `${title} of ${run_id}` }] : [];
+  });
+  return (await Promise.all(parts)).flat();
+}
+
 async function listAll(deps: Deps): Promise<Resource[]> {
   const runs: Resource = {
     uri: "deft://runs",
@@ -86,14 +96,7 @@ async function listAll(deps: Deps): Promise<Resource[]> {
     mimeType: "application/json",
   };
   const { runs: found } = await allRuns(deps);
-  const files = found.flatMap(({ run_id }) =>
-    Object.entries(runParts).map(([part, { mimeType, title }]) => ({
-      uri: `deft://run/${run_id}/${part}`,
-      name: `${run_id} ${part}`,
-      description: `${title} of ${run_id}`,
-      mimeType,
-    })),
-  );
+  const files = (await Promise.all(found.map(partsOf))).flat();
   const pages = (await listTopics()).map(({ topic, title }) => ({
     uri: `deft://reference/${topic}`,
     name: topic,

@@ -15,7 +15,11 @@ describe("a folder of images", () => {
     expect(runBuilt(["import", source, boards, "--write"], { home }).exit).toBe(0);
     expect(runBuilt(["doctor", "--workspace", boards], { home }).exit).toBe(0);
     const target = ["--max-iterations", "1", "--kpi", "FAR < 1% at recall=100%", "--json"];
-    const { exit, stdout } = runBuilt(["demo", "--workspace", boards, ...target], { home });
+    const demo = (env = {}) => runBuilt(["demo", "--workspace", boards, ...target], { home, env });
+    // Boards that the demo did not draw are a human's, or the operator's, to approve.
+    const { error } = JSON.parse(demo().stdout);
+    expect(error.code).toBe("approval.no-human");
+    const { exit, stdout } = demo({ DEFT_APPROVE_PLAN: error.facts.plan_id });
     expect(exit).toBe(0);
     const { report } = JSON.parse(stdout);
     expect(await kindOf(report)).toBe("file");

@@ -77,7 +77,8 @@ describe("what the server wrote for a job", () => {
       "baseline_spec.yaml": false,
       "inference_spec.yaml": false,
       "embedding_spec.yaml": false,
-      "mining_spec.yaml": false,
+      "pool_inference_spec.yaml": false,
+      "pool_rows.csv": false,
       "targets.parquet": false,
       "source_pool.parquet": false,
       "iter1_spec.yaml": false,
@@ -137,7 +138,7 @@ describe("what the server wrote for a job", () => {
     ],
     [
       "a note in a spec",
-      changing("mining_spec.yaml", (text) => `# by hand\n${text}`),
+      changing("embedding_spec.yaml", (text) => `# by hand\n${text}`),
       { path: "line 1", expected: "# by hand" },
     ],
     [

@@ -12,7 +12,8 @@ import { recordReplay } from "../../support/recorded-replay.ts";
 
 const file = folderOfFile();
 const newFolder = temporaryFolders();
-const sizes: number[] = [];
+/** Sizes of the widened tables, by path; each is widened once. */
+const sizes = new Map<string, number>();
 let workspace: string;
 let recorded: string;
 
@@ -22,8 +23,8 @@ function wordy(inner: Executor): Executor {
     ...inner,
     async poll(runDir, record) {
       const state = await inner.poll(runDir, record);
-      const path = /output_parquet=(.*source_embeddings\.parquet)$/.exec(record.spec.argv.at(-1) ?? "")?.[1];
-      if (state.state === "ended" && path !== undefined && sizes.length === 0) sizes.push(await widen(path));
+      const path = /output_parquet=(.*_embeddings\.parquet)$/.exec(record.spec.argv.at(-1) ?? "")?.[1];
+      if (state.state === "ended" && path !== undefined && !sizes.has(path)) sizes.set(path, await widen(path));
       return state;
     },
   };
@@ -58,7 +59,7 @@ const replayed = async (folder: string) => {
 
 describe("embeddings of a large pool", () => {
   it("are kept as what the loop read of them, and replay to the end of the run", async () => {
-    expect(sizes[0]).toBeGreaterThan(3_000_000);
+    expect(Math.max(...sizes.values())).toBeGreaterThan(3_000_000);
     expect((await stat(join(recorded, "connection-1.jsonl"))).size).toBeLessThan(1_000_000);
     expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls: 14 });
   });
@@ -69,20 +70,22 @@ describe("embeddings of a large pool", () => {
       "a similarity below the floor",
       ({ nearest }) => void nearest.splice(0, Infinity, ...nearest.map(([path]): Pair => [path, 0.5])),
     ],
+    ["every vector that was compared is gone", ({ nearest }) => void nearest.splice(0, Infinity)],
   ])("differ when %s", async (_, change) => {
     const folder = await editTrace(recorded, await newFolder(), (lines) => editFacts(lines, change));
     const result = await replayed(folder);
-    expect([result.code, result.differences[0].what]).toEqual([1, "run_stage (request 11): log entries"]);
+    expect([result.code, result.differences[0].what]).toEqual([
+      1,
+      expect.stringMatching(/^run_stage .*: log entries$/),
+    ]);
   });
 
-  it("leave a trace unusable when it lacks a vector that is asked for, or holds something else", async () => {
+  it("leave a trace unusable when it holds something else", async () => {
     const lacking = (change: (facts: Facts) => void) => async () => {
       const folder = await editTrace(recorded, await newFolder(), (lines) => editFacts(lines, change));
       const { code, error } = await replayed(folder);
       return [code, error.code, error.message];
     };
-    const unread = lacking(({ nearest }) => void nearest.splice(0, Infinity));
-    expect(await unread()).toEqual([2, "trace.unusable", expect.stringContaining("vectors that are asked for")]);
     const strange = lacking((facts) => Object.assign(facts, { nearest: "none" }));
     expect(await strange()).toEqual([2, "trace.unusable", expect.stringContaining("another shape")]);
   });
