@@ -31,6 +31,7 @@ const long = [
   "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
   "test/red-team/catalogue.test.ts",
+  "test/red-team/mining.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/platforms/osmo/training.test.ts",

@@ -43,8 +43,13 @@ export type AdoptedRun = {
   readonly settings: Pick<PlanRequest, "kpi_target" | "max_iterations">;
 };
 
-/** The directory that an argument names: an id below `results`, or a path from the workspace. */
+/**
+ * The directory that an argument names: an id below `results`, or a path from the workspace.
+ *
+ * @throws Refusal `input.no-run` for what can name no file.
+ */
 export function adoptedDir(workspace: string, given: string): string {
+  if (given.includes("\0")) throw new Refusal("input.no-run", "A run's name holds no null byte.", { adopt_run: given });
   if (isAbsolute(given)) return given;
   return given.includes("/") ? join(workspace, given) : join(workspacePaths(workspace).results, given);
 }
