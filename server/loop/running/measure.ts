@@ -32,7 +32,7 @@ export async function measureUntil<T>(
   const over = sleep(Math.max(0, deadline - performance.now()), undefined, { ref: false });
   const found = await waitUntil<{ result: T | undefined }>(
     async () => {
-      const work = measureInTurn(context, stage, next.commit);
+      const work = measureInTurn(context, stage, next);
       // After the deadline nobody waits for it; what went wrong shows at the next call, which measures again.
       work.catch(() => undefined);
       const ended = await Promise.race([work, over.then(() => ({ result: undefined }))]);
@@ -46,12 +46,15 @@ export async function measureUntil<T>(
   return found?.result;
 }
 
-async function measureInTurn<T>(context: StageContext, stage: StageName, commit: Continue<T>["commit"]) {
+async function measureInTurn<T>(context: StageContext, stage: StageName, { commit, follow }: Continue<T>) {
   const { runDir, iteration, attempt } = context;
   const stem = join(runPaths(runDir).jobs, `${iteration}-${stage}-${attempt}`);
   const claim = await takeClaim(stem);
   if (claim === undefined) return "taken" as const;
   try {
+    // Whoever had the claim before may have committed since this process looked.
+    const done = await follow();
+    if (done !== undefined) return { result: done };
     return { result: await commit((await stages[stage].measure?.(context)) ?? new Map()) };
   } finally {
     await claim.release();
