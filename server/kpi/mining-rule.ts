@@ -1,7 +1,7 @@
 import { type CoverTarget, coverTargets, weaknessWeights } from "./coverage.ts";
 import { type Embedded, nearestTargets } from "./mining.ts";
 
-/** Weak samples to each new row of an iteration (references/decisions/007-mining-rule.md has the figures). */
+/** Weak samples to each new row of an iteration (references/decisions/003-mining-rule.md has the figures). */
 export const weakSamplesPerRow = 2;
 
 /** The model's errors count as they rank at first, when it knows the line least; later the worst count most. */
