@@ -22,7 +22,7 @@ const folders = ["interop", "docker", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
- * Proofs that need Node alone but minutes of it: every trick against the gates, a failing disk at every write, whole
+ * Proofs that need minutes, and OpenSSH for signed approvals: every trick against the gates, a failing disk at every write, whole
  * loops with kills, trainings on OSMO, a dozen replays.
  */
 const long = [
@@ -34,6 +34,7 @@ const long = [
   "test/red-team/mining.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/journal/failing-disk.test.ts",
+  "test/server/loop/approval/signed.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",

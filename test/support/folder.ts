@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll } from "@jest/globals";
 export function temporaryFolders(): () => Promise<string> {
   const made: string[] = [];
   afterEach(async () => {
-    for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true });
+    for (const folder of made.splice(0))
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   });
   return async () => {
     const folder = await mkdtemp(join(tmpdir(), "deft-"));
@@ -22,6 +23,6 @@ export function folderOfFile(): { readonly path: string } {
   beforeAll(async () => {
     folder.path = await mkdtemp(join(tmpdir(), "deft-"));
   });
-  afterAll(() => rm(folder.path, { recursive: true, force: true }));
+  afterAll(() => rm(folder.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   return folder;
 }

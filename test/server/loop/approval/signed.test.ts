@@ -2,13 +2,13 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { assertApproved } from "../../server/loop/approval/approval-state.ts";
-import { type ConsentRequest, obtainConsent } from "../../server/loop/approval/consent.ts";
-import type { Call } from "../../server/ports/call.ts";
-import type { RunState } from "../../server/run/state.ts";
-import { testDeps } from "../support/a-run.ts";
-import { folderOfFile } from "../support/folder.ts";
-import { refusalOf } from "../support/refusal.ts";
+import { assertApproved } from "../../../../server/loop/approval/approval-state.ts";
+import { type ConsentRequest, obtainConsent } from "../../../../server/loop/approval/consent.ts";
+import type { Call } from "../../../../server/ports/call.ts";
+import type { RunState } from "../../../../server/run/state.ts";
+import { testDeps } from "../../../support/a-run.ts";
+import { folderOfFile } from "../../../support/folder.ts";
+import { refusalOf } from "../../../support/refusal.ts";
 
 const folder = folderOfFile();
 const request: ConsentRequest = {
