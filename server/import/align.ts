@@ -1,3 +1,4 @@
+import { correlationAt } from "../data/correlation.ts";
 import type { GrayImage } from "../data/decode/gray-image.ts";
 
 /** Fields on the longer side: fine enough to measure a shift, coarse enough for noise not to matter. */
@@ -46,7 +47,7 @@ export function fieldsOf({ width, height, data }: GrayImage): Fields {
 export function alignFields(inspected: Fields, golden: Fields): Alignment {
   const none = { correlation: 0, dx_px: 0, dy_px: 0 };
   if (Math.abs(inspected.across - golden.across) > 1 || Math.abs(inspected.down - golden.down) > 1) return none;
-  const at = (dx: number, dy: number) => correlationAt(inspected, golden, dx, dy);
+  const at = (dx: number, dy: number) => correlationAt(inspected, golden, dx, dy, flat);
   const unmoved = at(0, 0);
   if (unmoved === null) return { ...none, correlation: null };
   let best = { dx: 0, dy: 0, found: unmoved, score: unmoved };
@@ -77,24 +78,4 @@ function peakOf(before: number | null, middle: number, after: number | null): nu
   if (before === null || after === null) return 0;
   const bend = before - 2 * middle + after;
   return bend >= -1e-6 ? 0 : Math.max(-0.5, Math.min(0.5, (before - after) / (2 * bend)));
-}
-
-/** Correlation of the fields that lie over each other when `b` is shifted; null where either is flat. */
-function correlationAt(a: Fields, b: Fields, dx: number, dy: number): number | null {
-  let [n, sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0, 0];
-  for (let y = Math.max(0, -dy); y < Math.min(a.down, b.down - dy); y++) {
-    for (let x = Math.max(0, -dx); x < Math.min(a.across, b.across - dx); x++) {
-      const p = a.means[y * a.across + x] as number;
-      const q = b.means[(y + dy) * b.across + x + dx] as number;
-      n++;
-      sa += p;
-      sb += q;
-      saa += p * p;
-      sbb += q * q;
-      sab += p * q;
-    }
-  }
-  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
-  if (!(va > flat * flat * n) || !(vb > flat * flat * n)) return null;
-  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
 }

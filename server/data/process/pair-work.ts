@@ -1,4 +1,5 @@
 import { readFileStart } from "../../fs/head.ts";
+import { correlationAt } from "../correlation.ts";
 import type { GrayImage } from "../decode/gray-image.ts";
 import { grayLevels } from "../decode/gray-levels.ts";
 import { copyLimits } from "../sketch.ts";
@@ -73,29 +74,9 @@ function bestCorrelation(a: Fields, b: Fields): number | null {
   let best: number | null = null;
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
-      const found = correlationAt(a, b, dx, dy);
+      const found = correlationAt(a, b, dx, dy, flat);
       if (found !== null && (best === null || found > best)) best = found;
     }
   }
   return best;
-}
-
-/** Correlation of the fields that lie over each other when `b` is shifted; null where either is flat. */
-function correlationAt(a: Fields, b: Fields, dx: number, dy: number): number | null {
-  let [n, sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0, 0];
-  for (let y = Math.max(0, -dy); y < Math.min(a.down, b.down - dy); y++) {
-    for (let x = Math.max(0, -dx); x < Math.min(a.across, b.across - dx); x++) {
-      const p = a.means[y * a.across + x] as number;
-      const q = b.means[(y + dy) * b.across + x + dx] as number;
-      n++;
-      sa += p;
-      sb += q;
-      saa += p * p;
-      sbb += q * q;
-      sab += p * q;
-    }
-  }
-  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
-  if (!(va > flat * flat * n) || !(vb > flat * flat * n)) return null;
-  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
 }
