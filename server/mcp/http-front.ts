@@ -5,9 +5,6 @@ import { admit, metadataPath, resourceMetadata, type Verify, verifierOf } from "
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
 import { type Rate, rateOf } from "./http-rate.ts";
 
-/** Requests a minute that one address may get wrong. */
-const wrongPerMinute = 120;
-
 export type FrontOptions = {
   readonly host: string;
   /** Every request then carries it as `Authorization: Bearer`; `deft-mcp serve` always has one, or an issuer. */
@@ -16,7 +13,7 @@ export type FrontOptions = {
   readonly trust?: { readonly issuer: string; readonly audience?: string | undefined } | undefined;
   /** The URL by which clients know this server, where that is not its own address: behind a proxy with TLS. */
   readonly resource?: string | undefined;
-  /** Requests a minute of one user or address, 1200 unless told. */
+  /** Requests a minute of one user or address, 1200 unless told; of them an address may get a tenth wrong. */
   readonly ratePerMinute?: number;
 };
 
@@ -40,7 +37,7 @@ export type Answered = {
 
 /** `url` is the server's own address. @throws Refusal `http.issuer`, `http.address` for a public URL that is none. */
 export async function frontOf(url: string, options: FrontOptions): Promise<Front> {
-  const { host, token, trust, resource = url, ratePerMinute } = options;
+  const { host, token, trust, resource = url, ratePerMinute = 1200 } = options;
   if (!URL.canParse(resource)) {
     throw new Refusal("http.address", "The server's public URL is none.", { url: excerpt(resource) });
   }
@@ -51,8 +48,8 @@ export async function frontOf(url: string, options: FrontOptions): Promise<Front
     door: { loopback: isLoopback(host), name: known.hostname, token },
     verify: full && (await verifierOf(full)),
     metadata: full && { url: place, text: JSON.stringify(resourceMetadata(resource, full)) },
-    rate: rateOf(ratePerMinute ?? 1200),
-    wrong: rateOf(wrongPerMinute),
+    rate: rateOf(ratePerMinute),
+    wrong: rateOf(ratePerMinute / 10),
   };
 }
 
