@@ -85,6 +85,7 @@ function recorded(state: ReadState["state"]) {
       hard_stop: state.hard_stop,
       plan_id: state.plan?.plan_id,
       ruler: state.ruler,
+      estimate: state.estimate,
     }),
   };
 }
