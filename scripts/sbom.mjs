@@ -32,11 +32,18 @@ async function componentOf(folder, locked) {
   };
 }
 
-/** CycloneDX 1.6 JSON of all packages among the inputs of esbuild's metafile; equal inputs give equal bytes. */
+/** Paths of the modules of which something is in an output; what was only looked at, and shaken off, is not bundled. */
+function bundledInputs({ outputs }) {
+  return Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+  );
+}
+
+/** CycloneDX 1.6 JSON of all packages in the outputs of esbuild's metafile; equal inputs give equal bytes. */
 export async function sbomOf(metafile) {
   const own = JSON.parse(await readFile("package.json", "utf8"));
   const { packages } = JSON.parse(await readFile("package-lock.json", "utf8"));
-  const folders = new Set(Object.keys(metafile.inputs).map(packageFolder));
+  const folders = new Set(bundledInputs(metafile).map(packageFolder));
   folders.delete(undefined);
   const components = await Promise.all([...folders].sort().map((folder) => componentOf(folder, packages)));
   const root = purlOf(own.name, own.version);

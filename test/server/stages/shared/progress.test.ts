@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { headwayOf } from "../../../../engine/headway.ts";
+import { pythonJson } from "../../../../engine/status-log.ts";
 import type { JobSpec } from "../../../../server/run/job.ts";
 import { readProgress } from "../../../../server/stages/shared/progress.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
@@ -54,5 +56,32 @@ describe("progress of a training", () => {
     expect(await readProgress(training)).toEqual(before);
     await writeFile(path, `${[...lines, '{"kpi": {"train_loss": 0.4, "val_loss": 0.123456}}', loop(2)].join("\n")}\n`);
     expect((await readProgress(training)).message).toBe("epoch 3 of 10, loss 0.1235");
+  });
+});
+
+describe("progress of the embedded engine before it trains or scores", () => {
+  it("is so many of so many, with the time left, until something else is told", async () => {
+    const path = join(await folder(), "status.json");
+    const told: string[] = [];
+    let now = 0;
+    const headway = headwayOf(
+      (status, message, data) => void told.push(pythonJson({ status, message, ...data })),
+      "train images",
+      200,
+      () => now,
+    );
+    headway(10);
+    now = 2_000;
+    headway(50);
+    headway(60);
+    now = 3_500;
+    headway(40);
+    await writeFile(path, `${told.join("\n")}\n`);
+    const { progress: _none, ...task } = { ...job(path), status_path: path };
+    const at60 = { fraction: 0.3, message: "train images: 60 of 200", eta_sec: 8 };
+    expect([told.length, await readProgress(task)]).toEqual([2, at60]);
+    const epoch = '{"message": "Training loop in progress", "epoch": 0, "max_epoch": 1}';
+    await writeFile(path, `${[...told, epoch].join("\n")}\n`);
+    expect((await readProgress(task)).message).toBe("epoch 1 of 2");
   });
 });
