@@ -5,9 +5,10 @@ import { errnoOf, Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
+import type { ServerOptions } from "./answers.ts";
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
-import { buildServer, type ServerOptions } from "./server.ts";
+import { buildServer } from "./server.ts";
 
 export type HttpOptions = ServerOptions & {
   readonly host: string;

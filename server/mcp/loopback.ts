@@ -3,7 +3,8 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import type { Deps } from "../ports/call.ts";
 import type { Message } from "../trace/message.ts";
 import type { Line } from "../trace/talk.ts";
-import { buildServer, type ServerOptions } from "./server.ts";
+import type { ServerOptions } from "./answers.ts";
+import { buildServer } from "./server.ts";
 
 /** Connects to a server in this process and speaks plain protocol messages with it, as they lie in a trace. */
 export async function connectHere(deps: Deps, options: ServerOptions, hear: (message: Message) => void): Promise<Line> {

@@ -1,8 +1,9 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import type { Deps } from "../ports/call.ts";
 import type { Tap } from "../trace/recorder.ts";
+import type { ServerOptions } from "./answers.ts";
 import { withoutMark } from "./lenient-messages.ts";
-import { buildServer, type ServerOptions } from "./server.ts";
+import { buildServer } from "./server.ts";
 import { tapped } from "./tap.ts";
 
 /**
