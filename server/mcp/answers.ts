@@ -31,8 +31,11 @@ export function identityOf({ version }: ServerOptions) {
 /** What the server answers, whichever era of the protocol asks. @throws NotOffered for what there is not. */
 export type Answers = ReturnType<typeof answersOf>;
 
-/** The answers of a server with these toolsets; every one of them is made from the disk when it is asked for. */
-export function answersOf(deps: Deps, options: ServerOptions) {
+/**
+ * The answers of a server with these toolsets; every one of them is made from the disk when it is asked for. With
+ * `refusalsAsData` a refusal carries its code, facts and remedy for programs too.
+ */
+export function answersOf(deps: Deps, options: ServerOptions, refusalsAsData = false) {
   const { toolsets } = options;
   const chosen = tools.filter((tool) => toolsets.includes(tool.toolset));
   const offered = new Map(chosen.map((tool) => [tool.name, tool]));
@@ -45,7 +48,18 @@ export function answersOf(deps: Deps, options: ServerOptions) {
       if (tool === undefined) throw new NotOffered(`Unknown tool: ${name}`);
       return tool;
     },
-    callTool: (tool: Tool, given: unknown, caller: Caller) => runTool(tool, given, options, { ...caller, deps }, clean),
+    /** @throws Asked where a human must answer first and the era cannot wait for them. */
+    async callTool(tool: Tool, given: unknown, caller: Caller): Promise<CallToolResult> {
+      try {
+        return await runTool(tool, given, { ...caller, deps }, clean);
+      } catch (error) {
+        if (error instanceof Asked) throw error;
+        const incident = deps.ids.hex(8);
+        if (!(error instanceof Refusal)) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));
+        const told = failure(error, incident);
+        return redactDeep(refusalsAsData ? withData(told, error) : told, clean);
+      }
+    },
     listResources: () => listResources(deps),
     resourceTemplates,
     readResource: (uri: string) => readResource(uri, deps),
@@ -56,27 +70,23 @@ export function answersOf(deps: Deps, options: ServerOptions) {
   };
 }
 
-/** @throws Asked where a human must answer first and the era cannot wait for them. */
 async function runTool(
   tool: Tool,
   given: unknown,
-  options: ServerOptions,
   call: Call,
   clean: (text: string) => string,
 ): Promise<CallToolResult> {
-  try {
-    const output = await tool.handle(
-      parseArguments(tool.input, given, { env: call.deps.env, ...defined({ keepsBlank: tool.keepsBlank }) }),
-      call,
-    );
-    const told = tool.output.parse(output);
-    return success(redactDeep(told, clean), tool.links?.(told) ?? []);
-  } catch (error) {
-    if (error instanceof Asked) throw error;
-    const incident = call.deps.ids.hex(8);
-    if (!(error instanceof Refusal)) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));
-    return redactDeep(failure(error, incident), clean);
-  }
+  const reading = { env: call.deps.env, ...defined({ keepsBlank: tool.keepsBlank }) };
+  const told = tool.output.parse(await tool.handle(parseArguments(tool.input, given, reading), call));
+  return success(redactDeep(told, clean), tool.links?.(told) ?? []);
+}
+
+/** Beside the text, since structured content of a failed call would be held against the schema of a success. */
+function withData(told: CallToolResult, error: unknown): CallToolResult {
+  if (!(error instanceof Refusal)) return told;
+  const { code, message, facts, remedy, hardStop } = error;
+  const refusal = { code, message, facts, remedy, ...(hardStop ? { hard_stop: true } : {}) };
+  return { ...told, _meta: { "io.github.deft-mcp/refusal": refusal } };
 }
 
 function stackOf(error: unknown): string {

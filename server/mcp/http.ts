@@ -8,6 +8,8 @@ import { failureText } from "./answer.ts";
 import type { ServerOptions } from "./answers.ts";
 import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
+import { isModern, namesModern } from "./modern/era.ts";
+import type { BuildModern, ModernEndpoint } from "./modern/http.ts";
 import { buildServer } from "./server.ts";
 
 export type HttpOptions = ServerOptions & {
@@ -37,7 +39,12 @@ const graceMs = 100;
  *
  * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken.
  */
-export async function openHttp(deps: Deps, options: HttpOptions, build = buildServer): Promise<HttpService> {
+export async function openHttp(
+  deps: Deps,
+  options: HttpOptions,
+  build = buildServer,
+  modern?: BuildModern,
+): Promise<HttpService> {
   const { host, port, token, keepAliveMs, log } = options;
   const door: Door = { loopback: isLoopback(host), token };
   if (!door.loopback && token === undefined) {
@@ -48,8 +55,12 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
     return { server: build(recording?.deps ?? deps, options), tap: recording?.tap };
   };
   const sessions = keepSessions(open, { keepAliveMs, most: options.mostSessions ?? 64 });
+  const sessionless = once(async () => {
+    const { openModern } = await import("./modern/http.ts");
+    return openModern(deps, { ...options, maxBodyBytes: mostBodyBytes }, options.record, modern);
+  });
   const http = createServer((request, response) => {
-    route(request, response, door, sessions).catch((error: unknown) => {
+    route(request, response, door, { sessions, sessionless }).catch((error: unknown) => {
       const incident = deps.ids.hex(8);
       log(`incident ${incident} over HTTP: ${error instanceof Error ? error.stack : String(error)}`);
       if (response.headersSent) response.destroy();
@@ -63,6 +74,7 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
     async close() {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       await sessions.closeAll();
+      await (await sessionless.made)?.close();
       const force = setTimeout(() => http.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(force);
@@ -70,7 +82,11 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
   };
 }
 
-async function route(request: IncomingMessage, response: ServerResponse, door: Door, sessions: Sessions) {
+/** Sessions for the eras that begin one, and what serves the requests of the era that needs none, once there is one. */
+type Behind = { readonly sessions: Sessions; readonly sessionless: Once<ModernEndpoint> };
+
+async function route(request: IncomingMessage, response: ServerResponse, door: Door, behind: Behind) {
+  const { sessions, sessionless } = behind;
   const no = turnedAway(request.headers, door);
   if (no !== undefined) {
     if (no.status === 401) response.setHeader("www-authenticate", 'Bearer realm="deft-mcp"');
@@ -81,6 +97,9 @@ async function route(request: IncomingMessage, response: ServerResponse, door: D
   if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
   // Nothing is built for somebody who sends too much, or anything but a beginning.
   const body = id === undefined ? await firstMessage(request) : undefined;
+  if (typeof body === "object" && body.modern) {
+    return await (await sessionless.get()).handle(request, response, body.message);
+  }
   if (body === "too large") return answer(response, 413, "The body is larger than 4 MiB.");
   if (body === "no beginning") return answer(response, 400, "A session begins with one initialize message.");
   const session = id === undefined ? await sessions.open() : sessions.find(String(id));
@@ -106,8 +125,9 @@ async function firstMessage(request: IncomingMessage) {
   }
   try {
     const message: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"));
+    const modern = isModern(message) || namesModern(request.headers["mcp-protocol-version"]);
     const [only, more] = Array.isArray(message) ? message : [message];
-    if (more === undefined && isInitializeRequest(only)) return { message };
+    if (modern || (more === undefined && isInitializeRequest(only))) return { message, modern };
   } catch {
     // No JSON is no beginning.
   }
@@ -128,4 +148,19 @@ async function listen(http: NodeServer, host: string, port: number): Promise<voi
     });
     http.listen(port, host, resolve);
   });
+}
+
+type Once<T> = { readonly made: Promise<T> | undefined; get(): Promise<T> };
+
+function once<T>(make: () => Promise<T>): Once<T> {
+  let made: Promise<T> | undefined;
+  return {
+    get made() {
+      return made;
+    },
+    get() {
+      made ??= make();
+      return made;
+    },
+  };
 }

@@ -100,7 +100,10 @@ export async function listResources(deps: Deps): Promise<Resource[]> {
   return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
-async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
+async function read(
+  uri: string,
+  deps: Deps,
+): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };

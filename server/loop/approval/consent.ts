@@ -2,6 +2,7 @@ import { type Facts, Refusal, type RefusalCode } from "../../errors.ts";
 import { namespace, signerOf } from "../../exec/ssh-signature.ts";
 import { sha256 } from "../../fs/hash.ts";
 import type { Call } from "../../ports/call.ts";
+import { defined } from "../../run/defined.ts";
 import { redactor } from "../../run/redact.ts";
 import type { Approval } from "../../run/state.ts";
 import { visible } from "../../run/visible.ts";
@@ -108,6 +109,7 @@ async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
     message: request.message,
     fields: { approve: { type: "boolean", title: request.title, default: false } },
     required: ["approve"],
+    ...defined({ about: request.subject }),
   });
   if (answer.action === "accept" && answer.content.approve === true) {
     return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", client: call.client };

@@ -1,0 +1,92 @@
+import type { JSONRPCMessage, MessageExtraInfo, Transport } from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import type { Deps } from "../../ports/call.ts";
+import type { ServerOptions } from "../answers.ts";
+import { newConversation } from "./conversations.ts";
+import { isHandshake } from "./era.ts";
+import { modernBuilder } from "./server.ts";
+import { watchSubscribed } from "./watch.ts";
+
+/** What serves one connection; closing it closes the wire too. */
+export type Served = { close(): Promise<void> };
+
+export type Beside = {
+  /** Begins a conversation of the eras before on the same wire, whose first message is then its. */
+  fallBack(channel: Transport): Promise<Served>;
+  /** Called when the client went away. */
+  gone(): void;
+};
+
+/**
+ * Serves one connection that began without a handshake, as 2026-07-28 has it. A client that only looked around by
+ * `server/discover` may still decide for a handshake: the wire is then handed on.
+ */
+export async function serveModern(
+  wire: Transport,
+  deps: Deps,
+  options: ServerOptions,
+  { fallBack, gone }: Beside,
+): Promise<Served> {
+  const channel = channelOf(wire);
+  let current: Transport = channel;
+  const watch = watchSubscribed(deps);
+  const conversation = newConversation();
+  const build = modernBuilder(deps, options, () => conversation);
+  let decided = false;
+  let served: Served = serveStdio(
+    () => {
+      const server = build();
+      watch.tell = (uri) => server.sendResourceUpdated({ uri });
+      return server;
+    },
+    { legacy: "reject", transport: channel, onerror: () => undefined },
+  );
+  let turn = Promise.resolve();
+  const heardBy = wire.onmessage;
+  wire.onmessage = (message, extra) => {
+    heardBy?.(message, extra);
+    // One after the other: while the other era is begun, what follows its first message waits.
+    turn = turn.then(() => take(message, extra)).catch((error: unknown) => options.log(String(error)));
+  };
+  const take = async (message: JSONRPCMessage, extra: MessageExtraInfo | undefined) => {
+    if (current === channel && !decided && isHandshake(message)) {
+      channel.leaves = true;
+      await served.close();
+      const next = channelOf(wire);
+      served = await fallBack(next);
+      current = next;
+      next.onmessage?.(message, extra);
+      return;
+    }
+    decided ||= !("method" in message) || message.method !== "server/discover";
+    if (current === channel) watch.hear(message);
+    current.onmessage?.(message, extra);
+  };
+  wire.onclose = () => {
+    watch.close();
+    current.onclose?.();
+    gone();
+  };
+  await wire.start();
+  return { close: () => served.close() };
+}
+
+type Channel = Transport & {
+  /** Set when only this user of the wire goes, and the wire stays. */
+  leaves: boolean;
+};
+
+function channelOf(wire: Transport): Channel {
+  const channel: Channel = {
+    leaves: false,
+    start: async () => undefined,
+    send: async (message, options) => {
+      if (!channel.leaves) await wire.send(message, options);
+    },
+    async close() {
+      if (channel.leaves) channel.onclose?.();
+      else await wire.close();
+    },
+  };
+  return channel;
+}
