@@ -32,8 +32,7 @@ const limits = new Set(["minimum", "maximum", "exclusiveMinimum", "minLength", "
 
 /**
  * Results are parsed before they leave, so an `open` schema need not say again, at every level, what is always in them;
- * and an unknown argument is answered with the nearest known one, so no schema need rule it out. Members of any kind are
- * what a schema allows that says nothing of them.
+ * and an unknown argument is answered with the nearest known one, so no schema need rule it out.
  */
 function lean(value: unknown, open: boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => lean(item, open));
@@ -41,12 +40,8 @@ function lean(value: unknown, open: boolean): unknown {
   const isIdle = (key: string, member: unknown) =>
     (limits.has(key) && typeof member !== "object") ||
     key === "propertyNames" ||
-    (key === "additionalProperties" && (member === false || isEmpty(member))) ||
+    (key === "additionalProperties" && (member === false || JSON.stringify(member) === "{}")) ||
     (open && key === "required" && Array.isArray(member));
   const kept = Object.entries(value).filter(([key, member]) => !isIdle(key, member));
   return Object.fromEntries(kept.map(([key, member]) => [key, lean(member, open)]));
-}
-
-function isEmpty(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
