@@ -30,8 +30,12 @@ it("the protocol's conformance suite finds nothing wrong with our HTTP server", 
   });
 }, 120_000);
 
-it.each(["2025-11-25", "2026-07-28"])("it has all that revision %s requires", async (revision) => {
-  const flags = ["--requirements", revision];
-  const { exit, stdout } = await conform(service.url, folder.path, "conformance-alpha", flags);
-  expect([exit, stdout.slice(-3000)]).toEqual([0, expect.any(String)]);
-}, 180_000);
+it.each(["2025-11-25", "2026-07-28"])(
+  "it has all that revision %s requires",
+  async (revision) => {
+    const flags = ["--requirements", revision];
+    const { exit, stdout } = await conform(service.url, folder.path, "conformance-alpha", flags);
+    expect([exit, stdout.slice(-3000)]).toEqual([0, expect.any(String)]);
+  },
+  180_000,
+);

@@ -50,7 +50,7 @@ export async function serveModern(
   };
   const take = async (message: JSONRPCMessage, extra: MessageExtraInfo | undefined) => {
     if (current === channel && !decided && isHandshake(message)) {
-      channel.leaves = true;
+      await channel.leave();
       await served.close();
       const next = channelOf(wire);
       served = await fallBack(next);
@@ -59,7 +59,7 @@ export async function serveModern(
       return;
     }
     decided ||= !("method" in message) || message.method !== "server/discover";
-    if (current === channel) watch.hear(message);
+    if (current === channel) await watch.hear(message);
     current.onmessage?.(message, extra);
   };
   wire.onclose = () => {
@@ -72,21 +72,38 @@ export async function serveModern(
 }
 
 type Channel = Transport & {
-  /** Set when only this user of the wire goes, and the wire stays. */
-  leaves: boolean;
+  /** Once what was asked is answered, only this user of the wire goes when it is closed: the wire stays. */
+  leave(): Promise<void>;
 };
 
 function channelOf(wire: Transport): Channel {
-  const channel: Channel = {
-    leaves: false,
+  const asked = new Set<unknown>();
+  let quiet = () => {};
+  let leaves = false;
+  let hear: Transport["onmessage"];
+  return {
+    get onmessage() {
+      return hear;
+    },
+    set onmessage(next) {
+      hear = (message, extra) => {
+        if ("id" in message && "method" in message) asked.add(message.id);
+        next?.(message, extra);
+      };
+    },
     start: async () => undefined,
-    send: async (message, options) => {
-      if (!channel.leaves) await wire.send(message, options);
+    async send(message, options) {
+      await wire.send(message, options);
+      if ("method" in message || !asked.delete(message.id) || asked.size > 0) return;
+      quiet();
+    },
+    async leave() {
+      leaves = true;
+      if (asked.size > 0) await new Promise<void>((resolve) => (quiet = resolve));
     },
     async close() {
-      if (channel.leaves) channel.onclose?.();
+      if (leaves) this.onclose?.();
       else await wire.close();
     },
   };
-  return channel;
 }

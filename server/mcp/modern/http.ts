@@ -60,8 +60,11 @@ export async function openModern(
     async handle(request, response, body, principal) {
       // An id is its client's alone; what listens ends with its response.
       const listener = { ...(body as object), id: request };
-      watch.hear(listener);
-      response.on("close", () => watch.hear({ method: "notifications/cancelled", params: { requestId: request } }));
+      await watch.hear(listener);
+      response.on(
+        "close",
+        () => void watch.hear({ method: "notifications/cancelled", params: { requestId: request } }),
+      );
       const auth = principal === undefined ? {} : { auth: { token: "", clientId: principal, scopes: [] } };
       await serve(Object.assign(request, auth) as NodeIncomingMessageLike, response, body);
     },

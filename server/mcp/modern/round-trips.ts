@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   createRequestStateCodec,
   type InputRequiredResult,
@@ -83,7 +83,12 @@ export function roundTrips(deps: Deps, clean: (text: string) => string): RoundTr
       return {
         human: humanWith(canElicit(context), answers),
         async ask(question) {
-          const state: Sealed = { call, asked: digestOf(question), answers, once: randomBytes(16).toString("hex") };
+          const state: Sealed = {
+            call,
+            asked: digestOf(question),
+            answers,
+            once: `${Math.floor(Date.now() / 1000)}-${randomBytes(16).toString("hex")}`,
+          };
           const shown = { ...question, message: visible(clean(question.message)) };
           return inputRequired({
             inputRequests: { [key]: inputRequired.elicit(formOf(shown)) },
@@ -98,16 +103,18 @@ export function roundTrips(deps: Deps, clean: (text: string) => string): RoundTr
 async function useOnce({ call, once }: Sealed, asking: string, place: string): Promise<void> {
   await makeDirectory(place, 0o700);
   await forgetOld(place);
-  const isOurs = call === asking && /^[0-9a-f]{32}$/.test(once);
-  if (isOurs && (await createNew(join(place, `${Math.floor(Date.now() / 1000)}-${once}`), ""))) return;
+  if (call === asking && marks.test(once) && (await createNew(join(place, once), ""))) return;
   const reason = { reason: "invalid_request_state" };
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Invalid or expired requestState", reason);
 }
 
+/** Second of its making and chance. */
+const marks = /^(\d+)-[0-9a-f]{32}$/;
+
 /** Marks outlive what they mark by a while; an expired state is refused by its seal. */
 async function forgetOld(place: string): Promise<void> {
   const dead = Date.now() / 1000 - 2 * patienceSec;
-  for (const path of await listPaths(place, /^\d+-[0-9a-f]{32}$/)) {
-    if (Number(/(\d+)-[0-9a-f]+$/.exec(path)?.[1]) < dead) await removeIfPresent(path);
+  for (const path of await listPaths(place, marks)) {
+    if (Number(marks.exec(basename(path))?.[1]) < dead) await removeIfPresent(path);
   }
 }

@@ -6,7 +6,7 @@ import { watchResources } from "../resource-watch.ts";
 export type SubscribedWatch = {
   tell: (uri: string) => unknown;
   /** Takes note of what a message begins or ends to listen to. */
-  hear(message: unknown): void;
+  hear(message: unknown): Promise<void>;
   close(): void;
 };
 
@@ -16,14 +16,15 @@ export function watchSubscribed(deps: Deps): SubscribedWatch {
   const watch = watchResources(deps, async (uri) => void (await watched.tell(uri)));
   const watched: SubscribedWatch = {
     tell: () => undefined,
-    hear(message) {
+    async hear(message) {
       if (!isRecord(message)) return;
       const params = membersOf(message.params);
       if (message.method === "subscriptions/listen") {
         const uris = membersOf(params.notifications).resourceSubscriptions;
         const listened = Array.isArray(uris) ? uris.filter((uri) => typeof uri === "string") : [];
         open.set(message.id, listened);
-        for (const uri of listened) watch.add(uri).catch(() => undefined);
+        // Before the subscription is confirmed: what changes from then on is told.
+        for (const uri of listened) await watch.add(uri).catch(() => undefined);
       } else if (message.method === "notifications/cancelled" && open.has(params.requestId)) {
         const ended = open.get(params.requestId) ?? [];
         open.delete(params.requestId);

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { type HttpService, openHttp } from "../../../../server/mcp/http.ts";
 import { newModernClient, revision } from "../../../support/modern-client.ts";
-import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
+import { type TinyLoop, tinyLoop, tinyRequest } from "../../../support/tiny-loop.ts";
 
 const token = "a-token-of-24-characters";
 let loop: TinyLoop;
@@ -64,7 +64,10 @@ describe("HTTP without a session", () => {
     const client = await enter();
     const args = { plan_id: loop.planId, words: "yes" };
     const unseen = await client.callTool({ name: "approve_plan", arguments: args });
-    expect(unseen).toMatchObject({ isError: true, content: [{ text: expect.stringMatching(/^approval\.required: /) }] });
+    expect(unseen).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^approval\.required: /) }],
+    });
     const approved = await client.callTool({ name: "approve_plan", arguments: args });
     expect(approved.structuredContent).toMatchObject({ approved: "relayed" });
   });
@@ -82,14 +85,13 @@ describe("HTTP without a session", () => {
   });
 
   it("progress of a call comes before its result, on the same stream", async () => {
-    await loop.backTo("created");
     const client = await enter();
     const heard: unknown[] = [];
-    const done = await client.callTool(
-      { name: "run_stage", arguments: { run: loop.runDir } },
+    const planned = await client.callTool(
+      { name: "preflight", arguments: tinyRequest },
       { onprogress: (progress) => heard.push(progress.message) },
     );
-    expect(done.structuredContent).toMatchObject({ outcome: "committed", stage: "train" });
+    expect(planned.structuredContent).toMatchObject({ ok: true });
     expect(heard.length).toBeGreaterThan(0);
   });
 

@@ -1,41 +1,49 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import type { Client } from "@modelcontextprotocol/client";
-import { z } from "zod";
-import { modernClient } from "../../../support/modern-client.ts";
+import type { Executor } from "../../../../server/ports/executor.ts";
+import { modernWire } from "../../../support/modern-client.ts";
 import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
 
-const extension = { "io.modelcontextprotocol/tasks": {} };
+const knowing = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 let loop: TinyLoop;
-const clients: Client[] = [];
+/** Whether jobs may end; until then they are looked at in vain. */
+let mayEnd: boolean;
+let executor: Executor;
+const opened: { close(): Promise<void> }[] = [];
 beforeAll(async () => {
   loop = await tinyLoop("created");
 });
-beforeEach(() => loop.backTo("created"));
+beforeEach(async () => {
+  mayEnd = false;
+  await loop.backTo("created");
+  executor = (await loop.deps().executors.embedded?.()) as Executor;
+});
 afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
+  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(() => loop.remove());
 
-async function open(extensions: typeof extension | undefined = extension): Promise<Client> {
-  const client = await modernClient(loop.deps(), extensions === undefined ? {} : { extensions });
-  clients.push(client);
-  return client;
+/** A server whose jobs go on until they may end. */
+async function open(capabilities: Record<string, unknown> = knowing) {
+  const held: Executor = {
+    ...executor,
+    poll: async (runDir, record) => (mayEnd ? await executor.poll(runDir, record) : { state: "running" }),
+  };
+  const one = await modernWire({ ...loop.deps(), executors: { embedded: async () => held } }, capabilities);
+  opened.push(one);
+  return one;
 }
 
-const anything = z.looseObject({});
-type Told = Record<string, unknown> & { status?: string; taskId?: string; result?: Record<string, unknown> };
-const ask = (client: Client, method: string, params: Record<string, unknown>) =>
-  client.request({ method, params }, anything) as Promise<Told>;
+type Wire = Awaited<ReturnType<typeof open>>;
+type Task = { status: string; taskId: string; statusMessage?: string; result?: Record<string, unknown> };
+const begin = async (one: Wire, name: string, args: object = {}) =>
+  (await one.ask("tools/call", { name, arguments: args })).result as unknown as Task & Record<string, unknown>;
+const look = async (one: Wire, taskId: string) => (await one.ask("tasks/get", { taskId })).result as unknown as Task;
 
-/** The raw answer of a call: the SDK's client knows no handles. */
-async function begin(client: Client, name: string, args: Record<string, unknown> = {}): Promise<Told> {
-  return await ask(client, "tools/call", { name, arguments: args });
-}
-
-async function ended(client: Client, taskId: string): Promise<Told> {
+async function ended(one: Wire, taskId: string): Promise<Task> {
+  mayEnd = true;
   for (;;) {
-    const told = await ask(client, "tasks/get", { taskId });
+    const told = await look(one, taskId);
     if (told.status !== "working") return told;
     await sleep(20);
   }
@@ -43,17 +51,23 @@ async function ended(client: Client, taskId: string): Promise<Told> {
 
 describe("a stage for a client that knows tasks", () => {
   it("is answered by a handle at once, and its end by polling", async () => {
-    const client = await open();
-    const handle = await begin(client, "run_stage");
-    expect(handle).toMatchObject({ status: "working", taskId: expect.stringMatching(/^run_stage-[0-9a-f]{32}$/) });
+    const one = await open();
+    const handle = await begin(one, "run_stage");
+    expect(handle).toMatchObject({
+      resultType: "task",
+      status: "working",
+      taskId: expect.stringMatching(/^run_stage-[0-9a-f]{32}$/),
+      statusMessage: expect.stringContaining("train"),
+    });
     expect(handle.content).toBeUndefined();
-    const told = await ended(client, String(handle.taskId));
+    expect(await look(one, handle.taskId)).toMatchObject({ resultType: "complete", status: "working" });
+    const told = await ended(one, handle.taskId);
     expect(told).toMatchObject({
       status: "completed",
       result: { structuredContent: { outcome: "committed", iteration: "baseline", stage: "train" } },
     });
     // What is over stays as it was told.
-    expect(await ended(client, String(handle.taskId))).toEqual(told);
+    expect(await look(one, handle.taskId)).toEqual(told);
   });
 
   it("has one handle however often it is called, and survives its server", async () => {
@@ -61,37 +75,43 @@ describe("a stage for a client that knows tasks", () => {
     const { taskId } = await begin(first, "run_stage");
     expect((await begin(first, "run_stage")).taskId).toBe(taskId);
     await first.close();
-    const second = await open();
-    expect(await ended(second, String(taskId))).toMatchObject({
+    expect(await ended(await open(), taskId)).toMatchObject({
       status: "completed",
       result: { structuredContent: { outcome: "committed", stage: "train" } },
     });
   });
 
   it("goes on though its task is given up", async () => {
-    const client = await open();
-    const { taskId } = await begin(client, "run_stage");
-    await ask(client, "tasks/cancel", { taskId });
-    expect(await ask(client, "tasks/get", { taskId })).toMatchObject({ status: "cancelled" });
-    const again = await begin(client, "run_stage");
-    expect(await ended(client, String(again.taskId))).toMatchObject({ status: "completed" });
+    const one = await open();
+    const { taskId } = await begin(one, "run_stage");
+    expect((await one.ask("tasks/cancel", { taskId })).result).toMatchObject({ resultType: "complete" });
+    expect(await look(one, taskId)).toMatchObject({
+      status: "cancelled",
+      statusMessage: expect.stringContaining("runs on"),
+    });
+    const again = await begin(one, "run_stage");
+    expect(await ended(one, again.taskId)).toMatchObject({ status: "completed" });
   });
 
-  it("is waited for as ever by a client that does not", async () => {
-    const client = await open(undefined);
-    const done = await client.callTool({ name: "run_stage", arguments: {} });
-    expect(done.structuredContent).toMatchObject({ outcome: "committed", stage: "train" });
-    await expect(ask(client, "tasks/get", { taskId: `run_stage-${"0".repeat(32)}` })).rejects.toThrow();
+  it("is waited for as ever by a client that does not, which may not ask for tasks either", async () => {
+    mayEnd = true;
+    const one = await open({});
+    expect(await begin(one, "run_stage")).toMatchObject({
+      structuredContent: { outcome: "committed", stage: "train" },
+    });
+    const { error } = await one.ask("tasks/get", { taskId: `run_stage-${"0".repeat(32)}` });
+    expect(error).toMatchObject({
+      code: -32021,
+      data: { requiredCapabilities: { extensions: { "io.modelcontextprotocol/tasks": {} } } },
+    });
   });
 });
 
 describe("a task", () => {
   it("that is short is answered by its result", async () => {
-    const client = await open();
-    const status = await begin(client, "loop_status");
-    expect(status.structuredContent).toMatchObject({ run_dir: loop.runDir });
-    const refused = await begin(client, "run_stage", { iteration: "iter9" });
-    expect(refused).toMatchObject({
+    const one = await open();
+    expect(await begin(one, "loop_status")).toMatchObject({ structuredContent: { run_dir: loop.runDir } });
+    expect(await begin(one, "run_stage", { iteration: "iter9" })).toMatchObject({
       isError: true,
       content: [{ text: expect.stringMatching(/^stage\.out-of-order/) }],
     });
@@ -100,8 +120,13 @@ describe("a task", () => {
   it.each(["run_stage-00000000000000000000000000000000", "../../etc/passwd", ""])(
     "that there is not is refused: %s",
     async (taskId) => {
-      const client = await open();
-      await expect(ask(client, "tasks/get", { taskId })).rejects.toThrow("There is no such task.");
+      const one = await open();
+      for (const method of ["tasks/get", "tasks/cancel"]) {
+        expect((await one.ask(method, { taskId })).error).toMatchObject({
+          code: -32602,
+          message: "There is no such task.",
+        });
+      }
     },
   );
 });
