@@ -35,7 +35,9 @@ it.each(["2025-11-25", "2026-07-28"])(
   async (revision) => {
     const flags = ["--requirements", revision];
     const { exit, stdout } = await conform(service.url, folder.path, "conformance-alpha", flags);
-    expect([exit, stdout.slice(-3000)]).toEqual([0, expect.any(String)]);
+    // What is not required (extensions, pending scenarios) is listed and does not count.
+    const failed = stdout.split("\n").filter((line) => line.startsWith("✗"));
+    expect({ exit, failed: exit === 0 ? [] : failed }).toEqual({ exit: 0, failed: [] });
   },
   180_000,
 );

@@ -185,6 +185,7 @@ function offerPages(server: Server): void {
         inputRequests: { user_context: elicit("What context should the prompt use?", "context") },
       });
     }
+    if (params.name === asking) return { messages: [{ role: "user" as const, content: text("With that context.") }] };
     const contents = promptContents(params.name, params.arguments ?? {}) as ContentBlock[];
     return { messages: contents.map((content) => ({ role: "user" as const, content })) };
   });
