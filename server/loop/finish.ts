@@ -50,7 +50,7 @@ export async function finishLoop(
   request: { stopReason?: string | undefined; words?: string | undefined },
   call: Call,
 ): Promise<Finished> {
-  const before = await readRun(runDir, call.deps);
+  const before = await readRun(runDir, { ...call.deps, whole: true });
   assertIntact(before);
   const reason = stopReason(before.state, request.stopReason);
   if (reason === "cancelled" && before.state.stop_reason === undefined)
