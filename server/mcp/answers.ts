@@ -5,9 +5,11 @@ import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
+import type { User } from "../run/state.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { Asked } from "./asked.ts";
+import { iconsOf } from "./icons.ts";
 import { listed } from "./listing.ts";
 import { NotOffered } from "./not-offered.ts";
 import { completionsOf, listPrompts, promptOf } from "./prompts.ts";
@@ -16,6 +18,8 @@ import { listResources, readResource, resourceTemplates } from "./resources.ts";
 export type ServerOptions = {
   readonly version: string;
   readonly toolsets: readonly Toolset[];
+  /** Who is connected, where an issuer vouches for it. */
+  readonly user?: User;
   /** Where stacks of defects go; never stdout, which carries the protocol. */
   log(line: string): void;
 };
@@ -25,7 +29,7 @@ export type Caller = Omit<Call, "deps">;
 
 /** What this server is called, in every era. */
 export function identityOf({ version }: ServerOptions) {
-  return { name: "deft-mcp", title: "DEFT AOI loop", version };
+  return { name: "deft-mcp", title: "DEFT AOI loop", version, icons: iconsOf("deft") };
 }
 
 /** What the server answers, whichever era of the protocol asks. @throws NotOffered for what there is not. */
@@ -42,7 +46,11 @@ export function answersOf(deps: Deps, options: ServerOptions, refusalsAsData = f
   const clean = redactor(deps.env);
   return {
     clean,
-    listTools: (showsViews: boolean): ListedTool[] => chosen.map((tool) => listed(tool, showsViews)),
+    listTools: (showsViews: boolean): ListedTool[] => {
+      // Every listing is paid for in bytes, so only who draws gets pictures.
+      const drawn = ({ toolset }: Tool) => (showsViews ? { icons: iconsOf(toolset) } : {});
+      return chosen.map((tool) => ({ ...listed(tool, showsViews), ...drawn(tool) }));
+    },
     toolNamed(name: string): Tool {
       const tool = offered.get(name);
       if (tool === undefined) throw new NotOffered(`Unknown tool: ${name}`);

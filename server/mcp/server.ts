@@ -12,6 +12,8 @@ import {
   ReadResourceRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Call, Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
+import type { User } from "../run/state.ts";
 import { type Answers, answersOf, identityOf, type ServerOptions } from "./answers.ts";
 import { humanOf } from "./human.ts";
 import { instructions } from "./instructions.ts";
@@ -29,7 +31,7 @@ const capabilities = { tools: {}, resources: { subscribe: true }, prompts: {}, c
 export function buildServer(deps: Deps, options: ServerOptions): Server {
   const answers = answersOf(deps, options);
   const server = new Server(identityOf(options), { capabilities, instructions: instructions(options.toolsets) });
-  offerTools(server, answers);
+  offerTools(server, answers, options.user);
   offerPages(server, answers);
   offerSubscriptions(server, deps);
   const connect = server.connect.bind(server);
@@ -37,7 +39,7 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
   return server;
 }
 
-function offerTools(server: Server, answers: Answers): void {
+function offerTools(server: Server, answers: Answers, user: User | undefined): void {
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
   server.setRequestHandler(ListToolsRequestSchema, () => ({
     tools: answers.listTools(server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined),
@@ -51,6 +53,7 @@ function offerTools(server: Server, answers: Answers): void {
         human: humanOf(server, extra.requestId, extra.signal, answers.clean),
         client: peer === undefined ? "unknown" : `${peer.name} ${peer.version}`,
         connection,
+        ...defined({ user }),
         progress: progressSender(_meta?.progressToken, extra.sendNotification, answers.clean),
       });
     }),

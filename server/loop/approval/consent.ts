@@ -58,7 +58,7 @@ const sentences: Readonly<Record<keyof ConsentCodes, string>> = {
 /** Note of a connection whose human sits at the terminal that started the command. */
 export const atTerminal = "consent.console";
 
-export type Consent = Pick<Approval, "how" | "words" | "client" | "signer" | "signature">;
+export type Consent = Pick<Approval, "how" | "words" | "client" | "user" | "signer" | "signature">;
 
 /**
  * Obtains a human's yes in one of the ways of design.md, or refuses.
@@ -70,6 +70,10 @@ export type Consent = Pick<Approval, "how" | "words" | "client" | "signer" | "si
  * of the request; the facts name the terminal command.
  */
 export async function obtainConsent(request: ConsentRequest, call: Call): Promise<Consent> {
+  return { ...(await consentOf(request, call)), ...defined({ user: call.user }) };
+}
+
+async function consentOf(request: ConsentRequest, call: Call): Promise<Consent> {
   const { client } = call;
   const approvers = call.deps.env.DEFT_APPROVERS;
   if (approvers) return await signed(request, approvers, call);

@@ -1,5 +1,16 @@
-import type { ServerContext } from "@modelcontextprotocol/server";
+import type { AuthInfo, ServerContext } from "@modelcontextprotocol/server";
 import { isRecord, membersOf } from "../../run/record.ts";
+import type { User } from "../../run/state.ts";
+
+/** A user who was let in, as the SDK hands them on; their token stays where it was checked. */
+export function authOf(user: User): AuthInfo {
+  return { token: "", clientId: JSON.stringify([user.issuer, user.subject]), scopes: [], extra: { user } };
+}
+
+/** The user behind a request, where an issuer vouches for them. */
+export function userOf({ http }: ServerContext): User | undefined {
+  return http?.authInfo?.extra?.user as User | undefined;
+}
 
 /** Whoever is let in by a token of their own; what one was given is nothing to another. */
 export function principalOf({ http }: ServerContext): string {

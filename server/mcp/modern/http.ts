@@ -3,9 +3,11 @@ import { type NodeIncomingMessageLike, toNodeHandler } from "@modelcontextprotoc
 import { createMcpHandler, type Transport } from "@modelcontextprotocol/server";
 import type { Deps } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
+import type { User } from "../../run/state.ts";
 import type { Recording } from "../../trace/recorder.ts";
 import type { ServerOptions } from "../answers.ts";
 import { tapped } from "../tap.ts";
+import { authOf } from "./context.ts";
 import { type Conversations, conversations } from "./conversations.ts";
 import { modernBuilder } from "./server.ts";
 import { watchSubscribed } from "./watch.ts";
@@ -17,8 +19,8 @@ export type ModernHttpOptions = ServerOptions & {
 
 /** The part of an HTTP endpoint that serves requests without a session. */
 export type ModernEndpoint = {
-  /** `body` is the message, read already; `principal` is whoever was let in by a token of their own. */
-  handle(request: IncomingMessage, response: ServerResponse, body: unknown, principal?: string): Promise<void>;
+  /** `body` is the message, read already; `user` is whoever was let in by a token of their own. */
+  handle(request: IncomingMessage, response: ServerResponse, body: unknown, user?: User): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -57,7 +59,7 @@ export async function openModern(
   watch.tell = (uri) => handler.notify.resourceUpdated(uri);
   const serve = toNodeHandler(handler, { maxRequestBodySize: options.maxBodyBytes });
   return {
-    async handle(request, response, body, principal) {
+    async handle(request, response, body, user) {
       // An id is its client's alone; what listens ends with its response.
       const listener = { ...(body as object), id: request };
       await watch.hear(listener);
@@ -65,7 +67,7 @@ export async function openModern(
         "close",
         () => void watch.hear({ method: "notifications/cancelled", params: { requestId: request } }),
       );
-      const auth = principal === undefined ? {} : { auth: { token: "", clientId: principal, scopes: [] } };
+      const auth = user === undefined ? {} : { auth: authOf(user) };
       await serve(Object.assign(request, auth) as NodeIncomingMessageLike, response, body);
     },
     async close() {

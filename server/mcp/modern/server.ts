@@ -10,13 +10,14 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import type { Deps } from "../../ports/call.ts";
+import { defined } from "../../run/defined.ts";
 import { type Answers, answersOf, identityOf, type ServerOptions } from "../answers.ts";
 import { Asked } from "../asked.ts";
 import { instructions } from "../instructions.ts";
 import { lenient } from "../lenient-messages.ts";
 import { NotOffered } from "../not-offered.ts";
 import { progressSender } from "../progress.ts";
-import { canElicit, clientOf, knows, principalOf } from "./context.ts";
+import { canElicit, clientOf, knows, principalOf, userOf } from "./context.ts";
 import type { Conversation } from "./conversations.ts";
 import { handleOf, offerTasks, tasksExtension } from "./offer-tasks.ts";
 import { type RoundTrips, roundTrips } from "./round-trips.ts";
@@ -61,6 +62,7 @@ export function modernBuilder(deps: Deps, options: ServerOptions, conversationOf
     client: clientOf(context),
     connection: conversationOf(context),
     principal: principalOf(context),
+    ...defined({ user: userOf(context) }),
     canAsk: canElicit(context),
   });
   return () => {
