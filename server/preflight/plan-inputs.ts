@@ -17,6 +17,7 @@ export function planInputs(ready: Ready): Plan["inputs"] {
     training_csv: csvInput(csvs.training_csv),
     validation_csv: csvInput(csvs.validation_csv),
     kpi_csv: csvInput(csvs.kpi_csv),
+    ...defined({ holdout_csv: csvs.holdout_csv && csvInput(csvs.holdout_csv) }),
     images: { path: ready.images_dir, rows, files: countFiles(ready) },
     mining_pool: pool === undefined ? {} : { ...pool },
     generator: {

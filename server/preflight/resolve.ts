@@ -143,10 +143,10 @@ async function lookAt(step: Step, survey: Survey): Promise<Findings> {
 
 function readiness(survey: Survey): Ready | undefined {
   const { spec, platform, executor, contract, images_dir } = survey;
-  const { training_csv, validation_csv, kpi_csv } = survey.csvs;
+  const { training_csv, validation_csv, kpi_csv, holdout_csv } = survey.csvs;
   if (!spec || !platform || !executor || !contract || !images_dir) return undefined;
   if (!training_csv || !validation_csv || !kpi_csv) return undefined;
-  const csvs = { training_csv, validation_csv, kpi_csv };
+  const csvs = { training_csv, validation_csv, kpi_csv, ...defined({ holdout_csv }) };
   return { ...survey, spec, platform, executor, contract, images_dir, csvs };
 }
 

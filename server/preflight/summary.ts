@@ -132,9 +132,9 @@ function estimateText({ estimate }: Unsummed, plan: Plan): string {
 }
 
 function dataRows(plan: Plan): Row[] {
-  const csvs = (["training_csv", "validation_csv", "kpi_csv"] as const).map((name): Row => {
+  const csvs = ["training_csv", "validation_csv", "kpi_csv", "holdout_csv"].flatMap((name): Row[] => {
     const input = plan.inputs[name];
-    return [name, countsText(input), pathText(input)];
+    return input === undefined ? [] : [[name, countsText(input), pathText(input)]];
   });
   return [
     ["spec", "train spec", pathText(plan.inputs.spec)],

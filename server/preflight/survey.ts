@@ -10,7 +10,8 @@ import type { PlanRequest } from "./request.ts";
 import type { Check, Missing } from "./resolution.ts";
 import type { FoundRun } from "./unfinished.ts";
 
-export const csvRoles = ["training_csv", "validation_csv", "kpi_csv"] as const;
+/** The frozen test set is optional and has one place only. */
+export const csvRoles = ["training_csv", "validation_csv", "kpi_csv", "holdout_csv"] as const;
 export type CsvRole = (typeof csvRoles)[number];
 
 /** A CSV that parsed: what it holds and its digest. */

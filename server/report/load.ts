@@ -1,5 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
 import { readKept } from "../journal/heads.ts";
+import { holdoutText } from "../kpi/holdout.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
@@ -85,6 +86,7 @@ function recorded(state: ReadState["state"]) {
       hard_stop: state.hard_stop,
       plan_id: state.plan?.plan_id,
       ruler: state.ruler,
+      holdout: state.holdout && holdoutText(state.holdout),
     }),
   };
 }

@@ -244,6 +244,8 @@ export type ReportModel = {
   readonly configuration: readonly ConfigRow[];
   /** What the run is measured on, and how that stands to earlier runs. */
   readonly ruler?: NonNullable<RunState["ruler"]>;
+  /** The frozen test set in one sentence, where the run came to its end with one. */
+  readonly holdout?: string;
   readonly approvals: readonly Approval[];
   readonly acknowledgements: readonly Readonly<Record<string, unknown>>[];
   readonly hard_stop?: HardStop;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
-import { metricContractSchema, metricResultSchema } from "./metric.ts";
+import { countsSchema, metricContractSchema, metricResultSchema } from "./metric.ts";
 
 /** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
 const ledgerCounts = [
@@ -145,6 +145,24 @@ export const scoreProofSchema = z.looseObject({
 });
 export type ScoreProof = z.infer<typeof scoreProofSchema>;
 
+/** How the finished model does on the frozen test set, at the threshold that its KPI figure has. Ours. */
+const holdoutFigureSchema = z.looseObject({
+  iteration: z.string(),
+  rows: z.number(),
+  threshold: z.number(),
+  counts: countsSchema,
+  far_pct: z.number(),
+  recall_pct: z.number(),
+  inference_csv: z.string(),
+  /** Digest of rows, labels and images. */
+  ruler: z.string(),
+  /** Scorings of this set by earlier runs of the workspace: above none, it is not unseen any more. */
+  earlier_scorings: z.number(),
+  program: z.string().optional(),
+  at: z.string(),
+});
+export type HoldoutFigure = z.infer<typeof holdoutFigureSchema>;
+
 export const hardStopSchema = z.object({
   code: z.string(),
   message: z.string(),
@@ -174,6 +192,8 @@ export const runConfigSchema = z.looseObject({
   training_csv: z.string(),
   validation_csv: z.string(),
   kpi_test_csv: z.string(),
+  /** The frozen test set: scored once, at the end. Ours. */
+  holdout_csv: z.string().optional(),
   images_dir: z.string(),
   backbone_weight_dir: z.string(),
   mining_pool_csv: z.string().optional(),
@@ -241,6 +261,8 @@ export const runStateSchema = z.looseObject({
   stop_reason: z.string().optional(),
   /** What the claim of a met target was proved by. */
   score_proof: scoreProofSchema.optional(),
+  /** The figure of the frozen test set, where the run has one and came to its end. */
+  holdout: holdoutFigureSchema.optional(),
   completed_at: z.string().optional(),
   /** How often the state was committed; a run directory that was put back as a whole shows by it. */
   revision: z.number().int().min(0).optional(),

@@ -67,8 +67,9 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
 /** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */
 async function takeRuler(runDir: string, config: RunConfig, layout: ImageLayout, { env }: Deps) {
   const ruler = await rulerOf(await readChangeNet(config.kpi_test_csv), layout);
-  await keepRuler(config.workspace, ruler, env);
-  const custody = await custodyOf(config.workspace, ruler, env, basename(runDir));
+  const place = { workspace: config.workspace, set: "kpi", env } as const;
+  await keepRuler(place, ruler);
+  const custody = await custodyOf(place, ruler, basename(runDir));
   return {
     digest: ruler.digest,
     rows: Object.keys(ruler.rows).length,
@@ -98,10 +99,12 @@ async function assertApprovedInputs(plan: Plan, pins: Readonly<Record<string, st
 
 /** Files that decide what is trained on and measured by: a change after the approval is seen at the next stage. */
 function inputsOf(config: RunConfig): string[] {
-  const { specs_file, training_csv, validation_csv, kpi_test_csv, resolved_mining_pool_csv, anomalygen } = config;
+  const { specs_file, training_csv, validation_csv, kpi_test_csv, holdout_csv } = config;
+  const { resolved_mining_pool_csv, anomalygen } = config;
   const generator = anomalygen.num_SDG > 0 && anomalygen.defect_spec !== "" ? [anomalygen.defect_spec] : [];
   const pool = resolved_mining_pool_csv === undefined ? [] : [resolved_mining_pool_csv];
-  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...pool, ...generator];
+  const holdout = holdout_csv === undefined ? [] : [holdout_csv];
+  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...holdout, ...pool, ...generator];
 }
 
 /**

@@ -136,7 +136,8 @@ async function noteScoring(run: OpenRun, state: RunState, iteration: IterationLa
   const ruler = state.ruler?.digest;
   if (ruler === undefined) return;
   const { far_pct } = state.iterations[iteration] ?? {};
-  await noteUse(state.config.workspace, run.runDir, { iteration, at, ruler, ...defined({ far_pct }) }, env);
+  const place = { workspace: state.config.workspace, set: "kpi", env } as const;
+  await noteUse(place, run.runDir, { iteration, at, ruler, ...defined({ far_pct }) });
 }
 
 /** No gate can tell what another program left from what a job of ours would have: people are told. */

@@ -4,6 +4,7 @@ import { likelyPassLabel } from "../../data/sanity/labels.ts";
 import { type Validation, validateCsv } from "../../data/validate.ts";
 import { quoted, Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
+import { kindOf } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
@@ -24,17 +25,21 @@ const titles: Readonly<Record<CsvRole, string>> = {
   training_csv: "Training CSV",
   validation_csv: "Validation CSV",
   kpi_csv: "KPI CSV",
+  holdout_csv: "Frozen test set",
 };
 
 /**
- * The three base CSVs: columns, cells, label case, both images of every row under every lighting, both classes and
+ * The three base CSVs and the frozen test set, where there is one: columns, cells, label case, both images of every row under every lighting, both classes and
  * enough rows for a batch. TAO would find out in the middle of an epoch.
  */
 export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
   id: role,
   title: titles[role],
   async look(survey): Promise<Findings> {
-    const path = await inputPath(survey.workspace, survey.request[role] ?? usualPath(survey, role), role);
+    const given = role === "holdout_csv" ? undefined : survey.request[role];
+    const usual = usualPath(survey, role);
+    if (role === "holdout_csv" && (await kindOf(usual)) === "absent") return {};
+    const path = await inputPath(survey.workspace, given ?? usual, role);
     const table = await readChangeNet(path);
     if (table.rows.length === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
     const labels = labelCounts(table.rows);
@@ -52,7 +57,8 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
 
 function usualPath(survey: Survey, role: CsvRole): string {
   const paths = workspacePaths(survey.workspace);
-  return { training_csv: paths.trainingCsv, validation_csv: paths.validationCsv, kpi_csv: paths.kpiCsv }[role];
+  const { trainingCsv, validationCsv, kpiCsv, holdoutCsv } = paths;
+  return { training_csv: trainingCsv, validation_csv: validationCsv, kpi_csv: kpiCsv, holdout_csv: holdoutCsv }[role];
 }
 
 /** What is wrong with the rows; without a spec or an images root no path means anything yet. */
@@ -107,7 +113,8 @@ function refuseBadShape(
   const likely = likelyPassLabel(new Map(Object.entries(labels)));
   const meant = likely === undefined ? "" : ` ${quoted(likely)} reads like PASS: write PASS for good parts.`;
   const pass = table.rows.filter((row) => isPass(row.label)).length;
-  if (role === "kpi_csv" && (pass === 0 || pass === rows)) {
+  const isMeasured = role === "kpi_csv" || role === "holdout_csv";
+  if (isMeasured && (pass === 0 || pass === rows)) {
     throw new Refusal("metric.undefined", `${path} has one class only.${meant}`, { path, rows, pass, labels });
   }
   if (role === "training_csv" && (pass === 0 || pass === rows)) {
@@ -115,7 +122,7 @@ function refuseBadShape(
     throw new Refusal("input.bad-csv", message, { path, rows, pass });
   }
   const batch = survey.parameters.batch_size?.value;
-  if (role === "kpi_csv" || typeof batch !== "number") return;
+  if (isMeasured || typeof batch !== "number") return;
   const gpus = Math.max(1, Number(survey.parameters.num_gpus?.value ?? 1));
   if (rows >= batch * gpus) return;
   const message = `${path} has ${rows} rows, fewer than a batch of ${batch} on ${gpus} GPU(s).`;

@@ -9,17 +9,23 @@ import { defined } from "../../run/defined.ts";
 import { halt, ok } from "../findings.ts";
 import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
 
-type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
+type Side = "training_csv" | "pool" | "validation_csv" | "kpi_csv" | "holdout_csv";
+type Pair = readonly [used: Side, held: Side, code: RefusalCode];
 
 const pairs: readonly Pair[] = [
   ["training_csv", "validation_csv", "gate.train-val-leakage"],
   ["training_csv", "kpi_csv", "gate.train-kpi-leakage"],
   ["pool", "validation_csv", "gate.train-val-leakage"],
   ["pool", "kpi_csv", "gate.train-kpi-leakage"],
+  ["training_csv", "holdout_csv", "gate.holdout-leakage"],
+  ["pool", "holdout_csv", "gate.holdout-leakage"],
+  ["validation_csv", "holdout_csv", "gate.holdout-leakage"],
+  ["kpi_csv", "holdout_csv", "gate.holdout-leakage"],
 ];
 
 /**
- * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show: by key,
+ * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show, and none
+ * that has a say in the run what the frozen test set shows: by key,
  * by image file, whatever directory each CSV is relative to, and by what the images show.
  */
 export const leakageStep: Step = {
@@ -32,8 +38,8 @@ export const leakageStep: Step = {
     const options = { contents, ...defined({ signal: survey.signal }) };
     const checks: StepCheck[] = [];
     const warnings: string[] = [];
-    for (const [training, held, code] of pairs) {
-      const [left, right] = [sides[training], sides[held]];
+    for (const [used, held, code] of pairs) {
+      const [left, right] = [sides[used], sides[held]];
       if (left === undefined || right === undefined) continue;
       const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
       if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
@@ -84,6 +90,7 @@ async function placeSides(survey: Survey) {
     pool: await place(pool?.path),
     validation_csv: await place(csvs.validation_csv?.path),
     kpi_csv: await place(csvs.kpi_csv?.path),
+    holdout_csv: await place(csvs.holdout_csv?.path),
   };
   await index.probe(survey.signal);
   return { index, ...placed };

@@ -61,6 +61,7 @@ const refused: [string, GateFacts, string][] = [
   ["an image without its golden twin", generated({ paired: 2 }), "gate.silent-drop"],
   ["training rows that show validation images", leak("validation", 1), "gate.train-val-leakage"],
   ["training rows that show KPI images", leak("kpi", 1), "gate.train-kpi-leakage"],
+  ["training rows that show images of the frozen test set", leak("holdout", 1), "gate.holdout-leakage"],
   ["a shorter inference", inference({ inference_rows: 8 }), "gate.silent-drop"],
   ["an inference of other rows", inference({ difference: { line: 3 } }), "stage.evidence-missing"],
   ["an inference of an earlier checkpoint", inference({ same_as: "/old.csv" }), "stage.evidence-missing"],
