@@ -84,6 +84,7 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     ...settings,
     ...remoteTrainingRows(plan),
     ["Target judged by", judgedByText(plan), ""],
+    ...(plan.program === undefined ? [] : [["Scored by program", cell(plan.program), "installation"] as const]),
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],

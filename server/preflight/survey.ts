@@ -1,11 +1,13 @@
 import type { ChangeNetTable } from "../data/changenet.ts";
+import type { ImageIndex } from "../data/image-index.ts";
+import type { RowImages } from "../data/row-images.ts";
 import type { TrainSpec } from "../data/spec.ts";
 import type { Deps } from "../ports/call.ts";
 import type { Executor, ImageFacts, PlatformFacts } from "../ports/executor.ts";
 import type { ImageKey } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
-import type { Plan } from "../run/state.ts";
+import type { Plan, TwinPair } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, Missing } from "./resolution.ts";
 import type { FoundRun } from "./unfinished.ts";
@@ -13,6 +15,11 @@ import type { FoundRun } from "./unfinished.ts";
 /** The frozen test set is optional and has one place only. */
 export const csvRoles = ["training_csv", "validation_csv", "kpi_csv", "holdout_csv"] as const;
 export type CsvRole = (typeof csvRoles)[number];
+
+/** A set of rows whose images are looked at. */
+export type Side = CsvRole | "pool";
+/** Every set that there is, its images numbered in one index and looked at. */
+export type Sides = { readonly index: ImageIndex } & Readonly<Record<Side, RowImages | undefined>>;
 
 /** A CSV that parsed: what it holds and its digest. */
 export type CsvFacts = {
@@ -75,6 +82,9 @@ export type Survey = {
   readonly encoder?: string | undefined;
   /** Assets that a fix will fetch after approval, by URI. */
   readonly fetches: readonly string[];
+  readonly sides?: Sides | undefined;
+  /** Pairs of images that look like one. */
+  readonly twins?: readonly TwinPair[] | undefined;
   readonly adopts?: Readonly<Record<string, unknown>> | undefined;
   readonly runs: readonly FoundRun[];
 };

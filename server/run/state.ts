@@ -24,6 +24,7 @@ const ledgerCounts = [
   "mining_repeated",
   "mining_taken_before",
   "mined",
+  "mined_pass",
   "earlier_rows",
   "added_rows",
   "new_unique_rows",
@@ -163,6 +164,18 @@ const holdoutFigureSchema = z.looseObject({
 });
 export type HoldoutFigure = z.infer<typeof holdoutFigureSchema>;
 
+/** Two images of the run's sets that look like one but for turning, cut, size, brightness or compression. Ours. */
+const twinPartSchema = z.looseObject({
+  set: z.string(),
+  line: z.number(),
+  object_name: z.string(),
+  label: z.string(),
+  board: z.string().optional(),
+  path: z.string(),
+});
+const twinPairSchema = z.object({ one: twinPartSchema, other: twinPartSchema, likeness: z.number() });
+export type TwinPair = z.infer<typeof twinPairSchema>;
+
 export const hardStopSchema = z.object({
   code: z.string(),
   message: z.string(),
@@ -277,6 +290,8 @@ export const runStateSchema = z.looseObject({
       change: z.string().optional(),
     })
     .optional(),
+  /** Pairs of images that the preflight warned of. Ours. */
+  twins: z.array(twinPairSchema).optional(),
   /** Names the host and folder in which this run's head was found kept outside the workspace (server/journal/heads.ts). */
   head_kept_at: z.string().optional(),
   integrity: z

@@ -140,7 +140,7 @@ async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
 }
 
 function firstState(runDir: string, resolution: Approvable, approval: Approval, deps: Deps): RunState {
-  const { plan, config } = resolution;
+  const { plan, config, twins } = resolution;
   return {
     version: 2,
     started_at: isoSeconds(deps.clock.now()),
@@ -158,5 +158,6 @@ function firstState(runDir: string, resolution: Approvable, approval: Approval, 
     approvals: [approval],
     acknowledgements: [],
     pins: {},
+    ...(twins === undefined || twins.length === 0 ? {} : { twins: [...twins] }),
   };
 }

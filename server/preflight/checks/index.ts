@@ -1,6 +1,7 @@
 import type { Step } from "../survey.ts";
 import { adoptionStep } from "./adoption.ts";
 import { baseCsvSteps } from "./base-csvs.ts";
+import { boardsStep } from "./boards.ts";
 import { dockerGpusStep } from "./docker-gpus.ts";
 import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
@@ -13,6 +14,7 @@ import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from ".
 import { requiredStep } from "./required.ts";
 import { rulerStep } from "./ruler.ts";
 import { specMeaningStep, specPathsStep, specStep } from "./train-spec.ts";
+import { twinsStep } from "./twins.ts";
 import { diskSpaceStep, imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
 /**
@@ -44,5 +46,7 @@ export const steps: readonly Step[] = [
   specMeaningStep,
   embeddedOnlyStep,
   leakageStep,
+  twinsStep,
+  boardsStep,
   requiredStep,
 ];

@@ -7,12 +7,12 @@ import { rootsFor } from "../../data/workspace-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { defined } from "../../run/defined.ts";
 import { halt, ok } from "../findings.ts";
-import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
+import type { Findings, Side, Sides, Step, StepCheck, Survey } from "../survey.ts";
 
-type Side = "training_csv" | "pool" | "validation_csv" | "kpi_csv" | "holdout_csv";
 type Pair = readonly [used: Side, held: Side, code: RefusalCode];
 
-const pairs: readonly Pair[] = [
+/** Sets that must share nothing. */
+export const leakPairs: readonly Pair[] = [
   ["training_csv", "validation_csv", "gate.train-val-leakage"],
   ["training_csv", "kpi_csv", "gate.train-kpi-leakage"],
   ["pool", "validation_csv", "gate.train-val-leakage"],
@@ -38,7 +38,7 @@ export const leakageStep: Step = {
     const options = { contents, ...defined({ signal: survey.signal }) };
     const checks: StepCheck[] = [];
     const warnings: string[] = [];
-    for (const [used, held, code] of pairs) {
+    for (const [used, held, code] of leakPairs) {
       const [left, right] = [sides[used], sides[held]];
       if (left === undefined || right === undefined) continue;
       const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
@@ -50,7 +50,9 @@ export const leakageStep: Step = {
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
       checks.push({ ...leakHalt(code, detail, right, throughGolden), facts: { count, examples } });
     }
-    return checks.length > 0 ? { checks, warnings } : ok("no shared row, image file or content", { warnings });
+    const found = { sides };
+    if (checks.length > 0) return { checks, warnings, found };
+    return ok("no shared row, image file or content", { warnings, found });
   },
 };
 
@@ -79,7 +81,7 @@ function undecodedText(left: RowImages, right: RowImages, count: number): string
 }
 
 /** All CSVs placed in one index and looked at once. */
-async function placeSides(survey: Survey) {
+async function placeSides(survey: Survey): Promise<Sides | undefined> {
   const { spec, images_dir, workspace, csvs, pool } = survey;
   if (spec === undefined || images_dir === undefined) return undefined;
   const index = createImageIndex();

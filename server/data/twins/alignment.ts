@@ -1,0 +1,197 @@
+import type { GrayImage } from "../decode/gray-image.ts";
+import type { Window } from "./fingerprint.ts";
+
+/** Mean gray levels of a square of fields, row by row, whatever the size and the proportions of the image. */
+export type Fields = Float64Array;
+
+/** Fields on a side: as fine as the grain of a small image, coarse enough for a large one to be compared quickly. */
+const side = 96;
+/** Points on a side at which a place is judged while it is looked for. */
+const points = 24;
+/** Deviation in gray levels below which there is nothing to compare. */
+const flat = 3;
+/** Correlation of structure below which two images do not show one thing; the grain of others is not looked at. */
+const sameStructure = 0.97;
+/** Agreement of grain from which a place is worth to be found more exactly. */
+const worthwhile = 0.25;
+
+/** The picture of an image that is compared. */
+export function fieldsOf({ width, height, data }: GrayImage): Fields {
+  const fields = new Float64Array(side * side);
+  for (let row = 0; row < side; row++) {
+    const [top, bottom] = span(row, height);
+    for (let column = 0; column < side; column++) {
+      const [left, right] = span(column, width);
+      let sum = 0;
+      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += data[y * width + x] as number;
+      fields[row * side + column] = sum / ((bottom - top) * (right - left));
+    }
+  }
+  return fields;
+}
+
+function span(field: number, length: number): [number, number] {
+  const from = Math.min(length - 1, Math.floor((field * length) / side));
+  return [from, Math.max(from + 1, Math.floor(((field + 1) * length) / side))];
+}
+
+/** The same picture laid otherwise (`turned` in fingerprint.ts does the same to its frequencies). */
+export function laid(fields: Fields, orientation: number): Fields {
+  const [transposed, mirrorX, mirrorY] = [orientation & 1, orientation & 2, orientation & 4];
+  const out = new Float64Array(fields.length);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const [column, row] = [mirrorX ? side - 1 - x : x, mirrorY ? side - 1 - y : y];
+      out[y * side + x] = fields[transposed ? column * side + row : row * side + column] as number;
+    }
+  }
+  return out;
+}
+
+type Place = { readonly x: number; readonly y: number; readonly across: number; readonly down: number };
+
+/**
+ * How far two pictures agree in their grain, about 0 for two photographs and 1 for one photograph and its copy, at the
+ * best place near a first guess of the part of `other` that `one` shows; 0 where already their structure differs.
+ *
+ * Two good parts of one design have the same structure. Their grain, which is noise, texture and the exact run of edges,
+ * is each one's own: it is what is left of a picture without its local means, clipped so that strong edges do not decide.
+ */
+export function grainLikeness(one: Fields, other: Fields, guess: Window): number {
+  const first: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
+  const own = grainOf(one);
+  const asGuessed = guess.side === 1 ? grainAt(own, other, first) : 0;
+  if (asGuessed >= 2 * worthwhile && structure(one, other, first) >= sameStructure) return asGuessed;
+  const found = climbed(first, 0.06, 0.002, (place) => structure(one, other, place));
+  if (structure(one, other, found) < sameStructure) return 0;
+  const there = grainAt(own, other, found);
+  if (there < worthwhile) return Math.max(0, there, asGuessed);
+  const exact = climbed(found, 0.004, 0.001, (place) => grainAt(own, other, place));
+  return Math.max(asGuessed, grainAt(own, other, exact));
+}
+
+/** Goes uphill from a place in ever smaller steps. */
+function climbed(from: Place, largest: number, smallest: number, heightOf: (place: Place) => number): Place {
+  let place = from;
+  let best = heightOf(place);
+  for (let step = largest; step >= smallest; step /= 2) {
+    for (let improved = true; improved; ) {
+      improved = false;
+      for (const near of neighbours(place, step)) {
+        const found = heightOf(near);
+        if (found <= best + 1e-5) continue;
+        [best, place, improved] = [found, near, true];
+      }
+    }
+  }
+  return place;
+}
+
+/** A step to each side, and one wider, narrower, higher and lower about the middle. */
+function neighbours({ x, y, across, down }: Place, step: number): Place[] {
+  return [
+    { x: x + step, y, across, down },
+    { x: x - step, y, across, down },
+    { x, y: y + step, across, down },
+    { x, y: y - step, across, down },
+    { x: x - step / 2, y, across: across + step, down },
+    { x: x + step / 2, y, across: across - step, down },
+    { x, y: y - step / 2, across, down: down + step },
+    { x, y: y + step / 2, across, down: down - step },
+  ];
+}
+
+/** How far a part may reach over the edge, in shares of a side. */
+const slack = 0.02;
+
+function isInside({ x, y, across, down }: Place): boolean {
+  const fits = x >= -slack && y >= -slack && x + across <= 1 + slack && y + down <= 1 + slack;
+  return fits && across >= 0.6 && down >= 0.6;
+}
+
+/** Correlation of coarse points of `one` with those of `other` that lie under them; brightness and contrast do not count. */
+function structure(one: Fields, other: Fields, place: Place): number {
+  if (!isInside(place)) return -1;
+  let [sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0];
+  for (let row = 0; row < points; row++) {
+    const v = (row + 0.5) / points;
+    for (let column = 0; column < points; column++) {
+      const u = (column + 0.5) / points;
+      const p = levelAt(one, u, v);
+      const q = levelAt(other, place.x + u * place.across, place.y + v * place.down);
+      sa += p;
+      sb += q;
+      saa += p * p;
+      sbb += q * q;
+      sab += p * q;
+    }
+  }
+  const n = points * points;
+  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
+  if (va < flat * flat * n || vb < flat * flat * n) return -1;
+  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
+}
+
+function grainAt(own: Float64Array, other: Fields, place: Place): number {
+  if (!isInside(place)) return -1;
+  const under = new Float64Array(side * side);
+  for (let row = 0; row < side; row++) {
+    const v = place.y + ((row + 0.5) / side) * place.down;
+    for (let column = 0; column < side; column++) {
+      under[row * side + column] = levelAt(other, place.x + ((column + 0.5) / side) * place.across, v);
+    }
+  }
+  const grain = grainOf(under);
+  let [saa, sbb, sab] = [0, 0, 0];
+  for (let at = 0; at < own.length; at++) {
+    const [p, q] = [own[at] as number, grain[at] as number];
+    saa += p * p;
+    sbb += q * q;
+    sab += p * q;
+  }
+  return saa === 0 || sbb === 0 ? 0 : sab / Math.sqrt(saa * sbb);
+}
+
+/** Fields around one of which the mean is taken off. */
+const around = 2;
+
+/** What is left of a picture without its local means, no more of any field than twice the middle one. */
+function grainOf(fields: Fields): Float64Array {
+  const width = side - 2 * around;
+  const grain = new Float64Array(width * width);
+  const lines = new Float64Array(side * width);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let at = 0; at <= 2 * around; at++) sum += fields[y * side + x + at] as number;
+      lines[y * width + x] = sum;
+    }
+  }
+  for (let y = 0; y < width; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let at = 0; at <= 2 * around; at++) sum += lines[(y + at) * width + x] as number;
+      const own = fields[(y + around) * side + x + around] as number;
+      grain[y * width + x] = own - sum / (2 * around + 1) ** 2;
+    }
+  }
+  const most = 2 * middleOf(grain);
+  return grain.map((value) => Math.max(-most, Math.min(most, value)));
+}
+
+function middleOf(values: Float64Array): number {
+  const sizes = values.map(Math.abs).sort();
+  return sizes[sizes.length >> 1] as number;
+}
+
+/** The level at a place in shares of the sides, between the middles of the fields. */
+function levelAt(fields: Fields, u: number, v: number): number {
+  const x = Math.min(side - 1.001, Math.max(0, u * side - 0.5));
+  const y = Math.min(side - 1.001, Math.max(0, v * side - 0.5));
+  const [column, row] = [Math.floor(x), Math.floor(y)];
+  const [dx, dy] = [x - column, y - row];
+  const corner = row * side + column;
+  const top = (fields[corner] as number) * (1 - dx) + (fields[corner + 1] as number) * dx;
+  const bottom = (fields[corner + side] as number) * (1 - dx) + (fields[corner + side + 1] as number) * dx;
+  return top * (1 - dy) + bottom * dy;
+}
