@@ -7,6 +7,7 @@ import { judge, recallTargetPct } from "../../kpi/metric-contract.ts";
 import { defined } from "../../run/defined.ts";
 import type { JobExit } from "../../run/job.ts";
 import type { IterationLabel } from "../../run/labels.ts";
+import { programOf } from "../../run/platform-traits.ts";
 import type { ScoreProof } from "../../run/state.ts";
 import { missing } from "../../stages/shared/evidence.ts";
 import { type Planned, type Rescore, tolerances } from "./rescore.ts";
@@ -33,7 +34,7 @@ export async function compareRescored(
   const recorded = set === "holdout" ? state.holdout?.inference_csv : iteration?.inference_csv;
   await requireScored(planned, exit, label);
   if (recorded === undefined) throw missing(`the scores of ${label}`, "are not recorded");
-  const tolerance = tolerances[config.platform];
+  const tolerance = tolerances[programOf(config.platform, config.platform_settings)];
   const compared = await compareScores(recorded, planned.csv, tolerance, planned.chosen);
   const isWhole = set === "kpi" && planned.chosen === undefined;
   const far = isWhole ? await farAgain(planned.csv, recallTargetPct(contract)) : undefined;
