@@ -90,7 +90,7 @@ async function copies(
     await writeFile(to, encoded(changed(gray, change), change.quality ?? 92));
     made.push(to);
   }
-  const all = [...made, ...originals, ...others];
+  const all = [...made, ...originals, ...others.filter((_, at) => at % 6 === 0)];
   const found = new Set(
     (await findTwins(all)).filter(({ one, other }) => other === one + made.length).map(({ one }) => one),
   );

@@ -55,7 +55,10 @@ export function offerResources(server: Server, deps: Deps): void {
   }));
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
     const content = await read(uri, deps);
-    if (content === undefined) throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found`);
+    if (content === undefined) {
+      const known = uri.startsWith("deft://reference/") ? "; deft://reference lists the topics" : "";
+      throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found${known}`);
+    }
     return { contents: [{ uri, ...content, text: redactor(deps.env)(content.text) }] };
   });
 }
@@ -103,8 +106,9 @@ async function listAll(deps: Deps): Promise<Resource[]> {
     description: title,
     mimeType: "text/markdown",
   }));
+  const topics = { uri: "deft://reference", name: "topics", description: "Every topic that can be read here" };
   const view = { uri: reportAppUri, name: "report view", description: "A run's report inside a host with MCP Apps" };
-  return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
+  return [runs, ...files, { ...topics, mimeType: "text/markdown" }, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
 async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
@@ -112,6 +116,7 @@ async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: 
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
   }
+  if (/^deft:\/\/reference\/?$/.test(uri)) return { mimeType: "text/markdown", text: await topicsText() };
   if (uri.startsWith("deft://reference/")) {
     const text = await readTopic(uri.slice("deft://reference/".length));
     return text === undefined ? undefined : { mimeType: "text/markdown", text };
@@ -125,6 +130,12 @@ async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: 
     if (error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** What there is to read about this server, one topic a line. */
+async function topicsText(): Promise<string> {
+  const lines = (await listTopics()).map(({ topic, title }) => `- deft://reference/${topic}: ${title}`);
+  return `# Topics\n\n${lines.join("\n")}\n`;
 }
 
 async function pendingPlan(planId: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {

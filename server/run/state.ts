@@ -44,7 +44,7 @@ export const iterationStateSchema = z.looseObject({
   status: z.enum(["pending", "in_progress", "complete", "failed"]).optional(),
   stage_completed: z.string().optional(),
   best_ckpt_path: z.string().optional(),
-  best_ckpt_kind: z.enum(["best_val", "latest"]).optional(),
+  best_ckpt_kind: z.enum(["best_val", "best_metric", "latest"]).optional(),
   /** Checkpoint files that evaluate compares: kind to path. Ours. */
   candidate_ckpts: z.record(z.string(), z.string()).optional(),
   training_spec: z.string().optional(),
@@ -58,6 +58,9 @@ export const iterationStateSchema = z.looseObject({
   rca_gaps_parquet: z.string().optional(),
   rca_threshold: z.number().optional(),
   rca_target_defects: z.array(z.string()).optional(),
+  /** The weakest parts with suspected causes, for a person to look at. Ours. */
+  rca_spot_check: z.string().optional(),
+  rca_suspected_causes: z.record(z.string(), z.number()).optional(),
   routing_mining_parquet: z.string().optional(),
   routing_anomalygen_parquet: z.string().optional(),
   anomalygen_sdg_csv: z.string().optional(),

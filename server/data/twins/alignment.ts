@@ -12,6 +12,8 @@ const points = 24;
 const flat = 3;
 /** Correlation of structure below which two images do not show one thing; the grain of others is not looked at. */
 const sameStructure = 0.97;
+/** The same where a place was looked for in large steps only. */
+const hopeful = 0.88;
 /** Agreement of grain from which a place is worth to be found more exactly. */
 const worthwhile = 0.25;
 
@@ -59,11 +61,15 @@ type Place = { readonly x: number; readonly y: number; readonly across: number; 
  */
 export function grainLikeness(one: Fields, other: Fields, guess: Window): number {
   const first: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
+  const coarse = coarseOf(one);
+  const height = (place: Place) => structure(coarse, other, place);
+  const near = climbed(first, 0.06, 0.03, height);
+  if (height(near) < hopeful) return 0;
   const own = grainOf(one);
   const asGuessed = guess.side === 1 ? grainAt(own, other, first) : 0;
-  if (asGuessed >= 2 * worthwhile && structure(one, other, first) >= sameStructure) return asGuessed;
-  const found = climbed(first, 0.06, 0.002, (place) => structure(one, other, place));
-  if (structure(one, other, found) < sameStructure) return 0;
+  if (asGuessed >= 2 * worthwhile && height(first) >= sameStructure) return asGuessed;
+  const found = climbed(near, 0.015, 0.002, height);
+  if (height(found) < sameStructure) return 0;
   const there = grainAt(own, other, found);
   if (there < worthwhile) return Math.max(0, there, asGuessed);
   const exact = climbed(found, 0.004, 0.001, (place) => grainAt(own, other, place));
@@ -109,15 +115,22 @@ function isInside({ x, y, across, down }: Place): boolean {
   return fits && across >= 0.6 && down >= 0.6;
 }
 
-/** Correlation of coarse points of `one` with those of `other` that lie under them; brightness and contrast do not count. */
-function structure(one: Fields, other: Fields, place: Place): number {
+/** The coarse points of a picture, row by row. */
+function coarseOf(fields: Fields): Float64Array {
+  return Float64Array.from({ length: points * points }, (_, at) =>
+    levelAt(fields, ((at % points) + 0.5) / points, (Math.floor(at / points) + 0.5) / points),
+  );
+}
+
+/** Correlation of coarse points with those of `other` that lie under them; brightness and contrast do not count. */
+function structure(coarse: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
   let [sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0];
   for (let row = 0; row < points; row++) {
     const v = (row + 0.5) / points;
     for (let column = 0; column < points; column++) {
       const u = (column + 0.5) / points;
-      const p = levelAt(one, u, v);
+      const p = coarse[row * points + column] as number;
       const q = levelAt(other, place.x + u * place.across, place.y + v * place.down);
       sa += p;
       sb += q;

@@ -9,10 +9,10 @@ export type Candidate = {
   readonly window: number;
 };
 
-/** Likeness of frequencies from which the images themselves are compared: a cut by a tenth still reaches it mostly. */
-const least = 0.93;
+/** Likeness of frequencies from which the images themselves are compared, of wholes and of windows, which are many more. */
+const least = { whole: 0.93, part: 0.95 } as const;
 /** Candidates of one image, the most alike ones: where thousands look alike, a copy is still nearer than a mere twin. */
-const mostOfOne = 3;
+const mostOfOne = 2;
 /** Looked at on either side of a place in a sorted list. */
 const reach = 6;
 const lists = 4;
@@ -45,7 +45,7 @@ export function* candidates(prints: readonly (Fingerprint | undefined)[]): Gener
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
           const likeness = likenessOf(asked, prints[like] as Fingerprint);
-          if (likeness < least || likeness <= (found.get(like)?.likeness ?? 0)) continue;
+          if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0)) continue;
           found.set(like, { of, like, orientation, window, likeness });
         }
       }

@@ -47,7 +47,7 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels };
     const found = { csvs: { ...survey.csvs, [role]: csv } };
     const judged = await judge(survey, path);
-    const warnings = warningsOn(path, table, judged);
+    const warnings = [...warningsOn(path, table, judged), ...fewSteps(survey, role, table.rows.length)];
     const halts = judged.problems.filter((problem) => problem.code !== "gate.duplicate-row");
     if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)), warnings };
     const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
@@ -99,6 +99,23 @@ function warningsOn(path: string, table: ChangeNetTable, judged: Awaited<ReturnT
 function placeText(examples: Problem["examples"]): string {
   const lines = examples.flatMap(({ line }) => (typeof line === "number" ? [line] : [])).slice(0, 3);
   return lines.length === 0 ? "" : ` (e.g. line ${lines.join(", ")})`;
+}
+
+/** Steps of the optimiser below which a network that starts from a backbone has hardly learnt anything. */
+const leastSteps = 300;
+
+/** A small seed set trains for few steps, however many epochs a spec for a large one has. */
+function fewSteps({ parameters, program }: Survey, role: CsvRole, rows: number): string[] {
+  const [batch, epochs] = [parameters.batch_size?.value, parameters.num_epochs?.value];
+  if (role !== "training_csv" || program !== "tao" || typeof batch !== "number" || typeof epochs !== "number")
+    return [];
+  const gpus = Math.max(1, Number(parameters.num_gpus?.value ?? 1));
+  const each = Math.max(1, Math.floor(rows / (batch * gpus)));
+  if (each * epochs >= leastSteps) return [];
+  const enough = Math.ceil(leastSteps / each);
+  return [
+    `${rows} training rows make ${each * epochs} steps in ${epochs} epochs of batch ${batch}: for a set this small pass num_epochs ${enough} or more (${leastSteps} steps), or a smaller batch_size.`,
+  ];
 }
 
 /** Counts that end a training or leave the KPI undefined. */

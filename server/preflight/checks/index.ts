@@ -7,6 +7,7 @@ import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
 import { backboneStep, credentialsStep, dockerModelsStep } from "./docker-models.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
+import { generatorLeakageStep } from "./generator-leakage.ts";
 import { hostCudaStep } from "./host-cuda.ts";
 import { hostLacksStep } from "./host-lacks.ts";
 import { hostOperatorStep } from "./host-operator.ts";
@@ -56,6 +57,7 @@ export const steps: readonly Step[] = [
   specMeaningStep,
   embeddedOnlyStep,
   leakageStep,
+  generatorLeakageStep,
   twinsStep,
   boardsStep,
   requiredStep,

@@ -42,7 +42,7 @@ export const leakageStep: Step = {
       const [left, right] = [sides[used], sides[held]];
       if (left === undefined || right === undefined) continue;
       const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
-      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
+      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples));
       if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
       const golden = await sharedGolden(left, right, sides.index, survey.signal);
@@ -69,10 +69,11 @@ function nearText(
   left: RowImages,
   right: RowImages,
   count: number,
-  first: { line: number; held_line: number } | undefined,
+  examples: readonly { line: number; held_line: number }[],
 ) {
-  const where = first === undefined ? "" : `, line ${first.line} like line ${first.held_line}`;
-  return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows${where}.`;
+  const pairs = examples.map(({ line, held_line }) => `line ${line} like line ${held_line}`);
+  if (count > pairs.length) pairs.push(`and ${count - pairs.length} more`);
+  return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows: ${pairs.join(", ")}.`;
 }
 
 function undecodedText(left: RowImages, right: RowImages, count: number): string {

@@ -1,4 +1,4 @@
-import { copyFile, cp, link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { decode, encode } from "jpeg-js";
 import { PNG } from "pngjs";
@@ -223,6 +223,17 @@ export function leakageTricks(trick: Trick): void {
       }),
     );
     return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+  });
+
+  trick("a KPI image as a clean image of the generator", "planned", kpi, async (scene) => {
+    const from = scene.at("kpi", "images", file(await heldRow(scene, "kpi"), "input_path"));
+    const datasets = scene.at("augmentation", "anomalygen", "datasets");
+    const [clean] = (await readdir(datasets, { recursive: true })).filter((name) => /clean_image\/[^/]+$/.test(name));
+    const { width, height, data } = decode(await readFile(from), { useTArray: true });
+    const png = new PNG({ width, height });
+    png.data = Buffer.from(data);
+    await writeFile(join(datasets, clean ?? ""), PNG.sync.write(png));
+    return await scene.preflight();
   });
 
   trick("KPI images 6 % brighter in training", "planned", kpi, async (scene) => {

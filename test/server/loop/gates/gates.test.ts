@@ -121,7 +121,7 @@ describe("gates", () => {
 
   it("warn of near twins and of rows that show one image twice", () => {
     expect(pass(leak("kpi", 0, 2))).toEqual([
-      "2 training rows show nearly what kpi rows show, e.g. line 2 like line 3.",
+      "2 training rows show nearly what kpi rows show: line 2 like line 3, and 1 more.",
     ]);
     expect(pass(rows("gate.duplicate-row"))).toEqual(["2 training rows show an image that another row shows."]);
   });
