@@ -104,10 +104,7 @@ function sameTwo([a, b]: readonly [Side, Side], [c, d]: readonly [Side, Side]): 
 function findingsOn(found: readonly Found[]): Findings {
   const groups = new Map<string, Found[]>();
   for (const one of found) {
-    const key = [...one.sides]
-      .sort()
-      .concat(one.code ?? "")
-      .join(" ");
+    const key = [...[...one.sides].sort(), one.code ?? ""].join(" ");
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const checks: StepCheck[] = [];
