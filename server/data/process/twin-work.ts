@@ -1,6 +1,8 @@
 import { readFileStart } from "../../fs/head.ts";
+import type { GrayImage } from "../decode/gray-image.ts";
 import { grayLevels } from "../decode/gray-levels.ts";
-import { type Fields, fieldsOf, grainLikeness, laid } from "../twins/alignment.ts";
+import { grainLikeness, laid, likenessToTell, sideFor } from "../twins/alignment.ts";
+import { fieldMeans } from "../twins/fields.ts";
 import { type Fingerprint, fingerprintOf, type Window, windows } from "../twins/fingerprint.ts";
 
 /** The image of which a window, laid by `orientation`, may be the whole of `like`. */
@@ -19,19 +21,22 @@ export function fingerprints(paths: readonly string[]): (Fingerprint | undefined
   });
 }
 
-/** How far the images of each pair agree in their grain (`grainLikeness`); undefined where one cannot be decoded. */
+/** How far the images of each pair agree in their grain (`grainLikeness`); undefined for those that are no copies. */
 export function twinLikenesses(pairs: readonly TwinFiles[]): (number | undefined)[] {
   return pairs.map(({ of, like, orientation, window }) => {
-    const [one, other] = [picture(of), picture(like)];
+    const [one, other] = [levelsOf(of), levelsOf(like)];
     if (one === undefined || other === undefined) return undefined;
+    const side = sideFor(one, other);
+    const [moved, fixed] = [one, other].map((image) => ({ side, means: fieldMeans(image, side) }));
     const part = windows[window] ?? { x: 0, y: 0, side: 1 };
-    return grainLikeness(other, laid(one, orientation), laidWindow(part, orientation));
+    if (moved === undefined || fixed === undefined) return undefined;
+    const likeness = grainLikeness(fixed, laid(moved, orientation), laidWindow(part, orientation));
+    return likeness >= likenessToTell(side) ? likeness : undefined;
   });
 }
 
-function picture(path: string): Fields | undefined {
-  const gray = grayLevels(readFileStart(path).bytes);
-  return gray && fieldsOf(gray);
+function levelsOf(path: string): GrayImage | undefined {
+  return grayLevels(readFileStart(path).bytes);
 }
 
 function laidWindow({ x, y, side }: Window, orientation: number): Window {

@@ -6,12 +6,6 @@ import type { Fingerprint } from "./fingerprint.ts";
 /** Two images, by their numbers in the list, that agree in their grain by 0..1 (`grainLikeness`). */
 export type Twins = { readonly one: number; readonly other: number; readonly likeness: number };
 
-/**
- * Agreement from which two images are told of as copies. Of 1200 KPI images of DeepPCB against 3200 others of its boards,
- * which share designs, TWIN_FIGURE pass it (bench/twins.ts); turned, mirrored and brightened copies reach 0.9.
- */
-export const likenessToTell = 0.5;
-
 /** What was made of a file as it was then; a file that was touched is read again. */
 const prints = new Map<string, Fingerprint | undefined>();
 const likenesses = new Map<string, number | undefined>();
@@ -49,7 +43,7 @@ export async function findTwins(paths: readonly string[], signal?: AbortSignal):
   const best = new Map<string, Twins>();
   for (const [at, likeness] of found.entries()) {
     const { of = 0, like = 0 } = pairs[at] ?? {};
-    if (likeness === undefined || likeness < likenessToTell) continue;
+    if (likeness === undefined) continue;
     const [one, other] = of < like ? [of, like] : [like, of];
     const key = `${one} ${other}`;
     if (likeness > (best.get(key)?.likeness ?? 0)) best.set(key, { one, other, likeness });

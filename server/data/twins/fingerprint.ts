@@ -1,4 +1,5 @@
 import type { GrayImage } from "../decode/gray-image.ts";
+import { fieldMeans } from "./fields.ts";
 
 /** A part of an image in shares of its sides: where it begins and how long its sides are. */
 export type Window = { readonly x: number; readonly y: number; readonly side: number };
@@ -47,17 +48,8 @@ export function fingerprintOf(image: GrayImage): Fingerprint | undefined {
 }
 
 /** Sums over all fields left of and above each corner: the mean over any rectangle takes four of them. */
-function summed({ width, height, data }: GrayImage): Float64Array {
-  const means = new Float64Array(fields * fields);
-  for (let row = 0; row < fields; row++) {
-    const [top, bottom] = span(row, height);
-    for (let column = 0; column < fields; column++) {
-      const [left, right] = span(column, width);
-      let sum = 0;
-      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += data[y * width + x] as number;
-      means[row * fields + column] = sum / ((bottom - top) * (right - left));
-    }
-  }
+function summed(image: GrayImage): Float64Array {
+  const means = fieldMeans(image, fields);
   const stride = fields + 1;
   const sums = new Float64Array(stride * stride);
   for (let row = 1; row <= fields; row++) {
@@ -68,11 +60,6 @@ function summed({ width, height, data }: GrayImage): Float64Array {
     }
   }
   return sums;
-}
-
-function span(field: number, length: number): [number, number] {
-  const from = Math.min(length - 1, Math.floor((field * length) / fields));
-  return [from, Math.max(from + 1, Math.floor(((field + 1) * length) / fields))];
 }
 
 /** Cosines of the frequencies over the fields of a window. */

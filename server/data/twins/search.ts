@@ -45,7 +45,8 @@ export function* candidates(prints: readonly (Fingerprint | undefined)[]): Gener
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
           const likeness = likenessOf(asked, prints[like] as Fingerprint);
-          if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0)) continue;
+          if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0))
+            continue;
           found.set(like, { of, like, orientation, window, likeness });
         }
       }
