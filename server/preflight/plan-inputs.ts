@@ -49,8 +49,8 @@ function countFiles(ready: Ready): number {
   return files.size;
 }
 
-function csvInput({ path, sha256, table, labels }: CsvFacts): Plan["inputs"][string] {
-  return { path, sha256, rows: table.rows.length, labels };
+function csvInput({ path, sha256, table, labels, relabelled }: CsvFacts): Plan["inputs"][string] {
+  return { path, sha256, rows: table.rows.length, labels, ...defined({ relabelled }) };
 }
 
 function generatorInput(generator: NonNullable<Ready["generator"]>): Plan["inputs"][string] {

@@ -183,7 +183,8 @@ function intentText(input: Plan["inputs"][string] | undefined): string {
 
 function countsText(input: Plan["inputs"][string] | undefined): string {
   const labels = (input?.labels ?? {}) as Record<string, number>;
-  return cell(`${input?.rows} rows: ${labelText(labels)}`);
+  const copied = input?.relabelled === undefined ? "" : ` (copy in the run, ${input.relabelled} labels spelled right)`;
+  return cell(`${input?.rows} rows: ${labelText(labels)}${copied}`);
 }
 
 function pathText(input: Plan["inputs"][string] | undefined): string {

@@ -31,6 +31,8 @@ export type CsvFacts = {
   readonly table: ChangeNetTable;
   /** Rows by label, `PASS` first, then by count. */
   readonly labels: Readonly<Record<string, number>>;
+  /** Rows whose label is written otherwise than the loader compares it: a run works on a copy that spells them right. */
+  readonly relabelled?: number;
 };
 
 export type Parameter = Plan["parameters"][string];

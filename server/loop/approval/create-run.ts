@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { readChangeNet } from "../../data/changenet.ts";
+import { readChangeNet, writeChangeNet } from "../../data/changenet.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
@@ -18,6 +18,7 @@ import { isoSeconds, runStamp } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
 import type { ImageLayout } from "../../run/images.ts";
 import { logStageNames } from "../../run/labels.ts";
+import { canonicalLabel } from "../../run/pass-labels.ts";
 import { runPaths, workspacePaths } from "../../run/paths.ts";
 import type { Approval, Plan, RunConfig, RunState } from "../../run/state.ts";
 import { poolSource, writeResolvedPool } from "../../stages/shared/mining-pool.ts";
@@ -50,7 +51,7 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   const paths = runPaths(runDir);
   await makeDirectory(paths.inputs);
   await makeDirectory(paths.jobs);
-  const config = { ...resolution.config };
+  const config = { ...resolution.config, ...(await spelledCopies(paths.inputs, resolution)) };
   const layout = layoutOf(await readSpec(config.specs_file), config.images_dir);
   if (config.mining_pool_csv !== undefined) {
     const source = poolSource(config, layout);
@@ -62,6 +63,27 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   state.pins = await takePins([...inputsOf(config), await writeImageDigests(runDir, config, layout)]);
   await assertApprovedInputs(resolution.plan, state.pins);
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
+}
+
+/** Copies of the CSVs whose labels the loader would not recognise, with every label as the method spells it. */
+async function spelledCopies(inputs: string, { plan, config }: Approvable): Promise<Partial<RunConfig>> {
+  const copies: Partial<RunConfig> = {};
+  for (const [input, key] of [
+    ["training_csv", "training_csv"],
+    ["validation_csv", "validation_csv"],
+    ["kpi_csv", "kpi_test_csv"],
+    ["holdout_csv", "holdout_csv"],
+  ] as const) {
+    const csv = config[key];
+    if (plan.inputs[input]?.relabelled === undefined || csv === undefined) continue;
+    const { rows } = await readChangeNet(csv);
+    copies[key] = join(inputs, basename(csv));
+    await writeChangeNet(
+      copies[key],
+      rows.map((row) => ({ ...row, label: canonicalLabel(row.label) })),
+    );
+  }
+  return copies;
 }
 
 /** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */

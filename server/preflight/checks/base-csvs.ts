@@ -6,7 +6,7 @@ import { quoted, Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
-import { isPass } from "../../run/pass-labels.ts";
+import { canonicalLabel, isPass } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { halt, ok } from "../findings.ts";
 import { labelCounts, labelText } from "../label-counts.ts";
@@ -42,13 +42,14 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     const path = await inputPath(survey.workspace, given ?? usual, role);
     const table = await readChangeNet(path);
     if (table.rows.length === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
-    const labels = labelCounts(table.rows);
+    const labels = labelCounts(table.rows.map(({ label }) => ({ label: canonicalLabel(label) })));
     refuseBadShape(survey, role, path, table, labels);
-    const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels };
-    const found = { csvs: { ...survey.csvs, [role]: csv } };
     const judged = await judge(survey, path);
+    const relabelled = judged.problems.find(({ code }) => code === "gate.label-case")?.count;
+    const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels, ...defined({ relabelled }) };
+    const found = { csvs: { ...survey.csvs, [role]: csv } };
     const warnings = [...warningsOn(path, table, judged), ...fewSteps(survey, role, table.rows.length)];
-    const halts = judged.problems.filter((problem) => problem.code !== "gate.duplicate-row");
+    const halts = judged.problems.filter(({ code }) => code !== "gate.duplicate-row" && code !== "gate.label-case");
     if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)), warnings };
     const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
     return ok(detail, { found, warnings });
@@ -73,7 +74,6 @@ async function judge(survey: Survey, csv: string): Promise<Pick<Validation, "pro
 const problemNames: Readonly<Record<string, string>> = {
   "gate.missing-value": "cells that the loader reads as missing",
   "gate.numeric-column": "columns that the loader would read as numbers",
-  "gate.label-case": "labels that are neither PASS nor lower case",
   "gate.missing-image": "images missing",
   "gate.bad-image": "images that cannot be read",
   "gate.path-outside-workspace": "images outside the workspace",
@@ -86,12 +86,18 @@ function fault(path: string, { code, count, examples, text }: Problem): StepChec
 
 function warningsOn(path: string, table: ChangeNetTable, judged: Awaited<ReturnType<typeof judge>>): string[] {
   const doubled = judged.problems.filter((problem) => problem.code === "gate.duplicate-row");
+  const spelled = judged.problems.filter((problem) => problem.code === "gate.label-case");
+  const copies = spelled.map(
+    ({ count, examples }) =>
+      `${path}: ${count} labels are neither PASS nor lower case${placeText(examples)}: the run works on a copy of its own that spells them so.`,
+  );
   const doubts = [...doubled, ...judged.warnings].map(
     ({ text, examples }) => `${path}: ${text}${placeText(examples)}.`,
   );
   return [
     ...(table.bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : []),
     ...doubts,
+    ...copies,
   ];
 }
 
