@@ -34,6 +34,8 @@ export type IterationView = {
   readonly checkpoint?: string;
   readonly checkpoint_kind?: string;
   readonly adopted: readonly string[];
+  /** What its stages went by, as text. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly ledger: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
   readonly skipped: readonly string[];

@@ -88,6 +88,8 @@ export const iterationStateSchema = z.looseObject({
   /** Ours. */
   ledger: z.partialRecord(z.enum(ledgerCounts), z.number()).optional(),
   warnings: z.array(z.string()).optional(),
+  /** The settings that its stages used, as the plan stood when they were committed. Ours. */
+  settings: z.record(z.string(), z.unknown()).optional(),
   /** What scored the KPI set: digest of the installation, or of the image. Ours. */
   program: z.string().optional(),
 });

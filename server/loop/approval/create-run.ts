@@ -161,6 +161,21 @@ async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
   }
 }
 
+/** What newer programs of the method read before they touch a run: whether it may fetch anything. */
+function executionPolicy({ parameters }: Plan, { env }: Deps) {
+  const network_mode = parameters.network_mode?.value ?? (env.AIR_GAPPED === "1" ? "airgap" : "network-enabled");
+  const may = network_mode !== "airgap";
+  return {
+    network_mode,
+    activation_source: may ? "default" : "environment:AIR_GAPPED",
+    allow_package_install: may,
+    allow_remote_fetch: may,
+    allow_container_pull: may,
+    allow_registry_login: may,
+    hf_offline: !may,
+  };
+}
+
 function firstState(runDir: string, resolution: Approvable, approval: Approval, deps: Deps): RunState {
   const { plan, config, twins } = resolution;
   return {
@@ -175,6 +190,7 @@ function firstState(runDir: string, resolution: Approvable, approval: Approval, 
     iterations: {},
     _completed_step_values: [...logStageNames, "anomalygen_finetune"],
     _status_values: ["pending", "in_progress", "complete", "failed"],
+    execution_policy: executionPolicy(plan, deps),
     metric_contract: plan.metric_contract,
     plan,
     approvals: [approval],

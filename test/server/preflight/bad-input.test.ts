@@ -215,6 +215,17 @@ describe("bad data around the CSVs", () => {
   });
 });
 
+describe("an evaluator", () => {
+  it("that this user may not execute stops before anything is planned", async () => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, "measure"), "#!/bin/sh\n", { mode: 0o644 });
+    const request = { ...completeRequest, evaluator: "measure" };
+    await expect(resolvePlan(request, depsIn(root))).rejects.toThrow("not executable");
+    await chmod(join(root, "measure"), 0o755);
+    expect((await resolvePlan(request, depsIn(root))).plan).toBeDefined();
+  });
+});
+
 describe("leakage", () => {
   const rowsWith = (board: string) => csvOf([...rowsOf("train"), ...rowsOf(board).slice(0, 1)]);
   it.each([
