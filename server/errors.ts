@@ -77,6 +77,9 @@ export const refusals = {
   "gate.path-outside-workspace": refuse("Move the file into the workspace, or correct the path."),
   "gate.train-val-leakage": stop("Remove the listed rows from the training side, then acknowledge_stop."),
   "gate.train-kpi-leakage": stop("Remove the listed KPI rows from training or the pool, then acknowledge_stop."),
+  "gate.holdout-leakage": stop(
+    "Remove the listed rows from the set that has them beside the frozen test set, then call preflight again.",
+  ),
   "gate.missing-image": stop("Restore the named images or remove their rows."),
   "gate.bad-image": stop("Replace the named images; they cannot be decoded."),
   "gate.label-case": stop("Write PASS exactly so, and every other label in lower case without blanks around it."),

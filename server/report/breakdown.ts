@@ -9,6 +9,7 @@ export const groupColumns = [
   ["comp_name", "Part"],
   ["part_type", "Part type"],
   ["comp_type_1", "Component type"],
+  ["lighting", "Lighting"],
   ["label", "Label"],
 ] as const;
 

@@ -1,11 +1,13 @@
 import type { Step } from "../survey.ts";
 import { adoptionStep } from "./adoption.ts";
 import { baseCsvSteps } from "./base-csvs.ts";
+import { boardsStep } from "./boards.ts";
 import { dockerGpusStep } from "./docker-gpus.ts";
 import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
 import { backboneStep, credentialsStep, dockerModelsStep } from "./docker-models.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
+import { generatorLeakageStep } from "./generator-leakage.ts";
 import { hostCudaStep } from "./host-cuda.ts";
 import { hostLacksStep } from "./host-lacks.ts";
 import { hostOperatorStep } from "./host-operator.ts";
@@ -18,6 +20,7 @@ import { embeddedOnlyStep, networkModeStep, platformStep, settingsStep } from ".
 import { requiredStep } from "./required.ts";
 import { rulerStep } from "./ruler.ts";
 import { specMeaningStep, specPathsStep, specStep } from "./train-spec.ts";
+import { twinsStep } from "./twins.ts";
 import { diskSpaceStep, imagesRootStep, pathRuleStep, unfinishedRunsStep } from "./workspace.ts";
 
 /**
@@ -54,5 +57,8 @@ export const steps: readonly Step[] = [
   specMeaningStep,
   embeddedOnlyStep,
   leakageStep,
+  generatorLeakageStep,
+  twinsStep,
+  boardsStep,
   requiredStep,
 ];
