@@ -1,9 +1,12 @@
 import { existsSync, statfsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 
 // Tests make and sync tens of thousands of small files: where there is room they lie in memory.
 const memory = "/dev/shm";
 if (process.env.TMPDIR === undefined && freeBytes(memory) > 6e9) process.env.TMPDIR = memory;
+// Jobs that run inside the tests share the features of equal images, as the jobs of one run do; for this run alone.
+process.env.DEFT_TEST_FEATURES ??= join(tmpdir(), `deft-features-${process.pid}`);
 
 function freeBytes(path) {
   if (!existsSync(path)) return 0;
@@ -77,6 +80,7 @@ const special = {
 const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
+  globalTeardown: "<rootDir>/test/support/teardown.mjs",
   testTimeout: wholeSoak ? 3_600_000 : 300_000,
   // Jest's own default leaves one of two cores idle.
   maxWorkers: Math.max(2, availableParallelism() - 1),
