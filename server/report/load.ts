@@ -4,7 +4,7 @@ import { holdoutText } from "../kpi/holdout.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
-import { breakdown, changesBetween } from "./breakdown.ts";
+import { breakdown, changeView } from "./breakdown.ts";
 import { evidenceOf } from "./evidence.ts";
 import { galleryOf, galleryReadLimit } from "./gallery.ts";
 import { growthRows, miningRows } from "./growth.ts";
@@ -116,7 +116,7 @@ function whereItFails([best, ...others]: readonly Scored[], note: Note) {
   if (best === undefined) return { breakdown: [], changes: [] };
   const scoring = ({ view, rows }: Scored) => ({ label: view.label, rows, threshold: view.point.threshold });
   const changes = others.flatMap((other) => {
-    const change = changesBetween(scoring(other), scoring(best));
+    const change = changeView(scoring(other), scoring(best));
     if (change === undefined)
       note(`${other.view.label} and ${best.view.label} did not score the same parts: not compared.`);
     return change ?? [];
