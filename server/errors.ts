@@ -156,6 +156,10 @@ export const refusals = {
   "executor.disk-full": refuse("Free space on the named file system or Docker root, then repeat the call."),
   "executor.registry": refuse("Log in with `docker login nvcr.io -u '$oauthtoken'`, or check the image reference."),
   "executor.fetch": refuse("Check the network, HF_ENDPOINT and HF_TOKEN, or stage the file at the path in the facts."),
+  "executor.cluster-unreachable": refuse(
+    "Repair the connection or log in again, until the cluster's own command answers at a terminal; then repeat the call.",
+  ),
+  "executor.cluster-refused": refuse("Correct what the cluster's words in the facts name, then repeat the call."),
   "executor.not-ready": refuse("Put right what the facts name; the next run_stage call tries this step again."),
 
   "job.user-unknown": stop("Use the image of versions.yaml, or name one in which this user id can work."),

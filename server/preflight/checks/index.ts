@@ -13,6 +13,7 @@ import { hostLacksStep } from "./host-lacks.ts";
 import { hostOperatorStep } from "./host-operator.ts";
 import { hostPackagesStep } from "./host-packages.ts";
 import { hostPythonStep } from "./host-python.ts";
+import { inspectionStep } from "./inspection.ts";
 import { kpiSizeStep } from "./kpi-size.ts";
 import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
@@ -42,6 +43,7 @@ export const steps: readonly Step[] = [
   adoptionStep,
   dockerHostStep,
   dockerImagesStep,
+  inspectionStep,
   dockerGpusStep,
   hostPythonStep,
   hostPackagesStep,

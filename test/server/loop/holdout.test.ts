@@ -65,13 +65,17 @@ describe("a run with a frozen test set that ends at its last iteration", () => {
   it("shows its figure beside the KPI figure in log, status, answer and report", async () => {
     const client = await toolClient(loop.deps());
     const shown = /frozen test set FAR \d/;
-    expect(String((await client.result("loop_status", { run: loop.runDir })).metric)).toMatch(shown);
+    const status = await client.result("loop_status", { run: loop.runDir });
+    expect(String(status.metric)).toMatch(shown);
+    expect(String(status.notes)).toMatch(/Look at the weakest parts: \S+spot_check\.csv \(suspected: \d+ /);
     const finished = await client.result("finish_loop", { run: loop.runDir });
     expect(String(finished.status_line)).toMatch(shown);
     expect(JSON.stringify(finished.still_wrong)).toContain("Frozen test set (");
     await client.close();
     expect(await readFile(join(loop.runDir, "loop_log.jsonl"), "utf8")).toContain("Frozen test set (");
-    expect(await readFile(String(finished.report_path), "utf8")).toContain("data-holdout");
+    const report = await readFile(String(finished.report_path), "utf8");
+    expect(report).toContain("data-holdout");
+    expect(report).toContain('data-table="settings"');
   });
 
   it("is scored again by an audit, which finds a figure that is not that of model and images", async () => {

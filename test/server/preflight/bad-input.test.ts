@@ -215,6 +215,25 @@ describe("bad data around the CSVs", () => {
   });
 });
 
+describe("boards that sets share", () => {
+  const named = (board: string, places: readonly string[]) => {
+    const [header, ...rows] = csvOf(rowsOf(board)).trimEnd().split("\n");
+    const lines = rows.map((row, at) => `${row},panel-${at % 2},${places[at] ?? ""}`);
+    return `${[`${header},boardname,comp_name`, ...lines].join("\n")}\n`;
+  };
+
+  it("are named with their places, and stop nothing", async () => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, training), named("train", ["R1", "R2", "R3", "R4"]));
+    await writeFile(join(root, "kpi/testing_set.csv"), named("kpi", ["R1", "R9", "R3", "R4"]));
+    const { plan, warnings } = await resolvePlan(completeRequest, depsIn(root));
+    expect(plan).toBeDefined();
+    expect(warnings).toContain(
+      "2 of 2 boards of kpi_csv are boards of training_csv, too (panel-0, panel-1), with 3 places (boardname, comp_name) in both: the figure says less about boards that nobody trained on.",
+    );
+  });
+});
+
 describe("an evaluator", () => {
   it("that this user may not execute stops before anything is planned", async () => {
     const root = await boardsIn(await folder());
