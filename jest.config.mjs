@@ -18,7 +18,7 @@ const shared = {
 /** The whole soak takes hours; everything else that waits five minutes waits in vain. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
 
-const folders = ["interop", "docker", "browser", "clients", "soak"];
+const folders = ["interop", "docker", "slurm", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
@@ -46,6 +46,7 @@ const special = {
   long,
   interop: inFolder("interop"),
   docker: inFolder("docker"),
+  slurm: inFolder("slurm"),
   browser: inFolder("browser"),
   clients: inFolder("clients"),
   // What `npm test` does with a few cases the soak does with all.

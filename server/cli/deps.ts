@@ -39,6 +39,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(embeddedExecutor({ ...own, version }), own);
       },
+      slurm: async () => {
+        const { slurmExecutor } = await import("../platforms/slurm/executor.ts");
+        return slurmExecutor({ main: mainPath(), env: io.env });
+      },
     },
   };
 }

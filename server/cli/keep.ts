@@ -8,6 +8,7 @@ const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
   container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
   "docker-ready": async () => (await import("../platforms/docker/ready.ts")).preparation,
   osmo: async () => (await import("../platforms/osmo/keeper.ts")).taskWork(),
+  slurm: async () => (await import("../platforms/slurm/keeper.ts")).slurmWork(mainPath()),
   "osmo-watch": async (io) => {
     const { watchWork } = await import("../osmo/watcher.ts");
     return watchWork(terminalCall(systemDeps(io)), (line) => print(io.stdout, `${line.at} ${line.status_line}\n`));
