@@ -68,12 +68,14 @@ describe("a job under SLURM", () => {
     const record = await desk.record(spec);
     const second = desk.executor;
     await Promise.all([desk.executor.start(desk.runDir, spec), second.start(desk.runDir, spec)]);
+    await desk.jobId(spec);
     const { name } = (await readTask(desk.stem(spec))) ?? { name: "" };
     const script = join(desk.runDir, "jobs", "slurm-job.sh");
     const again = [desk.stem(spec), spec.workdir, spec.log_path, "0", "", ...spec.argv];
     await slurm("sbatch", "--parsable", "--export=NONE", `--job-name=${name}`, "--output=/dev/null", script, ...again);
     await until("its end", async () => (await second.poll(desk.runDir, record)).state === "ended");
     expect(await linesOf(join(spec.workdir, "count"))).toEqual(["once"]);
+    // Whichever of the two was first worked; the other one found its claim.
     const listed = await slurm("squeue", "--noheader", "--states=all", `--name=${name}`, "--format=%i");
     expect(listed.split("\n")).toHaveLength(2);
   });

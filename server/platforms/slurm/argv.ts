@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { JobSpec } from "../../run/job.ts";
 import { shellArguments } from "../shell-job.ts";
 import { minutesOf, type SlurmSettings } from "./settings.ts";
@@ -41,8 +40,8 @@ export function batchArguments(wish: BatchWish): string[] {
     ...["--parsable", "--no-requeue", "--export=NONE", "--open-mode=append"],
     `--job-name=${name}`,
     `--chdir=${directory}`,
-    // Below the folder: a path in which SLURM might replace something is none of a job's id.
-    `--output=${basename(stem)}.slurm.log`,
+    // The script opens its log itself: SLURM replaces and drops signs in such a path.
+    "--output=/dev/null",
     ...resourceOptions(settings, {
       gpus: spec.gpus === "all" ? wish.gpus : undefined,
       limitSec: spec.time_limit_sec,

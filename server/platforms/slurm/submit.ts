@@ -70,7 +70,7 @@ async function send(sending: Sending): Promise<SlurmTask> {
 /** The script of all jobs of a run; `sbatch` reads it when it is sent. */
 async function scriptOf(directory: string): Promise<string> {
   const path = join(directory, "slurm-job.sh");
-  const text = `#!/bin/sh\n${shellJob}`;
+  const text = `#!/bin/sh\nexec >>"$1.slurm.log" 2>&1\n${shellJob}`;
   if ((await readTextIfPresent(path)) !== text) await writeAtomic(path, text);
   return path;
 }

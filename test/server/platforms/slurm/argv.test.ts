@@ -31,7 +31,7 @@ describe("the arguments of sbatch", () => {
     const wish = { name: "deft-x", stem, script: "/j.sh", directory: "/w/jobs", spec, gpus: 2, argv: ["true"] };
     expect(batchArguments({ ...wish, settings: settings({ partition: "gpu", account: "lab" }) })).toEqual([
       ...["--parsable", "--no-requeue", "--export=NONE", "--open-mode=append", "--job-name=deft-x", "--chdir=/w/jobs"],
-      "--output=baseline-train-1-train.slurm.log",
+      "--output=/dev/null",
       ...["--partition=gpu", "--account=lab", "--time=1-00:00:00", "--gres=gpu:2", "/j.sh"],
       ...[stem, spec.workdir, spec.log_path, "0", "", "true"],
     ]);
