@@ -12,7 +12,7 @@ const shared = {
       },
     ],
   },
-  modulePathIgnorePatterns: ["<rootDir>/dist/"],
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/packages/"],
 };
 
 /** The whole soak takes hours; everything else that waits five minutes waits in vain. */

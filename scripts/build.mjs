@@ -3,6 +3,7 @@ import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { noticesOf } from "./notices.mjs";
+import { sbomOf } from "./sbom.mjs";
 
 const out = "dist";
 
@@ -30,7 +31,8 @@ const { metafile } = await build({
   minifySyntax: true,
   minifyWhitespace: true,
   plugins: [onlyEnglish],
-  sourcemap: "linked",
+  // Beside the program for whoever debugs it here; not shipped, so not referenced either.
+  sourcemap: "external",
   chunkNames: "chunks/[name]-[hash]",
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
@@ -39,6 +41,7 @@ const { metafile } = await build({
   metafile: true,
 });
 await writeFile(`${out}/THIRD-PARTY-NOTICES.txt`, await noticesOf(metafile));
+await writeFile(`${out}/sbom.cdx.json`, `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
 await chmod(`${out}/deft-mcp.js`, 0o755);
 
 for (const [from, to] of [

@@ -257,6 +257,11 @@ export const refusals = {
   ),
   "http.address": refuse("Choose a free port and an address of this machine: --http [HOST:]PORT."),
 
+  "http.issuer": refuse(
+    "Check --issuer, and that this machine reaches it and the keys that it names; then start again.",
+  ),
+  "http.rate": refuse("Wait as long as Retry-After says, then send the request again."),
+
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),
 
   "trace.unusable": refuse("Record the trace again with `deft-mcp serve --record DIR`, or restore it as it was."),

@@ -9,6 +9,7 @@ import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
 import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
+import { trackRun } from "../tracking/export.ts";
 import { obtainConsent } from "./approval/consent.ts";
 import { reproducedScores, reproduceUntil } from "./proof/reproduce.ts";
 import { assertTargetMet } from "./running/fixed-contract.ts";
@@ -49,7 +50,7 @@ export async function finishLoop(
   request: { stopReason?: string | undefined; words?: string | undefined },
   call: Call,
 ): Promise<Finished> {
-  const before = await readRun(runDir, call.deps);
+  const before = await readRun(runDir, { ...call.deps, whole: true });
   assertIntact(before);
   const reason = stopReason(before.state, request.stopReason);
   if (reason === "cancelled" && before.state.stop_reason === undefined)
@@ -70,7 +71,8 @@ export async function finishLoop(
   if (tokenWarning !== undefined) warnings.push(tokenWarning);
   const { state, handOff } = await withRun(runDir, (run) => handOver(run, call), call.deps);
   const reportWarning = await tryRender(runDir, call.deps);
-  if (reportWarning !== undefined) warnings.push(reportWarning);
+  const trackWarning = await trackRun(runDir, state, call.deps.env);
+  warnings.push(...[reportWarning, trackWarning].filter((warning) => warning !== undefined));
   return { state, stopReason: state.stop_reason ?? reason, handOff, reportPath: runPaths(runDir).report, warnings };
 }
 

@@ -12,9 +12,11 @@ import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
+import type { User } from "../run/state.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { humanOf } from "./human.ts";
+import { iconsOf } from "./icons.ts";
 import { instructions } from "./instructions.ts";
 import { lenient } from "./lenient-messages.ts";
 import { listed } from "./listing.ts";
@@ -26,6 +28,8 @@ import { offerSubscriptions } from "./subscriptions.ts";
 export type ServerOptions = {
   readonly version: string;
   readonly toolsets: readonly Toolset[];
+  /** Who is connected, where an issuer vouches for it. */
+  readonly user?: User;
   /** Where stacks of defects go; never stdout, which carries the protocol. */
   log(line: string): void;
 };
@@ -37,14 +41,16 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
   const chosen = tools.filter((tool) => options.toolsets.includes(tool.toolset));
   const offered = new Map(chosen.map((tool) => [tool.name, tool]));
   const server = new Server(
-    { name: "deft-mcp", title: "DEFT AOI loop", version: options.version },
+    { name: "deft-mcp", title: "DEFT AOI loop", version: options.version, icons: iconsOf("deft") },
     { capabilities, instructions: instructions(options.toolsets) },
   );
   const clean = redactor(deps.env);
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
   server.setRequestHandler(ListToolsRequestSchema, () => {
     const showsViews = server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined;
-    return { tools: chosen.map((tool) => listed(tool, showsViews)) };
+    // Every listing is paid for in bytes, so only who draws gets pictures.
+    const drawn = (tool: Tool) => (showsViews ? { icons: iconsOf(tool.toolset) } : {});
+    return { tools: chosen.map((tool) => ({ ...listed(tool, showsViews), ...drawn(tool) })) };
   });
   server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
     const { name, arguments: given, _meta } = request.params;
@@ -61,6 +67,7 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
         human: humanOf(server, extra.requestId, extra.signal, clean),
         client: peer === undefined ? "unknown" : `${peer.name} ${peer.version}`,
         connection,
+        ...defined({ user: options.user }),
         progress: progressSender(_meta?.progressToken, extra.sendNotification, clean),
       },
       clean,

@@ -107,6 +107,10 @@ export const planSchema = z.looseObject({
 });
 export type Plan = z.infer<typeof planSchema>;
 
+/** Who was at the other end, as an issuer of access tokens vouches for them. */
+export const userSchema = z.object({ issuer: z.string(), subject: z.string(), name: z.string().optional() });
+export type User = z.infer<typeof userSchema>;
+
 export const approvalSchema = z.object({
   plan_id: z.string(),
   /** How the human said yes: design.md, four ways to approve. */
@@ -116,6 +120,8 @@ export const approvalSchema = z.object({
   words: z.string().optional(),
   /** What the client calls itself: nothing proves it. */
   client: z.string().optional(),
+  /** Over HTTP with an issuer: who was connected. */
+  user: userSchema.optional(),
   /** Whether it was typed at a terminal of this program. */
   terminal: z.boolean().optional(),
   /** For `signed`: whose key, by the file of allowed signers, and the signature over the plan's statement. */

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { builtBin } from "../support/built-server.ts";
 
@@ -54,6 +55,24 @@ export function conform(url: string, home: string): Promise<Ended> {
   const args = ["server", "--url", url, "--suite", "active", "-o", join(home, "conformance")];
   const suite = program("@modelcontextprotocol/conformance/dist/index.js");
   return runToEnd(program("node/bin/node"), [suite, ...args], home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** Makes packages/ of the built files. */
+export async function packaged(): Promise<void> {
+  const { exit, stderr } = await runToEnd(process.execPath, ["scripts/package.mjs"], process.cwd(), process.env);
+  if (exit !== 0) throw new Error(`scripts/package.mjs: ${stderr}`);
+}
+
+/** Runs the command line of MCP bundles. */
+export function mcpb(args: readonly string[], home: string): Promise<Ended> {
+  const cli = program("@anthropic-ai/mcpb/dist/cli/cli.js");
+  return runToEnd(program("node/bin/node"), [cli, ...args], home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** What the CycloneDX project's own checker finds wrong with a bill of materials; null for nothing. */
+export async function sbomErrors(text: string): Promise<unknown> {
+  const { Spec, Validation } = createRequire(program(""))("@cyclonedx/cyclonedx-library");
+  return await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text);
 }
 
 /** Runs a command of Claude Code that needs neither login nor network. */

@@ -5,7 +5,7 @@ import { build } from "esbuild";
 /**
  * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
  * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
- * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or refuses.
+ * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
   const path = join(folder, "fake-main.mjs");
@@ -22,7 +22,9 @@ export async function fakeEngine(folder: string): Promise<string> {
       writeFileSync(busy, String(process.pid));
       say("begin");
       if (wish.argv[0] === "refuse") throw new Refusal("executor.registry", "no", { host: "registry" });
-      await new Promise((done) => setTimeout(done, Number(wish.argv[0])));
+      const [ms] = wish.argv;
+      const isOver = (waited) => (ms === "held" ? existsSync(stem + ".go") : waited >= Number(ms));
+      for (let waited = 0; !isOver(waited); waited += 10) await new Promise((done) => setTimeout(done, 10));
       rmSync(busy);
       say("end");
     }

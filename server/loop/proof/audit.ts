@@ -47,7 +47,7 @@ const pace = { first_ms: 60, most_ms: 1000 };
  * `metric.not-reproduced` when the program that was to score did not succeed.
  */
 export async function auditRun(runDir: string, named: string | undefined, deps: Deps, tell = (_text: string) => {}) {
-  const run = await readRun(runDir, deps);
+  const run = await readRun(runDir, { ...deps, whole: true });
   const label = evaluatedLabel(run, named);
   const findings: Finding[] = [];
   if (!run.integrity.ok) findings.push({ what: run.integrity.what, facts: run.integrity.facts });
