@@ -139,7 +139,8 @@ async function failureFacts(stem: string, { outcome, exit_code, detail }: JobExi
 /** The next probe tells its own story. */
 async function putAside(runDir: string): Promise<void> {
   const { jobs } = runPaths(runDir);
-  const names = (await listNames(jobs)).filter((name) => name.startsWith(`${probeId}.`) && !name.includes(".attempt"));
+  const own = new RegExp(`^${probeId}(?:\\.(?!.*attempt).*)?$`);
+  const names = (await listNames(jobs)).filter((name) => own.test(name));
   // The record goes last: while it is there the rest is made anew by nobody.
   for (const name of names.toSorted((a, b) => Number(a.endsWith(".json")) - Number(b.endsWith(".json")))) {
     await setAside(join(jobs, name));
