@@ -21,5 +21,6 @@ export const osmoOutputs = defineTool({
   // Loose: the report types hold the rest, and every listed key is paid for in every session.
   output: z.looseObject({ status_line: z.string(), path: z.string().optional() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  lasting: {},
   handle: (args, call) => fetchOutputs(call, args as OutputArgs),
 });

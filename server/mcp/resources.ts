@@ -1,12 +1,4 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import {
-  ErrorCode,
-  ListResourcesRequestSchema,
-  ListResourceTemplatesRequestSchema,
-  McpError,
-  ReadResourceRequestSchema,
-  type Resource,
-} from "@modelcontextprotocol/sdk/types.js";
+import type { Resource } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
 import { kindOf, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
@@ -17,6 +9,7 @@ import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
 import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
+import { NotOffered } from "./not-offered.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
 /** The files of a run that a client may read. */
@@ -28,36 +21,35 @@ const runParts = {
 } as const;
 type RunPart = keyof typeof runParts;
 
-/** Offers runs of the workspace and reference pages as resources; all of them are read from disk at each request. */
-export function offerResources(server: Server, deps: Deps): void {
-  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await listAll(deps) }));
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [
-      ...Object.entries(runParts).map(([part, { mimeType, title }]) => ({
-        uriTemplate: `deft://run/{id}/${part}`,
-        name: `run-${part}`,
-        description: `${title} of a run of the workspace`,
-        mimeType,
-      })),
-      {
-        uriTemplate: "deft://plan/{id}",
-        name: "plan",
-        description: "A plan that waits for approval, whole",
-        mimeType: "text/markdown",
-      },
-      {
-        uriTemplate: "deft://reference/{topic}",
-        name: "reference",
-        description: "How this server works, by topic",
-        mimeType: "text/markdown",
-      },
-    ],
-  }));
-  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
-    const content = await read(uri, deps);
-    if (content === undefined) throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found`);
-    return { contents: [{ uri, ...content, text: redactor(deps.env)(content.text) }] };
-  });
+/** Families of resources by the form of their URI. */
+export function resourceTemplates() {
+  return [
+    ...Object.entries(runParts).map(([part, { mimeType, title }]) => ({
+      uriTemplate: `deft://run/{id}/${part}`,
+      name: `run-${part}`,
+      description: `${title} of a run of the workspace`,
+      mimeType: mimeType as string,
+    })),
+    {
+      uriTemplate: "deft://plan/{id}",
+      name: "plan",
+      description: "A plan that waits for approval, whole",
+      mimeType: "text/markdown",
+    },
+    {
+      uriTemplate: "deft://reference/{topic}",
+      name: "reference",
+      description: "How this server works, by topic",
+      mimeType: "text/markdown",
+    },
+  ];
+}
+
+/** What is behind a URI, without secrets. @throws NotOffered when there is nothing. */
+export async function readResource(uri: string, deps: Deps) {
+  const content = await read(uri, deps);
+  if (content === undefined) throw new NotOffered(`Resource ${uri} not found`, uri);
+  return { uri, ...content, text: redactor(deps.env)(content.text) };
 }
 
 /** The file of a run that a resource URI names; whether it is there is not looked at. */
@@ -88,7 +80,8 @@ async function partsOf({ run_id, run_dir }: FoundRun): Promise<Resource[]> {
   return (await Promise.all(parts)).flat();
 }
 
-async function listAll(deps: Deps): Promise<Resource[]> {
+/** Runs of the workspace, reference pages and the report view; read from disk at each request. */
+export async function listResources(deps: Deps): Promise<Resource[]> {
   const runs: Resource = {
     uri: "deft://runs",
     name: "runs",
@@ -107,7 +100,10 @@ async function listAll(deps: Deps): Promise<Resource[]> {
   return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
-async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
+async function read(
+  uri: string,
+  deps: Deps,
+): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
