@@ -31,6 +31,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(dockerExecutor({ ...own, user: hostUser() }), own);
       },
+      kubernetes: async () => {
+        const { kubernetesExecutor } = await import("../platforms/kubernetes/executor.ts");
+        return kubernetesExecutor({ main: mainPath(), env: io.env });
+      },
       embedded: async () => {
         const [{ embeddedExecutor }, { trainingElsewhere }] = await Promise.all([
           import("../platforms/embedded/executor.ts"),

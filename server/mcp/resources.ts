@@ -48,7 +48,10 @@ export function resourceTemplates() {
 /** What is behind a URI, without secrets. @throws NotOffered when there is nothing. */
 export async function readResource(uri: string, deps: Deps) {
   const content = await read(uri, deps);
-  if (content === undefined) throw new NotOffered(`Resource ${uri} not found`, uri);
+  if (content === undefined) {
+    const known = uri.startsWith("deft://reference/") ? "; deft://reference lists the topics" : "";
+    throw new NotOffered(`Resource ${uri} not found${known}`, uri);
+  }
   return { uri, ...content, text: redactor(deps.env)(content.text) };
 }
 
@@ -96,8 +99,9 @@ export async function listResources(deps: Deps): Promise<Resource[]> {
     description: title,
     mimeType: "text/markdown",
   }));
+  const topics = { uri: "deft://reference", name: "topics", description: "Every topic that can be read here" };
   const view = { uri: reportAppUri, name: "report view", description: "A run's report inside a host with MCP Apps" };
-  return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
+  return [runs, ...files, { ...topics, mimeType: "text/markdown" }, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
 async function read(
@@ -108,6 +112,7 @@ async function read(
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
   }
+  if (/^deft:\/\/reference\/?$/.test(uri)) return { mimeType: "text/markdown", text: await topicsText() };
   if (uri.startsWith("deft://reference/")) {
     const text = await readTopic(uri.slice("deft://reference/".length));
     return text === undefined ? undefined : { mimeType: "text/markdown", text };
@@ -121,6 +126,12 @@ async function read(
     if (error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** What there is to read about this server, one topic a line. */
+async function topicsText(): Promise<string> {
+  const lines = (await listTopics()).map(({ topic, title }) => `- deft://reference/${topic}: ${title}`);
+  return `# Topics\n\n${lines.join("\n")}\n`;
 }
 
 async function pendingPlan(planId: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {

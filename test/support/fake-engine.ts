@@ -12,13 +12,14 @@ export async function fakeEngine(folder: string): Promise<string> {
   const entry = `
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
+    import { identityOf } from "./server/exec/identity.ts";
     import { keep } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
       const say = (line) => appendFileSync(wish.lines, line + "\\n");
       const busy = stem + ".busy";
-      if (existsSync(busy) && isThere(Number(readFileSync(busy, "utf8")))) say("twice");
+      if (existsSync(busy) && (await identityOf(Number(readFileSync(busy, "utf8"))))) say("twice");
       writeFileSync(busy, String(process.pid));
       say("begin");
       if (wish.argv[0] === "refuse") throw new Refusal("executor.registry", "no", { host: "registry" });
@@ -27,13 +28,6 @@ export async function fakeEngine(folder: string): Promise<string> {
       for (let waited = 0; !isOver(waited); waited += 10) await new Promise((done) => setTimeout(done, 10));
       rmSync(busy);
       say("end");
-    }
-    function isThere(pid) {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
     }
     if (command === "keep") {
       const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
