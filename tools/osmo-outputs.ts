@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fetchOutputs, type OutputArgs } from "../server/osmo/outputs.ts";
+import type { OutputArgs } from "../server/osmo/outputs.ts";
 import { defineTool } from "./define.ts";
 
 export const osmoOutputs = defineTool({
@@ -22,5 +22,8 @@ export const osmoOutputs = defineTool({
   output: z.looseObject({ status_line: z.string(), path: z.string().optional() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   lasting: {},
-  handle: (args, call) => fetchOutputs(call, args as OutputArgs),
+  async handle(args, call) {
+    const { fetchOutputs } = await import("../server/osmo/outputs.ts");
+    return await fetchOutputs(call, args as OutputArgs);
+  },
 });

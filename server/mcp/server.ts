@@ -20,6 +20,7 @@ import { instructions } from "./instructions.ts";
 import { lenient } from "./lenient-messages.ts";
 import { NotOffered } from "./not-offered.ts";
 import { progressSender } from "./progress.ts";
+import { schemaValidator } from "./schema-validator.ts";
 import { offerSubscriptions } from "./subscriptions.ts";
 
 const capabilities = { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} };
@@ -30,7 +31,11 @@ const capabilities = { tools: {}, resources: { subscribe: true }, prompts: {}, c
  */
 export function buildServer(deps: Deps, options: ServerOptions): Server {
   const answers = answersOf(deps, options);
-  const server = new Server(identityOf(options), { capabilities, instructions: instructions(options.toolsets) });
+  const server = new Server(identityOf(options), {
+    capabilities,
+    instructions: instructions(options.toolsets),
+    jsonSchemaValidator: schemaValidator,
+  });
   offerTools(server, answers, options.user);
   offerPages(server, answers);
   offerSubscriptions(server, deps);

@@ -17,6 +17,7 @@ import { instructions } from "../instructions.ts";
 import { lenient } from "../lenient-messages.ts";
 import { NotOffered } from "../not-offered.ts";
 import { progressSender } from "../progress.ts";
+import { schemaValidator } from "../schema-validator.ts";
 import { canElicit, clientOf, knows, principalOf, userOf } from "./context.ts";
 import type { Conversation } from "./conversations.ts";
 import { handleOf, offerTasks, tasksExtension } from "./offer-tasks.ts";
@@ -70,6 +71,7 @@ export function modernBuilder(deps: Deps, options: ServerOptions, conversationOf
       capabilities,
       instructions: instructions(options.toolsets),
       cacheHints,
+      jsonSchemaValidator: schemaValidator,
       requestState: { verify: rounds.verify },
     });
     offerTools(server, answers, rounds, tasks, ownerOf);
