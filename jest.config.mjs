@@ -32,7 +32,7 @@ const shared = {
 /** The whole soak takes hours; everything else that waits five minutes waits in vain. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
 
-const folders = ["interop", "docker", "kubernetes", "browser", "clients", "soak"];
+const folders = ["interop", "docker", "slurm", "kubernetes", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
@@ -68,6 +68,7 @@ const special = {
   long,
   interop: inFolder("interop"),
   docker: inFolder("docker"),
+  slurm: inFolder("slurm"),
   kubernetes: inFolder("kubernetes"),
   browser: inFolder("browser"),
   clients: inFolder("clients"),

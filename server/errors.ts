@@ -147,6 +147,9 @@ export const refusals = {
   "executor.timeout": stop("The stage passed its time limit; raise it in a revised plan, then acknowledge_stop."),
   "executor.cancelled": stop("The job was cancelled; acknowledge_stop to run the stage again, or finish_loop."),
 
+  "executor.refused-submit": refuse(
+    "Correct the setting that the scheduler names in a revised plan (preflight with `run`), then repeat the call.",
+  ),
   "executor.name-taken": refuse("Remove or rename the container that the facts name; it is not ours."),
   "executor.bad-path": refuse("Move the workspace to a path without blanks, quotes, commas, $ or backslashes."),
   "executor.image-changed": refuse("Restore the approved image under its tag, or plan a new run with preflight."),

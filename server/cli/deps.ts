@@ -43,6 +43,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(embeddedExecutor({ ...own, version }), own);
       },
+      slurm: async () => {
+        const { slurmExecutor } = await import("../platforms/slurm/executor.ts");
+        return slurmExecutor({ main: mainPath(), env: io.env });
+      },
       host: async () => {
         const { hostExecutor } = await import("../platforms/host/executor.ts");
         return hostExecutor({ main: mainPath(), env: io.env });

@@ -25,6 +25,7 @@ const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
     return preparation((await import("../platforms/kubernetes/fixes.ts")).fixesAt(usualPace));
   },
   osmo: async () => (await import("../platforms/osmo/keeper.ts")).taskWork(),
+  slurm: async () => (await import("../platforms/slurm/keeper.ts")).slurmWork(mainPath()),
   "osmo-watch": async (io) => {
     const { watchWork } = await import("../osmo/watcher.ts");
     return watchWork(terminalCall(systemDeps(io)), (line) => print(io.stdout, `${line.at} ${line.status_line}\n`));

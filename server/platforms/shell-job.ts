@@ -12,13 +12,14 @@ import { type JobExit, type JobSpec, jobExitSchema } from "../run/job.ts";
  * program in a process group of its own, holds it to its time limit, lists what it left with digests, and writes how it
  * ended, last. It ends with the program's exit code. The text is constant; every value is an argument:
  *
- * STEM WORKDIR LOG LIMIT_SEC WHO PROGRAM [ARGUMENT...], where a limit of 0 is none and WHO names the batch job or pod.
+ * STEM WORKDIR LOG LIMIT_SEC WHO PROGRAM [ARGUMENT...], where a limit of 0 is none and WHO names the pod; a batch job of
+ * SLURM is named by its id.
  *
  * A second one for the same stem ends at once with 0 and touches nothing. A disk that is full is tried again for ten
  * minutes.
  */
 export const shellJob = `set -u
-stem=$1 workdir=$2 log=$3 limit=$4 who=$5
+stem=$1 workdir=$2 log=$3 limit=$4 who=\${SLURM_JOB_ID:-$5}
 shift 5
 host=$(uname -n | tr -cd 'A-Za-z0-9._-')
 own=$host.$$.tmp

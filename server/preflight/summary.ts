@@ -4,6 +4,7 @@ import { remoteTrainingLimitSec } from "../ports/executor.ts";
 import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, totalMinutes } from "./estimate.ts";
+import { gpuHoursText } from "./gpu-hours.ts";
 import { labelText } from "./label-counts.ts";
 import type { Resolution } from "./resolution.ts";
 
@@ -91,7 +92,13 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],
+    ...gpuHoursRows(resolution, plan),
   ];
+}
+
+function gpuHoursRows({ estimate }: Unsummed, plan: Plan): Row[] {
+  const text = gpuHoursText(plan, estimate);
+  return text === undefined ? [] : [["GPU hours", cell(text), "estimate"]];
 }
 
 function remoteTrainingRows(plan: Plan): Row[] {

@@ -15,6 +15,7 @@ export const platformTraits: Readonly<Record<Platform, PlatformTraits>> = {
   embedded: { engine: true, containers: false, remote: false },
   docker: { engine: false, containers: true, remote: false },
   host: { engine: false, containers: false, remote: false },
+  slurm: { engine: false, containers: false, remote: true },
   kubernetes: { engine: false, containers: true, remote: true },
 };
 

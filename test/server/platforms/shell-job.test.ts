@@ -143,7 +143,7 @@ describe("a job of a shell", () => {
     expect(note?.unwatched).toBeUndefined();
     expect(note?.files.map(({ path }) => path.slice(spec.workdir.length + 1)).sort()).toEqual([
       "a",
-      "b c/new\nline\\\\x",
+      "b c/new\nline\\x",
       "link",
       "train.log",
     ]);
