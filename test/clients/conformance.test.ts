@@ -10,7 +10,8 @@ const folder = folderOfFile();
 let service: HttpService;
 
 beforeEach(async () => {
-  const address = { host: "127.0.0.1", port: 0 };
+  // The suite asks faster than a user may.
+  const address = { host: "127.0.0.1", port: 0, ratePerMinute: 60_000 };
   const options = { version: "0", toolsets: ["deft", "osmo"] as const, log() {}, ...address };
   service = await openHttp(testDeps({}), options, buildWithFixtures, modernWithFixtures);
 });
