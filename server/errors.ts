@@ -135,6 +135,8 @@ export const refusals = {
 
   "executor.unavailable": refuse("Choose a platform that preflight shows as available."),
   "executor.image-missing": refuse("Pull or load the image, then call preflight again."),
+  "executor.environment": refuse("Put the Python environment right as the finding says, then call preflight again."),
+  "executor.program-missing": refuse("Install the program that the finding names, or plan without its stage."),
   "executor.gpu-unavailable": refuse("Free or repair the GPU, or choose another platform."),
   "executor.lost-job": stop(
     "The job left no exit record; check the host, then acknowledge_stop to run the stage again.",

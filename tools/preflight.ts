@@ -49,7 +49,7 @@ export const preflight = defineTool({
   name: "preflight",
   title: "Plan a DEFT run",
   description:
-    "Plan a DEFT AOI loop run: check workspace, spec, CSVs, images, pool, platform; returns a summary for the human, a plan id for approve_plan, or one question. With `run`: revise a live run.",
+    "Plan a DEFT AOI loop run: check workspace, data, platform; returns a summary for the human, a plan id for approve_plan, or one question. With `run`: revise a live run.",
   toolset: "deft",
   input: planRequestSchema,
   output,

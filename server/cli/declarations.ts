@@ -6,6 +6,7 @@ const whole = (min: number, max: number) => ({ min, max, whole: true });
 const seed = number("N", "seed of generated boards", { bounds: whole(0, 2_147_483_647), fallback: 1 });
 const share = { min: 0, max: 1 };
 const platform = choice(platforms, "where stages run", { fallback: "embedded" });
+const set = pairs("a setting of the platform, as references/platforms.md lists them; may be repeated");
 const planned = {
   usecase: text("U", "use case of the flow"),
   set: pairs("a knob of the flow; may be repeated"),
@@ -41,6 +42,7 @@ The demo approves its own plan for boards that it drew; for others it asks at th
     options: {
       workspace: text("DIR", "boards of your own"),
       platform,
+      set,
       "max-iterations": number("N", "after the baseline", { bounds: whole(1, 99), fallback: 2 }),
       kpi: text("TARGET", "when to stop", { fallback: "FAR < 1% at recall=100%" }),
       seed,
@@ -57,6 +59,7 @@ command, not the run: --resume, or naming a RUN, goes on with one.`,
       workspace,
       resume: flag("go on with the unfinished run"),
       platform,
+      set,
       "max-iterations": number("N", "after the baseline; else asked for", { bounds: whole(1, 99) }),
       kpi: text("TARGET", "when to stop; else asked for"),
       epochs: number("N", "of each training", { bounds: whole(1, 9999) }),
@@ -111,6 +114,7 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
     options: {
       workspace,
       platform,
+      set,
       "num-sdg": number("N", "defects to generate an iteration, as the plan will say; 0: none", {
         bounds: { min: 0, whole: true },
       }),

@@ -10,12 +10,14 @@ import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { command, exitDefect, exitOk } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
+import { settingsGiven } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
 import { agreed, confirmAtTerminal, isAtTerminal } from "./terminal.ts";
 
 type Wish = {
   readonly workspace: DemoWorkspace;
   readonly platform: string;
+  readonly settings: Readonly<Record<string, string>>;
   readonly maxIterations: number;
   readonly kpi: string;
   readonly seed: number;
@@ -38,11 +40,11 @@ export const run = command("demo", async ({ options }, io) => {
 });
 
 async function wishOf(given: Given<"demo">["options"], io: CliIo, display: Display): Promise<Wish> {
-  const { platform, kpi, seed, "max-iterations": maxIterations } = given;
+  const { platform, set: settings, kpi, seed, "max-iterations": maxIterations } = given;
   const workspace = await demoWorkspace(given.workspace, seed, io.cwd);
   const origin = { given: "", generated: " (board images generated just now)", reused: " (generated earlier)" };
   display.say(`Workspace  ${workspace.workspace}${origin[workspace.origin]}`);
-  return { platform, kpi, seed, maxIterations, workspace };
+  return { platform, settings, kpi, seed, maxIterations, workspace };
 }
 
 /** An unfinished run of this workspace goes on where a person at the terminal wants it; elsewhere it is only named. */
@@ -64,6 +66,7 @@ async function plan(wish: Wish, io: CliIo, display: Display): Promise<string> {
     const planned = await client.call("preflight", {
       workspace: wish.workspace.workspace,
       platform: wish.platform,
+      ...settingsGiven(wish.settings),
       max_iterations: wish.maxIterations,
       kpi_target: wish.kpi,
       seed: wish.seed,

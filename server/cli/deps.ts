@@ -39,6 +39,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(embeddedExecutor({ ...own, version }), own);
       },
+      host: async () => {
+        const { hostExecutor } = await import("../platforms/host/executor.ts");
+        return hostExecutor({ main: mainPath(), env: io.env });
+      },
     },
   };
 }

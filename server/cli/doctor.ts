@@ -4,17 +4,17 @@ import { defined } from "../run/defined.ts";
 import type { Platform } from "../run/labels.ts";
 import { systemDeps } from "./deps.ts";
 import { command, exitOk, exitRefused } from "./frame.ts";
-import { workspaceNearby } from "./nearby.ts";
+import { settingsGiven, workspaceNearby } from "./nearby.ts";
 import { assertComplete } from "./shipped.ts";
 
 const marks: Record<Check["outcome"], string> = { ok: "ok", fixable: "fixable", halt: "HALT", not_applicable: "n/a" };
 
 /** `deft-mcp doctor`: what preflight finds in a workspace, without planning a run. */
-export const run = command("doctor", async ({ options: { platform, "num-sdg": num_sdg, ...options } }, io) => {
+export const run = command("doctor", async ({ options: { platform, set, "num-sdg": num_sdg, ...options } }, io) => {
   await assertComplete();
   const deps = systemDeps(io);
   const named = await workspaceNearby(options.workspace, deps);
-  const found = await resolvePlan({ platform, ...defined({ workspace: named, num_sdg }) }, deps);
+  const found = await resolvePlan({ platform, ...settingsGiven(set), ...defined({ workspace: named, num_sdg }) }, deps);
   const { workspace, checks, warnings, unfinished_runs } = found;
   const ok = !checks.some((check) => check.outcome === "halt");
   const value = { ok, workspace, platform, checks, warnings, unfinished_runs };

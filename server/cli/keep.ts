@@ -4,7 +4,15 @@ import { type CliIo, print } from "./io.ts";
 
 /** What keepers do, by the kind of work; each is imported when it is needed. */
 const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
-  engine: async () => (await import("../durable/program.ts")).programWork([process.execPath, mainPath(), "engine"]),
+  engine: async () => {
+    const { programWork, wordsBefore } = await import("../durable/program.ts");
+    return programWork(wordsBefore(process.execPath, mainPath(), "engine"));
+  },
+  host: async () => {
+    const { programWork } = await import("../durable/program.ts");
+    const { commandOf, afterwards } = (await import("../platforms/host/executor.ts")).hostWork(mainPath());
+    return programWork(commandOf, afterwards);
+  },
   container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
   "docker-ready": async () => (await import("../platforms/docker/ready.ts")).preparation,
   osmo: async () => (await import("../platforms/osmo/keeper.ts")).taskWork(),

@@ -3,6 +3,7 @@ import { Refusal } from "../errors.ts";
 import { kindOf, listNames } from "../fs/read.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import type { Deps } from "../ports/call.ts";
+import type { PlanRequest } from "../preflight/request.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 type Place = Pick<Deps, "env" | "cwd">;
@@ -54,4 +55,9 @@ async function firstAbove(from: string, fileOf: (dir: string) => string): Promis
     if ((await kindOf(fileOf(dir))) === "file") return dir;
     if (dir === dirname(dir)) return undefined;
   }
+}
+
+/** What `--set` gave, as a request has it: nothing where nothing was given. */
+export function settingsGiven(set: Readonly<Record<string, string>>): Pick<PlanRequest, "platform_settings"> {
+  return Object.keys(set).length === 0 ? {} : { platform_settings: { ...set } };
 }

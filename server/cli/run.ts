@@ -15,7 +15,7 @@ import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
-import { runNearby, workspaceNearby } from "./nearby.ts";
+import { runNearby, settingsGiven, workspaceNearby } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
 import { confirmAtTerminal, isAtTerminal, withTerminal } from "./terminal.ts";
 
@@ -60,9 +60,13 @@ async function approvedRun(options: Options, call: Call, io: CliIo): Promise<str
 }
 
 async function requestOf(given: Options, { deps }: Call): Promise<PlanRequest> {
-  const { platform, kpi, epochs, seed, "max-iterations": max_iterations } = given;
+  const { platform, set, kpi, epochs, seed, "max-iterations": max_iterations } = given;
   const workspace = await workspaceNearby(given.workspace, deps);
-  return { platform, ...defined({ workspace, kpi_target: kpi, max_iterations, num_epochs: epochs, seed }) };
+  return {
+    platform,
+    ...settingsGiven(set),
+    ...defined({ workspace, kpi_target: kpi, max_iterations, num_epochs: epochs, seed }),
+  };
 }
 
 type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };

@@ -3,7 +3,8 @@ import { identityOf, isAlive } from "../exec/identity.ts";
 import { runProgram } from "../exec/program.ts";
 import { readAs } from "../fs/json.ts";
 import { isoMicros } from "../run/clock.ts";
-import { type JobExit, type JobRecord, jobRecordSchema, processIdentitySchema } from "../run/job.ts";
+import type { Env } from "../run/env.ts";
+import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema, processIdentitySchema } from "../run/job.ts";
 import { waitUntil } from "../run/wait.ts";
 import { claimState } from "./claim.ts";
 import type { Work } from "./keeper.ts";
@@ -12,18 +13,33 @@ import { askCancel, isCancelled, onceThereIsRoom, readExit, recordEnd, workFiles
 /** How long the claim of another keeper, which left this one nothing to do, may still be on its way to the disk. */
 const claimGraceMs = 10_000;
 
+/** What is started for a job, given the environment of its keeper, and what it gets beyond that environment. */
+export type CommandOf = (
+  spec: JobSpec,
+  stem: string,
+  env: Env,
+) => Promise<{ readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
+
+/** The job's own arguments after some words. */
+export function wordsBefore(...words: readonly string[]): CommandOf {
+  return async ({ argv, env }) => ({ argv: [...words, ...argv], env });
+}
+
 /**
- * Keeps a recorded job that is a program of this very host: runs it once, ever, and writes how it ended. `command`
- * stands before the job's own arguments.
+ * Keeps a recorded job that is a program of this very host: runs it once, ever, and writes how it ended. `afterwards`
+ * clears what the program left.
  */
-export function programWork(command: readonly string[]): Work {
+export function programWork(commandOf: CommandOf, afterwards?: (stem: string) => Promise<void>): Work {
   return {
     once: true,
     async run({ stem, env }) {
       const { spec } = await readAs(workFiles(stem).record, jobRecordSchema);
       const started_at = isoMicros(new Date());
       const unwanted = { outcome: "killed" as const };
-      const ended = (await isCancelled(stem)) ? unwanted : await runProgram(spec, [...command, ...spec.argv], env);
+      const command = await commandOf(spec, stem, env);
+      const run = () => runProgram(spec, command.argv, { ...env, ...command.env });
+      const ended = (await isCancelled(stem)) ? unwanted : await run();
+      await afterwards?.(stem);
       // Who asked tells a cancel from a stranger's signal; the program's end may be heard of before the signal.
       const cancelled = ended.outcome === "killed" && (await isCancelled(stem));
       const exit = cancelled ? { ...ended, outcome: "cancelled" as const } : ended;

@@ -27,7 +27,7 @@ function runToEnd(spec: JobSpec, argv: readonly string[], env: NodeJS.ProcessEnv
   if (program === undefined) throw new Error("empty command");
   return new Promise((resolve) => {
     const stdio: ["ignore", number, number] = ["ignore", logFd, logFd];
-    const child = spawn(program, args, { cwd: spec.workdir, env: { ...env, ...spec.env }, stdio });
+    const child = spawn(program, args, { cwd: spec.workdir, env, stdio });
     let cause: JobExit["outcome"] = "exited";
     const stop = (why: JobExit["outcome"]) => {
       cause = why;

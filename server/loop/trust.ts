@@ -5,6 +5,7 @@ import type { InferenceRow } from "../kpi/gaps.ts";
 import { selectBest } from "../kpi/metric-contract.ts";
 import { imagePath } from "../run/images.ts";
 import { isPass } from "../run/pass-labels.ts";
+import { programOf } from "../run/platform-traits.ts";
 import type { IterationState, RunState } from "../run/state.ts";
 
 type Counts = Readonly<Record<string, number>>;
@@ -87,7 +88,7 @@ function sentences({ config }: RunState, { threshold, passed, defects, flagged, 
     marginText({ threshold, passed, defects, flagged, missed }),
     `The threshold was chosen on these very ${passed.length + defects.length} KPI parts; check it on parts that had no say in it.`,
   ];
-  if (config.platform === "embedded") {
+  if (programOf(config.platform, config.platform_settings) === "engine") {
     lines.push(
       `The figures come from ${config.engine}, a small stand-in on the CPU: they show that the loop works, not what TAO Visual ChangeNet would reach.`,
     );

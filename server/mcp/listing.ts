@@ -40,7 +40,7 @@ function lean(value: unknown, open: boolean): unknown {
   const isIdle = (key: string, member: unknown) =>
     (limits.has(key) && typeof member !== "object") ||
     key === "propertyNames" ||
-    (key === "additionalProperties" && member === false) ||
+    (key === "additionalProperties" && (member === false || JSON.stringify(member) === "{}")) ||
     (open && key === "required" && Array.isArray(member));
   const kept = Object.entries(value).filter(([key, member]) => !isIdle(key, member));
   return Object.fromEntries(kept.map(([key, member]) => [key, lean(member, open)]));

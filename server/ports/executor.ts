@@ -1,5 +1,7 @@
 import type { ImageKey, JobExit, JobProgress, JobRecord, JobSpec } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
+import type { SettingsDeclaration, SettingValues } from "../run/platform-settings.ts";
+import type { EnvironmentFacts } from "./environment.ts";
 
 export type JobState = { readonly state: "running" } | { readonly state: "ended"; readonly exit: JobExit };
 
@@ -37,6 +39,9 @@ export type PlatformFacts = {
   readonly gpus?: readonly { readonly name: string; readonly memory_mib: number; readonly used_mib: number }[];
 };
 
+/** Whether jobs could run on a platform; `fix` is what a person can do about it. */
+export type Availability = { readonly available: boolean; readonly detail: string; readonly fix?: string };
+
 /** Whether a run can begin: what was put right for it, or how far that is. */
 export type Readiness =
   | { readonly state: "ready"; readonly cleared: readonly string[] }
@@ -58,8 +63,12 @@ export interface Executor {
   program?(runDir?: string): Promise<string | undefined>;
   /** Where training goes when it does not stay on the platform: a setting of the plan that a human approves. */
   readonly trains_on?: string;
-  /** Whether jobs could run here now; no side effect. */
-  availability(): Promise<{ available: boolean; detail: string }>;
+  /** What a plan may set of the platform; absent where there is nothing. */
+  readonly settings?: SettingsDeclaration;
+  /** Whether jobs could run here now, with these settings; no side effect. */
+  availability(settings: SettingValues): Promise<Availability>;
+  /** What the Python environment that the settings name holds; no side effect. Absent where there is none. */
+  look?(settings: SettingValues, signal?: AbortSignal): Promise<EnvironmentFacts>;
   /** What the platform has and lacks, for preflight; no side effect. Absent where nothing lies outside this program. */
   survey?(): Promise<PlatformFacts>;
   /**

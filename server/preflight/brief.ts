@@ -25,6 +25,7 @@ export function planBrief(resolution: Resolution & { readonly plan: Plan }): str
     `Target: ${describeContract(plan.metric_contract)}; it is not guaranteed`,
     `Iterations: at most ${value("max_iterations")} after the baseline, ${value("num_epochs")} epochs each`,
     `Expected time: ${timeText(resolution)}`,
+    ...settingsLines(plan),
     ...(training === undefined ? [] : [`Training: ${training}`]),
     ...dataLines(plan),
     `Workspace: ${plan.workspace}`,
@@ -53,6 +54,11 @@ function dataLines({ inputs, parameters }: Plan): string[] {
     `Rows: training ${rows("training_csv")}, validation ${rows("validation_csv")}, ${pool}, ${generated} images generated an iteration`,
     `KPI set: ${rows("kpi_csv")} rows, ${labels}`,
   ];
+}
+
+function settingsLines({ platform, platform_settings = {} }: Plan): string[] {
+  const texts = Object.entries(platform_settings).map(([key, { value }]) => `${key}=${value}`);
+  return texts.length === 0 ? [] : [`Settings of ${platform}: ${texts.join(", ")}`];
 }
 
 function oneShortLine(text: string): string {

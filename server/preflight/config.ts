@@ -3,6 +3,7 @@ import { defined } from "../run/defined.ts";
 import type { MiningRule } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
 import { workspacePaths } from "../run/paths.ts";
+import { valuesOf } from "../run/platform-settings.ts";
 import type { RunConfig } from "../run/state.ts";
 import type { CsvFacts, Parameters, Survey } from "./survey.ts";
 
@@ -21,7 +22,7 @@ export type Ready = Survey & {
  * additions beside them. The run-bound `resolved_mining_pool_csv` is added when the run is created.
  */
 export function buildConfig(survey: Ready): RunConfig {
-  const { parameters, csvs, pool, executor } = survey;
+  const { parameters, csvs, pool } = survey;
   const limit = parameters.stage_time_limit_sec?.value;
   return {
     specs_file: survey.spec.path,
@@ -31,12 +32,13 @@ export function buildConfig(survey: Ready): RunConfig {
     images_dir: survey.images_dir,
     backbone_weight_dir: workspacePaths(survey.workspace).backboneDir,
     ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: survey.images_dir }),
-    train_container: survey.containers?.tao_pyt?.uri ?? executor.engine,
+    train_container: survey.containers?.tao_pyt?.uri ?? engineOf(survey),
     num_gpus: numberOf(parameters, "num_gpus"),
     batch_size: numberOf(parameters, "batch_size"),
     num_epochs: numberOf(parameters, "num_epochs"),
     workspace: survey.workspace,
     platform: survey.platform,
+    ...settingsIn(survey),
     engine: engineOf(survey),
     seed: numberOf(parameters, "seed"),
     ...defined({ stage_time_limit_sec: typeof limit === "number" ? limit : undefined }),
@@ -58,15 +60,19 @@ export function buildConfig(survey: Ready): RunConfig {
   };
 }
 
+function settingsIn({ settings = {} }: Ready): Pick<RunConfig, "platform_settings"> {
+  return Object.keys(settings).length === 0 ? {} : { platform_settings: valuesOf(settings) };
+}
+
 /** What produces the figures: an image that does not hold the vendor's programs says so itself. */
-function engineOf({ containers, executor }: Ready): string {
+function engineOf({ containers, executor, engine }: Ready): string {
   const image = containers?.tao_pyt;
-  if (image === undefined) return executor.engine;
+  if (image === undefined) return engine ?? executor.engine;
   return image.engine ?? `NVIDIA TAO Visual ChangeNet (${image.uri})`;
 }
 
 function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
-  const { generator, executor, parameters } = survey;
+  const { generator, parameters } = survey;
   return {
     sub_skill: "paidf-anomalygen",
     mode: "inference_only",
@@ -78,7 +84,7 @@ function anomalygenConfig(survey: Ready): RunConfig["anomalygen"] {
     num_SDG: numberOf(parameters, "num_sdg"),
     seed: numberOf(parameters, "generator_seed"),
     model_size: parameters.generator_model_size?.value === "14b" ? "14b" : "2b",
-    container: survey.containers?.anomalygen?.uri ?? executor.engine,
+    container: survey.containers?.anomalygen?.uri ?? engineOf(survey),
     supported_labels: [...(generator?.supported_labels ?? [])],
   };
 }

@@ -1,4 +1,4 @@
-import type { Platform } from "../run/labels.ts";
+import type { Program } from "../run/platform-traits.ts";
 
 /** What the time of an iteration depends on. Rows are data rows; epochs and images are counts. */
 export type Workload = {
@@ -20,16 +20,16 @@ export type Estimate = {
 /**
  * Minutes for the baseline and for one iteration, to plan with and not to promise.
  *
- * Docker: the published stage times (RTX 6000 Ada 48 GB, about 200 training rows and 10 epochs; tao-stages 6.8), of
- * which training grows with rows times epochs. Embedded: milliseconds a row, measured on 200 seed, 150 validation and 1200 KPI rows of 96x96 on one core.
+ * TAO: the published stage times (RTX 6000 Ada 48 GB, about 200 training rows and 10 epochs; tao-stages 6.8), of
+ * which training grows with rows times epochs. Engine: milliseconds a row, measured on 200 seed, 150 validation and 1200 KPI rows of 96x96 on one core.
  */
-export function estimateRuntime(platform: Platform, work: Workload): Estimate {
-  return platform === "docker" ? dockerEstimate(work) : embeddedEstimate(work);
+export function estimateRuntime(program: Program, work: Workload): Estimate {
+  return program === "tao" ? taoEstimate(work) : engineEstimate(work);
 }
 
 /** What a survey knows of the work; named here because the survey's own shapes hold an estimate. */
 type Known = {
-  readonly platform?: Platform | undefined;
+  readonly program?: Program | undefined;
   readonly csvs: { readonly [role in Role]?: { readonly table: { readonly rows: readonly unknown[] } } };
   readonly pool?: { readonly rows: number } | undefined;
   readonly parameters: Readonly<Record<string, { readonly value?: unknown }>>;
@@ -37,14 +37,14 @@ type Known = {
 type Role = "training_csv" | "validation_csv" | "kpi_csv";
 
 /** The same for what is known so far; what is not known yet counts as none. Undefined while the platform is open. */
-export function estimateOf({ platform, csvs, pool, parameters }: Known): Estimate | undefined {
+export function estimateOf({ program, csvs, pool, parameters }: Known): Estimate | undefined {
   const count = (name: string) => {
     const value = parameters[name]?.value;
     return typeof value === "number" ? value : 0;
   };
   return (
-    platform &&
-    estimateRuntime(platform, {
+    program &&
+    estimateRuntime(program, {
       training_rows: csvs.training_csv?.table.rows.length ?? 0,
       validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
       kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
@@ -76,7 +76,7 @@ export function minutesText(minutes: number): string {
 const publishedTraining = { minutes: 11, rowEpochs: 200 * 10 };
 const publishedOther = { evaluateAndRca: 4, routingToMerge: 18 };
 
-function dockerEstimate(work: Workload): Estimate {
+function taoEstimate(work: Workload): Estimate {
   const rowEpochs = work.training_rows * work.num_epochs;
   const training = publishedTraining.minutes * Math.max(1, rowEpochs / publishedTraining.rowEpochs);
   const baseline_minutes = training + publishedOther.evaluateAndRca;
@@ -87,12 +87,12 @@ function dockerEstimate(work: Workload): Estimate {
   };
 }
 
-const embeddedMs = { start: 500, pair: 5, poolRow: 3, rowEpoch: 0.015, generated: 20 };
+const engineMs = { start: 500, pair: 5, poolRow: 3, rowEpoch: 0.015, generated: 20 };
 
-function embeddedEstimate(work: Workload): Estimate {
+function engineEstimate(work: Workload): Estimate {
   const pairs = work.training_rows + work.validation_rows + work.kpi_rows;
-  const learn = embeddedMs.start + embeddedMs.pair * pairs + embeddedMs.rowEpoch * work.training_rows * work.num_epochs;
-  const grow = embeddedMs.start + embeddedMs.poolRow * work.pool_rows + embeddedMs.generated * work.num_sdg;
+  const learn = engineMs.start + engineMs.pair * pairs + engineMs.rowEpoch * work.training_rows * work.num_epochs;
+  const grow = engineMs.start + engineMs.poolRow * work.pool_rows + engineMs.generated * work.num_sdg;
   return {
     baseline_minutes: learn / 60_000,
     iteration_minutes: (learn + grow) / 60_000,

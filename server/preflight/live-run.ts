@@ -5,6 +5,7 @@ import { readJson } from "../fs/json.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
+import { valuesOf } from "../run/platform-settings.ts";
 import { type Plan, type RunState, runStateSchema } from "../run/state.ts";
 import { type PlanRequest, planRequestSchema } from "./request.ts";
 import type { LiveRun } from "./resolution.ts";
@@ -129,12 +130,17 @@ function isChangeable(field: string): boolean {
 
 /** An input named again, as an absolute path or relative to the workspace, is no change. */
 function sameInput(plan: Plan, value: unknown, planned: unknown): boolean {
+  if (typeof value === "object" && typeof planned === "object") {
+    return canonicalJson({ ...planned, ...value }) === canonicalJson(planned);
+  }
   return value === planned || (typeof value === "string" && join(plan.workspace, value) === planned);
 }
 
 /** A plan as the request that gives it again. Defaults are left out, so that they keep their source. */
 function plannedRequest(plan: Plan): PlanRequest {
   const request: Record<string, unknown> = { platform: plan.platform };
+  // All of them: a default that a variable changed meanwhile stays what was approved.
+  if (plan.platform_settings !== undefined) request.platform_settings = valuesOf(plan.platform_settings);
   for (const [name, { value, source }] of Object.entries(plan.parameters)) {
     if (source === "user" && value !== null && name in planRequestSchema.shape) request[name] = value;
   }

@@ -1,8 +1,9 @@
 import type { TrainSpec } from "../data/spec.ts";
 import { recallTargetPct, targetText } from "../kpi/metric-contract.ts";
 import type { Deps } from "../ports/call.ts";
-import type { MiningRule, Platform } from "../run/labels.ts";
+import type { MiningRule } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
+import type { Program } from "../run/platform-traits.ts";
 import { valueAt } from "../run/record.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Parameter, Parameters } from "./survey.ts";
@@ -11,7 +12,7 @@ type Ground = {
   readonly request: PlanRequest;
   readonly spec: TrainSpec | undefined;
   readonly contract: MetricContract | undefined;
-  readonly platform: Platform | undefined;
+  readonly program: Program | undefined;
   readonly airgapped: boolean;
   /** What the plan of a live run says; one without a mining rule keeps the vendor's and stays the plan that it was. */
   readonly planned?: Parameters | undefined;
@@ -41,7 +42,7 @@ const defaultCutOff: Readonly<Record<MiningRule, number>> = { vendor: 0.9, pool_
  * `max_iterations` and the KPI target have no default, so they are absent until somebody gives them.
  */
 export function resolveParameters(ground: Ground): Parameters {
-  const { request, spec, contract, platform } = ground;
+  const { request, spec, contract, program } = ground;
   const parameters: Record<string, Parameter> = {};
   const put = (name: string, value: unknown, source: Parameter["source"]) => {
     parameters[name] = { value, source };
@@ -57,7 +58,7 @@ export function resolveParameters(ground: Ground): Parameters {
   parameters.num_epochs = choose(request.num_epochs, inSpec("train.num_epochs"), defaults.num_epochs);
   parameters.batch_size = choose(request.batch_size, inSpec("dataset.classify.batch_size"), defaults.batch_size);
   parameters.seed = choose(request.seed, specSeed(inSpec("train.seed")), defaults.seed);
-  const gpus = platform === "embedded" ? { value: 0, source: "default" as const } : undefined;
+  const gpus = program === "engine" ? { value: 0, source: "default" as const } : undefined;
   parameters.num_gpus = gpus ?? choose(request.num_gpus, inSpec("train.num_gpus"), defaults.num_gpus);
   parameters.num_sdg = choose(request.num_sdg, undefined, defaults.num_sdg);
   const fromBeforeRules = ground.planned !== undefined && ground.planned.mining === undefined;
@@ -73,7 +74,7 @@ export function resolveParameters(ground: Ground): Parameters {
   put("top_k_per_label", 50, "default");
   put("min_recall", (contract === undefined ? 100 : recallTargetPct(contract)) / 100, "default");
   if (ground.trains_on !== undefined) put("trains_on", ground.trains_on, "user");
-  if (platform === "docker") {
+  if (program === "tao") {
     put("network_mode", ground.airgapped ? "airgap" : "network-enabled", ground.airgapped ? "user" : "default");
   }
   return parameters;

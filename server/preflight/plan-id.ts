@@ -1,10 +1,11 @@
 import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { valuesOf } from "../run/platform-settings.ts";
 import type { Plan } from "../run/state.ts";
 
 /** What a plan is made of; `revises` names the live run that it changes. */
 export type PlanContent = Pick<
   Plan,
-  "platform" | "workspace" | "parameters" | "inputs" | "metric_contract" | "adopts"
+  "platform" | "platform_settings" | "workspace" | "parameters" | "inputs" | "metric_contract" | "adopts"
 > & {
   revises?: string | undefined;
 };
@@ -27,11 +28,12 @@ export function revisedRun({ revises }: Plan): string | undefined {
  * process.
  */
 export function planId(plan: PlanContent): string {
-  const { parameters, metric_contract, platform, workspace, inputs, adopts, revises } = plan;
+  const { parameters, metric_contract, platform, platform_settings, workspace, inputs, adopts, revises } = plan;
   // The contract stands for the target's text: `far<0.5 %` and `FAR < 0.5%` are one plan.
   const { kpi_target: _wording, ...settings } = parameters;
   const { display_name: _spelling, ...contract } = metric_contract;
   const values = Object.fromEntries(Object.entries(settings).map(([name, parameter]) => [name, parameter.value]));
-  const content = { platform, workspace, parameters: values, inputs, contract, adopts, revises };
+  const set = platform_settings === undefined ? {} : { platform_settings: valuesOf(platform_settings) };
+  const content = { platform, ...set, workspace, parameters: values, inputs, contract, adopts, revises };
   return sha256(canonicalJson(content)).slice(0, 12);
 }

@@ -22,7 +22,7 @@ export function livePlan(ready: Ready, live: LiveRun): Plan {
     ...contentOf(ready),
     parameters: { ...keepSources(ready.parameters, before), ...pastTarget(ready, live) },
     inputs: { ...before.inputs, ...inputsAnew(ready, live) },
-    ...defined({ adopts: before.adopts }),
+    ...defined({ adopts: before.adopts, platform_settings: before.platform_settings }),
   };
   if (planId({ ...content, revises: revisedRun(before) }) === before.plan_id) return before;
   const revised = { ...content, revises: live.run_id };
@@ -90,6 +90,7 @@ function contentOf(ready: Ready): PlanContent {
     parameters: ready.parameters,
     inputs: planInputs(ready),
     metric_contract: ready.contract,
+    ...(Object.keys(ready.settings ?? {}).length === 0 ? {} : { platform_settings: { ...ready.settings } }),
     ...defined({ adopts: ready.adopts }),
   };
 }

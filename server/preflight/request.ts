@@ -1,8 +1,20 @@
 import { z } from "zod";
 import { miningRules, platforms } from "../run/labels.ts";
+import { type SettingValue, settingValueSchema } from "../run/platform-settings.ts";
 
 /** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
 const text = () => z.string().refine((value) => value.trim() !== "", "must not be empty");
+/** Checked without a type for the values, which would cost every client bytes as well. */
+const settingsField = () =>
+  z.record(
+    z.string(),
+    z
+      .unknown()
+      .refine(
+        (value) => settingValueSchema.safeParse(value).success,
+        "takes text, a number or true/false",
+      ) as unknown as z.ZodType<SettingValue>,
+  );
 const whole = (least: number, most = 9999) => z.number().int().min(least).max(most);
 
 /**
@@ -18,8 +30,9 @@ export const planRequestSchema = z.strictObject({
   constraints: text().optional().describe("escapes <= 2"),
   evaluator: text().optional().describe("program or {iter_label} path"),
   platform: z.enum(platforms).optional(),
+  platform_settings: settingsField().optional(),
   num_epochs: whole(1).optional(),
-  num_sdg: whole(0).optional().describe("images an iteration"),
+  num_sdg: whole(0).optional().describe("images"),
   top_k: whole(1).optional(),
   mining: z.enum(miningRules).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
@@ -34,7 +47,7 @@ export const planRequestSchema = z.strictObject({
   training_csv: text().optional(),
   validation_csv: text().optional(),
   kpi_csv: text().optional(),
-  adopt_run: text().optional().describe("run to go on from"),
+  adopt_run: text().optional(),
   baseline_ckpt: text().optional(),
   resume: text().optional().describe("fresh, or a run"),
   run: text().optional(),

@@ -1,5 +1,5 @@
 import type { TrainSpec } from "../data/spec.ts";
-import type { Platform } from "../run/labels.ts";
+import type { Program } from "../run/platform-traits.ts";
 import { valueAt } from "../run/record.ts";
 
 /** A value in a spec that TAO would refuse, or silently do something else with. */
@@ -12,7 +12,7 @@ const lossPartner: Readonly<Record<string, string>> = { ce: "learnable", contras
  *
  * Intervals and logging frequency are not looked at: every derived spec brings them in line with the epochs.
  */
-export function specProblems(spec: TrainSpec, platform: Platform | undefined): SpecProblem[] {
+export function specProblems(spec: TrainSpec, program: Program | undefined): SpecProblem[] {
   const read = (key: string) => valueAt(spec.raw, key);
   const problems = [
     resultsDirProblem(read("results_dir")),
@@ -21,7 +21,7 @@ export function specProblems(spec: TrainSpec, platform: Platform | undefined): S
     rangeProblem("model.classify.learnable_difference_modules", read, 1, 4),
     rangeProblem("dataset.classify.fpratio_sampling", read, 0, 1),
     batchProblem(spec.batch_size),
-    ...(platform === "docker" ? backboneProblems(spec, read) : []),
+    ...(program === "tao" ? backboneProblems(spec, read) : []),
   ];
   return problems.filter((problem) => problem !== undefined);
 }

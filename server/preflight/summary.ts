@@ -81,6 +81,9 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
   return [
     ["Workspace", cell(plan.workspace), resolution.workspace_source],
     ["Platform", cell(`${plan.platform} (${resolution.config?.engine ?? "unknown engine"})`), "user"],
+    ...Object.entries(plan.platform_settings ?? {}).map(
+      ([key, { value, source }]): Row => [`Setting ${key} of ${plan.platform}`, cell(String(value)), source],
+    ),
     ...settings,
     ...remoteTrainingRows(plan),
     ["Target judged by", judgedByText(plan), ""],

@@ -1,10 +1,13 @@
 import type { ChangeNetTable } from "../data/changenet.ts";
 import type { TrainSpec } from "../data/spec.ts";
 import type { Deps } from "../ports/call.ts";
+import type { EnvironmentFacts } from "../ports/environment.ts";
 import type { Executor, ImageFacts, PlatformFacts } from "../ports/executor.ts";
 import type { ImageKey } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
+import type { Settings } from "../run/platform-settings.ts";
+import type { Program } from "../run/platform-traits.ts";
 import type { Plan } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, Missing } from "./resolution.ts";
@@ -54,6 +57,11 @@ export type Survey = {
   readonly contract?: MetricContract | undefined;
   readonly platform?: Platform | undefined;
   readonly executor?: Executor | undefined;
+  /** What is set of the platform, and whose programs run there by it. */
+  readonly settings?: Settings | undefined;
+  readonly program?: Program | undefined;
+  /** What produces the figures, where the executor alone cannot say. */
+  readonly engine?: string | undefined;
   readonly spec?: SpecFacts | undefined;
   readonly parameters: Parameters;
   /** What the plan of a live run says. */
@@ -62,6 +70,8 @@ export type Survey = {
   readonly csvs: Readonly<Partial<Record<CsvRole, CsvFacts>>>;
   readonly pool?: PoolFacts | undefined;
   readonly generator?: GeneratorFacts | undefined;
+  /** The Python environment that TAO runs from, on a platform that has one. */
+  readonly environment?: EnvironmentFacts | undefined;
   /** What a container platform has; undefined on one that needs no container. */
   readonly host?: PlatformFacts | undefined;
   /** The images that this plan needs. */

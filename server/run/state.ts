@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
 import { metricContractSchema, metricResultSchema } from "./metric.ts";
+import { settingsSchema, settingValueSchema } from "./platform-settings.ts";
 
 /** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
 const ledgerCounts = [
@@ -99,6 +100,8 @@ export const planSchema = z.looseObject({
   inputs: z.record(z.string(), z.record(z.string(), z.unknown())),
   metric_contract: metricContractSchema,
   adopts: z.record(z.string(), z.unknown()).optional(),
+  /** What was set of the platform, with its source. */
+  platform_settings: settingsSchema.optional(),
   /** Digest of the installation that will score, when it was planned. */
   program: z.string().optional(),
 });
@@ -186,6 +189,7 @@ export const runConfigSchema = z.looseObject({
   /** Ours: the workspace, the platform, the engine that produced the figures, the seed, the time limit a stage. */
   workspace: z.string(),
   platform: z.enum(platforms),
+  platform_settings: z.record(z.string(), settingValueSchema).optional(),
   engine: z.string(),
   seed: z.number(),
   stage_time_limit_sec: z.number().optional(),

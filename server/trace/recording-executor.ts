@@ -4,6 +4,7 @@ import type { Executor } from "../ports/executor.ts";
 import type { Clock } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import type { JobExit, JobRecord } from "../run/job.ts";
+import type { SettingValues } from "../run/platform-settings.ts";
 import { readProgress } from "../stages/shared/progress.ts";
 import type { NewLine } from "./format.ts";
 import { readInputs } from "./job-inputs.ts";
@@ -42,7 +43,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
     kept.add(sha256);
     pen.write({ kind: "file", sha256, ...file });
   };
-  const { survey, makeReady } = inner;
+  const { look, survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
   pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
   if (inner.trains_on !== undefined) {
@@ -51,9 +52,11 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
   return {
     platform: inner.platform,
     engine: inner.engine,
-    ...defined({ trains_on: inner.trains_on }),
-    availability: () => port("availability", inner.availability()),
+    ...defined({ trains_on: inner.trains_on, settings: inner.settings }),
+    availability: (settings) => port("availability", inner.availability(settings)),
     ...defined({
+      look:
+        look && ((settings: SettingValues, signal?: AbortSignal) => port("look", look.call(inner, settings, signal))),
       survey: survey && (() => port("survey", survey.call(inner))),
       makeReady: makeReady && ((runDir: string) => port("makeReady", makeReady.call(inner, runDir))),
     }),

@@ -46,13 +46,13 @@ const executorIn = (env: NodeJS.ProcessEnv) => dockerExecutor({ main, env, user:
 
 describe("what a person sees when starting fails", () => {
   it("docker is not installed", async () => {
-    const availability = await executorIn({ PATH: folder }).availability();
+    const availability = await executorIn({ PATH: folder }).availability({});
     expect(availability).toEqual({ available: false, detail: "The docker command is not installed." });
   });
 
   it("the daemon is down", async () => {
     const executor = executorIn(dockerEnvironment(`unix://${folder}/no.sock`));
-    expect(await executor.availability()).toEqual({
+    expect(await executor.availability({})).toEqual({
       available: false,
       detail: "The Docker daemon does not answer: start it, or correct DOCKER_HOST.",
     });
@@ -65,7 +65,7 @@ describe("what a person sees when starting fails", () => {
     await writeFile(join(bin, "docker"), `#!/bin/sh\nexec setpriv --reuid 65534 --clear-groups ${real} "$@"\n`);
     await chmod(join(bin, "docker"), 0o755);
     const executor = executorIn({ ...desk.env, PATH: `${bin}:${process.env.PATH}` });
-    expect((await executor.availability()).detail).toMatch(/^This user may not use the Docker socket/);
+    expect((await executor.availability({})).detail).toMatch(/^This user may not use the Docker socket/);
   });
 
   it("a mount source is missing", async () => {

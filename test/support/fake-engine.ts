@@ -13,7 +13,7 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
     import { keep } from "./server/durable/keeper.ts";
-    import { programWork } from "./server/durable/program.ts";
+    import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
       const say = (line) => appendFileSync(wish.lines, line + "\\n");
@@ -34,7 +34,7 @@ export async function fakeEngine(folder: string): Promise<string> {
       }
     }
     if (command === "keep") {
-      const kinds = { engine: programWork([process.execPath, process.argv[1], "engine"]), steps: { run: steps } };
+      const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
       await keep(rest[1], kinds[rest[0]], process.env);
       process.exit(0);
     }

@@ -89,6 +89,7 @@ async function scoreAgain(run: Run, label: IterationLabel, scratch: string, exec
   const { state, runDir } = run;
   const { jobs } = runPaths(scratch);
   await makeDirectory(jobs, 0o700);
+  await copyNew(runPaths(runDir).state, runPaths(scratch).state);
   const readiness = join(runPaths(runDir).jobs, "readiness.json");
   if ((await kindOf(readiness)) === "file") await copyNew(readiness, join(jobs, "readiness.json"));
   const wish: Rescore = {

@@ -6,6 +6,7 @@ import { measureFar } from "../../kpi/far-at-recall.ts";
 import { judge, recallTargetPct } from "../../kpi/metric-contract.ts";
 import { defined } from "../../run/defined.ts";
 import type { JobExit } from "../../run/job.ts";
+import { programOf } from "../../run/platform-traits.ts";
 import type { ScoreProof } from "../../run/state.ts";
 import { type Planned, type Rescore, tolerances } from "./rescore.ts";
 
@@ -34,7 +35,7 @@ export async function compareRescored(
     const facts = { iteration: label, log: planned.job.log_path, ...exit };
     throw new Refusal("metric.not-reproduced", "The program that scores the KPI set again did not succeed.", facts);
   }
-  const tolerance = tolerances[config.platform];
+  const tolerance = tolerances[programOf(config.platform, config.platform_settings)];
   const compared = await compareScores(recorded, planned.csv, tolerance, planned.chosen);
   const far = planned.chosen === undefined ? await farAgain(planned.csv, recallTargetPct(contract)) : undefined;
   const proof: ScoreProof = {

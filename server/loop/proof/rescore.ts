@@ -6,7 +6,8 @@ import { sha256 } from "../../fs/hash.ts";
 import type { StageContext } from "../../ports/stage.ts";
 import { isoSeconds } from "../../run/clock.ts";
 import type { JobSpec } from "../../run/job.ts";
-import type { IterationLabel, Platform } from "../../run/labels.ts";
+import type { IterationLabel } from "../../run/labels.ts";
+import { type Program, programOf } from "../../run/platform-traits.ts";
 import type { RunState } from "../../run/state.ts";
 import { readEmbeddings } from "../../stages/shared/embedding-files.ts";
 import { missing } from "../../stages/shared/evidence.ts";
@@ -17,13 +18,13 @@ import { scoringJob, scoringSpec } from "../../stages/shared/scoring.ts";
  * and writes float32: only that rounding is allowed. A GPU sums in no fixed order and may use TF32, whose results
  * differ in the third decimal; nothing here has measured it on every card.
  */
-export const tolerances: Readonly<Record<Platform, Tolerance>> = {
-  embedded: { absolute: 1e-6, relative: 0 },
-  docker: { absolute: 2e-3, relative: 2e-3 },
+export const tolerances: Readonly<Record<Program, Tolerance>> = {
+  engine: { absolute: 1e-6, relative: 0 },
+  tao: { absolute: 2e-3, relative: 2e-3 },
 };
 
 /** More rows than this are sampled where a row costs a pass through a large network. */
-const wholeLimit: Readonly<Record<Platform, number>> = { embedded: Number.POSITIVE_INFINITY, docker: 5000 };
+const wholeLimit: Readonly<Record<Program, number>> = { engine: Number.POSITIVE_INFINITY, tao: 5000 };
 const sampleSize = 2000;
 
 /** Where the scores of an iteration are made again, and of which rows. */
@@ -57,7 +58,8 @@ export async function planRescore(
   if (checkpoint === undefined) throw missing(`${label}.best_ckpt_path`, "is not recorded");
   const table = await readTable(config.kpi_test_csv);
   const ofRows = table.rows.length;
-  const chosen = ofRows > wholeLimit[config.platform] ? sampleOf(ofRows, seed) : undefined;
+  const chosen =
+    ofRows > wholeLimit[programOf(config.platform, config.platform_settings)] ? sampleOf(ofRows, seed) : undefined;
   const job = scoringJob(contextOf(wish), { name: "again", checkpoint, spec: join(dir, "inference_spec.yaml"), dir });
   const mounts = [
     ...job.mounts.map((mount) => ({ ...mount, readonly: true })),

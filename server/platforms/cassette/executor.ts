@@ -1,8 +1,11 @@
 import { noteOutput } from "../../exec/job-output.ts";
+import type { EnvironmentFacts } from "../../ports/environment.ts";
 import type { Executor, PlatformFacts, Readiness } from "../../ports/executor.ts";
+import { defined } from "../../run/defined.ts";
 import type { Platform } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { Tape } from "../../run/tape.ts";
+import { declaredSettings } from "../settings.ts";
 
 /** Serves the jobs of one platform from a recording: nothing is started, and nothing of the platform is needed. */
 export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
@@ -10,8 +13,10 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
   return {
     platform,
     engine: String(tape.answer(platform, "engine")),
+    ...defined({ settings: declaredSettings[platform] }),
     ...(tape.knows(platform, "trains_on") ? { trains_on: String(tape.answer(platform, "trains_on")) } : {}),
     availability: () => answer<{ available: boolean; detail: string }>("availability"),
+    ...(tape.knows(platform, "look") ? { look: () => answer<EnvironmentFacts>("look") } : {}),
     ...(tape.knows(platform, "survey") ? { survey: () => answer<PlatformFacts>("survey") } : {}),
     ...(tape.knows(platform, "makeReady") ? { makeReady: () => answer<Readiness>("makeReady") } : {}),
     async start(runDir, spec) {

@@ -4,6 +4,7 @@ import { isInside } from "../../fs/contained.ts";
 import { canonicalJson, sha256 } from "../../fs/hash.ts";
 import type { JobSpec } from "../../run/job.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { jobCommand } from "../command.ts";
 
 /** Ids of the person that the server runs as; what a job writes belongs to them. */
 export type HostUser = { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
@@ -45,9 +46,6 @@ const processLimit = 8192;
 /** No capability, and none to be had. */
 export const confined: readonly string[] = ["--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
 
-/** Variables that keep a program from reaching out (tao-stages 6.5). */
-const airgapEnv = { AIR_GAPPED: "1", HF_HUB_OFFLINE: "1", TRANSFORMERS_OFFLINE: "1", PIP_NO_INDEX: "1" };
-
 /** Where the generator's programs expect to be started (tao-stages 2.7, container constants). */
 const generatorHome = "/workspace/paidf-anomalygen";
 
@@ -84,6 +82,8 @@ export function specDigest(spec: JobSpec): string {
 export function runArguments(wish: ContainerWish): string[] {
   const { spec, image } = wish;
   refuseSplitPaths(spec);
+  const airgapped = wish.network_mode === "airgap";
+  const command = jobCommand(spec, { kind: "image" }, { airgapped, env: {} });
   const labels = Object.entries(containerLabels(wish)).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
   return [
     "run",
@@ -97,12 +97,12 @@ export function runArguments(wish: ContainerWish): string[] {
     ...networkArguments(wish),
     ...resourceArguments(spec),
     ...mountsOf(wish).flatMap(mountArguments),
-    ...Object.entries(environment(wish)).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+    ...Object.entries(command.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...spec.env_names.flatMap((name) => ["--env", name]),
     "--workdir",
     spec.image === "anomalygen" ? generatorHome : spec.workdir,
     image.id,
-    ...programArguments(spec),
+    ...command.argv,
   ];
 }
 
@@ -151,20 +151,6 @@ function mountsOf({ spec, runDir }: ContainerWish): JobSpec["mounts"] {
 /** `--mount` refuses a source that does not exist; `--volume` would create it, as root. */
 function mountArguments({ source, target, readonly }: JobSpec["mounts"][number]): string[] {
   return ["--mount", `type=bind,source=${source},target=${target}${readonly ? ",readonly" : ""}`];
-}
-
-function environment({ spec, network_mode }: ContainerWish): Record<string, string> {
-  return { ...spec.env, ...(network_mode === "airgap" ? airgapEnv : {}) };
-}
-
-/**
- * The program of a job. The generator's scripts lie where a variable of the image says, which only a shell inside can
- * read: the shell text is a constant, every value is positional.
- */
-function programArguments(spec: JobSpec): string[] {
-  const [program = "", ...args] = spec.argv;
-  if (spec.image !== "anomalygen" || !/^[a-z_]+\.sh$/.test(program)) return [...spec.argv];
-  return ["bash", "-lc", `exec "$ANOMALYGEN_SCRIPTS/${program}" "$@"`, program, ...args];
 }
 
 /** Entry points split their arguments like a shell, and `--mount` splits at commas: such paths are refused here. */

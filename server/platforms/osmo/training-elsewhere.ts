@@ -22,11 +22,11 @@ export function trainingElsewhere(local: Executor, options: { main: string; env:
   return {
     ...local,
     ...termsOf(env),
-    async availability() {
-      const here = await local.availability();
+    async availability(settings) {
+      const here = await local.availability(settings);
       if (!wanted || !here.available) return here;
       const missing = await missingImage(local, env);
-      const there = missing === undefined ? await osmo.availability() : { available: false, detail: missing };
+      const there = missing === undefined ? await osmo.availability(settings) : { available: false, detail: missing };
       if (there.available) return { available: true, detail: `${here.detail}; ${there.detail}` };
       return { available: false, detail: `${there.detail} (without DEFT_OSMO_TRAIN_POOL training stays here)` };
     },

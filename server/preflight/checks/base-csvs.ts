@@ -59,7 +59,7 @@ function usualPath(survey: Survey, role: CsvRole): string {
 async function judge(survey: Survey, csv: string): Promise<Pick<Validation, "problems" | "warnings">> {
   const { spec, images_dir, workspace, signal } = survey;
   if (spec === undefined || images_dir === undefined) return { problems: [], warnings: [] };
-  const reader = survey.platform === undefined ? undefined : survey.platform === "embedded" ? "embedded" : "tao";
+  const reader = survey.program === "engine" ? "embedded" : survey.program;
   const where = { csv, workspace, images_root: images_dir, lightings: spec.content };
   return await validateCsv({ ...where, ...defined({ reader, signal }) });
 }

@@ -1,5 +1,5 @@
 import { halt, notNeeded, ok } from "../findings.ts";
-import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
+import type { Findings, Step, StepCheck } from "../survey.ts";
 
 /** Largest batch that a GPU of this memory takes, C-RADIOv2-B at 224 x 224 (tao-stages 6.2). */
 const batchByMemory: readonly (readonly [number, number])[] = [
@@ -28,7 +28,7 @@ export const dockerGpusStep: Step = {
     if (gpus.length < wanted) {
       return { checks: [halt("executor.gpu-unavailable", detail, `Plan with num_gpus=${gpus.length}.`)] };
     }
-    const warnings = advice(survey);
+    const warnings = batchAdvice(gpus, Number(survey.parameters.batch_size?.value ?? 0));
     if (host.daemon.nvidia) return ok(detail, { warnings });
     const fix = "probe CUDA in the training image; if that fails, install the NVIDIA container toolkit";
     return { checks: [{ outcome: "fixable", detail: `${detail}; Docker names no NVIDIA runtime`, fix }], warnings };
@@ -44,10 +44,13 @@ function none(runtime: boolean): StepCheck {
   return halt("executor.gpu-unavailable", detail, fix);
 }
 
-function advice({ host, parameters }: Survey): string[] {
+/** What is to be said of a batch on these cards, and of cards that others use. */
+export function batchAdvice(
+  gpus: readonly { readonly name: string; readonly memory_mib: number; readonly used_mib: number }[],
+  batch: number,
+): string[] {
   const warnings: string[] = [];
-  const batch = Number(parameters.batch_size?.value ?? 0);
-  for (const { name, memory_mib, used_mib } of host?.gpus ?? []) {
+  for (const { name, memory_mib, used_mib } of gpus) {
     const most = batchByMemory.find(([memory]) => memory_mib >= memory * 0.95)?.[1] ?? 4;
     if (batch > most && memory_mib < 90_000) {
       warnings.push(`batch_size ${batch} may not fit ${name} (${memory_mib} MiB); ${most} is known to.`);

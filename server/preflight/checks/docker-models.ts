@@ -14,12 +14,12 @@ const dino = /^vit_(small|small_plus|base|large|huge_plus|7b)_dinov3$/;
 const baseModels = "hf://nvidia/Cosmos-Predict2-2B";
 
 /** The backbone as a local file, never a URL: staged, or to be fetched after approval. */
-export const dockerBackboneStep: Step = {
+export const backboneStep: Step = {
   id: "backbone",
   title: "Backbone",
   async look(survey): Promise<Findings> {
-    const { host, spec, workspace } = survey;
-    if (host === undefined || spec === undefined) return {};
+    const { host, environment, spec, workspace } = survey;
+    if ((host === undefined && environment === undefined) || spec === undefined) return {};
     const name = basename(spec.content.pretrained_backbone_path ?? "");
     if (name === "") return {};
     const { backboneDir } = workspacePaths(workspace);
@@ -30,7 +30,7 @@ export const dockerBackboneStep: Step = {
     }
     const origin = originOf(spec.content.backbone_type ?? "");
     const detail = `no ${name} in ${backboneDir}`;
-    if (origin === undefined || isAirgapped(survey.deps)) {
+    if (origin === undefined || host === undefined || isAirgapped(survey.deps)) {
       const fix = `Copy the backbone file to ${join(backboneDir, name)}.`;
       return { checks: [halt("input.unreadable-file", detail, fix)] };
     }
@@ -94,7 +94,7 @@ export const credentialsStep: Step = {
   title: "Credentials",
   async look({ platform, fetches, deps }): Promise<Findings> {
     if (platform === undefined) return {};
-    if (platform === "embedded" || fetches.length === 0) return notNeeded("nothing has to be fetched");
+    if (fetches.length === 0) return notNeeded("nothing has to be fetched");
     if (deps.env.HF_TOKEN) return ok("HF_TOKEN is set");
     const fix = "Set HF_TOKEN in the server's environment, or stage the assets yourself.";
     return {

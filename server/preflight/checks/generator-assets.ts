@@ -4,6 +4,7 @@ import { containedPath } from "../../fs/contained.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf, listNames, readText } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { platformTraits } from "../../run/platform-traits.ts";
 import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
 import { halt, notNeeded, ok } from "../findings.ts";
 import { isAirgapped } from "../parameters.ts";
@@ -49,7 +50,7 @@ async function projectsOf(root: string, survey: Survey): Promise<string[]> {
     if (basename(project) !== project || project.startsWith(".")) {
       throw new Refusal("input.invalid", "project is the name of a directory, without a path.", { project });
     }
-    if ((await kindOf(join(datasets, project))) === "directory" || survey.platform !== "embedded") return [project];
+    if ((await kindOf(join(datasets, project))) === "directory" || fetches(survey)) return [project];
     const known = await listNames(datasets);
     throw new Refusal("input.invalid", `${join(datasets, project)} is not a directory.`, { known: known.slice(0, 10) });
   }
@@ -63,10 +64,15 @@ function whichProject(projects: readonly string[]) {
   return { field: "project", ask: `Which generator project: ${choices.join(", ")}?`, choices };
 }
 
-/** Containers can fetch the published set after approval; the embedded engine fetches nothing. */
+/** Whether the server can fetch what is missing after approval. */
+function fetches({ platform }: Survey): boolean {
+  return platform !== undefined && platformTraits[platform].containers;
+}
+
+/** Containers can fetch the published set after approval; elsewhere nothing is fetched. */
 function absentDataset(survey: Survey): Findings {
   const place = join(workspacePaths(survey.workspace).anomalygen, "datasets", "<project>");
-  if (survey.platform === "embedded" || isAirgapped(survey.deps)) {
+  if (!fetches(survey) || isAirgapped(survey.deps)) {
     const detail = `no generator data set under ${place}`;
     const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
     return { checks: [halt("input.unreadable-file", detail, fix)] };
@@ -84,7 +90,7 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
   const defect_spec = join(dataset_dir, "defect_spec.jsonl");
   const defects = await readDefectTypes(defect_spec);
   await checkGeneratorDataset(dataset_dir, defects);
-  if (survey.platform === "embedded") refuseTextTypes(defects);
+  if (survey.program === "engine") refuseTextTypes(defects);
   const generator: GeneratorFacts = {
     project,
     dataset_dir,
@@ -94,7 +100,7 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
     supported_labels: ["PASS", ...new Set(defects.map(labelOf))],
   };
   const detail = `${project}: ${generator.defect_types.join(", ")}`;
-  if (survey.platform === "embedded") return ok(detail, { found: { generator } });
+  if (survey.program === "engine") return ok(detail, { found: { generator } });
   return withCheckpoint(survey, root, generator, detail);
 }
 
@@ -122,7 +128,7 @@ async function withCheckpoint(
     return ok(`${detail}; checkpoint step ${step}`, { found: { generator: { ...generator, checkpoint_dir, step } } });
   }
   const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
-  if (isAirgapped(survey.deps)) {
+  if (!fetches(survey) || isAirgapped(survey.deps)) {
     return { checks: [{ outcome: "halt", code: "network.forbidden", detail: missing }] };
   }
   return {

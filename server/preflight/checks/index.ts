@@ -4,8 +4,13 @@ import { baseCsvSteps } from "./base-csvs.ts";
 import { dockerGpusStep } from "./docker-gpus.ts";
 import { dockerHostStep } from "./docker-host.ts";
 import { dockerImagesStep } from "./docker-images.ts";
-import { credentialsStep, dockerBackboneStep, dockerModelsStep } from "./docker-models.ts";
+import { backboneStep, credentialsStep, dockerModelsStep } from "./docker-models.ts";
 import { generatorAssetsStep } from "./generator-assets.ts";
+import { hostCudaStep } from "./host-cuda.ts";
+import { hostLacksStep } from "./host-lacks.ts";
+import { hostOperatorStep } from "./host-operator.ts";
+import { hostPackagesStep } from "./host-packages.ts";
+import { hostPythonStep } from "./host-python.ts";
 import { kpiSizeStep } from "./kpi-size.ts";
 import { leakageStep } from "./leakage.ts";
 import { miningPoolStep } from "./mining-pool.ts";
@@ -35,7 +40,12 @@ export const steps: readonly Step[] = [
   dockerHostStep,
   dockerImagesStep,
   dockerGpusStep,
-  dockerBackboneStep,
+  hostPythonStep,
+  hostPackagesStep,
+  hostCudaStep,
+  hostOperatorStep,
+  hostLacksStep,
+  backboneStep,
   dockerModelsStep,
   credentialsStep,
   pathRuleStep,

@@ -1,11 +1,16 @@
 import { join } from "node:path";
+import { Refusal } from "../../errors.ts";
 import { listNames } from "../../fs/read.ts";
+import type { Executor } from "../../ports/executor.ts";
 import { type Platform, platforms } from "../../run/labels.ts";
+import { resolveSettings, type Settings, type SettingValues, valuesOf } from "../../run/platform-settings.ts";
+import { platformTraits, programOf } from "../../run/platform-traits.ts";
+import { version } from "../../run/version.ts";
 import { halt, notNeeded, ok } from "../findings.ts";
 import { isAirgapped, resolveParameters } from "../parameters.ts";
 import type { Findings, Step, Survey } from "../survey.ts";
 
-type Offer = { platform: Platform; available: boolean; detail: string };
+type Offer = { platform: Platform; available: boolean; detail: string; fix?: string };
 
 /**
  * The platform that was asked for can run jobs here now. Without one the question lists all of ours with how they
@@ -17,16 +22,32 @@ export const platformStep: Step = {
   async look(survey): Promise<Findings> {
     const { platform } = survey.request;
     if (platform === undefined) return { missing: [await platformQuestion(survey)] };
-    const build = survey.deps.executors[platform];
-    const offer = await probe(survey, platform);
-    if (build === undefined || !offer.available) {
-      const fix = "Choose a platform that is available here.";
-      return { found: { platform }, checks: [halt("executor.unavailable", `${platform}: ${offer.detail}`, fix)] };
+    const executor = await survey.deps.executors[platform]?.();
+    // What is read with the wrong program in mind would be told beside what is wrong with the settings.
+    const settings = resolveSettings(
+      platform,
+      executor?.settings,
+      survey.request.platform_settings ?? {},
+      survey.deps.env,
+    );
+    const program = programOf(platform, valuesOf(settings));
+    const offer = await offerOf(executor, platform, valuesOf(settings));
+    if (executor === undefined || !offer.available) {
+      const fix = offer.fix ?? "Choose a platform that is available here.";
+      const check = halt("executor.unavailable", `${platform}: ${offer.detail}`, fix);
+      return { found: { platform, program }, checks: [check] };
     }
-    const executor = await build();
-    return ok(`${platform}: ${executor.engine}`, { found: { platform, executor } });
+    const rehearses = program === "engine" && !platformTraits[platform].engine;
+    const engine = rehearses ? `deft-mcp embedded engine ${version} (a rehearsal of ${platform})` : executor.engine;
+    const found = { platform, executor, settings, program, ...(rehearses ? { engine } : {}) };
+    return ok(`${platform}: ${engine}${settingsText(settings)}`, { found });
   },
 };
+
+function settingsText(settings: Settings): string {
+  const texts = Object.entries(settings).map(([key, { value, source }]) => `${key}=${value} (${source})`);
+  return texts.length === 0 ? "" : `; ${texts.join(", ")}`;
+}
 
 async function platformQuestion(survey: Survey) {
   const offers = await Promise.all(platforms.map((platform) => probe(survey, platform)));
@@ -52,19 +73,28 @@ async function bankPlatforms({ deps }: Survey): Promise<string[]> {
   return known.filter((name) => !(platforms as readonly string[]).includes(name.replace(/^local-/, "")));
 }
 
-async function probe(survey: Survey, platform: Platform): Promise<Offer> {
-  const build = survey.deps.executors[platform];
-  if (build === undefined) return { platform, available: false, detail: "not part of this version" };
-  return { platform, ...(await (await build()).availability()) };
+async function probe({ deps }: Survey, platform: Platform): Promise<Offer> {
+  const executor = await deps.executors[platform]?.();
+  try {
+    return await offerOf(executor, platform, valuesOf(resolveSettings(platform, executor?.settings, {}, deps.env)));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { platform, available: false, detail: error.message };
+  }
+}
+
+async function offerOf(executor: Executor | undefined, platform: Platform, settings: SettingValues): Promise<Offer> {
+  if (executor === undefined) return { platform, available: false, detail: "not part of this version" };
+  return { platform, ...(await executor.availability(settings)) };
 }
 
 /** Whether anything may be fetched at all; decided before anything else looks at what is missing. */
 export const networkModeStep: Step = {
   id: "network_mode",
   title: "Network mode",
-  async look({ platform, deps }): Promise<Findings> {
+  async look({ platform, program, deps }): Promise<Findings> {
     if (platform === undefined) return {};
-    if (platform === "embedded") return notNeeded("the embedded engine fetches nothing");
+    if (program === "engine") return notNeeded("the embedded engine fetches nothing");
     return ok(isAirgapped(deps) ? "airgap (AIR_GAPPED=1)" : "network-enabled (default)");
   },
 };
@@ -73,8 +103,8 @@ export const networkModeStep: Step = {
 export const settingsStep: Step = {
   id: "settings",
   title: "Settings",
-  async look({ request, spec, contract, platform, planned, executor, deps }): Promise<Findings> {
-    const ground = { request, spec: spec?.content, contract, platform, planned, trains_on: executor?.trains_on };
+  async look({ request, spec, contract, program, planned, executor, deps }): Promise<Findings> {
+    const ground = { request, spec: spec?.content, contract, program, planned, trains_on: executor?.trains_on };
     return { found: { parameters: resolveParameters({ ...ground, airgapped: isAirgapped(deps) }) } };
   },
 };
@@ -89,8 +119,8 @@ const spared = [
 export const embeddedOnlyStep: Step = {
   id: "embedded",
   title: "Not needed here",
-  async look({ platform }): Promise<Findings> {
-    if (platform !== "embedded") return {};
+  async look({ program }): Promise<Findings> {
+    if (program !== "engine") return {};
     return { checks: spared.map(([id, title, detail]) => ({ id, title, outcome: "not_applicable", detail })) };
   },
 };

@@ -17,10 +17,10 @@ export const specStep: Step = {
   id: "spec",
   title: "Train spec",
   async look(survey): Promise<Findings> {
-    const { workspace, request, platform } = survey;
+    const { workspace, request, program } = survey;
     const path = await inputPath(workspace, request.spec ?? workspacePaths(workspace).spec, "spec");
     const spec = await readSpec(path);
-    const problems = specProblems(spec, platform);
+    const problems = specProblems(spec, program);
     const [first] = problems;
     if (first !== undefined) {
       const message = `${path}: ${first.key} ${first.problem}.`;
@@ -63,8 +63,14 @@ function sentence({ key, problem }: SpecFinding): string {
 }
 
 /** The release by the image that trains; where none does, the embedded engine reads the newest keys. */
-function releaseThatRuns({ containers, executor, platform }: Survey): { release: Release; named: string | undefined } {
+function releaseThatRuns({ containers, environment, executor, platform }: Survey): {
+  release: Release;
+  named: string | undefined;
+} {
   const image = containers?.tao_pyt;
+  const installed = environment?.packages?.tao;
+  if (environment !== undefined)
+    return { release: releaseOf(installed ?? undefined), named: installed ?? environment.venv };
   if (image !== undefined && image.engine === undefined) return { release: releaseOf(image.uri), named: image.uri };
   const engine = image?.engine ?? executor?.engine ?? platform;
   return { release: { ...releaseOf(undefined), known: true }, named: engine };

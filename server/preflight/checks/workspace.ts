@@ -38,9 +38,9 @@ export const pathRuleStep: Step = {
   id: "path_rule",
   title: "Workspace paths",
   async look(survey): Promise<Findings> {
-    const { workspace, platform } = survey;
-    if (platform === "docker" && /[\s$"'`\\]/.test(workspace)) {
-      const message = "A container entry point cannot take blanks, quotes or $ in the workspace path.";
+    const { workspace, program } = survey;
+    if (program === "tao" && /[\s$"'`\\]/.test(workspace)) {
+      const message = "TAO's entry points cannot take blanks, quotes or $ in the workspace path.";
       throw new Refusal("input.invalid", message, { workspace });
     }
     const results = workspacePaths(workspace).results;
@@ -63,8 +63,8 @@ export const diskSpaceStep: Step = {
   id: "disk_space",
   title: "Disk space",
   async look(survey): Promise<Findings> {
-    const { workspace, platform, spec, parameters, containers } = survey;
-    if (platform !== "docker" || spec === undefined || containers?.tao_pyt?.engine !== undefined) return {};
+    const { workspace, program, spec, parameters, containers } = survey;
+    if (program !== "tao" || spec === undefined || containers?.tao_pyt?.engine !== undefined) return {};
     const epochs = Number(parameters.num_epochs?.value ?? 0);
     const trainings = 1 + Number(parameters.max_iterations?.value ?? 0);
     const asked = Number(valueAt(spec.content.raw, "train.checkpoint_interval") ?? 1);

@@ -12,18 +12,18 @@ const published = {
 
 describe("the runtime estimate", () => {
   it("gives the published 33 minutes an iteration in containers, and 6.5 hours or less for ten", () => {
-    const estimate = estimateRuntime("docker", published);
+    const estimate = estimateRuntime("tao", published);
     expect(estimate.iteration_minutes).toBe(33);
     expect(totalMinutes(estimate, 10)).toBe(345);
   });
 
   it("grows with rows times epochs in containers", () => {
-    const estimate = estimateRuntime("docker", { ...published, num_epochs: 20 });
+    const estimate = estimateRuntime("tao", { ...published, num_epochs: 20 });
     expect(estimate.iteration_minutes).toBe(44);
   });
 
   it("stays below a minute for a demonstration on the embedded engine", () => {
-    expect(totalMinutes(estimateRuntime("embedded", published), 2)).toBeLessThan(1);
+    expect(totalMinutes(estimateRuntime("engine", published), 2)).toBeLessThan(1);
   });
 
   it.each([
@@ -31,7 +31,7 @@ describe("the runtime estimate", () => {
     [10, 1],
     [100_000, 99],
   ])("%d minutes leave room for %d iterations in containers", (limit, iterations) => {
-    expect(iterationsWithin(limit, estimateRuntime("docker", published))).toBe(iterations);
+    expect(iterationsWithin(limit, estimateRuntime("tao", published))).toBe(iterations);
   });
 
   it.each([

@@ -3,8 +3,8 @@ import { parseSpec } from "../../../server/data/spec.ts";
 import { specProblems } from "../../../server/preflight/spec-rules.ts";
 import { specText } from "./support/boards.ts";
 
-const keysOf = (text: string, platform: "embedded" | "docker" = "embedded") =>
-  specProblems(parseSpec(text, "spec.yaml"), platform).map((problem) => problem.key);
+const keysOf = (text: string, program: "engine" | "tao" = "engine") =>
+  specProblems(parseSpec(text, "spec.yaml"), program).map((problem) => problem.key);
 
 describe("the constraints of a train spec", () => {
   it.each([
@@ -47,6 +47,6 @@ describe("the constraints of a train spec", () => {
       ["model.backbone.freeze_backbone"],
     ],
   ])("containers look at the backbone: %s", (_, text, keys) => {
-    expect(keysOf(text, "docker")).toEqual(keys);
+    expect(keysOf(text, "tao")).toEqual(keys);
   });
 });

@@ -49,7 +49,7 @@ describe("training elsewhere", () => {
     const desk = await open();
     await spoil(desk);
     const env = { ...desk.env, ...pool, ...more };
-    const state = await trainingElsewhere(local(platform), { main: "main", env }).availability();
+    const state = await trainingElsewhere(local(platform), { main: "main", env }).availability({});
     expect(state).toEqual({ available: false, detail: expect.stringContaining(why) });
   });
 
@@ -59,7 +59,7 @@ describe("training elsewhere", () => {
     const executor = trainingElsewhere(local("docker", started), { main: "main", env: { ...desk.env, ...pool } });
     expect(executor.trains_on).toBe("OSMO pool default (platform default), files below s3://lab/dig/deft");
     const detail = "here; training in OSMO pool default, 8 GPUs, ONLINE";
-    expect(await executor.availability()).toEqual({ available: true, detail });
+    expect(await executor.availability({})).toEqual({ available: true, detail });
     await executor.start(desk.home, { id: "e", argv: ["visual_changenet", "inference", "-e", "x"] } as JobSpec);
     expect(started).toEqual(["e"]);
   });
@@ -67,7 +67,7 @@ describe("training elsewhere", () => {
   it("changes nothing unless the operator names a pool", async () => {
     const executor = trainingElsewhere(local("docker"), { main: "main", env: { DEFT_OSMO_ROOT: "s3://lab/dig" } });
     expect("trains_on" in executor).toBe(false);
-    expect(await executor.availability()).toEqual({ available: true, detail: "here" });
+    expect(await executor.availability({})).toEqual({ available: true, detail: "here" });
   });
 });
 

@@ -1,0 +1,6 @@
+import type { Platform } from "../run/labels.ts";
+import type { SettingsDeclaration } from "../run/platform-settings.ts";
+import { hostSettings } from "./host/settings.ts";
+
+/** What can be set of the platforms that have settings; a replay has no other way to know. */
+export const declaredSettings: Readonly<Partial<Record<Platform, SettingsDeclaration>>> = { host: hostSettings };
