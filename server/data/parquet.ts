@@ -124,15 +124,6 @@ export function textCell(row: Readonly<Record<string, unknown>>, column: string)
   return value === null || value === undefined ? "" : String(value);
 }
 
-/** A number list of a read row, or undefined when the cell holds none. */
-export function listCell(row: Readonly<Record<string, unknown>>, column: string): Float64Array | undefined {
-  const value = row[column];
-  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return undefined;
-  const packed = Object.prototype.toString.call(value) === "[object Float64Array]";
-  const numbers = packed ? (value as Float64Array) : Float64Array.from(value as ArrayLike<number>, Number);
-  return numbers.every(Number.isFinite) ? numbers : undefined;
-}
-
 function schemaOf(column: ParquetColumn): SchemaElement[] {
   const { name } = column;
   switch (column.type) {

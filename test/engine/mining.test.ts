@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { gatherMined, miningSummary } from "../../engine/mining/neighbors.ts";
 import type { NearestRows } from "../../server/data/nearest.ts";
-import { listCell, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
+import { readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
 import { readText } from "../../server/fs/read.ts";
+import { listCell } from "../support/list-cell.ts";
 import { drawBoard, runEntry, temporaryFolder, withDefect, writeJpeg } from "./support.ts";
 
 const paths = ["a", "b", "c", "d"];
