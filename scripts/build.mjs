@@ -3,6 +3,7 @@ import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { noticesOf } from "./notices.mjs";
+import { sbomOf } from "./sbom.mjs";
 
 const out = "dist";
 
@@ -12,6 +13,17 @@ const onlyEnglish = {
   setup(build) {
     build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
+    }));
+  },
+};
+
+/** Ours holds values against schemas (server/mcp/schema-validator.ts); the SDKs' own would be loaded and never used. */
+const oneValidator = {
+  name: "one-validator",
+  setup(build) {
+    build.onLoad({ filter: /@modelcontextprotocol\/.*(?:ajv-provider\.js|ajvProvider-\w+\.mjs)$/ }, ({ path }) => ({
+      contents: `class Unused { constructor() { throw new Error("no schema validator was given"); } }
+export { Unused as ${path.endsWith(".mjs") ? "n, Unused as t" : "AjvJsonSchemaValidator"} };`,
     }));
   },
 };
@@ -29,8 +41,9 @@ const { metafile } = await build({
   target: "node20",
   minifySyntax: true,
   minifyWhitespace: true,
-  plugins: [onlyEnglish],
-  sourcemap: "linked",
+  plugins: [onlyEnglish, oneValidator],
+  // Beside the program for whoever debugs it here; not shipped, so not referenced either.
+  sourcemap: "external",
   chunkNames: "chunks/[name]-[hash]",
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
@@ -39,6 +52,7 @@ const { metafile } = await build({
   metafile: true,
 });
 await writeFile(`${out}/THIRD-PARTY-NOTICES.txt`, await noticesOf(metafile));
+await writeFile(`${out}/sbom.cdx.json`, `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
 await chmod(`${out}/deft-mcp.js`, 0o755);
 
 for (const [from, to] of [

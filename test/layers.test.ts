@@ -10,7 +10,7 @@ const layers = [
   "tools/",
   "server/osmo/",
   "server/loop/",
-  "server/(import|preflight|report|tokens|trace)/",
+  "server/(import|preflight|report|tokens|trace|tracking)/",
   "server/journal/",
   "server/stages/",
   "server/platforms/",

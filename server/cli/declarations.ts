@@ -25,11 +25,14 @@ export const declarations = {
     summary: "serve MCP on stdin and stdout (what an MCP client starts; the name may be left out)",
     about: `With --http it is served over Streamable HTTP at /mcp, for several clients. HOST is 127.0.0.1 unless given. Every
 request needs a token: that of --token-file, which only you may read, or one that is made, printed once and kept in a file of
-yours. Ending the server ends no job.`,
+yours; or, with --issuer, a user's access token of that OpenID provider. Ending the server ends no job.`,
     options: {
       toolsets: text("deft,osmo", "what to offer; else DEFT_TOOLSETS"),
       http: text("[HOST:]PORT", "serve over HTTP"),
       "token-file": path("FILE", "what every request must carry; goes with --http"),
+      issuer: text("URL", "OpenID provider whose access tokens users come with; goes with --http"),
+      audience: text("NAME", "whom such a token must be for; the server's URL unless given"),
+      resource: text("URL", "the server's URL as clients know it, behind a proxy with TLS"),
       record: path("DIR", "write a trace, one file a connection, for `replay`; else DEFT_RECORD"),
     },
     examples: ["deft-mcp serve --http 8080"],

@@ -4,9 +4,9 @@ import { excerpt, Refusal } from "../errors.ts";
 import { readText } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import { othersMay, writeSecret } from "../fs/secret.ts";
+import type { ServerOptions } from "../mcp/answers.ts";
 import { openHttp } from "../mcp/http.ts";
 import { isLoopback } from "../mcp/http-guard.ts";
-import type { ServerOptions } from "../mcp/server.ts";
 import type { Deps } from "../ports/call.ts";
 import { userDir } from "../run/env.ts";
 import { recordSeveral } from "../trace/recorder.ts";
@@ -14,24 +14,33 @@ import { type CliIo, print } from "./io.ts";
 
 const fewestTokenChars = 16;
 
+export type HttpChoices = {
+  readonly address: string;
+  readonly record: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  readonly resource: string | undefined;
+};
+
 /**
  * `serve --http`: any number of clients over Streamable HTTP, until a signal arrives. Jobs run on without us.
  *
  * Every local user reaches a port of loopback, so a token is asked for there too: that of the file, else one made for
- * this start, which a file of this user's alone holds until the end.
+ * this start, which a file of this user's alone holds until the end. With an issuer every user has tokens of their own, and
+ * none is made.
  */
-export async function serveHttp(
-  where: { readonly address: string; readonly tokenFile: string | undefined; readonly record: string | undefined },
-  deps: Deps,
-  options: ServerOptions,
-  io: CliIo,
-): Promise<void> {
+export async function serveHttp(where: HttpChoices, deps: Deps, options: ServerOptions, io: CliIo): Promise<void> {
   const address = parseAddress(where.address);
-  const token = where.tokenFile === undefined ? madeToken(address.host) : await readToken(where.tokenFile);
+  const { issuer, audience, resource, tokenFile } = where;
+  const made = tokenFile === undefined && issuer === undefined ? madeToken(address.host) : undefined;
+  const token = tokenFile === undefined ? made : await readToken(tokenFile);
+  const trust = issuer === undefined ? undefined : { issuer, audience };
   const record = where.record === undefined ? undefined : await recordSeveral(where.record, deps, options);
-  const service = await openHttp(deps, { ...options, ...address, token, record });
+  const service = await openHttp(deps, { ...options, ...address, token, trust, resource, record });
   print(io.stderr, `deft-mcp serves MCP on ${service.url}\n`);
-  const kept = where.tokenFile === undefined ? await keepToken(token, service.url, io) : undefined;
+  if (issuer !== undefined) print(io.stderr, `Every request needs an access token of ${issuer}.\n`);
+  const kept = made === undefined ? undefined : await keepToken(made, service.url, io);
   await untilStopped();
   await service.close();
   if (kept !== undefined) await removeIfPresent(kept);

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
-import type { ServerOptions } from "../mcp/server.ts";
+import type { ServerOptions } from "../mcp/answers.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";
@@ -18,14 +18,17 @@ export const run = command("serve", async ({ options: given }, io) => {
   const clean = redactor(io.env);
   const options = { version, toolsets, log: (line: string) => print(io.stderr, `${clean(line)}\n`) };
   await assertComplete();
-  const { http: address, "token-file": tokenFile } = given;
+  const { http: address, "token-file": tokenFile, issuer, audience, resource } = given;
   const record = given.record ?? (io.env.DEFT_RECORD ? resolve(io.cwd, io.env.DEFT_RECORD) : undefined);
   if (address !== undefined) {
     const { serveHttp } = await import("./serve-http.ts");
-    await serveHttp({ address, tokenFile, record }, systemDeps(io), options, io);
+    await serveHttp({ address, tokenFile, record, issuer, audience, resource }, systemDeps(io), options, io);
     return exitOk;
   }
-  if (tokenFile !== undefined) throw new Refusal("input.invalid", "--token-file goes with --http.", {});
+  const stray = Object.entries({ "token-file": tokenFile, issuer, audience, resource }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (stray !== undefined) throw new Refusal("input.invalid", `--${stray[0]} goes with --http.`, { option: stray[0] });
   if (process.stdin.isTTY) print(io.stderr, forPeople);
   if (record === undefined) await serveStdio(systemDeps(io), options);
   else await serveRecorded(record, options, io);

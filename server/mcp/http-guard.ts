@@ -2,10 +2,17 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { excerpt, Refusal } from "../errors.ts";
 
-/** Who may come in: with `loopback` only names of this machine are answered to; with a token only who carries it. */
-export type Door = { readonly loopback: boolean; readonly token?: string | undefined };
+/**
+ * Who may come in: with `loopback` only names of this machine are answered to, and the `name` by which a proxy of this
+ * machine is known; with a token only who carries it.
+ */
+export type Door = {
+  readonly loopback: boolean;
+  readonly name?: string | undefined;
+  readonly token?: string | undefined;
+};
 
-export type TurnedAway = { readonly status: 401 | 403; readonly refusal: Refusal };
+export type TurnedAway = { readonly status: 401 | 403 | 429 | 503; readonly refusal: Refusal };
 
 /** Whether an address or name means this machine alone. */
 export function isLoopback(host: string): boolean {
@@ -18,7 +25,8 @@ export function isLoopback(host: string): boolean {
  * is kept out by it, and by the Host that a name rebound to loopback would still carry.
  */
 export function turnedAway(headers: IncomingHttpHeaders, door: Door): TurnedAway | undefined {
-  if (door.loopback && !isLoopback(nameOf(`http://${headers.host ?? ""}`))) {
+  const host = nameOf(`http://${headers.host ?? ""}`);
+  if (door.loopback && !isLoopback(host) && (door.name === undefined || host !== door.name)) {
     const facts = { host: excerpt(headers.host ?? "") };
     return { status: 403, refusal: new Refusal("http.host", "This server answers to names of loopback only.", facts) };
   }
@@ -37,8 +45,12 @@ function nameOf(url: string): string {
 }
 
 /** Digests have one length, so the comparison takes the same time whatever was sent. */
-function carries(authorization: string | undefined, token: string): boolean {
-  const sent = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
+export function carries(authorization: string | undefined, token: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(sent), digest(token));
+  return timingSafeEqual(digest(bearerOf(authorization)), digest(token));
+}
+
+/** The token of an `Authorization: Bearer` header, or an empty text. */
+export function bearerOf(authorization: string | undefined): string {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
 }

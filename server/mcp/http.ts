@@ -3,25 +3,29 @@ import type { AddressInfo } from "node:net";
 import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
+import type { User } from "../run/state.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
-import { type Door, isLoopback, turnedAway } from "./http-guard.ts";
+import type { ServerOptions } from "./answers.ts";
+import { enter, type Front, type FrontOptions, frontOf } from "./http-front.ts";
+import { isLoopback } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
-import { buildServer, type ServerOptions } from "./server.ts";
+import { isModern, namesModern } from "./modern/era.ts";
+import type { BuildModern, ModernEndpoint } from "./modern/http.ts";
+import { buildServer } from "./server.ts";
 
-export type HttpOptions = ServerOptions & {
-  readonly host: string;
-  /** 0 takes a free port. */
-  readonly port: number;
-  /** Every request then carries it as `Authorization: Bearer`; `deft-mcp serve` always has one. */
-  readonly token?: string | undefined;
-  /** Sessions at one time, 64 unless told. */
-  readonly mostSessions?: number;
-  /** Time between keep-alive comments on an open stream, 15 s unless told. */
-  readonly keepAliveMs?: number;
-  /** Starts the recording of one session. */
-  readonly record?: (() => Promise<Recording>) | undefined;
-};
+export type HttpOptions = ServerOptions &
+  FrontOptions & {
+    /** 0 takes a free port. */
+    readonly port: number;
+    /** Sessions at one time, 64 unless told. */
+    readonly mostSessions?: number;
+    /** Time between keep-alive comments on an open stream, 15 s unless told. */
+    readonly keepAliveMs?: number;
+    /** Starts the recording of one session. */
+    readonly record?: (() => Promise<Recording>) | undefined;
+  };
 
 /** A running HTTP server; closing it ends every session and no job. */
 export type HttpService = { readonly url: string; close(): Promise<void> };
@@ -29,39 +33,64 @@ export type HttpService = { readonly url: string; close(): Promise<void> };
 const path = "/mcp";
 /** What is still to be written gets this long; calls in flight have been told to stop by then. */
 const graceMs = 100;
+/** Calls that are short are answered before the end; one that waits for a job is told to stop after this. */
+const patienceMs = 2_000;
+/** A request that takes longer than this to arrive is no client of ours. */
+const arrivalMs = 30_000;
 
 /**
  * Serves any number of clients over Streamable HTTP, one session each; all of them see the same runs, because those
  * are on disk. `build` makes the server of a session.
  *
- * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken.
+ * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken,
+ * `http.issuer` when the issuer of users' tokens cannot be used.
  */
-export async function openHttp(deps: Deps, options: HttpOptions, build = buildServer): Promise<HttpService> {
-  const { host, port, token, keepAliveMs, log } = options;
-  const door: Door = { loopback: isLoopback(host), token };
-  if (!door.loopback && token === undefined) {
+export async function openHttp(
+  deps: Deps,
+  options: HttpOptions,
+  build = buildServer,
+  modern?: BuildModern,
+): Promise<HttpService> {
+  const { host, port, token, trust, keepAliveMs, log } = options;
+  if (!isLoopback(host) && token === undefined && trust === undefined) {
     throw new Refusal("http.token", "Without a token this is served on loopback only.", { host });
   }
-  const open = async () => {
+  const open = async (user: User | undefined) => {
     const recording = await options.record?.();
-    return { server: build(recording?.deps ?? deps, options), tap: recording?.tap };
+    const server = build(recording?.deps ?? deps, { ...options, ...defined({ user }) });
+    return { server, tap: recording?.tap };
   };
   const sessions = keepSessions(open, { keepAliveMs, most: options.mostSessions ?? 64 });
+  const sessionless = once(async () => {
+    const { openModern } = await import("./modern/http.ts");
+    return openModern(deps, { ...options, maxBodyBytes: mostBodyBytes }, options.record, modern);
+  });
+  let service: Service | undefined;
   const http = createServer((request, response) => {
-    route(request, response, door, sessions).catch((error: unknown) => {
+    const answered = service === undefined ? Promise.resolve(response.destroy()) : route(request, response, service);
+    answered.catch((error: unknown) => {
       const incident = deps.ids.hex(8);
       log(`incident ${incident} over HTTP: ${error instanceof Error ? error.stack : String(error)}`);
       if (response.headersSent) response.destroy();
       else answer(response, 500, failureText(error, incident));
     });
   });
+  http.requestTimeout = arrivalMs;
   await listen(http, host, port);
   const { port: taken } = http.address() as AddressInfo;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`;
+  try {
+    service = { ...(await frontOf(url, options)), sessions, sessionless };
+  } catch (error) {
+    http.close();
+    throw error;
+  }
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`,
+    url,
     async close() {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-      await sessions.closeAll();
+      await sessions.closeAll(patienceMs);
+      await (await sessionless.made)?.close();
       const force = setTimeout(() => http.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(force);
@@ -69,22 +98,35 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
   };
 }
 
-async function route(request: IncomingMessage, response: ServerResponse, door: Door, sessions: Sessions) {
-  const no = turnedAway(request.headers, door);
-  if (no !== undefined) {
-    if (no.status === 401) response.setHeader("www-authenticate", 'Bearer realm="deft-mcp"');
-    return answer(response, no.status, failureText(no.refusal, ""));
+/** Sessions for the eras that begin one, and what serves the requests of the era that needs none, once there is one. */
+type Service = Front & { readonly sessions: Sessions; readonly sessionless: Once<ModernEndpoint> };
+
+async function route(request: IncomingMessage, response: ServerResponse, { sessions, sessionless, ...front }: Service) {
+  const asked = request.url?.split("?")[0];
+  const entered = await enter(request, front);
+  if (entered.answer !== undefined) {
+    const { status, headers, body, refusal } = entered.answer;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    if (refusal !== undefined) return answer(response, status, failureText(refusal, ""));
+    return void response.writeHead(status, { "content-type": "application/json" }).end(body);
   }
-  if (request.url?.split("?")[0] !== path) return answer(response, 404, `There is only ${path} here.`);
+  const { user } = entered;
+  if (asked !== path) return answer(response, 404, `There is only ${path} here.`);
   const id = request.headers["mcp-session-id"];
   if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
   // Nothing is built for somebody who sends too much, or anything but a beginning.
   const body = id === undefined ? await firstMessage(request) : undefined;
+  if (typeof body === "object" && body.modern) {
+    return await (await sessionless.get()).handle(request, response, body.message, user);
+  }
   if (body === "too large") return answer(response, 413, "The body is larger than 4 MiB.");
   if (body === "no beginning") return answer(response, 400, "A session begins with one initialize message.");
-  const session = id === undefined ? await sessions.open() : sessions.find(String(id));
-  // A client that hears 404 starts anew.
-  if (session === undefined && id !== undefined) return answer(response, 404, "There is no such session.", -32001);
+  const session = id === undefined ? await sessions.open(user) : sessions.find(String(id));
+  const others = session !== undefined && session.user?.subject !== user?.subject;
+  // A client that hears 404 starts anew; that a session is another user's is not told.
+  if (id !== undefined && (session === undefined || others)) {
+    return answer(response, 404, "There is no such session.", -32001);
+  }
   if (session === undefined) return answer(response, 503, "All sessions are taken.");
   const resumed = request.headers["last-event-id"];
   if (request.method === "GET" && resumed !== undefined && !session.events.knows(String(resumed))) {
@@ -105,8 +147,9 @@ async function firstMessage(request: IncomingMessage) {
   }
   try {
     const message: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"));
+    const modern = isModern(message) || namesModern(request.headers["mcp-protocol-version"]);
     const [only, more] = Array.isArray(message) ? message : [message];
-    if (more === undefined && isInitializeRequest(only)) return { message };
+    if (modern || (more === undefined && isInitializeRequest(only))) return { message, modern };
   } catch {
     // No JSON is no beginning.
   }
@@ -127,4 +170,19 @@ async function listen(http: NodeServer, host: string, port: number): Promise<voi
     });
     http.listen(port, host, resolve);
   });
+}
+
+type Once<T> = { readonly made: Promise<T> | undefined; get(): Promise<T> };
+
+function once<T>(make: () => Promise<T>): Once<T> {
+  let made: Promise<T> | undefined;
+  return {
+    get made() {
+      return made;
+    },
+    get() {
+      made ??= make();
+      return made;
+    },
+  };
 }

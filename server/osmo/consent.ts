@@ -50,5 +50,5 @@ export async function consentTo(call: Call, ask: Ask): Promise<Consent> {
     call,
   );
   const at = call.deps.clock.now().toISOString();
-  return { how: given.how, at, ...defined({ words: given.words }) };
+  return { how: given.how, at, ...defined({ words: given.words, user: given.user }) };
 }

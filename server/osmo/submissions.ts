@@ -4,12 +4,14 @@ import { makeDirectory } from "../fs/atomic.ts";
 import { readJson, writeJson } from "../fs/json.ts";
 import { listPaths } from "../fs/read.ts";
 import { type Env, userDir } from "../run/env.ts";
+import { userSchema } from "../run/state.ts";
 import { flowIds } from "./flow.ts";
 
 /** How the human's yes to the cost was given. */
 export const consentSchema = z.object({
   how: z.enum(["elicited", "relayed", "preauthorised", "console", "signed"]),
   words: z.string().optional(),
+  user: userSchema.optional(),
   at: z.string(),
 });
 export type Consent = z.output<typeof consentSchema>;

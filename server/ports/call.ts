@@ -2,6 +2,7 @@ import type { RunOsmo } from "../exec/osmo/cli.ts";
 import type { Clock, Ids } from "../run/clock.ts";
 import type { Env } from "../run/env.ts";
 import type { Platform } from "../run/labels.ts";
+import type { User } from "../run/state.ts";
 import type { Executor } from "./executor.ts";
 import type { ReadEmbeddings } from "./stage.ts";
 
@@ -21,6 +22,8 @@ export type Question = {
     >
   >;
   readonly required: readonly string[];
+  /** What an answer holds for, where the message says more than that; the message itself unless told. */
+  readonly about?: string;
 };
 
 export type Answer =
@@ -53,6 +56,8 @@ export type Call = {
   readonly human: Human;
   /** Name and version of the client, e.g. `claude-code 2.1.330`. */
   readonly client: string;
+  /** Who is connected, where an issuer vouches for it. */
+  readonly user?: User;
   /** Facts remembered for this connection only ("conversation"). */
   readonly connection: { readonly shownPlans: Set<string>; readonly notes: Map<string, unknown> };
   /** At most about one a second reaches the client; a no-op without a progress token. */

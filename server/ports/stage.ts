@@ -72,7 +72,7 @@ export type LedgerStep = {
 
 /** Training rows that show what held-out rows show, or nearly so. */
 export type LeakageFacts = {
-  readonly held: "validation" | "kpi";
+  readonly held: "validation" | "kpi" | "holdout";
   readonly training_csv: string;
   readonly held_csv: string;
   readonly leakage: Leakage;

@@ -97,6 +97,8 @@ const helpers = {
   data: dataText,
   attribute: attributeText,
   stopped: (reason: string) => reasons[reason] ?? reason,
+  person: ({ name, subject, issuer }: { name?: string; subject?: string; issuer?: string }) =>
+    `${name ?? subject} (${name === undefined ? "" : `${subject} `}at ${issuer})`,
   how: (way: unknown) => ways[String(way)] ?? String(way),
   integritySentence: (status: ReportModel["integrity"]["status"]) => integritySentences[status],
   /** JSON inside a script element: no sign that could end it. */

@@ -94,6 +94,8 @@ function circumstances(deps: Deps, { version, toolsets }: About, started: Date, 
       /^(DEFT_|AIR_GAPPED|CLAUDE_PROJECT_DIR|HF_HUB_OFFLINE|HF_ENDPOINT)/.test(name) &&
       value !== undefined &&
       name !== "DEFT_RECORD" &&
+      // A replay tells no tracker.
+      !name.startsWith("DEFT_MLFLOW_") &&
       !secrets.includes(name),
   );
   return {

@@ -2,6 +2,7 @@ import { type Facts, Refusal, type RefusalCode } from "../../errors.ts";
 import { namespace, signerOf } from "../../exec/ssh-signature.ts";
 import { sha256 } from "../../fs/hash.ts";
 import type { Call } from "../../ports/call.ts";
+import { defined } from "../../run/defined.ts";
 import { redactor } from "../../run/redact.ts";
 import type { Approval } from "../../run/state.ts";
 import { visible } from "../../run/visible.ts";
@@ -57,7 +58,7 @@ const sentences: Readonly<Record<keyof ConsentCodes, string>> = {
 /** Note of a connection whose human sits at the terminal that started the command. */
 export const atTerminal = "consent.console";
 
-export type Consent = Pick<Approval, "how" | "words" | "client" | "signer" | "signature">;
+export type Consent = Pick<Approval, "how" | "words" | "client" | "user" | "signer" | "signature">;
 
 /**
  * Obtains a human's yes in one of the ways of design.md, or refuses.
@@ -69,6 +70,10 @@ export type Consent = Pick<Approval, "how" | "words" | "client" | "signer" | "si
  * of the request; the facts name the terminal command.
  */
 export async function obtainConsent(request: ConsentRequest, call: Call): Promise<Consent> {
+  return { ...(await consentOf(request, call)), ...defined({ user: call.user }) };
+}
+
+async function consentOf(request: ConsentRequest, call: Call): Promise<Consent> {
   const { client } = call;
   const approvers = call.deps.env.DEFT_APPROVERS;
   if (approvers) return await signed(request, approvers, call);
@@ -108,6 +113,7 @@ async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
     message: request.message,
     fields: { approve: { type: "boolean", title: request.title, default: false } },
     required: ["approve"],
+    ...defined({ about: request.subject }),
   });
   if (answer.action === "accept" && answer.content.approve === true) {
     return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", client: call.client };

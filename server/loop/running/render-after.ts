@@ -2,13 +2,14 @@ import type { Deps } from "../../ports/call.ts";
 import { renderReport } from "../../report/render.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { writeIterationSummary } from "../../stages/hand-off.ts";
+import { trackRun } from "../../tracking/export.ts";
 import { nextAction } from "../transitions.ts";
 import type { CommittedStage } from "./commit-stage.ts";
 
 /**
- * Renders the report where the method wants one: after an iteration's last stage and on a hard stop.
+ * Renders the report where the method wants one, after an iteration's last stage and on a hard stop, and tells the tracker.
  *
- * A report that cannot be written is a warning of the commit, never a reason to lose a commit.
+ * A report that cannot be written, or a tracker that is down, is a warning of the commit, never a reason to lose a commit.
  */
 export async function renderAfter(
   runDir: string,
@@ -22,8 +23,9 @@ export async function renderAfter(
   }
   const next = nextAction(state);
   const iterationDone = at.stage === "rca" || next.action !== "run_stage";
-  const warning = iterationDone ? await tryRender(runDir, deps) : undefined;
-  return warning === undefined ? committed : { ...committed, warnings: [...warnings, warning] };
+  if (!iterationDone) return committed;
+  const told = [await tryRender(runDir, deps), await trackRun(runDir, state, deps.env)];
+  return { ...committed, warnings: [...warnings, ...told.filter((warning) => warning !== undefined)] };
 }
 
 /** Renders the report; a failure comes back as a warning text. */
