@@ -1,5 +1,6 @@
 // How fast the server answers: start to first answer beside a bare SDK server, and small calls.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -17,6 +18,9 @@ await server.connect(new StdioServerTransport());
 process.stdin.on("end", () => process.exit(0));
 `;
 
+const bin = resolve("dist/deft-mcp.js");
+const reference = "@modelcontextprotocol/server-everything/dist/index.js";
+
 export async function measure(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "deft-bench-server-"));
   const peer = resolve(`.bench-bare-server-${process.pid}.mjs`);
@@ -24,9 +28,12 @@ export async function measure(): Promise<void> {
     await writeFile(peer, bareServer);
     console.log("\nfrom spawn to the answer of initialize");
     const bare = await timed(() => firstAnswer([peer]));
-    const ours = await timed(() => firstAnswer([resolve("dist/deft-mcp.js"), "serve"]));
+    const ours = await timed(() => firstAnswer([bin, "serve"]));
     show("bare server on the same SDK and zod, unbundled", bare);
     show(`deft-mcp serve (${(ours.median / bare.median).toFixed(2)} of the bare server)`, ours);
+    show("deft-mcp serve, server/discover of 2026-07-28", await timed(() => firstAnswer([bin, "serve"], discover)));
+    const everything = join(process.env.DEFT_TEST_CLIENTS ?? "", "node_modules", reference);
+    if (existsSync(everything)) show("server-everything", await timed(() => firstAnswer([everything])));
     await calls(folder);
   } finally {
     await rm(peer, { force: true });
@@ -46,9 +53,18 @@ async function ask(child: ChildProcessWithoutNullStreams, id: number, method: st
   await answered;
 }
 
-async function firstAnswer(args: readonly string[]): Promise<void> {
+const claim = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+const discover = { method: "server/discover", params: { _meta: claim } };
+
+async function firstAnswer(
+  args: readonly string[],
+  first = { method: "initialize", params: hello as object },
+): Promise<void> {
   const child = start(args);
-  await ask(child, 1, "initialize", hello);
+  await ask(child, 1, first.method, first.params);
   child.kill("SIGKILL");
 }
 

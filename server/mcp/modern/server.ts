@@ -1,9 +1,11 @@
 import {
   type CacheHint,
   type CallToolResult,
+  type Implementation,
   ProtocolError,
   ProtocolErrorCode,
   ResourceNotFoundError,
+  SERVER_INFO_META_KEY,
   Server,
   type ServerContext,
   type Tool,
@@ -11,6 +13,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Deps } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
+import { membersOf } from "../../run/record.ts";
 import { type Answers, answersOf, identityOf, type ServerOptions } from "../answers.ts";
 import { Asked } from "../asked.ts";
 import { instructions } from "../instructions.ts";
@@ -78,7 +81,7 @@ export function modernBuilder(deps: Deps, options: ServerOptions, conversationOf
     offerTasks(server, tasks, ownerOf, answers.clean);
     offerPages(server, answers);
     const connect = server.connect.bind(server);
-    server.connect = (transport) => connect(bareHandles(lenient(transport)));
+    server.connect = (transport) => connect(bare(lenient(transport)));
     return server;
   };
 }
@@ -134,12 +137,20 @@ function offerPages(server: Server, answers: Answers): void {
   );
 }
 
-/** A handle has no content; the SDK gives every result of a tool some. */
-function bareHandles(transport: Transport): Transport {
+/**
+ * What the SDK puts into results and nobody needs: content beside a handle, and our pictures with every answer, which
+ * `server/discover` shows once.
+ */
+function bare(transport: Transport): Transport {
   const send = transport.send.bind(transport);
   transport.send = (message, options) => {
-    if ("result" in message && message.result.resultType === "task") delete message.result.content;
-    return send(message, options);
+    if (!("result" in message)) return send(message, options);
+    const { content: _none, ...handle } = message.result;
+    const result = handle.resultType === "task" ? handle : message.result;
+    const { [SERVER_INFO_META_KEY]: told, ...rest } = membersOf(result._meta);
+    if (told === undefined || "supportedVersions" in result) return send({ ...message, result }, options);
+    const { icons: _pictures, ...info } = told as Implementation;
+    return send({ ...message, result: { ...result, _meta: { ...rest, [SERVER_INFO_META_KEY]: info } } }, options);
   };
   return transport;
 }

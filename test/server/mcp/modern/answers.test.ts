@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Client } from "@modelcontextprotocol/client";
 import { connectHere } from "../../../../server/mcp/loopback.ts";
+import { membersOf } from "../../../../server/run/record.ts";
 import { tools } from "../../../../tools/index.ts";
 import { modernClient, revision } from "../../../support/modern-client.ts";
 import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
@@ -60,6 +61,11 @@ describe("without a handshake", () => {
     );
     expect(listed?.result).toMatchObject({ resultType: "complete", ttlMs: 3_600_000, cacheScope: "private" });
     expect(listed?.result?.tools).toHaveLength(tools.length);
+    // Who we are is said with every answer, pictures of it once.
+    const serverInfo = (one: Message | undefined) =>
+      membersOf(one?.result?._meta)["io.modelcontextprotocol/serverInfo"];
+    expect(serverInfo(told)).toMatchObject({ name: "deft-mcp", icons: expect.anything() });
+    expect(serverInfo(listed)).toEqual({ name: "deft-mcp", title: "DEFT AOI loop", version: "0" });
     expect(read?.result).toMatchObject({ resultType: "complete", ttlMs: 0, cacheScope: "private" });
   });
 
