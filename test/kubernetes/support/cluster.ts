@@ -30,19 +30,27 @@ export class Api {
 
   /** The answer, whatever its status; throws when nobody answers. */
   call(method: string, path: string, body?: object, type = "application/json"): Promise<Answer> {
-    const headers = { authorization: `Bearer ${this.#token}`, "content-type": type, accept: "application/json" };
+    const text = body === undefined ? "" : JSON.stringify(body);
+    // Without its length the body of a DELETE would be taken for the next request of the connection.
+    const length = { "content-length": String(Buffer.byteLength(text)) };
+    const headers = {
+      ...length,
+      authorization: `Bearer ${this.#token}`,
+      "content-type": type,
+      accept: "application/json",
+    };
     return new Promise((resolve, reject) => {
       const asked = request(new URL(path, this.#server), { method, headers, agent: this.#agent }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("error", reject);
         answer.on("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
-          resolve({ status: answer.statusCode ?? 0, body: text.startsWith("{") ? JSON.parse(text) : text });
+          const said = Buffer.concat(chunks).toString("utf8");
+          resolve({ status: answer.statusCode ?? 0, body: said.startsWith("{") ? JSON.parse(said) : said });
         });
       });
       asked.on("error", reject);
-      asked.end(body === undefined ? undefined : JSON.stringify(body));
+      asked.end(text);
     });
   }
 
