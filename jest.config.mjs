@@ -1,4 +1,18 @@
-import { availableParallelism } from "node:os";
+import { existsSync, statfsSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+
+// Tests make and sync tens of thousands of small files: where there is room they lie in memory.
+const memory = "/dev/shm";
+if (process.env.TMPDIR === undefined && freeBytes(memory) > 6e9) process.env.TMPDIR = memory;
+// Jobs that run inside the tests share the features of equal images, as the jobs of one run do; for this run alone.
+process.env.DEFT_TEST_FEATURES ??= join(tmpdir(), `deft-features-${process.pid}`);
+
+function freeBytes(path) {
+  if (!existsSync(path)) return 0;
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
 
 const shared = {
   testEnvironment: "<rootDir>/test/support/environment.mjs",
@@ -18,7 +32,7 @@ const shared = {
 /** The whole soak takes hours; everything else that waits five minutes waits in vain. */
 const wholeSoak = process.env.DEFT_SOAK === "full";
 
-const folders = ["interop", "docker", "browser", "clients", "soak"];
+const folders = ["interop", "docker", "slurm", "kubernetes", "browser", "clients", "soak"];
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
@@ -27,12 +41,20 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
  */
 const long = [
   "test/journeys/import-to-report.test.ts",
+  "test/journeys/http-recording.test.ts",
   "test/journeys/replay.test.ts",
+  "test/journeys/run-command.test.ts",
+  "test/journeys/scripted-agent.test.ts",
+  "test/journeys/shared-features.test.ts",
+  "test/journeys/two-servers.test.ts",
   "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
   "test/red-team/catalogue.test.ts",
+  "test/red-team/figures.test.ts",
   "test/red-team/mining.test.ts",
+  "test/server/data/hostile-text.test.ts",
   "test/server/import/layouts.test.ts",
+  "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/loop/approval/signed.test.ts",
   "test/server/platforms/osmo/training.test.ts",
@@ -46,21 +68,26 @@ const special = {
   long,
   interop: inFolder("interop"),
   docker: inFolder("docker"),
+  slurm: inFolder("slurm"),
+  kubernetes: inFolder("kubernetes"),
   browser: inFolder("browser"),
   clients: inFolder("clients"),
   // What `npm test` does with a few cases the soak does with all.
   soak: [
     ...inFolder("soak"),
     ...inFolder("fuzz"),
-    "test/server/{data/spreadsheet,data/decode/gray-levels,kpi/sweep,trace/mutations}.test.ts",
+    "test/server/{data/spreadsheet,data/decode/gray-levels,journal/kills,kpi/sweep,trace/mutations}.test.ts",
   ],
 };
 const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
+  globalTeardown: "<rootDir>/test/support/teardown.mjs",
   testTimeout: wholeSoak ? 3_600_000 : 300_000,
   // Jest's own default leaves one of two cores idle.
   maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Modules of earlier files are never given back; a heap of gigabytes is walked again and again.
+  workerIdleMemoryLimit: "800MB",
   projects: [
     {
       ...shared,

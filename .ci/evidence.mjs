@@ -33,6 +33,9 @@ const rows = [
   ["commits by eight writers", sum("writers", "commits")],
   ["entries lost by writers", sum("writers", "lost")],
   ["entries doubled by writers", sum("writers", "doubled")],
+  ["kills of a submit to SLURM", sum("slurm kills", "kills")],
+  ["jobs lost by them", sum("slurm kills", "lost")],
+  ["jobs started twice by them", sum("slurm kills", "twice")],
   ["fuzz cases", sum("fuzz", "cases")],
   ["fuzz crashes", sum("fuzz", "crashes")],
 ];

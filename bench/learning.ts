@@ -15,10 +15,9 @@ import { runEngine } from "../engine/main.ts";
 import { randomStream, shuffledIndices } from "../engine/random.ts";
 import { readTable, writeTable } from "../server/data/csv.ts";
 import { readGapTable } from "../server/data/gap-files.ts";
-import { listCell, readParquet, textCell, writeParquet } from "../server/data/parquet.ts";
+import { compareTables } from "../server/data/nearest.ts";
+import { readParquet, textCell, writeParquet } from "../server/data/parquet.ts";
 import { listNames, readBytes, readText } from "../server/fs/read.ts";
-import { type Embedded, nearestTargets } from "../server/kpi/mining.ts";
-import { chooseRows } from "../server/kpi/mining-rule.ts";
 
 const armNames = ["pool_error", "random", "vendor", "gaps", "no_generation", "nothing"] as const;
 type Arm = (typeof armNames)[number];
@@ -174,11 +173,6 @@ async function embed(files: readonly (readonly [string, string])[], stem: string
   await engine("embedding", "image_embeddings", "-e", join(out, "embed.yaml"), ...tables);
 }
 
-async function vectorsOf(path: string): Promise<Embedded[]> {
-  const { rows } = await readParquet(path);
-  return rows.map((row) => ({ filepath: textCell(row, "filepath"), embedding: listCell(row, "embedding") ?? [] }));
-}
-
 /** The vendor's rule: k-NN, cut-off, and history last. */
 async function mineByVendor(mining: Mining): Promise<Row[]> {
   const { folder, sets, used } = mining;
@@ -187,7 +181,7 @@ async function mineByVendor(mining: Mining): Promise<Row[]> {
   const tables = [`source_parquet=${source}`, `target_parquet=${target}`, `output_parquet=${folder}/mined_raw.parquet`];
   await engine("tmm", "nearest_neighbors", "-e", join(out, "mine.yaml"), ...tables);
   const raw = (await readParquet(`${folder}/mined_raw.parquet`)).rows.map((row) => textCell(row, "filepath"));
-  const nearest = nearestTargets(raw, await vectorsOf(source), await vectorsOf(target));
+  const { nearest } = await compareTables({ source, targets: target }, raw);
   const fresh = new Set(raw.filter((file) => (nearest.get(file) ?? -1) >= 0.9 && !used.has(file)));
   return sets.pool.rows.filter((row) => fresh.has(fileOf(row)));
 }
@@ -197,9 +191,11 @@ async function mineByRule(mining: Mining, scored: boolean): Promise<Row[]> {
   const { folder, best, sets, used, iteration } = mining;
   const weak = await weakSamples(mining);
   const scores = scored ? await scoresOf(sets, best.checkpoint, join(folder, "pool_scores"), sets.pool) : [];
-  const { nearest } = chooseRows(
-    await vectorsOf(join(sets.folder, "pool_embeddings.parquet")),
-    await vectorsOf(join(folder, "targets_embeddings.parquet")),
+  const { nearest } = await compareTables(
+    {
+      source: join(sets.folder, "pool_embeddings.parquet"),
+      targets: join(folder, "targets_embeddings.parquet"),
+    },
     {
       free: new Map(sets.pool.rows.filter((row) => !used.has(fileOf(row))).map((row) => [fileOf(row), row.label])),
       weak: new Map(weak.map((gap) => [gap.filepath, { label: gap.label, score: gap.siamese_score }])),

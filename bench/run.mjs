@@ -5,7 +5,10 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const names = ["kpi", "validate", "report", "server", "context", "tokens", "learning", "content", "trace"];
+const names = [
+  ...["kpi", "validate", "report", "server", "long-runs", "context", "tokens", "learning", "content", "trace"],
+  ...["twins", "nearest"],
+];
 // A measurement reads its own arguments where it would find them if it were started by itself.
 const [name] = process.argv.splice(2, 1);
 if (!names.includes(name)) throw new Error(`usage: node bench/run.mjs ${names.join("|")} [ARGS]`);

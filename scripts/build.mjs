@@ -17,6 +17,17 @@ const onlyEnglish = {
   },
 };
 
+/** Ours holds values against schemas (server/mcp/schema-validator.ts); the SDKs' own would be loaded and never used. */
+const oneValidator = {
+  name: "one-validator",
+  setup(build) {
+    build.onLoad({ filter: /@modelcontextprotocol\/.*(?:ajv-provider\.js|ajvProvider-\w+\.mjs)$/ }, ({ path }) => ({
+      contents: `class Unused { constructor() { throw new Error("no schema validator was given"); } }
+export { Unused as ${path.endsWith(".mjs") ? "n, Unused as t" : "AjvJsonSchemaValidator"} };`,
+    }));
+  },
+};
+
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const { metafile } = await build({
@@ -30,7 +41,7 @@ const { metafile } = await build({
   target: "node20",
   minifySyntax: true,
   minifyWhitespace: true,
-  plugins: [onlyEnglish],
+  plugins: [onlyEnglish, oneValidator],
   // Beside the program for whoever debugs it here; not shipped, so not referenced either.
   sourcemap: "external",
   chunkNames: "chunks/[name]-[hash]",

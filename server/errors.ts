@@ -77,6 +77,9 @@ export const refusals = {
   "gate.path-outside-workspace": refuse("Move the file into the workspace, or correct the path."),
   "gate.train-val-leakage": stop("Remove the listed rows from the training side, then acknowledge_stop."),
   "gate.train-kpi-leakage": stop("Remove the listed KPI rows from training or the pool, then acknowledge_stop."),
+  "gate.holdout-leakage": stop(
+    "Remove the listed rows from the set that has them beside the frozen test set, then call preflight again.",
+  ),
   "gate.missing-image": stop("Restore the named images or remove their rows."),
   "gate.bad-image": stop("Replace the named images; they cannot be decoded."),
   "gate.label-case": stop("Write PASS exactly so, and every other label in lower case without blanks around it."),
@@ -144,6 +147,9 @@ export const refusals = {
   "executor.timeout": stop("The stage passed its time limit; raise it in a revised plan, then acknowledge_stop."),
   "executor.cancelled": stop("The job was cancelled; acknowledge_stop to run the stage again, or finish_loop."),
 
+  "executor.refused-submit": refuse(
+    "Correct the setting that the scheduler names in a revised plan (preflight with `run`), then repeat the call.",
+  ),
   "executor.name-taken": refuse("Remove or rename the container that the facts name; it is not ours."),
   "executor.bad-path": refuse("Move the workspace to a path without blanks, quotes, commas, $ or backslashes."),
   "executor.image-changed": refuse("Restore the approved image under its tag, or plan a new run with preflight."),
@@ -153,6 +159,10 @@ export const refusals = {
   "executor.disk-full": refuse("Free space on the named file system or Docker root, then repeat the call."),
   "executor.registry": refuse("Log in with `docker login nvcr.io -u '$oauthtoken'`, or check the image reference."),
   "executor.fetch": refuse("Check the network, HF_ENDPOINT and HF_TOKEN, or stage the file at the path in the facts."),
+  "executor.cluster-unreachable": refuse(
+    "Repair the connection or log in again, until the cluster's own command answers at a terminal; then repeat the call.",
+  ),
+  "executor.cluster-refused": refuse("Correct what the cluster's words in the facts name, then repeat the call."),
   "executor.not-ready": refuse("Put right what the facts name; the next run_stage call tries this step again."),
 
   "job.user-unknown": stop("Use the image of versions.yaml, or name one in which this user id can work."),

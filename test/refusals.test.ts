@@ -6,7 +6,7 @@ import { refusals } from "../server/errors.ts";
 import { expectedTexts } from "./support/expectations.ts";
 
 /** Suites that need a daemon, a browser or hours: a code that only they provoke could rot unseen in `npm test`. */
-const special = /^(browser|clients|docker|interop|soak)\//;
+const special = /^(browser|clients|docker|interop|slurm|soak)\//;
 const codes = Object.keys(refusals);
 
 async function sourcesBelow(root: string, keep: (name: string) => boolean): Promise<string[]> {

@@ -5,6 +5,14 @@ import type { Call } from "../server/ports/call.ts";
 /** A resource that a result names, for clients that show it to the human. */
 export type Link = { readonly uri: string; readonly name: string; readonly mimeType: string };
 
+/** How a call that lasts goes on after its first answer. Without `goOn` the call does the work itself, and may do it again. */
+export type Lasting = {
+  /** Arguments that make it come back at once. */
+  readonly look?: Readonly<Record<string, unknown>>;
+  /** The arguments that ask on for what a result told of; undefined when that was the last. */
+  goOn?(result: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined;
+};
+
 export type Toolset = "deft" | "osmo";
 
 /**
@@ -36,6 +44,8 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   links?(output: z.output<Out>): Link[];
   /** Extra words that a client's tool search matches. */
   readonly searchHint?: string;
+  /** That a call may take longer than a client wants to wait; clients that know tasks get a handle then. */
+  readonly lasting?: Lasting;
   handle(args: z.output<In>, call: Call): Promise<z.input<Out>>;
 };
 

@@ -80,7 +80,7 @@ export const loopStatus = defineTool({
       integrity: tampered === undefined ? "intact" : tamperedText(tampered),
       report,
       ...defined({ report_path: report === "absent" ? undefined : reportPath }),
-      notes: [...run.notes, ...lastRemark(state)],
+      notes: [...run.notes, ...lastRemark(state), ...spotCheck(state)],
       ...defined({ still_wrong: await trustIn(state, 3) }),
     };
   },
@@ -101,6 +101,14 @@ function lastRemark({ iterations, current_iteration }: RunState): string[] {
   const labels = [iterationLabel(current_iteration), iterationLabel(Math.max(0, current_iteration - 1))];
   const last = labels.map((label) => iterations[label]).find((one) => one?.far_pct !== undefined);
   return last?.gain_remark === undefined ? [] : [last.gain_remark];
+}
+
+/** Where the weakest parts are laid out for a person, and what the scores make suspect of them. */
+function spotCheck({ iterations }: RunState): string[] {
+  const last = Object.values(iterations).findLast((one) => one.rca_spot_check !== undefined);
+  if (last?.rca_spot_check === undefined) return [];
+  const suspected = Object.entries(last.rca_suspected_causes ?? {}).map(([cause, count]) => `${count} ${cause}`);
+  return [`Look at the weakest parts: ${last.rca_spot_check} (suspected: ${suspected.join(", ")}).`];
 }
 
 function waysOut(code: string): string[] {

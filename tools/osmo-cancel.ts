@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type CancelArgs, cancelWorkflow } from "../server/osmo/cancel.ts";
+import type { CancelArgs } from "../server/osmo/cancel.ts";
 import { defineTool } from "./define.ts";
 
 export const osmoCancel = defineTool({
@@ -14,5 +14,8 @@ export const osmoCancel = defineTool({
   }),
   output: z.looseObject({ status_line: z.string(), workflow_id: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handle: (args, call) => cancelWorkflow(call, args as CancelArgs),
+  async handle(args, call) {
+    const { cancelWorkflow } = await import("../server/osmo/cancel.ts");
+    return await cancelWorkflow(call, args as CancelArgs);
+  },
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fetchOutputs, type OutputArgs } from "../server/osmo/outputs.ts";
+import type { OutputArgs } from "../server/osmo/outputs.ts";
 import { defineTool } from "./define.ts";
 
 export const osmoOutputs = defineTool({
@@ -21,5 +21,9 @@ export const osmoOutputs = defineTool({
   // Loose: the report types hold the rest, and every listed key is paid for in every session.
   output: z.looseObject({ status_line: z.string(), path: z.string().optional() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-  handle: (args, call) => fetchOutputs(call, args as OutputArgs),
+  lasting: {},
+  async handle(args, call) {
+    const { fetchOutputs } = await import("../server/osmo/outputs.ts");
+    return await fetchOutputs(call, args as OutputArgs);
+  },
 });

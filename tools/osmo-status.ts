@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { StatusArgs } from "../server/osmo/status.ts";
-import { statusWithWatcher } from "../server/osmo/watcher.ts";
 import { defineTool } from "./define.ts";
 
 export const osmoStatus = defineTool({
@@ -25,5 +24,8 @@ export const osmoStatus = defineTool({
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   searchHint: "OSMO workflow query logs events failure",
-  handle: (args, call) => statusWithWatcher(call, args as StatusArgs),
+  async handle(args, call) {
+    const { statusWithWatcher } = await import("../server/osmo/watcher.ts");
+    return await statusWithWatcher(call, args as StatusArgs);
+  },
 });

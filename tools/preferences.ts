@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { editPreferences, type PreferenceArgs } from "../server/osmo/edit-preferences.ts";
+import type { PreferenceArgs } from "../server/osmo/edit-preferences.ts";
 import { preferenceKeys } from "../server/osmo/preferences.ts";
 import { defineTool } from "./define.ts";
 
@@ -16,5 +16,8 @@ export const preferences = defineTool({
   keepsBlank: ["value"],
   output: z.looseObject({ status_line: z.string(), preferences: z.looseObject({}) }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  handle: (args, call) => editPreferences(call, args as PreferenceArgs),
+  async handle(args, call) {
+    const { editPreferences } = await import("../server/osmo/edit-preferences.ts");
+    return await editPreferences(call, args as PreferenceArgs);
+  },
 });

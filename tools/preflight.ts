@@ -58,6 +58,7 @@ export const preflight = defineTool({
   links: ({ plan_id }) =>
     plan_id === undefined ? [] : [{ uri: planUri(plan_id), name: `plan ${plan_id}`, mimeType: "text/markdown" }],
   searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
+  lasting: {},
   async handle(args, { deps, connection, signal, progress }) {
     const { resolvePlan } = await import("../server/preflight/resolve.ts");
     const resolution = await resolvePlan(args, deps, { signal, progress });

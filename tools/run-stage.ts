@@ -34,6 +34,11 @@ export const runStage = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   alwaysLoad: true,
   searchHint: "continue loop train evaluate rca routing anomalygen mining merge iterate DEFT",
+  lasting: {
+    look: { wait_seconds: 0 },
+    goOn: ({ outcome, run_dir: run, iteration, stage }) =>
+      outcome === "running" ? { run, iteration, stage } : undefined,
+  },
   async handle(args, call) {
     const { runStage: run, waitFor } = await import("../server/loop/running/run-stage.ts");
     const { describeCommit } = await import("../server/loop/running/describe-commit.ts");

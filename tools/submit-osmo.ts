@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { countMeanings } from "../server/osmo/counting.ts";
 import { flowIds } from "../server/osmo/flow.ts";
-import { asksForPlan } from "../server/osmo/sentence/understand.ts";
-import { planOnly, type SubmitArgs, submitFlow } from "../server/osmo/submit.ts";
-import { dryRunReport, type SubmitReport, submitReport } from "../server/osmo/submit-report.ts";
+import type { SubmitArgs } from "../server/osmo/submit.ts";
+import type { SubmitReport } from "../server/osmo/submit-report.ts";
 import { defineTool } from "./define.ts";
 
 export const submitOsmo = defineTool({
@@ -42,6 +41,9 @@ export const submitOsmo = defineTool({
   alwaysLoad: true,
   searchHint: "OSMO synthetic defect images tombstone solder bridge good image finetune AnomalyGen setup",
   async handle(args, call): Promise<SubmitReport> {
+    const { asksForPlan } = await import("../server/osmo/sentence/understand.ts");
+    const { planOnly, submitFlow } = await import("../server/osmo/submit.ts");
+    const { dryRunReport, submitReport } = await import("../server/osmo/submit-report.ts");
     const wanted = args as SubmitArgs;
     const dry_run = wanted.dry_run === true || asksForPlan(wanted.request);
     const rest = { ...wanted, dry_run };

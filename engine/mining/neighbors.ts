@@ -1,12 +1,7 @@
-import { EngineFailure } from "../failure.ts";
-
-export type KnnMetric = "cosine" | "euclidean" | "manhattan";
-
-export type MiningRow = { filepath: string; label: string; embedding: ArrayLike<number> };
+import type { NearestRows } from "../../server/data/nearest.ts";
 
 export type MiningOptions = {
   topn: number;
-  metric: KnnMetric;
   /** Keep only neighbours whose label equals the target's (blanks around and case ignored). */
   filter_by_label: boolean;
   /** Keep only neighbours at most this far; negative keeps all. */
@@ -24,46 +19,27 @@ export type Mined = {
 };
 
 /**
- * For each target the `topn` nearest source rows, nearest first, gathered in target order; a path that came before is
- * left out (TAO `tmm nearest_neighbors`). Equal distances keep the order of the source.
- *
- * @throws EngineFailure `ValueError` when `topn` exceeds the source rows or vectors differ in length.
+ * The nearest rows of each target, nearest first, gathered in target order; a path that came before is left out (TAO
+ * `tmm nearest_neighbors`).
  */
-export function mineNeighbors(
-  source: readonly MiningRow[],
-  target: readonly MiningRow[],
-  options: MiningOptions,
-): Mined {
-  if (options.topn > source.length || options.topn < 1) {
-    throw new EngineFailure(
-      "ValueError",
-      `n_neighbors ${options.topn} must be between 1 and the ${source.length} rows of the source`,
-    );
-  }
-  const matrix = source.map((row) => vectorOf(row, options.metric));
-  const width = (matrix[0] as Float64Array).length;
-  if (source.some((row) => row.embedding.length !== width) || target.some((row) => row.embedding.length !== width)) {
-    throw new EngineFailure("ValueError", "source and target embeddings differ in length");
-  }
-  let pairs = target.flatMap((row) => {
-    const query = vectorOf(row, options.metric);
-    return nearest(matrix, query, options).map((found) => ({ ...found, target: row }));
-  });
+export function gatherMined({ nearest, target_labels, found }: NearestRows, options: MiningOptions): Mined {
+  const rowAt = (at: number) => found.get(nearest.rows[at] as number) ?? { filepath: "", label: "" };
+  let pairs = Array.from(nearest.rows.keys());
   const total = pairs.length;
   let afterLabel: number | undefined;
   let afterDistance: number | undefined;
   if (options.filter_by_label) {
-    pairs = pairs.filter((pair) => labelKey((source[pair.at] as MiningRow).label) === labelKey(pair.target.label));
+    const wanted = target_labels.map(labelKey);
+    pairs = pairs.filter((at) => labelKey(rowAt(at).label) === wanted[Math.floor(at / nearest.k)]);
     afterLabel = pairs.length;
   }
   if (options.distance_threshold >= 0) {
-    pairs = pairs.filter((pair) => pair.distance <= options.distance_threshold);
+    pairs = pairs.filter((at) => (nearest.distances[at] as number) <= options.distance_threshold);
     afterDistance = pairs.length;
   }
-  const filepaths = new Set(pairs.map((pair) => (source[pair.at] as MiningRow).filepath));
   return {
-    filepaths: [...filepaths],
-    targets: target.length,
+    filepaths: [...new Set(pairs.map((at) => rowAt(at).filepath))],
+    targets: target_labels.length,
     pairs: total,
     after_label: afterLabel,
     after_distance: afterDistance,
@@ -73,46 +49,6 @@ export function mineNeighbors(
 
 function labelKey(label: string): string {
   return label.trim().toUpperCase();
-}
-
-function vectorOf(row: MiningRow, metric: KnnMetric): Float64Array {
-  const vector = Float64Array.from(row.embedding);
-  if (metric !== "cosine") return vector;
-  let squares = 0;
-  for (const value of vector) squares += value * value;
-  const norm = Math.sqrt(squares) || 1;
-  return vector.map((value) => value / norm);
-}
-
-function nearest(
-  matrix: readonly Float64Array[],
-  query: Float64Array,
-  { topn, metric }: MiningOptions,
-): { at: number; distance: number }[] {
-  const best: { at: number; distance: number }[] = [];
-  matrix.forEach((vector, at) => {
-    const distance = distanceOf(vector, query, metric);
-    if (best.length === topn && distance >= (best[topn - 1] as { distance: number }).distance) return;
-    let place = best.length;
-    while (place > 0 && (best[place - 1] as { distance: number }).distance > distance) place--;
-    best.splice(place, 0, { at, distance });
-    if (best.length > topn) best.pop();
-  });
-  return best;
-}
-
-function distanceOf(a: Float64Array, b: Float64Array, metric: KnnMetric): number {
-  let sum = 0;
-  if (metric === "cosine") {
-    for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-    return 1 - sum;
-  }
-  if (metric === "manhattan") {
-    for (let i = 0; i < a.length; i++) sum += Math.abs((a[i] as number) - (b[i] as number));
-    return sum;
-  }
-  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
-  return Math.sqrt(sum);
 }
 
 /** The text of mining_summary.txt, as the vendor's program writes it. */

@@ -15,7 +15,7 @@ export const run = command("audit", async ({ positionals: [named], options }, io
   return { value: { ok, ...audit }, text: textOf(audit), exit: ok ? exitOk : exitDefect };
 });
 
-function textOf({ run_dir, proof, far_pct, findings, notes }: Audit): string {
+function textOf({ run_dir, proof, holdout, far_pct, findings, notes }: Audit): string {
   const { absolute, relative } = proof.tolerance;
   const figure = (value: number | undefined) => (value === undefined ? "-" : `${Number(value.toFixed(4))}%`);
   const lines = [
@@ -23,6 +23,9 @@ function textOf({ run_dir, proof, far_pct, findings, notes }: Audit): string {
     `${proof.rows} of ${proof.of_rows} rows scored again: ${proof.differing} differ (largest difference ` +
       `${proof.largest_difference}, tolerated ${absolute} + ${relative} of the score)`,
     `FAR recorded ${figure(far_pct)}, again ${figure(proof.far_pct)}`,
+    ...(holdout === undefined
+      ? []
+      : [`frozen test set: ${holdout.rows} rows scored again with ${holdout.iteration}, ${holdout.differing} differ`]),
     ...(proof.program === undefined ? [] : [`scored by ${proof.program}`]),
     ...notes,
     ...findings.map(({ what, facts }) => `DIFFERENCE: ${what}: ${JSON.stringify(facts)}`),

@@ -31,6 +31,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(dockerExecutor({ ...own, user: hostUser() }), own);
       },
+      kubernetes: async () => {
+        const { kubernetesExecutor } = await import("../platforms/kubernetes/executor.ts");
+        return kubernetesExecutor({ main: mainPath(), env: io.env });
+      },
       embedded: async () => {
         const [{ embeddedExecutor }, { trainingElsewhere }] = await Promise.all([
           import("../platforms/embedded/executor.ts"),
@@ -38,6 +42,10 @@ export function systemDeps(io: Pick<CliIo, "env" | "cwd">): Deps {
         ]);
         const own = { main: mainPath(), env: io.env };
         return trainingElsewhere(embeddedExecutor({ ...own, version }), own);
+      },
+      slurm: async () => {
+        const { slurmExecutor } = await import("../platforms/slurm/executor.ts");
+        return slurmExecutor({ main: mainPath(), env: io.env });
       },
       host: async () => {
         const { hostExecutor } = await import("../platforms/host/executor.ts");

@@ -14,8 +14,18 @@ const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
     return programWork(commandOf, afterwards);
   },
   container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
-  "docker-ready": async () => (await import("../platforms/docker/ready.ts")).preparation,
+  "docker-ready": async () => {
+    const { preparation } = await import("../platforms/docker/ready.ts");
+    return preparation((await import("../platforms/docker/fixes.ts")).fixes);
+  },
+  kubernetes: async () => (await import("../platforms/kubernetes/keeper.ts")).jobWork(),
+  "kubernetes-ready": async () => {
+    const { preparation } = await import("../platforms/docker/ready.ts");
+    const { usualPace } = await import("../platforms/kubernetes/keeper.ts");
+    return preparation((await import("../platforms/kubernetes/fixes.ts")).fixesAt(usualPace));
+  },
   osmo: async () => (await import("../platforms/osmo/keeper.ts")).taskWork(),
+  slurm: async () => (await import("../platforms/slurm/keeper.ts")).slurmWork(mainPath()),
   "osmo-watch": async (io) => {
     const { watchWork } = await import("../osmo/watcher.ts");
     return watchWork(terminalCall(systemDeps(io)), (line) => print(io.stdout, `${line.at} ${line.status_line}\n`));

@@ -2,7 +2,7 @@ import { Refusal } from "../errors.ts";
 import { farInterval, intervalText, recallInterval } from "../kpi/certainty.ts";
 import { farPct, recallPct } from "../kpi/far-at-recall.ts";
 import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "../kpi/sweep.ts";
-import { changesBetween } from "../report/breakdown.ts";
+import { changeView } from "../report/breakdown.ts";
 import { readKpiRows } from "../report/kpi-rows.ts";
 
 /** One scoring of a KPI set: its CSV, and the threshold that a run recorded or none. */
@@ -16,7 +16,7 @@ export type ScoredCsv = { readonly csv: string; readonly recall: number; readonl
  */
 export async function compareScorings(before: ScoredCsv, after: ScoredCsv) {
   const [old, now] = [await readScoring(before), await readScoring(after)];
-  const change = changesBetween(old, now);
+  const change = changeView(old, now);
   if (change === undefined) {
     const facts = { csv: after.csv, rows: now.rows.length, against: before.csv, against_rows: old.rows.length };
     throw new Refusal("metric.other-ruler", "The two were not scored on the same parts with the same labels.", facts);

@@ -47,6 +47,7 @@ const readme = `# AOI workspace
 | \`train/base/training_set.csv\` | rows to start from; about 200 are usual |
 | \`train/base/validation_set.csv\` | rows held out of training |
 | \`kpi/testing_set.csv\` | rows on which false alarms and recall are measured, and nothing else |
+| \`kpi/holdout_set.csv\` | optional: rows that are scored once, when a run ends, and never before |
 | \`augmentation/mining_pool/mining_pool.csv\` | further labelled rows from production, to mine from |
 | \`augmentation/backbone/\` | the backbone file that the spec names (containers only) |
 | \`augmentation/anomalygen/datasets/\` | reference data of the defect generator, one folder a project |

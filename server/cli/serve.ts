@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
-import type { ServerOptions } from "../mcp/server.ts";
+import type { ServerOptions } from "../mcp/answers.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";

@@ -33,6 +33,8 @@ export type CsvSide = { readonly csv: string; readonly roots: readonly string[] 
 type Options = { readonly contents?: Contents; readonly signal?: AbortSignal | undefined };
 
 const exampleLimit = 5;
+/** Rows that may be mere twins are a person's to look at: each is named as far as a reader can bear. */
+const nearLimit = 50;
 
 /**
  * Finds rows of `training` (a training set or a pool) that `held` (validation or KPI rows) has too.
@@ -73,7 +75,7 @@ export async function leakageBetween(
   const heldFiles = fileTable(held, index);
   const contents = await contentTable(training, held, index, options);
   const leaks = leakList(training.columns, held.columns);
-  const near = leakList(training.columns, held.columns);
+  const near = leakList(training.columns, held.columns, nearLimit);
   for (let row = 0; row < training.columns.rows; row++) {
     const found = tagged("key", heldKeys(row)) ?? tagged("path", heldFiles(training, row));
     if (found !== undefined) {
@@ -90,13 +92,13 @@ export async function leakageBetween(
   return { ...leaks.all(), near: { count, examples: places }, undecoded: contents.undecoded };
 }
 
-function leakList(training: RowColumns, held: RowColumns) {
+function leakList(training: RowColumns, held: RowColumns, most = exampleLimit) {
   const examples: Leak[] = [];
   let count = 0;
   return {
     add(row: number, found: Found): void {
       count++;
-      if (examples.length < exampleLimit) examples.push(leakOf(training, row, held, found));
+      if (examples.length < most) examples.push(leakOf(training, row, held, found));
     },
     all: () => ({ count, examples }),
   };

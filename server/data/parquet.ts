@@ -4,7 +4,10 @@ import { WorkFailed } from "../exec/second-process.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { fileFacts } from "../fs/read.ts";
 import { askAlone, askOutside } from "./process/lanes.ts";
+import type { Request } from "./process/main.ts";
 import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
+
+type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "nearest" | "similar" }>;
 
 /** One column to write: a name and values of one kind. */
 export type ParquetColumn =
@@ -26,7 +29,7 @@ const heapMbPerMb = 8;
 const heapMbLimit = 8192;
 
 /**
- * Reads a parquet file whole: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
+ * Reads a parquet file, all columns or some of them: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
  * null. A second process reads it under a limit of time and memory, because a few spoiled bytes can keep the library
  * busy for minutes.
  *
@@ -34,22 +37,34 @@ const heapMbLimit = 8192;
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
  */
-export async function readParquet(path: string): Promise<ParquetTable> {
-  return tableOf((await partsOf(path)) as ParquetPart[]);
+export async function readParquet(path: string, columns?: readonly string[]): Promise<ParquetTable> {
+  const request = { kind: "parquet", path, ...(columns === undefined ? {} : { columns }) } as const;
+  return tableOf((await askOfParquet(request, [path])) as ParquetPart[]);
 }
 
-async function partsOf(path: string): Promise<unknown[]> {
-  const size_bytes = (await fileFacts(path))?.size_bytes ?? 0;
+/**
+ * Lets the second process answer what is asked of parquet files, under limits of time and memory that fit their size.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`, or the reason of the signal.
+ */
+export async function askOfParquet(
+  request: ParquetRequest,
+  paths: readonly [string, ...string[]],
+  { signal, onPart }: { readonly signal?: AbortSignal | undefined; readonly onPart?: (part: unknown) => void } = {},
+): Promise<unknown[]> {
+  const sizes = await Promise.all(paths.map(async (one) => (await fileFacts(one))?.size_bytes ?? 0));
+  const size_bytes = sizes.reduce((sum, size) => sum + size, 0);
   const limitMs = Math.round(baseMs + (msPerMb * size_bytes) / 1e6);
-  const request = { kind: "parquet", path } as const;
   try {
-    if (size_bytes <= largeBytes) return await askOutside(request, { limitMs });
+    const limits = { limitMs, signal, onPart };
+    if (size_bytes <= largeBytes) return await askOutside(request, limits);
     const heapMb = Math.min(heapMbLimit, Math.round((heapMbPerMb * size_bytes) / 1e6));
-    return await askAlone(request, limitMs, heapMb);
+    return await askAlone(request, limits, heapMb);
   } catch (error) {
     if (!(error instanceof WorkFailed)) throw error;
     const { why, refused } = error;
     if (refused !== undefined) throw new Refusal(refused.code, error.message, refused.facts, { cause: error });
+    const [path] = paths;
     const known = why === "timeout" ? { path, limit_sec: limitMs / 1000 } : { path };
     throw new Refusal("input.bad-parquet", `${path} ${troubles[why]}.`, known, { cause: error });
   }
@@ -107,15 +122,6 @@ export async function writeParquet(path: string, columns: readonly ParquetColumn
 export function textCell(row: Readonly<Record<string, unknown>>, column: string): string {
   const value = row[column];
   return value === null || value === undefined ? "" : String(value);
-}
-
-/** A number list of a read row, or undefined when the cell holds none. */
-export function listCell(row: Readonly<Record<string, unknown>>, column: string): Float64Array | undefined {
-  const value = row[column];
-  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return undefined;
-  const packed = Object.prototype.toString.call(value) === "[object Float64Array]";
-  const numbers = packed ? (value as Float64Array) : Float64Array.from(value as ArrayLike<number>, Number);
-  return numbers.every(Number.isFinite) ? numbers : undefined;
 }
 
 function schemaOf(column: ParquetColumn): SchemaElement[] {

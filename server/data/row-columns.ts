@@ -14,8 +14,9 @@ export type RowColumns = {
   readonly golden_path: readonly number[];
   readonly label: readonly number[];
   readonly boardname: readonly number[] | undefined;
+  readonly comp_name: readonly number[] | undefined;
   readonly object_name: readonly string[];
-  /** Every distinct directory, label and board once. */
+  /** Every distinct directory, label, board and place once. */
   readonly texts: readonly string[];
 };
 
@@ -27,10 +28,10 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
   const input_path: number[] = [];
   const golden_path: number[] = [];
   const label: number[] = [];
-  const boardname: number[] = [];
+  const [boardname, comp_name]: [number[], number[]] = [[], []];
   const object_name: string[] = [];
   let missing: readonly string[] = [];
-  let hasBoard = false;
+  let [hasBoard, hasPlace] = [false, false];
   const numberOf = (text: string | undefined): number => {
     const known = numbers.get(text ?? "");
     if (known !== undefined) return known;
@@ -42,7 +43,8 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
     if (missing.length > 0) return () => undefined;
     const [inputAt = 0, goldenAt = 0, labelAt = 0, objectAt = 0] = mandatoryColumns.map((name) => names.indexOf(name));
     const boardAt = names.indexOf("boardname");
-    hasBoard = boardAt >= 0;
+    const placeAt = names.indexOf("comp_name");
+    [hasBoard, hasPlace] = [boardAt >= 0, placeAt >= 0];
     return (cells, line) => {
       lines.push(line);
       input_path.push(numberOf(cells[inputAt]));
@@ -50,10 +52,14 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
       label.push(numberOf(cells[labelAt]));
       object_name.push(cells[objectAt] ?? "");
       if (hasBoard) boardname.push(numberOf(cells[boardAt]));
+      if (hasPlace) comp_name.push(numberOf(cells[placeAt]));
     };
   });
-  const board = hasBoard ? boardname : undefined;
-  return { path, header, missing, rows, lines, input_path, golden_path, label, boardname: board, object_name, texts };
+  const named = {
+    boardname: hasBoard ? boardname : undefined,
+    comp_name: hasPlace ? comp_name : undefined,
+  };
+  return { path, header, missing, rows, lines, input_path, golden_path, label, ...named, object_name, texts };
 }
 
 /** A text of `texts` by the number that a column holds. */

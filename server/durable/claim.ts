@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { type Elsewhere, isOwnerAlive, type Owner, ownerIn, thisOwner } from "../exec/identity.ts";
 import { createNew } from "../fs/compare-and-set.ts";
-import { fileFacts, listNames, readTextIfPresent } from "../fs/read.ts";
+import { fileFacts, kindOf, listNames, readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 
 /**
@@ -42,8 +42,11 @@ export type ClaimOptions = {
  */
 export async function takeClaim(stem: string, options: ClaimOptions = {}): Promise<Claim | undefined> {
   const last = await lastClaim(stem);
-  const taken = last !== undefined && (options.once === true || (await stateOf(last.path, options)).state === "held");
-  if (taken) return undefined;
+  if (last !== undefined) {
+    if (options.once === true || (await stateOf(last.path, options)).state === "held") return undefined;
+    // It was given back while it was looked at: its number is free for whoever looks now, so the next one is not.
+    if ((await kindOf(last.path)) === "absent") return await takeClaim(stem, options);
+  }
   const turn = (last?.turn ?? 0) + 1;
   const path = turn === 1 ? `${stem}.claim` : `${stem}.claim.${turn}`;
   if (!(await createNew(path, JSON.stringify(await thisOwner(options.marks))))) return undefined;

@@ -8,6 +8,7 @@ import { isFileStamp, stampOf, stampsBelow } from "../fs/stamp.ts";
 import type { Env } from "../run/env.ts";
 import type { JobSpec } from "../run/job.ts";
 import { redactor } from "../run/redact.ts";
+import { waitUntil } from "../run/wait.ts";
 
 const fileSchema = z.object({
   path: z.string(),
@@ -50,6 +51,36 @@ export async function noteOutput(
   const files: LeftFile[] = [];
   for (const [path, stamp] of await stampsBelow(workdir)) files.push(await leftFile(path, stamp));
   await writeNote(recordPath, { ...remarks, files });
+}
+
+/**
+ * Notes what a job left on a machine that is not this one, by the digests that were made there. Its clock and the inodes
+ * of a file system between the two do not count: what this host sees gets a stamp of this host once its content is the
+ * reported one, which is waited for until `lateMs` have passed; anything else then counts as changed.
+ *
+ * @throws Refusal `input.write-failed`.
+ */
+export async function noteReported(
+  recordPath: string,
+  workdir: string,
+  digests: ReadonlyMap<string, string>,
+  lateMs: number,
+): Promise<void> {
+  const deadline = performance.now() + lateMs;
+  const files: LeftFile[] = [];
+  for (const [path, digest] of digests) {
+    const stamp = await waitUntil(() => stampOnceEqual(path, digest), latePace, { deadline });
+    files.push({ path, stamp: stamp ?? "elsewhere", sha256: digest });
+  }
+  for (const [path, stamp] of await stampsBelow(workdir)) if (!isFileStamp(stamp)) files.push({ path, stamp });
+  await writeNote(recordPath, { files });
+}
+
+const latePace = { first_ms: 100, most_ms: 2000 };
+
+async function stampOnceEqual(path: string, digest: string): Promise<string | undefined> {
+  const stamp = stampOf(path, "themselves");
+  return (await leftFile(path, stamp)).sha256 === digest ? stamp : undefined;
 }
 
 async function writeNote(recordPath: string, output: JobOutput): Promise<void> {

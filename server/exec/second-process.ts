@@ -16,7 +16,12 @@ export class WorkFailed extends Error {
 
 export type Refused = { readonly code: RefusalCode; readonly facts: Readonly<Record<string, unknown>> };
 
-export type Limits = { readonly limitMs: number; readonly signal?: AbortSignal };
+export type Limits = {
+  readonly limitMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Takes each part as it comes; they are then not gathered. */
+  readonly onPart?: ((part: unknown) => void) | undefined;
+};
 
 /** A second process that does one piece of work at a time for this one, and that can be ended in the middle of it. */
 export type SecondProcess = {
@@ -56,13 +61,13 @@ export function secondProcess(script: string, limits: { heapMb: number; idleMs: 
     running?.kill("SIGKILL");
     running = undefined;
   };
-  const attempt = async (request: unknown, { limitMs, signal }: Limits) => {
+  const attempt = async (request: unknown, asked: Limits) => {
     running ??= begin();
     const child = running;
     child.ref();
     child.channel?.ref();
     try {
-      return await converse(child, request, limitMs, signal);
+      return await converse(child, request, asked);
     } catch (error) {
       if (!(error instanceof WorkFailed && error.why === "thrown")) stop();
       throw error;
@@ -106,7 +111,7 @@ function start(script: string, heapMb: number): ChildProcess {
   });
 }
 
-async function converse(child: ChildProcess, request: unknown, limitMs: number, signal: AbortSignal | undefined) {
+async function converse(child: ChildProcess, request: unknown, { limitMs, signal, onPart }: Limits) {
   const parts: unknown[] = [];
   let watch: NodeJS.Timeout | undefined;
   let ended = false;
@@ -125,7 +130,8 @@ async function converse(child: ChildProcess, request: unknown, limitMs: number, 
       const onMessage = (reply: Reply) => {
         if ("started" in reply) return rewind(limitMs);
         if ("part" in reply) {
-          parts.push(reply.part);
+          if (onPart === undefined) parts.push(reply.part);
+          else onPart(reply.part);
           return rewind(limitMs);
         }
         ended = true;

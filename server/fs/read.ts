@@ -53,6 +53,14 @@ export async function kindOf(path: string): Promise<"file" | "directory" | "othe
   }
 }
 
+/** Whether this user may execute a file. */
+export async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Size in bytes and modification time in epoch milliseconds, or undefined when the path does not exist. */
 export async function fileFacts(
   path: string,

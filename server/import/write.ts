@@ -73,14 +73,14 @@ export async function writeImport(dir: string, plan: ImportPlan, texts: Texts): 
 
 function tableOf(root: string, name: SplitName): string {
   const paths = workspacePaths(root);
-  const holdout = join(root, "holdout", "holdout_set.csv");
   const tables = {
     training: paths.trainingCsv,
     validation: paths.validationCsv,
     kpi: paths.kpiCsv,
     pool: paths.poolCsv,
+    holdout: paths.holdoutCsv,
   };
-  return name === "holdout" ? holdout : tables[name];
+  return tables[name];
 }
 
 function specFacts(plan: ImportPlan): SpecFacts {

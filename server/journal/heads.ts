@@ -7,7 +7,9 @@ import { sha256 } from "../fs/hash.ts";
 import { readAsIfPresent } from "../fs/json.ts";
 import { fileFacts, kindOf, listPaths } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
+import { stampOf } from "../fs/stamp.ts";
 import type { Deps } from "../ports/call.ts";
+import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import { checkIntegrity, type IntegrityFinding } from "./integrity.ts";
 
@@ -18,6 +20,8 @@ const headSchema = z.object({
   state_digest: z.string(),
   last_seq: z.number().int().min(0),
   entry_digest: z.string(),
+  /** Stamp of the log right after that commit: while it is the same, the end of the log is all that need be read. */
+  log: z.string().optional(),
 });
 export type Head = z.infer<typeof headSchema>;
 
@@ -103,14 +107,18 @@ export async function pruneHeads(env: Env, now: Date): Promise<void> {
   }
 }
 
-/** Holds a run against its own digests, the record of its last commit (`spoiled` when that belies it), and its kept head. */
+/**
+ * Holds a run against its own digests, the record of its last commit (`spoiled` when that belies it), and its kept head.
+ * The entries are all of them, or those that follow `after`.
+ */
 export function checkRun(
   state: RunState,
   entries: readonly LogEntry[],
   kept: Kept,
   spoiled: string | undefined,
+  after?: LogEntry,
 ): IntegrityFinding {
-  const found = checkIntegrity(state, entries);
+  const found = checkIntegrity(state, entries, after);
   if (!found.ok) return found;
   return spoiled === undefined ? checkHead(state, entries, kept) : { ok: false, what: spoiled, facts: {} };
 }
@@ -159,7 +167,7 @@ function headOf(runDir: string, state: RunState): Head | undefined {
   const { integrity, revision = 0 } = state;
   if (integrity === undefined) return undefined;
   const { state_digest, head_seq: last_seq, head_digest: entry_digest } = integrity;
-  return { run_dir: runDir, revision, state_digest, last_seq, entry_digest };
+  return { run_dir: runDir, revision, state_digest, last_seq, entry_digest, log: stampOf(runPaths(runDir).log) };
 }
 
 async function headPath(runDir: string, env: Env): Promise<string | undefined> {

@@ -61,27 +61,27 @@ export function acceptAsBase(entries: readonly LogEntry[]): NonNullable<Integrit
 }
 
 /** Digest of the last entry, or of the accepted beginning when nothing follows it. */
-export function headDigest(entries: readonly LogEntry[], base: Integrity["base"]): string {
-  if (base && entries.length === base.entries) return base.digest;
-  return entries.at(-1)?.entry_digest ?? genesis;
+export function headDigest(last: LogEntry | undefined, base: Integrity["base"]): string {
+  if (base && (last?.seq ?? 0) === base.last_seq) return base.digest;
+  return last?.entry_digest ?? genesis;
 }
 
 /**
- * Holds a state and its whole log against their digests.
+ * Holds a state and its log against their digests: the whole log, or what follows the entry `after`.
  *
  * Sees edited states and entries, removed, added, repeated or reordered lines, and a state replaced by an older copy.
  */
-export function checkIntegrity(state: RunState, entries: readonly LogEntry[]): IntegrityFinding {
+export function checkIntegrity(state: RunState, entries: readonly LogEntry[], after?: LogEntry): IntegrityFinding {
   const kept = state.integrity;
   if (kept === undefined) return { ok: false, what: "deft_state.json lost its integrity record", facts: {} };
   if (stateDigest(state) !== kept.state_digest) return editedState(state, kept.parts);
   const base = kept.base ?? { entries: 0, last_seq: 0, digest: genesis };
-  if (base.entries > 0 && prefixDigest(entries.slice(0, base.entries)) !== base.digest) {
+  if (after === undefined && base.entries > 0 && prefixDigest(entries.slice(0, base.entries)) !== base.digest) {
     return { ok: false, what: "accepted lines of loop_log.jsonl were edited", facts: { entries: base.entries } };
   }
-  let seq = base.last_seq;
-  let digest = base.digest;
-  for (const entry of entries.slice(base.entries)) {
+  let seq = after?.seq ?? base.last_seq;
+  let digest = after === undefined ? base.digest : headDigest(after, base);
+  for (const entry of after === undefined ? entries.slice(base.entries) : entries) {
     seq += 1;
     if (entry.seq !== seq) {
       const facts = { expected_seq: seq, found_seq: entry.seq };

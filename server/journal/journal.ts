@@ -6,12 +6,13 @@ import { createNew } from "../fs/compare-and-set.ts";
 import { type LockOwner, type LockProof, withLock } from "../fs/lock.ts";
 import { fileFacts, kindOf } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
+import { defined } from "../run/defined.ts";
 import { processIdentitySchema } from "../run/job.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import { checkRun, type Kept, keepHead, readKept } from "./heads.ts";
 import { acceptAsBase, type IntegrityFinding, stateDigest } from "./integrity.ts";
-import { readLog, setTornLineAside } from "./log-file.ts";
+import { type Log, readLog, readLogEnd, setTornLineAside } from "./log-file.ts";
 import { asMade } from "./published.ts";
 import { noRun, readState } from "./read-state.ts";
 import {
@@ -32,7 +33,10 @@ import { type NewEntry, numberedLine, seal } from "./seal.ts";
 export type Run = Kept & {
   readonly runDir: string;
   readonly state: RunState;
+  /** The end of the log, a few hundred entries of a long one; all of it where the whole was asked for. */
   readonly entries: readonly LogEntry[];
+  /** The entry that the first of these follows, proved by its digest alone; absent where the whole log was read. */
+  readonly after?: LogEntry;
   readonly integrity: IntegrityFinding;
   /** What opening had to mend, for people. */
   readonly notes: readonly string[];
@@ -42,8 +46,14 @@ export type Run = Kept & {
   readonly logBytes: number;
 };
 
-/** The environment tells where heads are kept; who does not name it neither checks nor keeps one. */
-type Place = Partial<Pick<Deps, "env">>;
+/**
+ * How a run is opened. The environment tells where heads are kept; who does not name it neither checks nor keeps one, and
+ * reads the whole log.
+ *
+ * Of a long log that nobody touched since its head was kept, only the end is read and held against the chain. `whole` is
+ * for calls on which something rests for good: they prove every entry.
+ */
+type Place = Partial<Pick<Deps, "env">> & { readonly whole?: boolean };
 
 /** A run opened for writing: holds the lock until `withRun` returns. */
 export type OpenRun = Run & { readonly proof: LockProof };
@@ -53,19 +63,19 @@ export type OpenRun = Run & { readonly proof: LockProof };
  *
  * @throws Refusal `input.no-run`, `state.corrupt`, `state.foreign-version`.
  */
-export async function readRun(runDir: string, { env }: Place = {}): Promise<Run> {
-  return (await look(runDir, env)).run;
+export async function readRun(runDir: string, place: Place = {}): Promise<Run> {
+  return (await look(runDir, place)).run;
 }
 
 /**
  * A run with what is made but not published of it, and its log. Its files are read one after the other, while others
  * may write: where they do not agree, that counts only if they say the same a moment later.
  */
-async function look(runDir: string, env: Deps["env"] | undefined) {
-  for (let seen = await lookOnce(runDir, env); ; ) {
+async function look(runDir: string, place: Place) {
+  for (let seen = await lookOnce(runDir, place); ; ) {
     if (seen.run.integrity.ok) return seen;
     await sleep(momentMs);
-    const again = await lookOnce(runDir, env);
+    const again = await lookOnce(runDir, place);
     const [was, is] = [seen, again].map(({ run, published }) =>
       [run.newest, run.logBytes, stateDigest(published)].join(),
     );
@@ -76,14 +86,28 @@ async function look(runDir: string, env: Deps["env"] | undefined) {
 
 const momentMs = 100;
 
-async function lookOnce(runDir: string, env: Deps["env"] | undefined) {
+type Seen = Awaited<ReturnType<typeof held>>;
+
+async function lookOnce(runDir: string, { env, whole }: Place): Promise<Seen> {
   const published = await readState(runDir);
-  const log = await readLog(runPaths(runDir).log);
+  const kept = await readKept(runDir, env);
+  const path = runPaths(runDir).log;
+  const end = whole || kept.head?.log === undefined ? undefined : await readLogEnd(path, kept.head.log);
+  // What was accepted as it stood is chained by one digest over all of it.
+  if (end?.after !== undefined && end.after.seq >= (published.integrity?.base?.last_seq ?? 0)) {
+    const seen = await held(runDir, published, kept, end);
+    if (seen.run.integrity.ok) return seen;
+  }
+  return await held(runDir, published, kept, await readLog(path));
+}
+
+/** State and log as they were read, held against the digests. */
+async function held(runDir: string, published: RunState, kept: Kept, log: Log) {
   const { state, entries, newest, due } = await asMade(runDir, published, log);
   const notes = log.torn === undefined ? [] : ["loop_log.jsonl ends in a torn line; the next change sets it aside"];
-  const kept = await readKept(runDir, env);
-  const integrity = checkRun(state, entries, kept, newest.spoiled);
-  const run: Run = { ...kept, runDir, state, entries, integrity, notes, newest: newest.revision, logBytes: log.bytes };
+  const integrity = checkRun(state, entries, kept, newest.spoiled, log.after);
+  const read = { entries, ...defined({ after: log.after }), logBytes: log.bytes };
+  const run: Run = { ...kept, ...read, runDir, state, integrity, notes, newest: newest.revision };
   return { run, published, due, log };
 }
 
@@ -96,22 +120,25 @@ async function lookOnce(runDir: string, env: Deps["env"] | undefined) {
 export async function withRun<T>(
   runDir: string,
   work: (run: OpenRun) => Promise<T>,
-  options: Place & { allowTampered?: boolean } = {},
+  { allowTampered = false, ...asked }: Place & { allowTampered?: boolean } = {},
 ): Promise<T> {
   const paths = runPaths(runDir);
   if ((await kindOf(paths.state)) === "absent") throw noRun(runDir);
   const owner = { ...(await identityOf(process.pid)), host: hostname() };
+  // What a human accepts is the whole of it.
+  const place = { ...asked, whole: asked.whole || allowTampered };
   return withLock(paths.lock, { owner, isAlive: isOwnerAlive }, async (proof) => {
-    const notes = proof.mended === undefined ? [] : [proof.mended];
-    notes.push(...(await finishInterrupted(runDir, proof, options.env)));
-    const run = await readRun(runDir, options);
+    const seen = await look(runDir, place);
+    const mended = await finishInterrupted(runDir, seen, proof);
+    const run = mended.length === 0 && seen.due === undefined ? seen.run : await readRun(runDir, place);
+    const notes = [...(proof.mended === undefined ? [] : [proof.mended]), ...mended, ...run.notes];
     await assertInPlace(runDir, run.state);
-    if (options.allowTampered !== true) assertIntact(run);
+    if (!allowTampered) assertIntact(run);
     try {
-      return await work({ ...run, notes: [...notes, ...run.notes], proof });
+      return await work({ ...run, notes, proof });
     } finally {
       // One place for every kind of commit; what a kill leaves undone here, the next opening catches up on.
-      const { env } = options;
+      const { env } = place;
       if (env !== undefined)
         await readState(runDir)
           .then((state) => keepHead(runDir, state, env))
@@ -146,19 +173,20 @@ export async function commit(
   hook: StepHook = () => {},
 ): Promise<LogEntry> {
   const base = run.state.integrity?.base;
-  const line = numberedLine(entry, run.entries, base, deps);
-  await make(run, { state: seal(run, next, [...run.entries, line], base), line }, hook);
+  const line = numberedLine(entry, run.entries.at(-1), base, deps);
+  await make(run, { state: seal(run, next, line, base), line }, hook);
   return line;
 }
 
 /** Commits a change of state that is no stage event: an approval, an acknowledgement, final artifacts. */
 export async function commitState(run: OpenRun, next: RunState, hook?: StepHook): Promise<void> {
-  await make(run, { state: seal(run, next, run.entries, run.state.integrity?.base) }, hook);
+  await make(run, { state: seal(run, next, run.entries.at(-1), run.state.integrity?.base) }, hook);
 }
 
-/** Commits a state and log that somebody edited, as they now stand: a human accepted them. */
+/** Commits a state and log that somebody edited, as they now stand: a human accepted them. The run is one read whole. */
 export async function commitAccepted(run: OpenRun, next: RunState): Promise<void> {
-  await make(run, { state: seal(run, next, run.entries, acceptAsBase(run.entries)) });
+  if (run.after !== undefined) throw new Error("nobody accepts a log that was not read whole");
+  await make(run, { state: seal(run, next, run.entries.at(-1), acceptAsBase(run.entries)) });
 }
 
 /**
@@ -168,7 +196,7 @@ export async function commitAccepted(run: OpenRun, next: RunState): Promise<void
 export async function backfillTokens(run: OpenRun, costs: Costs): Promise<boolean> {
   const text = (entries: readonly LogEntry[]) => entries.map(lineOf).join("");
   if (text(withCosts(run.entries, costs)) === text(run.entries)) return false;
-  await make(run, { state: seal(run, run.state, run.entries, run.state.integrity?.base), costs: [...costs] });
+  await make(run, { state: seal(run, run.state, run.entries.at(-1), run.state.integrity?.base), costs: [...costs] });
   return true;
 }
 
@@ -191,14 +219,13 @@ async function make(
  */
 export async function createState(runDir: string, state: RunState, entry?: NewEntry, deps?: Pick<Deps, "clock">) {
   const path = runPaths(runDir).state;
-  const line = entry && deps ? numberedLine(entry, [], undefined, deps) : undefined;
-  const sealed = seal(undefined, state, line ? [line] : [], undefined);
+  const line = entry && deps ? numberedLine(entry, undefined, undefined, deps) : undefined;
+  const sealed = seal(undefined, state, line, undefined);
   if (!(await createNew(path, stateText(line ? { ...sealed, pending: line } : sealed)))) throw wentOn(runDir);
 }
 
 /** Publishes a commit that was made and cut short; a torn last line that is not its beginning is set aside. */
-async function finishInterrupted(runDir: string, proof: LockProof, env: Deps["env"] | undefined): Promise<string[]> {
-  const { run, due, log } = await look(runDir, env);
+async function finishInterrupted(runDir: string, { run, due, log }: Seen, proof: LockProof): Promise<string[]> {
   const [line, { torn }] = [due?.line, log];
   const notes: string[] = [];
   if (torn !== undefined && !(line !== undefined && lineOf(line).startsWith(torn))) {

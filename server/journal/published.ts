@@ -1,7 +1,7 @@
 import type { LogEntry, RunState } from "../run/state.ts";
 import { entryDigest, headDigest, stateDigest } from "./integrity.ts";
+import type { Log as LogFile } from "./log-file.ts";
 import { type CommitRecord, type Newest, newestRecord, withCosts } from "./records.ts";
-import type { LogFile } from "./run-files.ts";
 
 type Log = Pick<LogFile, "entries" | "bytes">;
 
@@ -34,7 +34,7 @@ function dueOfItself({ pending, ...state }: RunState, { entries, bytes }: Log): 
   const due = { from: stateDigest(state), state, log_bytes: bytes };
   const last = entries.at(-1);
   if (last?.seq === pending.seq) return due;
-  const digest = entryDigest(pending, headDigest(entries, state.integrity?.base));
+  const digest = entryDigest(pending, headDigest(last, state.integrity?.base));
   const follows = (last?.seq ?? 0) === pending.seq - 1 && digest === pending.entry_digest;
   return follows && digest === state.integrity?.head_digest ? { ...due, line: pending } : undefined;
 }

@@ -8,7 +8,10 @@ import { readAsIfPresent } from "../fs/json.ts";
 import { kindOf, listPaths } from "../fs/read.ts";
 import { type Env, userDir } from "../run/env.ts";
 
-/** One scoring of a workspace's KPI set, kept outside the workspace. */
+/** Which set of a workspace is measured on, and whose home keeps what is known of it. */
+export type RulerPlace = { readonly workspace: string; readonly set: "kpi" | "holdout"; readonly env: Env };
+
+/** One scoring of a workspace's KPI set or frozen test set, kept outside the workspace. */
 const useSchema = z.object({
   run: z.string(),
   iteration: z.string(),
@@ -27,9 +30,9 @@ export type Custody = {
   readonly other?: { readonly run: string; readonly at: string; readonly change?: RulerChange };
 };
 
-/** Every scoring of a workspace's KPI set that is kept, oldest first; none for a process that has no home at all. */
-export async function rulerUses(workspace: string, env: Env): Promise<RulerUse[]> {
-  const dir = await rulersDir(workspace, env);
+/** Every scoring of a set that is kept, oldest first; none for a process that has no home at all. */
+export async function rulerUses(place: RulerPlace): Promise<RulerUse[]> {
+  const dir = await rulersDir(place);
   const uses: RulerUse[] = [];
   for (const path of dir === undefined ? [] : await listPaths(join(dir, "uses"), /\.json$/)) {
     const use = await readAsIfPresent(path, useSchema).catch(() => undefined);
@@ -39,12 +42,12 @@ export async function rulerUses(workspace: string, env: Env): Promise<RulerUse[]
 }
 
 /** Holds a ruler against those of earlier runs; a run is not held against itself. */
-export async function custodyOf(workspace: string, ruler: Ruler, env: Env, run?: string): Promise<Custody> {
-  const uses = (await rulerUses(workspace, env)).filter((use) => use.run !== run);
+export async function custodyOf(place: RulerPlace, ruler: Ruler, run?: string): Promise<Custody> {
+  const uses = (await rulerUses(place)).filter((use) => use.run !== run);
   const newest = uses.at(-1);
   const counts = { scorings: uses.length, runs: new Set(uses.map((use) => use.run)).size };
   if (newest === undefined || newest.ruler === ruler.digest) return counts;
-  const dir = await rulersDir(workspace, env);
+  const dir = await rulersDir(place);
   const path = join(dir ?? "", `${newest.ruler}.json`);
   const before = await readAsIfPresent(path, rulerSchema).catch(() => undefined);
   const change = before && rulerChange(before, ruler);
@@ -59,18 +62,18 @@ export function custodyText({ other }: Custody): string | undefined {
 }
 
 /** Keeps a ruler where no edit of the workspace reaches. A folder that takes no file stops nothing. */
-export async function keepRuler(workspace: string, ruler: Ruler, env: Env): Promise<void> {
-  await keep(workspace, env, `${ruler.digest}.json`, ruler);
+export async function keepRuler(place: RulerPlace, ruler: Ruler): Promise<void> {
+  await keep(place, `${ruler.digest}.json`, ruler);
 }
 
-/** Notes that a run scored the KPI set; once an iteration, however often it is asked. */
-export async function noteUse(workspace: string, runDir: string, use: Omit<RulerUse, "run">, env: Env): Promise<void> {
+/** Notes that a run scored the set; once an iteration, however often it is asked. */
+export async function noteUse(place: RulerPlace, runDir: string, use: Omit<RulerUse, "run">): Promise<void> {
   const run = basename(runDir);
-  await keep(workspace, env, join("uses", `${run}-${use.iteration}.json`), { run, ...use });
+  await keep(place, join("uses", `${run}-${use.iteration}.json`), { run, ...use });
 }
 
-async function keep(workspace: string, env: Env, name: string, value: object): Promise<void> {
-  const dir = await rulersDir(workspace, env);
+async function keep(place: RulerPlace, name: string, value: object): Promise<void> {
+  const dir = await rulersDir(place);
   if (dir === undefined || (await kindOf(join(dir, name)).catch(() => "other")) === "file") return;
   try {
     await makeDirectory(join(dir, "uses"), 0o700);
@@ -80,7 +83,8 @@ async function keep(workspace: string, env: Env, name: string, value: object): P
   }
 }
 
-async function rulersDir(workspace: string, env: Env): Promise<string | undefined> {
+async function rulersDir({ workspace, set, env }: RulerPlace): Promise<string | undefined> {
   if (!env.XDG_STATE_HOME && !env.HOME) return undefined;
-  return join(userDir(env, "state"), "rulers", sha256(await realPathOf(workspace)).slice(0, 32));
+  const dir = join(userDir(env, "state"), "rulers", sha256(await realPathOf(workspace)).slice(0, 32));
+  return set === "kpi" ? dir : join(dir, set);
 }

@@ -20,23 +20,23 @@ export type NewEntry = {
 
 type Base = NonNullable<RunState["integrity"]>["base"];
 
-/** An entry with its number and time, chained to the ones before it. */
+/** An entry with its number and time, chained to the one before it. */
 export function numberedLine(
   entry: NewEntry,
-  before: readonly LogEntry[],
+  last: LogEntry | undefined,
   base: Base,
   deps: Pick<Deps, "clock">,
 ): LogEntry {
-  const seq = (before.at(-1)?.seq ?? 0) + 1;
+  const seq = (last?.seq ?? 0) + 1;
   const numbered: LogEntry = { seq, ts: isoMicros(deps.clock.now()), ...entry, context_tokens: 0 };
-  return { ...numbered, entry_digest: entryDigest(numbered, headDigest(before, base)) };
+  return { ...numbered, entry_digest: entryDigest(numbered, headDigest(last, base)) };
 }
 
 /** The state as it is written: its revision counted on, with digests of itself and of the log that belongs to it. */
 export function seal(
   before: (Kept & { readonly state: RunState; readonly newest: number }) | undefined,
   next: RunState,
-  entries: readonly LogEntry[],
+  last: LogEntry | undefined,
   base: Base,
 ): RunState {
   const { pending: _pending, head_kept_at: _was, ...rest } = next;
@@ -44,7 +44,7 @@ export function seal(
   const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0, before?.newest ?? 0) + 1;
   const kept = defined({ head_kept_at: before?.head && before.headPlace });
   const state = runStateSchema.parse({ ...rest, revision, ...kept });
-  const head = { head_seq: entries.at(-1)?.seq ?? 0, head_digest: headDigest(entries, base) };
+  const head = { head_seq: last?.seq ?? 0, head_digest: headDigest(last, base) };
   const digests = { state_digest: stateDigest(state), parts: partDigests(state) };
   return { ...state, integrity: { ...digests, ...head, ...defined({ base }) } };
 }

@@ -1,10 +1,11 @@
 import { isPass } from "../run/pass-labels.ts";
-import { unitVector } from "./mining.ts";
+import { createComparer, type Vectors } from "./nearest/comparer.ts";
 
 /** Something that new rows should resemble: a weak KPI sample, or a pool row that the model gets wrong. */
 export type CoverTarget = {
   readonly label: string;
-  readonly embedding: ArrayLike<number>;
+  /** Of length 1. */
+  readonly unit: Float32Array;
   /** How much it matters, 0 or more; only proportions count. */
   readonly weight: number;
 };
@@ -12,7 +13,8 @@ export type CoverTarget = {
 export type CoverCandidate = {
   readonly filepath: string;
   readonly label: string;
-  readonly embedding: ArrayLike<number>;
+  /** Of length 1. */
+  readonly unit: Float32Array;
 };
 
 export type Coverage = {
@@ -57,8 +59,8 @@ export function coverTargets(
 type Group = {
   readonly paths: readonly string[];
   readonly weights: readonly number[];
-  /** For each candidate what it gives each target. */
-  readonly gives: readonly Float32Array[];
+  /** For each candidate the targets that it serves, and what it gives each. */
+  readonly gives: readonly Gifts[];
   readonly served: Float32Array;
   /** For each candidate at most what it would add: gains only shrink while rows are chosen. Chosen ones have -1. */
   readonly bounds: Float64Array;
@@ -67,19 +69,16 @@ type Group = {
   topIsValid: boolean;
 };
 
+type Gifts = { readonly targets: Uint32Array; readonly gifts: Float32Array };
+
 function groupByLabel(targets: readonly CoverTarget[], candidates: readonly CoverCandidate[], reach: number): Group[] {
   const wanted = byLabel(targets);
   return [...byLabel(candidates)].map(([label, rows]) => {
     const asking = wanted.get(label) ?? [];
-    const units = asking.map(({ embedding }) => Float32Array.from(unitVector(embedding)));
-    const gives = rows.map(({ embedding }) => {
-      const unit = Float32Array.from(unitVector(embedding));
-      return Float32Array.from(units, (other) => Math.max(0, quickDot(unit, other) - reach));
-    });
     const group: Group = {
       paths: rows.map(({ filepath }) => filepath),
       weights: asking.map(({ weight }) => weight),
-      gives,
+      gives: giftsOf(rows, asking, reach),
       served: new Float32Array(asking.length),
       bounds: new Float64Array(rows.length),
       top: { at: 0, gain: 0 },
@@ -90,6 +89,41 @@ function groupByLabel(targets: readonly CoverTarget[], candidates: readonly Cove
     });
     return group;
   });
+}
+
+/** Rows that are compared at once. */
+const block = 512;
+
+/** What rows give targets: only pairs that float32 arithmetic leaves in question are computed as they count. */
+function giftsOf(rows: readonly CoverCandidate[], asking: readonly CoverTarget[], reach: number): Gifts[] {
+  if (asking.length === 0) return rows.map(() => ({ targets: new Uint32Array(), gifts: new Float32Array() }));
+  const comparer = createComparer(packed(asking), "cosine");
+  const given: { targets: number[]; gifts: number[] }[] = rows.map(() => ({ targets: [], gifts: [] }));
+  for (let from = 0; from < rows.length; from += block) {
+    comparer.compare(packed(rows.slice(from, from + block)), (strip) => {
+      const { firstQuery, firstRow, closeness, stride, slack } = strip;
+      const floors = Float64Array.from({ length: strip.queries }, (_, at) => reach - slack(firstQuery + at));
+      for (let r = 0; r < strip.rows; r++) {
+        const at = from + firstRow + r;
+        for (let q = 0; q < strip.queries; q++) {
+          if ((closeness[r * stride + q] as number) < (floors[q] as number)) continue;
+          const target = firstQuery + q;
+          const cosine = quickDot((rows[at] as CoverCandidate).unit, (asking[target] as CoverTarget).unit);
+          if (cosine <= reach) continue;
+          given[at]?.targets.push(target);
+          given[at]?.gifts.push(cosine - reach);
+        }
+      }
+    });
+  }
+  return given.map(({ targets, gifts }) => ({ targets: Uint32Array.from(targets), gifts: Float32Array.from(gifts) }));
+}
+
+function packed(rows: readonly { readonly unit: Float32Array }[]): Vectors {
+  const width = rows[0]?.unit.length ?? 0;
+  const values = new Float64Array(rows.length * width);
+  for (const [at, { unit }] of rows.entries()) values.set(unit, at * width);
+  return { width, values };
 }
 
 function byLabel<Row extends { readonly label: string }>(rows: readonly Row[]): Map<string, Row[]> {
@@ -118,11 +152,12 @@ function quickDot(a: Float32Array, b: Float32Array): number {
 }
 
 function gainOf({ weights, gives, served }: Group, at: number): number {
-  const row = gives[at] as Float32Array;
+  const { targets, gifts } = gives[at] as Gifts;
   let sum = 0;
-  for (let t = 0; t < row.length; t++) {
-    const more = (row[t] as number) - (served[t] as number);
-    if (more > 0) sum += more * (weights[t] as number);
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i] as number;
+    const more = (gifts[i] as number) - (served[target] as number);
+    if (more > 0) sum += more * (weights[target] as number);
   }
   return sum;
 }
@@ -130,7 +165,7 @@ function gainOf({ weights, gives, served }: Group, at: number): number {
 /** Finds the candidate that adds most; only those whose bound could still win are computed again. */
 function bestOf(group: Group): number {
   while (!group.topIsValid) {
-    const at = group.bounds.reduce((top, bound, i) => (bound > (group.bounds[top] as number) ? i : top), 0);
+    const at = largestOf(group.bounds);
     const gain = (group.bounds[at] as number) <= 0 ? 0 : gainOf(group, at);
     const stale = gain < (group.bounds[at] as number);
     if (stale) group.bounds[at] = gain;
@@ -140,12 +175,19 @@ function bestOf(group: Group): number {
   return group.top.gain;
 }
 
+function largestOf(bounds: Float64Array): number {
+  let top = 0;
+  for (let at = 1; at < bounds.length; at++) if ((bounds[at] as number) > (bounds[top] as number)) top = at;
+  return top;
+}
+
 function take(group: Group): string {
   const { at } = group.top;
-  const row = group.gives[at] as Float32Array;
-  row.forEach((gift, t) => {
-    if (gift > (group.served[t] as number)) group.served[t] = gift;
-  });
+  const { targets, gifts } = group.gives[at] as Gifts;
+  for (const [i, target] of targets.entries()) {
+    const gift = gifts[i] as number;
+    if (gift > (group.served[target] as number)) group.served[target] = gift;
+  }
   group.bounds[at] = -1;
   group.topIsValid = false;
   return group.paths[at] as string;

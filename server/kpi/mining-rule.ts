@@ -1,5 +1,13 @@
 import { type CoverTarget, coverTargets, weaknessWeights } from "./coverage.ts";
-import { type Embedded, nearestTargets } from "./mining.ts";
+
+export type Embedded = {
+  readonly filepath: string;
+  /** The embedding at length 1. */
+  readonly unit: Float32Array;
+};
+
+/** A pool image within reach of some weak image, with its cosine to the nearest. */
+export type NearRow = Embedded & { readonly similarity: number };
 
 /** Weak samples to each new row of an iteration (references/decisions/003-mining-rule.md has the figures). */
 export const weakSamplesPerRow = 2;
@@ -34,17 +42,15 @@ export type MiningChosen = {
 
 /**
  * Chooses pool images that stand for what the model is weak at: weak KPI images and, where the pool is scored, pool
- * images by how wrong the model is about them, half and half. Earlier iterations' rows are not searched at all.
+ * images by how wrong the model is about them, half and half. `near` are the rows that reach the floor, in the order of
+ * the pool, out of `free` that no earlier iteration mined.
  */
 export function chooseRows(
-  source: readonly Embedded[],
+  { free, near }: { readonly free: number; readonly near: readonly NearRow[] },
   targets: readonly Embedded[],
   choice: MiningChoice,
 ): MiningChosen {
-  const open = source.filter(({ filepath }) => choice.free.has(filepath));
-  const paths = open.map(({ filepath }) => filepath);
-  const similarity = nearestTargets(paths, open, targets);
-  const near = open.filter(({ filepath }) => (similarity.get(filepath) ?? -1) >= choice.min_similarity);
+  const similarity = new Map(near.map((row) => [row.filepath, row.similarity]));
   const candidates = near.map((row) => ({ ...row, label: choice.free.get(row.filepath) ?? "" }));
   const wanted = rowsWanted(choice, near.length);
   const asking = [weakTargets(targets, choice), poolTargets(candidates, choice)].filter((group) => group.length > 0);
@@ -52,7 +58,7 @@ export function chooseRows(
   const { chosen, rounds } = coverTargets(shared, candidates, { reach: choice.min_similarity, count: wanted });
   return {
     nearest: new Map(chosen.map((path) => [path, similarity.get(path) ?? -1])),
-    counts: { free: open.length, in_reach: near.length, wanted, rounds },
+    counts: { free, in_reach: near.length, wanted, rounds },
   };
 }
 
@@ -63,9 +69,9 @@ function rowsWanted({ weak_samples, iterations_left }: MiningChoice, inReach: nu
 }
 
 function weakTargets(targets: readonly Embedded[], { weak, iteration }: MiningChoice): CoverTarget[] {
-  const known = targets.flatMap(({ filepath, embedding }) => {
+  const known = targets.flatMap(({ filepath, unit }) => {
     const sample = weak.get(filepath);
-    return sample === undefined ? [] : [{ ...sample, embedding }];
+    return sample === undefined ? [] : [{ ...sample, unit }];
   });
   return weighted(known, iteration);
 }
@@ -85,9 +91,9 @@ function poolTargets(
 }
 
 function weighted(
-  rows: readonly { readonly label: string; readonly score: number; readonly embedding: ArrayLike<number> }[],
+  rows: readonly { readonly label: string; readonly score: number; readonly unit: Float32Array }[],
   iteration: number,
 ): CoverTarget[] {
   const weights = weaknessWeights(rows, sharpnessAt(iteration));
-  return rows.map(({ label, embedding }, at) => ({ label, embedding, weight: weights[at] ?? 0 }));
+  return rows.map(({ label, unit }, at) => ({ label, unit, weight: weights[at] ?? 0 }));
 }

@@ -1,6 +1,8 @@
 import { Refusal } from "../errors.ts";
 import { assertIntact, commit, commitState, type OpenRun, readRun, withRun } from "../journal/journal.ts";
+import { noteUse } from "../journal/rulers.ts";
 import { certaintyText } from "../kpi/certainty.ts";
+import { holdoutText } from "../kpi/holdout.ts";
 import type { Call } from "../ports/call.ts";
 import { isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
@@ -11,10 +13,10 @@ import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
 import { trackRun } from "../tracking/export.ts";
 import { obtainConsent } from "./approval/consent.ts";
-import { reproducedScores, reproduceUntil } from "./proof/reproduce.ts";
+import { lastScores, lastScorings, scoreUntil } from "./proof/reproduce.ts";
 import { assertTargetMet } from "./running/fixed-contract.ts";
 import { assertImagesHold } from "./running/image-pins.ts";
-import { assertPinsHold } from "./running/pins.ts";
+import { assertPinsHold, takePins } from "./running/pins.ts";
 import { tryRender } from "./running/render-after.ts";
 import { waitFor } from "./running/run-stage.ts";
 import { describeAction, nextAction } from "./transitions.ts";
@@ -50,14 +52,15 @@ export async function finishLoop(
   request: { stopReason?: string | undefined; words?: string | undefined },
   call: Call,
 ): Promise<Finished> {
-  const before = await readRun(runDir, call.deps);
+  const before = await readRun(runDir, { ...call.deps, whole: true });
   assertIntact(before);
   const reason = stopReason(before.state, request.stopReason);
   if (reason === "cancelled" && before.state.stop_reason === undefined)
     await confirmCancel(runDir, request.words, call);
   const warnings: string[] = [];
-  if (reason === "metric_met" && before.state.stop_reason === undefined) {
-    await reproduceUntil(runDir, performance.now() + waitFor(call.client) * 1000, call);
+  if (before.state.stop_reason === undefined) {
+    const deadline = performance.now() + waitFor(call.client) * 1000;
+    for (const at of await lastScorings(before.state, reason)) await scoreUntil(runDir, at, deadline, call);
   }
   await withRun(
     runDir,
@@ -130,12 +133,13 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
     await assertPinsHold(run.state);
     await assertImagesHold(run.runDir, run.state);
   }
-  const score_proof = reason === "metric_met" ? await reproducedScores(run, call.deps) : undefined;
+  const found: Pick<RunState, "score_proof" | "holdout"> = {};
+  for (const at of await lastScorings(run.state, reason)) Object.assign(found, await lastScores(run, at, call.deps));
   const started = Date.parse(run.state.started_at);
   const seconds = (call.deps.clock.now().getTime() - started) / 1000;
   await commit(
     run,
-    { ...run.state, stop_reason: reason, ...defined({ score_proof }) },
+    { ...run.state, stop_reason: reason, ...found, pins: { ...run.state.pins, ...(await holdoutPins(found)) } },
     {
       iter: iterationLabel(run.state.current_iteration),
       stage: "loop_stop",
@@ -143,11 +147,25 @@ async function closeLog(run: OpenRun, reason: string, call: Call): Promise<void>
       summary: [
         summaries[reason] ?? `Stopped because of ${reason.replace(":", " ")}.`,
         ...howSure(run.state, reason),
+        ...(found.holdout === undefined ? [] : [holdoutText(found.holdout)]),
       ].join(" "),
       duration_sec: Math.max(1, Math.round(seconds)),
     },
     call.deps,
   );
+  await noteHoldout(run, found, call);
+}
+
+/** How often the frozen test set was looked at is known outside the workspace. */
+async function noteHoldout({ runDir, state }: OpenRun, { holdout }: Pick<RunState, "holdout">, { deps }: Call) {
+  if (holdout === undefined) return;
+  const place = { workspace: state.config.workspace, set: "holdout", env: deps.env } as const;
+  const { iteration, at, ruler, far_pct } = holdout;
+  await noteUse(place, runDir, { iteration, at, ruler, far_pct });
+}
+
+async function holdoutPins({ holdout }: Pick<RunState, "holdout">): Promise<Record<string, string>> {
+  return holdout === undefined ? {} : await takePins([holdout.inference_csv]);
 }
 
 /** Whether the bound or only the point meets the target that is claimed. */

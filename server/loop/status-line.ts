@@ -33,7 +33,12 @@ export function metricPhrase(state: RunState): string {
   const { counts } = results.at(-1) ?? {};
   const interval = counts && name === "far_pct" ? ` [${intervalText(farInterval(counts))}]` : "";
   const proved = state.stop_reason === undefined ? "" : ` · ${evidenceLevel(state)}`;
-  return `${display_name} ${shown}${interval} ${goal}${proved}`;
+  const { holdout } = state;
+  const frozen =
+    holdout === undefined
+      ? ""
+      : ` · frozen test set FAR ${format(holdout.far_pct)} [${intervalText(farInterval(holdout.counts))}]`;
+  return `${display_name} ${shown}${interval} ${goal}${proved}${frozen}`;
 }
 
 /** The one line a person sees at each milestone (tao-stages 4.7). */

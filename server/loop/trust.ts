@@ -2,6 +2,7 @@ import { readInferenceRows } from "../data/inference.ts";
 import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
+import { holdoutText } from "../kpi/holdout.ts";
 import { selectBest } from "../kpi/metric-contract.ts";
 import { imagePath } from "../run/images.ts";
 import { isPass } from "../run/pass-labels.ts";
@@ -81,12 +82,14 @@ type Scored = Readonly<Record<"passed" | "defects" | "flagged" | "missed", reado
   readonly threshold: number;
 };
 
-function sentences({ config }: RunState, { threshold, passed, defects, flagged, missed }: Scored): string[] {
+function sentences({ config, holdout }: RunState, { threshold, passed, defects, flagged, missed }: Scored): string[] {
   const shown = rounded(threshold);
   const lines = [
     `A part is rejected where its score is above ${shown}: ${flagged.length} of ${passed.length} PASS parts are (false alarms), ${missed.length} of ${defects.length} defective parts are not (escapes).`,
     marginText({ threshold, passed, defects, flagged, missed }),
-    `The threshold was chosen on these very ${passed.length + defects.length} KPI parts; check it on parts that had no say in it.`,
+    holdout === undefined
+      ? `The threshold was chosen on these very ${passed.length + defects.length} KPI parts; check it on parts that had no say in it.`
+      : holdoutText(holdout),
   ];
   if (programOf(config.platform, config.platform_settings) === "engine") {
     lines.push(

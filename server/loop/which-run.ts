@@ -1,11 +1,11 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Refusal } from "../errors.ts";
 import { kindOf } from "../fs/read.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { isRunPath, knownRuns, runAtPath } from "../preflight/known-runs.ts";
-import { type FoundRun, findRuns } from "../preflight/unfinished.ts";
+import { type FoundRun, findRuns, runAt, runsAt } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
-import { runPaths } from "../run/paths.ts";
+import { runPaths, workspacePaths } from "../run/paths.ts";
 
 /** Which run a call means: a run directory or id, and the workspace to look in. */
 export type RunChoice = { readonly run?: string | undefined; readonly workspace?: string | undefined };
@@ -61,12 +61,13 @@ async function namedRun(run: string, workspace: string | undefined, deps: Deps):
     if (found !== undefined) return found;
     throw new Refusal("input.no-run", "No deft_state.json in the named directory.", { run: resolve(deps.cwd, run) });
   }
-  const here = place === undefined ? [] : await findRuns(place);
-  const known = workspace === undefined ? await knownRuns(deps) : [];
-  const inPlace = here.find((one) => one.run_id === run);
-  const named = inPlace ? [inPlace] : known.filter((one) => one.run_id === run);
+  const mayBeId = place !== undefined && /^run_[^/\0]{1,200}$/.test(run);
+  const inPlace = mayBeId ? await runsAt([join(workspacePaths(place).results, run)]) : [];
+  const named = inPlace.length > 0 || workspace !== undefined ? inPlace : await knownRuns(deps, run);
   if (named.length > 1) throw ambiguous(named);
   if (named[0]) return named[0].run_dir;
+  const here = place === undefined ? [] : await findRuns(place);
+  const known = workspace === undefined ? await knownRuns(deps) : [];
   if (place === undefined && known.length === 0) await resolveWorkspace(workspace, deps);
   const candidates = [...here.map((one) => one.run_id), ...known.map((one) => one.run_dir)].slice(0, 20);
   throw new Refusal("input.no-run", "No run has that name.", { run: run.slice(0, 160), candidates });
@@ -84,8 +85,7 @@ async function workspaceOrNone(workspace: string | undefined, deps: Deps): Promi
 
 async function isUsable(runDir: string, { orLatest }: Options): Promise<boolean> {
   if ((await kindOf(runPaths(runDir).state)) !== "file") return false;
-  const found = (await findRuns(resolve(runDir, "../.."))).find((one) => one.run_dir === runDir);
-  return orLatest === true || found?.unfinished === true;
+  return orLatest === true || (await runAt(runDir))?.unfinished === true;
 }
 
 function newest(runs: readonly FoundRun[]): FoundRun | undefined {

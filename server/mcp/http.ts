@@ -7,10 +7,13 @@ import { defined } from "../run/defined.ts";
 import type { User } from "../run/state.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
+import type { ServerOptions } from "./answers.ts";
 import { enter, type Front, type FrontOptions, frontOf } from "./http-front.ts";
 import { isLoopback } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
-import { buildServer, type ServerOptions } from "./server.ts";
+import { isModern, namesModern } from "./modern/era.ts";
+import type { BuildModern, ModernEndpoint } from "./modern/http.ts";
+import { buildServer } from "./server.ts";
 
 export type HttpOptions = ServerOptions &
   FrontOptions & {
@@ -42,7 +45,12 @@ const arrivalMs = 30_000;
  * @throws Refusal `http.token` for an address beyond loopback without a token, `http.address` when it cannot be taken,
  * `http.issuer` when the issuer of users' tokens cannot be used.
  */
-export async function openHttp(deps: Deps, options: HttpOptions, build = buildServer): Promise<HttpService> {
+export async function openHttp(
+  deps: Deps,
+  options: HttpOptions,
+  build = buildServer,
+  modern?: BuildModern,
+): Promise<HttpService> {
   const { host, port, token, trust, keepAliveMs, log } = options;
   if (!isLoopback(host) && token === undefined && trust === undefined) {
     throw new Refusal("http.token", "Without a token this is served on loopback only.", { host });
@@ -53,6 +61,10 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
     return { server, tap: recording?.tap };
   };
   const sessions = keepSessions(open, { keepAliveMs, most: options.mostSessions ?? 64 });
+  const sessionless = once(async () => {
+    const { openModern } = await import("./modern/http.ts");
+    return openModern(deps, { ...options, maxBodyBytes: mostBodyBytes }, options.record, modern);
+  });
   let service: Service | undefined;
   const http = createServer((request, response) => {
     const answered = service === undefined ? Promise.resolve(response.destroy()) : route(request, response, service);
@@ -68,7 +80,7 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
   const { port: taken } = http.address() as AddressInfo;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`;
   try {
-    service = { ...(await frontOf(url, options)), sessions };
+    service = { ...(await frontOf(url, options)), sessions, sessionless };
   } catch (error) {
     http.close();
     throw error;
@@ -78,6 +90,7 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
     async close() {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       await sessions.closeAll(patienceMs);
+      await (await sessionless.made)?.close();
       const force = setTimeout(() => http.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(force);
@@ -85,9 +98,10 @@ export async function openHttp(deps: Deps, options: HttpOptions, build = buildSe
   };
 }
 
-type Service = Front & { readonly sessions: Sessions };
+/** Sessions for the eras that begin one, and what serves the requests of the era that needs none, once there is one. */
+type Service = Front & { readonly sessions: Sessions; readonly sessionless: Once<ModernEndpoint> };
 
-async function route(request: IncomingMessage, response: ServerResponse, { sessions, ...front }: Service) {
+async function route(request: IncomingMessage, response: ServerResponse, { sessions, sessionless, ...front }: Service) {
   const asked = request.url?.split("?")[0];
   const entered = await enter(request, front);
   if (entered.answer !== undefined) {
@@ -102,6 +116,9 @@ async function route(request: IncomingMessage, response: ServerResponse, { sessi
   if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
   // Nothing is built for somebody who sends too much, or anything but a beginning.
   const body = id === undefined ? await firstMessage(request) : undefined;
+  if (typeof body === "object" && body.modern) {
+    return await (await sessionless.get()).handle(request, response, body.message, user);
+  }
   if (body === "too large") return answer(response, 413, "The body is larger than 4 MiB.");
   if (body === "no beginning") return answer(response, 400, "A session begins with one initialize message.");
   const session = id === undefined ? await sessions.open(user) : sessions.find(String(id));
@@ -130,8 +147,9 @@ async function firstMessage(request: IncomingMessage) {
   }
   try {
     const message: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"));
+    const modern = isModern(message) || namesModern(request.headers["mcp-protocol-version"]);
     const [only, more] = Array.isArray(message) ? message : [message];
-    if (more === undefined && isInitializeRequest(only)) return { message };
+    if (modern || (more === undefined && isInitializeRequest(only))) return { message, modern };
   } catch {
     // No JSON is no beginning.
   }
@@ -152,4 +170,19 @@ async function listen(http: NodeServer, host: string, port: number): Promise<voi
     });
     http.listen(port, host, resolve);
   });
+}
+
+type Once<T> = { readonly made: Promise<T> | undefined; get(): Promise<T> };
+
+function once<T>(make: () => Promise<T>): Once<T> {
+  let made: Promise<T> | undefined;
+  return {
+    get made() {
+      return made;
+    },
+    get() {
+      made ??= make();
+      return made;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { ElicitRequestFormParams } from "@modelcontextprotocol/sdk/types.js";
 import type { Answer, Human, Question } from "../ports/call.ts";
 import { visible } from "../run/visible.ts";
+import { formOf } from "./form.ts";
 
 /** People need minutes to read a plan; the SDK would give up after one. */
 const patienceMs = 30 * 60_000;
@@ -33,16 +33,5 @@ export function humanOf(
         return { action: "cancel" };
       }
     },
-  };
-}
-
-function formOf(question: Question): ElicitRequestFormParams {
-  const properties = Object.fromEntries(
-    Object.entries(question.fields).map(([name, field]) => [name, { ...field }]),
-  ) as ElicitRequestFormParams["requestedSchema"]["properties"];
-  return {
-    mode: "form",
-    message: question.message,
-    requestedSchema: { type: "object", properties, required: [...question.required] },
   };
 }

@@ -1,11 +1,3 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import {
-  CompleteRequestSchema,
-  ErrorCode,
-  GetPromptRequestSchema,
-  ListPromptsRequestSchema,
-  McpError,
-} from "@modelcontextprotocol/sdk/types.js";
 import type { Toolset } from "../../tools/define.ts";
 import { flowIds } from "../osmo/flow.ts";
 import { boards, usecases } from "../osmo/usecases.ts";
@@ -13,6 +5,7 @@ import type { Deps } from "../ports/call.ts";
 import { findRuns } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { platforms } from "../run/labels.ts";
+import { NotOffered } from "./not-offered.ts";
 import { listTopics } from "./reference-topics.ts";
 
 type Argument = { readonly name: string; readonly description: string; readonly values: readonly string[] };
@@ -23,7 +16,7 @@ type Prompt = {
   readonly description: string;
   readonly toolset: Toolset;
   readonly arguments: readonly Argument[];
-  text(given: Readonly<Record<string, string | undefined>>): string;
+  text(given: Given): string;
 };
 
 const prompts: readonly Prompt[] = [
@@ -61,36 +54,50 @@ const prompts: readonly Prompt[] = [
   },
 ];
 
-/** Offers prompts with completed arguments, for people who start from a slash command. */
-export function offerPrompts(server: Server, deps: Deps, toolsets: readonly Toolset[]): void {
-  const offered = prompts.filter((prompt) => toolsets.includes(prompt.toolset));
-  const named = (name: string) => {
-    const prompt = offered.find((one) => one.name === name);
-    if (prompt === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown prompt: ${name}`);
-    return prompt;
-  };
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({
-    prompts: offered.map(({ name, title, description, arguments: args }) => ({
+/** The prompts of these toolsets, for people who start from a slash command. */
+export function listPrompts(toolsets: readonly Toolset[]) {
+  return prompts
+    .filter((prompt) => toolsets.includes(prompt.toolset))
+    .map(({ name, title, description, arguments: args }) => ({
       name,
       title,
       description,
       arguments: args.map((argument) => ({ name: argument.name, description: argument.description, required: false })),
-    })),
-  }));
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
-    const prompt = named(params.name);
-    const text = prompt.text(params.arguments ?? {});
-    return { description: prompt.description, messages: [{ role: "user", content: { type: "text", text } }] };
-  });
-  server.setRequestHandler(CompleteRequestSchema, async ({ params: { ref, argument } }) => {
-    const known =
-      ref.type === "ref/prompt"
-        ? (named(ref.name).arguments.find((one) => one.name === argument.name)?.values ?? [])
-        : await resourceValues(argument.name, deps);
-    const typed = argument.value.toLowerCase();
-    const matching = known.filter((value) => value.toLowerCase().includes(typed));
-    return { completion: { values: matching.slice(0, 100), total: matching.length, hasMore: matching.length > 100 } };
-  });
+    }));
+}
+
+/** A prompt with its arguments filled in. @throws NotOffered for a name that is none. */
+export function promptOf(name: string, given: Given, toolsets: readonly Toolset[]) {
+  const prompt = named(name, toolsets);
+  const content = { type: "text" as const, text: prompt.text(given) };
+  return { description: prompt.description, messages: [{ role: "user" as const, content }] };
+}
+
+type Given = Readonly<Record<string, string | undefined>>;
+type Reference =
+  | { readonly type: "ref/prompt"; readonly name: string }
+  | { readonly type: "ref/resource"; readonly uri: string };
+
+/** At most a hundred values that what was typed is part of. @throws NotOffered for a prompt that is none. */
+export async function completionsOf(
+  ref: Reference,
+  argument: { readonly name: string; readonly value: string },
+  toolsets: readonly Toolset[],
+  deps: Deps,
+) {
+  const known =
+    ref.type === "ref/prompt"
+      ? (named(ref.name, toolsets).arguments.find((one) => one.name === argument.name)?.values ?? [])
+      : await resourceValues(argument.name, deps);
+  const typed = argument.value.toLowerCase();
+  const matching = known.filter((value) => value.toLowerCase().includes(typed));
+  return { completion: { values: matching.slice(0, 100), total: matching.length, hasMore: matching.length > 100 } };
+}
+
+function named(name: string, toolsets: readonly Toolset[]): Prompt {
+  const prompt = prompts.find((one) => one.name === name && toolsets.includes(one.toolset));
+  if (prompt === undefined) throw new NotOffered(`Unknown prompt: ${name}`);
+  return prompt;
 }
 
 async function resourceValues(variable: string, deps: Deps): Promise<readonly string[]> {

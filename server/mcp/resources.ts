@@ -1,12 +1,4 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import {
-  ErrorCode,
-  ListResourcesRequestSchema,
-  ListResourceTemplatesRequestSchema,
-  McpError,
-  ReadResourceRequestSchema,
-  type Resource,
-} from "@modelcontextprotocol/sdk/types.js";
+import type { Resource } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
 import { kindOf, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
@@ -17,6 +9,7 @@ import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
 import { runPaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
+import { NotOffered } from "./not-offered.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
 
 /** The files of a run that a client may read. */
@@ -28,36 +21,38 @@ const runParts = {
 } as const;
 type RunPart = keyof typeof runParts;
 
-/** Offers runs of the workspace and reference pages as resources; all of them are read from disk at each request. */
-export function offerResources(server: Server, deps: Deps): void {
-  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await listAll(deps) }));
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [
-      ...Object.entries(runParts).map(([part, { mimeType, title }]) => ({
-        uriTemplate: `deft://run/{id}/${part}`,
-        name: `run-${part}`,
-        description: `${title} of a run of the workspace`,
-        mimeType,
-      })),
-      {
-        uriTemplate: "deft://plan/{id}",
-        name: "plan",
-        description: "A plan that waits for approval, whole",
-        mimeType: "text/markdown",
-      },
-      {
-        uriTemplate: "deft://reference/{topic}",
-        name: "reference",
-        description: "How this server works, by topic",
-        mimeType: "text/markdown",
-      },
-    ],
-  }));
-  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
-    const content = await read(uri, deps);
-    if (content === undefined) throw new McpError(ErrorCode.InvalidParams, `Resource ${uri} not found`);
-    return { contents: [{ uri, ...content, text: redactor(deps.env)(content.text) }] };
-  });
+/** Families of resources by the form of their URI. */
+export function resourceTemplates() {
+  return [
+    ...Object.entries(runParts).map(([part, { mimeType, title }]) => ({
+      uriTemplate: `deft://run/{id}/${part}`,
+      name: `run-${part}`,
+      description: `${title} of a run of the workspace`,
+      mimeType: mimeType as string,
+    })),
+    {
+      uriTemplate: "deft://plan/{id}",
+      name: "plan",
+      description: "A plan that waits for approval, whole",
+      mimeType: "text/markdown",
+    },
+    {
+      uriTemplate: "deft://reference/{topic}",
+      name: "reference",
+      description: "How this server works, by topic",
+      mimeType: "text/markdown",
+    },
+  ];
+}
+
+/** What is behind a URI, without secrets. @throws NotOffered when there is nothing. */
+export async function readResource(uri: string, deps: Deps) {
+  const content = await read(uri, deps);
+  if (content === undefined) {
+    const known = uri.startsWith("deft://reference/") ? "; deft://reference lists the topics" : "";
+    throw new NotOffered(`Resource ${uri} not found${known}`, uri);
+  }
+  return { uri, ...content, text: redactor(deps.env)(content.text) };
 }
 
 /** The file of a run that a resource URI names; whether it is there is not looked at. */
@@ -88,7 +83,8 @@ async function partsOf({ run_id, run_dir }: FoundRun): Promise<Resource[]> {
   return (await Promise.all(parts)).flat();
 }
 
-async function listAll(deps: Deps): Promise<Resource[]> {
+/** Runs of the workspace, reference pages and the report view; read from disk at each request. */
+export async function listResources(deps: Deps): Promise<Resource[]> {
   const runs: Resource = {
     uri: "deft://runs",
     name: "runs",
@@ -103,15 +99,20 @@ async function listAll(deps: Deps): Promise<Resource[]> {
     description: title,
     mimeType: "text/markdown",
   }));
+  const topics = { uri: "deft://reference", name: "topics", description: "Every topic that can be read here" };
   const view = { uri: reportAppUri, name: "report view", description: "A run's report inside a host with MCP Apps" };
-  return [runs, ...files, ...pages, { ...view, mimeType: reportAppMimeType }];
+  return [runs, ...files, { ...topics, mimeType: "text/markdown" }, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
-async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: string; _meta?: object } | undefined> {
+async function read(
+  uri: string,
+  deps: Deps,
+): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
   }
+  if (/^deft:\/\/reference\/?$/.test(uri)) return { mimeType: "text/markdown", text: await topicsText() };
   if (uri.startsWith("deft://reference/")) {
     const text = await readTopic(uri.slice("deft://reference/".length));
     return text === undefined ? undefined : { mimeType: "text/markdown", text };
@@ -125,6 +126,12 @@ async function read(uri: string, deps: Deps): Promise<{ mimeType: string; text: 
     if (error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** What there is to read about this server, one topic a line. */
+async function topicsText(): Promise<string> {
+  const lines = (await listTopics()).map(({ topic, title }) => `- deft://reference/${topic}: ${title}`);
+  return `# Topics\n\n${lines.join("\n")}\n`;
 }
 
 async function pendingPlan(planId: string, deps: Deps): Promise<{ mimeType: string; text: string } | undefined> {

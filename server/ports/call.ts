@@ -22,6 +22,8 @@ export type Question = {
     >
   >;
   readonly required: readonly string[];
+  /** What an answer holds for, where the message says more than that; the message itself unless told. */
+  readonly about?: string;
 };
 
 export type Answer =

@@ -7,7 +7,12 @@ export const environmentFactsSchema = z.object({
   venv: z.string(),
   /** Why the interpreter did not come to its end. */
   broken: z
-    .object({ kind: z.enum(["no-folder", "no-interpreter", "no-start", "crashed"]), detail: z.string() })
+    .object({
+      kind: z.enum(["no-folder", "no-interpreter", "no-start", "crashed"]),
+      detail: z.string(),
+      /** The section in or after which it crashed. */
+      after: z.string().optional(),
+    })
     .optional(),
   /** `ok`, `absent`, or what is wrong with it, by console script. */
   scripts: z.record(z.string(), z.string()),

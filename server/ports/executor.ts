@@ -1,3 +1,4 @@
+import type { RefusalCode } from "../errors.ts";
 import type { ImageKey, JobExit, JobProgress, JobRecord, JobSpec } from "../run/job.ts";
 import type { Platform } from "../run/labels.ts";
 import type { SettingsDeclaration, SettingValues } from "../run/platform-settings.ts";
@@ -42,6 +43,26 @@ export type PlatformFacts = {
 /** Whether jobs could run on a platform; `fix` is what a person can do about it. */
 export type Availability = { readonly available: boolean; readonly detail: string; readonly fix?: string };
 
+/** One thing that a plan rests on, as a platform on other machines shows it. */
+export type PlatformFinding = {
+  readonly id: string;
+  readonly title: string;
+  readonly outcome: "ok" | "halt" | "not_applicable";
+  readonly detail: string;
+  readonly code?: RefusalCode;
+  readonly fix?: string;
+  readonly warnings?: readonly string[];
+};
+
+/** What was asked about a platform on other machines. */
+export type Inspection = {
+  readonly findings: readonly PlatformFinding[];
+  /** Settings that nobody gave, as the platform has them now: the plan fixes them. */
+  readonly found: SettingValues;
+  /** The images that its jobs would be made of; absent where the server chooses none. */
+  readonly images?: Readonly<Record<ImageKey, ImageFacts>>;
+};
+
 /** Whether a run can begin: what was put right for it, or how far that is. */
 export type Readiness =
   | { readonly state: "ready"; readonly cleared: readonly string[] }
@@ -69,6 +90,8 @@ export interface Executor {
   availability(settings: SettingValues): Promise<Availability>;
   /** What the Python environment that the settings name holds; no side effect. Absent where there is none. */
   look?(settings: SettingValues, signal?: AbortSignal): Promise<EnvironmentFacts>;
+  /** What a plan rests on where the jobs run on other machines; no side effect. Absent where they run on this one. */
+  inspect?(settings: SettingValues, wish: { workspace: string; gpus: number }): Promise<Inspection>;
   /** What the platform has and lacks, for preflight; no side effect. Absent where nothing lies outside this program. */
   survey?(): Promise<PlatformFacts>;
   /**

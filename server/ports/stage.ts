@@ -1,15 +1,13 @@
 import type { Leakage } from "../data/leakage.ts";
+import type { EmbeddedRows } from "../data/nearest.ts";
 import type { Problem } from "../data/problems.ts";
 import type { Facts, Refusal } from "../errors.ts";
 import type { Measurement } from "../kpi/metric-contract.ts";
-import type { Embedded } from "../kpi/mining.ts";
+import type { MiningChoice } from "../kpi/mining-rule.ts";
 import type { JobExit, JobSpec } from "../run/job.ts";
 import type { IterationLabel, StageName } from "../run/labels.ts";
 import type { MetricResult } from "../run/metric.ts";
 import type { IterationState, RunState } from "../run/state.ts";
-
-/** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
-export type EmbeddedRows = readonly { readonly filepath: string; readonly length: number }[];
 
 /** What the loop reads of the two embedding tables of mining. */
 export type EmbeddingFacts = {
@@ -21,19 +19,13 @@ export type EmbeddingFacts = {
   readonly counts?: Readonly<Record<string, number>>;
 };
 
-/** A rule that chooses among the embedded pool images; the same tables always give the same answer. */
-export type ChooseImages = (
-  source: readonly Embedded[],
-  targets: readonly Embedded[],
-) => Required<Pick<EmbeddingFacts, "nearest" | "counts">>;
-
 /**
  * The way to those tables. They hold a vector an image and can be larger than a trace may be, so a replay answers from
  * what was read of them then.
  */
 export type ReadEmbeddings = (
   tables: { readonly source: string; readonly targets: string },
-  asked: readonly string[] | ChooseImages,
+  asked: readonly string[] | MiningChoice,
 ) => Promise<EmbeddingFacts>;
 
 /** What a program of the user's said of a file, by the file's path; it counts for the bytes with that hash alone. */
@@ -80,7 +72,7 @@ export type LedgerStep = {
 
 /** Training rows that show what held-out rows show, or nearly so. */
 export type LeakageFacts = {
-  readonly held: "validation" | "kpi";
+  readonly held: "validation" | "kpi" | "holdout";
   readonly training_csv: string;
   readonly held_csv: string;
   readonly leakage: Leakage;

@@ -1,6 +1,7 @@
 import { describeContract } from "../kpi/metric-contract.ts";
 import type { Plan } from "../run/state.ts";
 import { rangeText, totalRange } from "./estimate.ts";
+import { gpuHoursText } from "./gpu-hours.ts";
 import { labelText } from "./label-counts.ts";
 import { planUri } from "./plan-uri.ts";
 import type { Resolution } from "./resolution.ts";
@@ -17,6 +18,7 @@ export function planBrief(resolution: Resolution & { readonly plan: Plan }): str
   const { plan, live, changed, checks, warnings } = resolution;
   const value = (name: string) => plan.parameters[name]?.value;
   const training = remoteTrainingText(plan);
+  const hours = gpuHoursText(plan, resolution.estimate);
   const fixes = checks.filter(({ outcome }) => outcome === "fixable").map(({ title }) => title);
   const lines = [
     live === undefined
@@ -27,6 +29,7 @@ export function planBrief(resolution: Resolution & { readonly plan: Plan }): str
     `Expected time: ${timeText(resolution)}`,
     ...settingsLines(plan),
     ...(training === undefined ? [] : [`Training: ${training}`]),
+    ...(hours === undefined ? [] : [`GPU hours: ${hours}`]),
     ...dataLines(plan),
     `Workspace: ${plan.workspace}`,
     ...(plan.adopts === undefined ? [] : ["Takes over a run or checkpoint of another program as its baseline"]),

@@ -14,7 +14,7 @@ export type Ready = Survey & {
   readonly executor: NonNullable<Survey["executor"]>;
   readonly contract: MetricContract;
   readonly images_dir: string;
-  readonly csvs: Readonly<Record<"training_csv" | "validation_csv" | "kpi_csv", CsvFacts>>;
+  readonly csvs: Readonly<Record<"training_csv" | "validation_csv" | "kpi_csv", CsvFacts>> & Survey["csvs"];
 };
 
 /**
@@ -29,6 +29,7 @@ export function buildConfig(survey: Ready): RunConfig {
     training_csv: csvs.training_csv.path,
     validation_csv: csvs.validation_csv.path,
     kpi_test_csv: csvs.kpi_csv.path,
+    ...defined({ holdout_csv: csvs.holdout_csv?.path }),
     images_dir: survey.images_dir,
     backbone_weight_dir: workspacePaths(survey.workspace).backboneDir,
     ...(pool === undefined ? {} : { mining_pool_csv: pool.path, mining_images_root: survey.images_dir }),

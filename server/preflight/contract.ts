@@ -1,6 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { Refusal } from "../errors.ts";
-import { kindOf } from "../fs/read.ts";
+import { isExecutable, kindOf } from "../fs/read.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import { artifactPath } from "../kpi/metric-result.ts";
 import type { MetricContract } from "../run/metric.ts";
@@ -30,6 +30,10 @@ async function evaluatorOf(given: string, workspace: string): Promise<MetricCont
   }
   if ((await kindOf(path)) !== "file") {
     throw new Refusal("input.unreadable-file", "The evaluator is no file that could be executed.", { path });
+  }
+  if (!(await isExecutable(path))) {
+    const facts = { path, next: `chmod +x ${path}` };
+    throw new Refusal("input.unreadable-file", "The evaluator is not executable for this user.", facts);
   }
   return { type: "command", path, args: [] };
 }

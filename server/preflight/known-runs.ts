@@ -3,7 +3,7 @@ import { kindOf } from "../fs/read.ts";
 import { keptRunDirs } from "../journal/heads.ts";
 import type { Deps } from "../ports/call.ts";
 import { runPaths } from "../run/paths.ts";
-import { type FoundRun, findRuns } from "./unfinished.ts";
+import { type FoundRun, runsAt } from "./unfinished.ts";
 
 type Here = Pick<Deps, "env" | "cwd">;
 
@@ -21,13 +21,11 @@ export async function runAtPath(run: string, { cwd }: Here, workspace?: string):
 
 /**
  * The runs that this user's servers committed to, wherever they lie: what is kept outside of every workspace names them.
- * A run of a directory that is gone, or that was never committed to, is none of them.
+ * A run of a directory that is gone, or that was never committed to, is none of them. With an id those of that name.
  */
-export async function knownRuns({ env }: Here): Promise<FoundRun[]> {
-  const dirs = await keptRunDirs(env);
-  const workspaces = new Set(dirs.map((dir) => dirname(dirname(dir))));
-  const found = await Promise.all([...workspaces].map((workspace) => findRuns(workspace)));
-  return found.flat().filter(({ run_dir }) => dirs.includes(run_dir));
+export async function knownRuns({ env }: Here, named?: string): Promise<FoundRun[]> {
+  const dirs = (await keptRunDirs(env)).filter((dir) => named === undefined || basename(dir) === named);
+  return await runsAt(dirs.sort());
 }
 
 /** The workspace of the run that an argument names by path or id, where no workspace was named beside it. */

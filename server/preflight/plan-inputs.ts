@@ -17,6 +17,7 @@ export function planInputs(ready: Ready): Plan["inputs"] {
     training_csv: csvInput(csvs.training_csv),
     validation_csv: csvInput(csvs.validation_csv),
     kpi_csv: csvInput(csvs.kpi_csv),
+    ...defined({ holdout_csv: csvs.holdout_csv && csvInput(csvs.holdout_csv) }),
     images: { path: ready.images_dir, rows, files: countFiles(ready) },
     mining_pool: pool === undefined ? {} : { ...pool },
     generator: {
@@ -48,8 +49,8 @@ function countFiles(ready: Ready): number {
   return files.size;
 }
 
-function csvInput({ path, sha256, table, labels }: CsvFacts): Plan["inputs"][string] {
-  return { path, sha256, rows: table.rows.length, labels };
+function csvInput({ path, sha256, table, labels, relabelled }: CsvFacts): Plan["inputs"][string] {
+  return { path, sha256, rows: table.rows.length, labels, ...defined({ relabelled }) };
 }
 
 function generatorInput(generator: NonNullable<Ready["generator"]>): Plan["inputs"][string] {

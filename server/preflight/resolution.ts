@@ -1,6 +1,6 @@
 import type { RefusalCode } from "../errors.ts";
 import type { MetricContract } from "../run/metric.ts";
-import type { Plan, RunConfig } from "../run/state.ts";
+import type { Plan, RunConfig, TwinPair } from "../run/state.ts";
 import type { Estimate } from "./estimate.ts";
 import type { PlanRequest } from "./request.ts";
 import type { FoundRun, LastEvent } from "./unfinished.ts";
@@ -56,6 +56,8 @@ export type Resolution = {
   estimate?: Estimate;
   question?: Question;
   unfinished_runs: readonly FoundRun[];
+  /** Pairs of images that look like one, the most alike first. */
+  twins?: readonly TwinPair[];
   /** Set when the request names a live run. */
   live?: LiveRun;
   /** Names of the parameters that differ from the live run's plan. */

@@ -78,7 +78,10 @@ async function withAdopted(given: PlanRequest & { workspace: string }): Promise<
   }
 }
 
-type Conclusion = Pick<Resolution, "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed">;
+type Conclusion = Pick<
+  Resolution,
+  "checks" | "warnings" | "plan" | "config" | "estimate" | "question" | "changed" | "twins"
+>;
 
 /** The plan, when nothing is missing and nothing halts. */
 function conclude({ survey, checks: found, missing, warnings }: Outcome, live: LiveRun | undefined): Conclusion {
@@ -92,7 +95,7 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
   return {
     checks,
     warnings,
-    ...defined({ estimate: estimateOf(survey) }),
+    ...defined({ estimate: estimateOf(survey), twins: survey.twins }),
     ...(ready === undefined || plan === undefined ? {} : { plan, config: buildConfig(ready) }),
     ...defined({ question: missing.length === 0 ? undefined : consolidate(missing) }),
     changed: live === undefined || plan === undefined ? [] : changedParameters(live.plan, plan),
@@ -144,10 +147,10 @@ async function lookAt(step: Step, survey: Survey): Promise<Findings> {
 
 function readiness(survey: Survey): Ready | undefined {
   const { spec, platform, executor, contract, images_dir } = survey;
-  const { training_csv, validation_csv, kpi_csv } = survey.csvs;
+  const { training_csv, validation_csv, kpi_csv, holdout_csv } = survey.csvs;
   if (!spec || !platform || !executor || !contract || !images_dir) return undefined;
   if (!training_csv || !validation_csv || !kpi_csv) return undefined;
-  const csvs = { training_csv, validation_csv, kpi_csv };
+  const csvs = { training_csv, validation_csv, kpi_csv, ...defined({ holdout_csv }) };
   return { ...survey, spec, platform, executor, contract, images_dir, csvs };
 }
 

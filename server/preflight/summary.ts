@@ -4,6 +4,7 @@ import { remoteTrainingLimitSec } from "../ports/executor.ts";
 import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, rangeText, totalRange } from "./estimate.ts";
+import { gpuHoursText } from "./gpu-hours.ts";
 import { labelText } from "./label-counts.ts";
 import type { Resolution } from "./resolution.ts";
 
@@ -87,10 +88,17 @@ function runRows(resolution: Unsummed, plan: Plan): Row[] {
     ...settings,
     ...remoteTrainingRows(plan),
     ["Target judged by", judgedByText(plan), ""],
+    ...(plan.program === undefined ? [] : [["Scored by program", cell(plan.program), "installation"] as const]),
     ["AutoML", "off (this workflow only)", ""],
     ["Stop condition", stopText(plan), ""],
     ["Estimated runtime", estimateText(resolution, plan), ""],
+    ...gpuHoursRows(resolution, plan),
   ];
+}
+
+function gpuHoursRows({ estimate }: Unsummed, plan: Plan): Row[] {
+  const text = gpuHoursText(plan, estimate);
+  return text === undefined ? [] : [["GPU hours", cell(text), "estimate"]];
 }
 
 function remoteTrainingRows(plan: Plan): Row[] {
@@ -135,9 +143,9 @@ function estimateText({ estimate }: Unsummed, plan: Plan): string {
 }
 
 function dataRows(plan: Plan): Row[] {
-  const csvs = (["training_csv", "validation_csv", "kpi_csv"] as const).map((name): Row => {
+  const csvs = ["training_csv", "validation_csv", "kpi_csv", "holdout_csv"].flatMap((name): Row[] => {
     const input = plan.inputs[name];
-    return [name, countsText(input), pathText(input)];
+    return input === undefined ? [] : [[name, countsText(input), pathText(input)]];
   });
   return [
     ["spec", "train spec", pathText(plan.inputs.spec)],
@@ -182,7 +190,8 @@ function intentText(input: Plan["inputs"][string] | undefined): string {
 
 function countsText(input: Plan["inputs"][string] | undefined): string {
   const labels = (input?.labels ?? {}) as Record<string, number>;
-  return cell(`${input?.rows} rows: ${labelText(labels)}`);
+  const copied = input?.relabelled === undefined ? "" : ` (copy in the run, ${input.relabelled} labels spelled right)`;
+  return cell(`${input?.rows} rows: ${labelText(labels)}${copied}`);
 }
 
 function pathText(input: Plan["inputs"][string] | undefined): string {

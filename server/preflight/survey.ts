@@ -1,4 +1,6 @@
 import type { ChangeNetTable } from "../data/changenet.ts";
+import type { ImageIndex } from "../data/image-index.ts";
+import type { RowImages } from "../data/row-images.ts";
 import type { TrainSpec } from "../data/spec.ts";
 import type { Paces } from "../journal/pace.ts";
 import type { Deps } from "../ports/call.ts";
@@ -9,13 +11,19 @@ import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
 import type { Settings } from "../run/platform-settings.ts";
 import type { Program } from "../run/platform-traits.ts";
-import type { Plan } from "../run/state.ts";
+import type { Plan, TwinPair } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
 import type { Check, Missing } from "./resolution.ts";
 import type { FoundRun } from "./unfinished.ts";
 
-export const csvRoles = ["training_csv", "validation_csv", "kpi_csv"] as const;
+/** The frozen test set is optional and has one place only. */
+export const csvRoles = ["training_csv", "validation_csv", "kpi_csv", "holdout_csv"] as const;
 export type CsvRole = (typeof csvRoles)[number];
+
+/** A set of rows whose images are looked at. */
+export type Side = CsvRole | "pool";
+/** Every set that there is, its images numbered in one index and looked at. */
+export type Sides = { readonly index: ImageIndex } & Readonly<Record<Side, RowImages | undefined>>;
 
 /** A CSV that parsed: what it holds and its digest. */
 export type CsvFacts = {
@@ -24,6 +32,8 @@ export type CsvFacts = {
   readonly table: ChangeNetTable;
   /** Rows by label, `PASS` first, then by count. */
   readonly labels: Readonly<Record<string, number>>;
+  /** Rows whose label is written otherwise than the loader compares it: a run works on a copy that spells them right. */
+  readonly relabelled?: number;
 };
 
 export type Parameter = Plan["parameters"][string];
@@ -85,6 +95,9 @@ export type Survey = {
   readonly encoder?: string | undefined;
   /** Assets that a fix will fetch after approval, by URI. */
   readonly fetches: readonly string[];
+  readonly sides?: Sides | undefined;
+  /** Pairs of images that look like one. */
+  readonly twins?: readonly TwinPair[] | undefined;
   readonly adopts?: Readonly<Record<string, unknown>> | undefined;
   readonly runs: readonly FoundRun[];
   /** How fast this host was before, by platform. */

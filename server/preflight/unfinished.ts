@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
 import { parseJson, readJson } from "../fs/json.ts";
@@ -56,12 +56,17 @@ const tailBytes = 65_536;
 export async function findRuns(workspace: string): Promise<FoundRun[]> {
   const results = workspacePaths(workspace).results;
   const names = (await listNames(results)).filter((name) => name.startsWith("run_"));
-  const runs = await Promise.all(names.map((name) => describeRun(join(results, name), name)));
-  return runs.filter((run) => run !== undefined);
+  return await runsAt(names.map((name) => join(results, name)));
 }
 
-async function describeRun(runDir: string, runId: string): Promise<FoundRun | undefined> {
-  const base = { run_dir: runDir, run_id: runId };
+/** Those of some run directories that hold a state file, in their order. */
+export async function runsAt(runDirs: readonly string[]): Promise<FoundRun[]> {
+  return (await Promise.all(runDirs.map(runAt))).filter((run) => run !== undefined);
+}
+
+/** One run directory as it stands on disk; undefined where no run lies. */
+export async function runAt(runDir: string): Promise<FoundRun | undefined> {
+  const base = { run_dir: runDir, run_id: basename(runDir) };
   try {
     const outline = outlineSchema.safeParse(await readJson(runPaths(runDir).state));
     if (!outline.success) return { ...base, ...unreadable("deft_state.json lacks the keys of a run state.") };

@@ -12,7 +12,12 @@ export const reportAppMimeType = "text/html;profile=mcp-app";
  * It takes `report_uri` from the result of its tool, reads that resource through the host and puts it in place, so
  * that the report itself never passes through the model.
  */
-export async function reportApp(): Promise<{ uri: string; mimeType: string; text: string; _meta: object }> {
+export async function reportApp(): Promise<{
+  uri: string;
+  mimeType: string;
+  text: string;
+  _meta: Record<string, unknown>;
+}> {
   const text = (await readTemplates())["app.html"];
   if (text === undefined) throw new Error("no report template app.html");
   return { uri: reportAppUri, mimeType: reportAppMimeType, text, _meta: { ui: { prefersBorder: true } } };

@@ -1,5 +1,6 @@
 import { farInterval, intervalText } from "../kpi/certainty.ts";
 import type { KpiRow } from "./kpi-rows.ts";
+import { changesBetween, type Judged } from "./misjudged.ts";
 import type { BreakdownView, ChangeView } from "./model.ts";
 
 /** Columns by which parts are told apart, with their names for people (tao-stages 1.3). */
@@ -8,6 +9,7 @@ export const groupColumns = [
   ["comp_name", "Part"],
   ["part_type", "Part type"],
   ["comp_type_1", "Component type"],
+  ["lighting", "Lighting"],
   ["label", "Label"],
 ] as const;
 
@@ -52,32 +54,25 @@ function farText({ pass, false_alarms }: { pass: number; false_alarms: number })
   return pass === 0 ? "" : intervalText(farInterval({ tp: 0, fn: 0, fp: false_alarms, tn: pass - false_alarms }));
 }
 
-/** One scoring of the set: its rows and its threshold. */
-export type Scoring = { readonly label: string; readonly rows: readonly KpiRow[]; readonly threshold: number };
-
 /**
  * Which parts one scoring fixed and which newly fail against another, each at its own threshold; undefined when the two
  * did not score the same parts with the same labels, because then no part can be compared.
  */
-export function changesBetween(before: Scoring, after: Scoring): ChangeView | undefined {
-  if (before.rows.length !== after.rows.length) return undefined;
-  const change = { fixed_alarms: 0, new_alarms: 0, caught: 0, new_escapes: [] as string[], escapes: 0 };
-  const olds = new Map<string, KpiRow[]>();
-  for (const row of before.rows) olds.set(partOf(row), [...(olds.get(partOf(row)) ?? []), row]);
-  for (const now of after.rows) {
-    const old = olds.get(partOf(now))?.shift();
-    if (old === undefined) return undefined;
-    const [was, is] = [old.score > before.threshold, now.score > after.threshold];
-    if (now.defective) {
-      if (!is) change.escapes++;
-      if (!was && is) change.caught++;
-      if (was && !is) change.new_escapes.push(now.object_name);
-    } else {
-      if (was && !is) change.fixed_alarms++;
-      if (!was && is) change.new_alarms++;
-    }
-  }
-  return { from: before.label, to: after.label, ...change };
+export function changeView(before: Judged, after: Judged): ChangeView | undefined {
+  const parts = ({ rows }: Judged) => rows.map(partOf).sort().join("\n");
+  if (before.rows.length !== after.rows.length || parts(before) !== parts(after)) return undefined;
+  const { fixed, broken, still } = changesBetween(before, after);
+  const defects = (rows: readonly KpiRow[]) => rows.filter(({ defective }) => defective);
+  const escapes = defects(broken);
+  return {
+    from: before.label,
+    to: after.label,
+    fixed_alarms: fixed.length - defects(fixed).length,
+    new_alarms: broken.length - escapes.length,
+    caught: defects(fixed).length,
+    new_escapes: escapes.map(({ object_name }) => object_name),
+    escapes: escapes.length + defects(still).length,
+  };
 }
 
 function partOf({ input_path, golden_path, object_name, label }: KpiRow): string {

@@ -13,7 +13,7 @@ export type KpiRow = InferenceRow & {
   readonly groups: Readonly<Record<string, string>>;
 };
 
-const grouping = ["boardname", "comp_name", "part_type", "comp_type_1"] as const;
+const grouping = ["boardname", "comp_name", "part_type", "comp_type_1", "lighting"] as const;
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 
 /**

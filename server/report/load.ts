@@ -1,9 +1,10 @@
 import { basename, dirname, resolve } from "node:path";
 import { readKept } from "../journal/heads.ts";
+import { holdoutText } from "../kpi/holdout.ts";
 import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
-import { breakdown, changesBetween } from "./breakdown.ts";
+import { breakdown, changeView } from "./breakdown.ts";
 import { evidenceOf } from "./evidence.ts";
 import { galleryOf, galleryReadLimit } from "./gallery.ts";
 import { growthRows, miningRows } from "./growth.ts";
@@ -16,6 +17,7 @@ import { bestIteration, outcomeOf } from "./outcome.ts";
 import { type ReadState, readRunFiles } from "./read-state.ts";
 import { imageReader, kpiLayout, realPair, syntheticPair, weakestSamples } from "./samples.ts";
 import { flatSpec, specChanges } from "./spec-changes.ts";
+import { twinViews } from "./twin-views.ts";
 import { verify } from "./verify.ts";
 import { configurationRows, imagesUsed, iterationView, plain } from "./views.ts";
 
@@ -59,6 +61,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     growth: await growthRows(dir, config.training_csv, read.iterations, note),
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
+    twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
     gallery: await gallery(dir, read, scored, best?.label),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
@@ -85,6 +88,7 @@ function recorded(state: ReadState["state"]) {
       hard_stop: state.hard_stop,
       plan_id: state.plan?.plan_id,
       ruler: state.ruler,
+      holdout: state.holdout && holdoutText(state.holdout),
       estimate: state.estimate,
     }),
   };
@@ -113,7 +117,7 @@ function whereItFails([best, ...others]: readonly Scored[], note: Note) {
   if (best === undefined) return { breakdown: [], changes: [] };
   const scoring = ({ view, rows }: Scored) => ({ label: view.label, rows, threshold: view.point.threshold });
   const changes = others.flatMap((other) => {
-    const change = changesBetween(scoring(other), scoring(best));
+    const change = changeView(scoring(other), scoring(best));
     if (change === undefined)
       note(`${other.view.label} and ${best.view.label} did not score the same parts: not compared.`);
     return change ?? [];
@@ -150,9 +154,14 @@ function noteDifference(view: KpiView, { label, iteration }: Labelled, note: Not
   );
 }
 
+/** Images of the run may lie in its directory, its workspace and its images root. */
+function rootsOf(dir: string, imagesDir: string | undefined): string[] {
+  return [dir, dirname(dirname(dir)), ...(imagesDir === undefined ? [] : [imagesDir])];
+}
+
 async function samplesOf(dir: string, { config, iterations }: ReadState, shown: Scored | undefined, note: Note) {
   const imagesDir = config.images_dir;
-  const read = imageReader([dir, dirname(dirname(dir)), ...(imagesDir === undefined ? [] : [imagesDir])]);
+  const read = imageReader(rootsOf(dir, imagesDir));
   const pairs: PairView[] = [];
   const layout = await kpiLayout(shown?.source.iteration.training_spec ?? config.specs_file, imagesDir);
   if (shown !== undefined) {

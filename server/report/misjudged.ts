@@ -23,11 +23,11 @@ export function misjudged({ rows, threshold }: Judged): KpiRow[] {
     .sort((a, b) => Number(b.defective) - Number(a.defective) || weaknessAt(threshold, b) - weaknessAt(threshold, a));
 }
 
-/** What names each row of a KPI set across iterations: its image, and the how many-th row of that image it is. */
+/** What names each row of a KPI set across iterations: its images, and the how many-th row of them it is. */
 export function partKeys(rows: readonly KpiRow[]): string[] {
   const seen = new Map<string, number>();
-  return rows.map(({ input_path, object_name }) => {
-    const image = `${input_path}\0${object_name}`;
+  return rows.map(({ input_path, golden_path, object_name }) => {
+    const image = `${input_path}\0${object_name}\0${golden_path}`;
     const count = (seen.get(image) ?? 0) + 1;
     seen.set(image, count);
     return count === 1 ? image : `${image}\0${count}`;

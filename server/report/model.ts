@@ -34,6 +34,8 @@ export type IterationView = {
   readonly checkpoint?: string;
   readonly checkpoint_kind?: string;
   readonly adopted: readonly string[];
+  /** What its stages went by, as text. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly ledger: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
   readonly skipped: readonly string[];
@@ -147,6 +149,12 @@ export type PairView = {
   readonly difference: Picture;
 };
 
+/** Two images that the preflight warned of, beside each other; a picture that cannot be read is absent. */
+export type TwinView = {
+  readonly likeness: number;
+  readonly parts: readonly { readonly text: string; readonly picture?: Picture }[];
+};
+
 /** One weak KPI part; `weakness` is above 0 when the part is misjudged, else minus its margin. */
 export type WeakSample = {
   readonly name: string;
@@ -246,6 +254,10 @@ export type ReportModel = {
   readonly configuration: readonly ConfigRow[];
   /** What the run is measured on, and how that stands to earlier runs. */
   readonly ruler?: NonNullable<RunState["ruler"]>;
+  /** Pairs of images of the run's sets that look like one. */
+  readonly twins: readonly TwinView[];
+  /** The frozen test set in one sentence, where the run came to its end with one. */
+  readonly holdout?: string;
   readonly approvals: readonly Approval[];
   readonly acknowledgements: readonly Readonly<Record<string, unknown>>[];
   readonly hard_stop?: HardStop;

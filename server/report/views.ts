@@ -24,6 +24,7 @@ export function iterationView(label: string, iteration: Partial<IterationState>)
       checkpoint_kind: iteration.best_ckpt_kind,
     }),
     adopted: iteration.adopted ?? [],
+    settings: Object.fromEntries(Object.entries(iteration.settings ?? {}).map(([name, value]) => [name, plain(value)])),
     ledger: iteration.ledger ?? {},
     warnings: iteration.warnings ?? [],
     skipped: [

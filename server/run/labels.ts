@@ -29,7 +29,7 @@ export function previousLabel(label: IterationLabel): IterationLabel | undefined
   return label === "baseline" ? undefined : iterationLabel(iterationNumber(label) - 1);
 }
 
-export const platforms = ["embedded", "docker", "host"] as const;
+export const platforms = ["embedded", "docker", "host", "slurm", "kubernetes"] as const;
 export type Platform = (typeof platforms)[number];
 
 /** How mining chooses among the pool's rows (server/stages/shared/mining-choice.ts); runs that name none mine by `vendor`. */

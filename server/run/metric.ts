@@ -25,7 +25,7 @@ export const metricContractSchema = z.object({
 export type MetricContract = z.infer<typeof metricContractSchema>;
 
 /** Parts of a scored set by truth and verdict at the threshold. */
-const countsSchema = z.object({ tp: z.number(), fp: z.number(), tn: z.number(), fn: z.number() });
+export const countsSchema = z.object({ tp: z.number(), fp: z.number(), tn: z.number(), fn: z.number() });
 export type Counts = z.infer<typeof countsSchema>;
 
 /** A measured result as the state keeps it, with the verdict that was computed from it. */

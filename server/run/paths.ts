@@ -30,6 +30,8 @@ export function workspacePaths(workspace: string) {
     trainingCsv: join(workspace, "train", "base", "training_set.csv"),
     validationCsv: join(workspace, "train", "base", "validation_set.csv"),
     kpiCsv: join(workspace, "kpi", "testing_set.csv"),
+    /** The frozen test set, which nothing but the end of a run looks at. Optional. Ours. */
+    holdoutCsv: join(workspace, "kpi", "holdout_set.csv"),
     images: join(workspace, "images"),
     legacyImages: join(workspace, "kpi", "images"),
     backboneDir: join(workspace, "augmentation", "backbone"),

@@ -15,6 +15,8 @@ export const platformTraits: Readonly<Record<Platform, PlatformTraits>> = {
   embedded: { engine: true, containers: false, remote: false },
   docker: { engine: false, containers: true, remote: false },
   host: { engine: false, containers: false, remote: false },
+  slurm: { engine: false, containers: false, remote: true },
+  kubernetes: { engine: false, containers: true, remote: true },
 };
 
 /** Whose programs the jobs are: NVIDIA's, or the embedded engine of this program, which stands in for them. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { iterationLabelPattern, miningRules, platforms } from "./labels.ts";
-import { metricContractSchema, metricResultSchema } from "./metric.ts";
+import { countsSchema, metricContractSchema, metricResultSchema } from "./metric.ts";
 import { settingsSchema, settingValueSchema } from "./platform-settings.ts";
 
 /** What the row ledger of an iteration counts, in the order in which its stages find it. None is ever taken off the list. */
@@ -25,6 +25,7 @@ const ledgerCounts = [
   "mining_repeated",
   "mining_taken_before",
   "mined",
+  "mined_pass",
   "earlier_rows",
   "added_rows",
   "new_unique_rows",
@@ -43,7 +44,7 @@ export const iterationStateSchema = z.looseObject({
   status: z.enum(["pending", "in_progress", "complete", "failed"]).optional(),
   stage_completed: z.string().optional(),
   best_ckpt_path: z.string().optional(),
-  best_ckpt_kind: z.enum(["best_val", "latest"]).optional(),
+  best_ckpt_kind: z.enum(["best_val", "best_metric", "latest"]).optional(),
   /** Checkpoint files that evaluate compares: kind to path. Ours. */
   candidate_ckpts: z.record(z.string(), z.string()).optional(),
   training_spec: z.string().optional(),
@@ -57,6 +58,9 @@ export const iterationStateSchema = z.looseObject({
   rca_gaps_parquet: z.string().optional(),
   rca_threshold: z.number().optional(),
   rca_target_defects: z.array(z.string()).optional(),
+  /** The weakest parts with suspected causes, for a person to look at. Ours. */
+  rca_spot_check: z.string().optional(),
+  rca_suspected_causes: z.record(z.string(), z.number()).optional(),
   routing_mining_parquet: z.string().optional(),
   routing_anomalygen_parquet: z.string().optional(),
   anomalygen_sdg_csv: z.string().optional(),
@@ -84,6 +88,8 @@ export const iterationStateSchema = z.looseObject({
   /** Ours. */
   ledger: z.partialRecord(z.enum(ledgerCounts), z.number()).optional(),
   warnings: z.array(z.string()).optional(),
+  /** The settings that its stages used, as the plan stood when they were committed. Ours. */
+  settings: z.record(z.string(), z.unknown()).optional(),
   /** What scored the KPI set: digest of the installation, or of the image. Ours. */
   program: z.string().optional(),
 });
@@ -154,6 +160,36 @@ export const scoreProofSchema = z.looseObject({
 });
 export type ScoreProof = z.infer<typeof scoreProofSchema>;
 
+/** How the finished model does on the frozen test set, at the threshold that its KPI figure has. Ours. */
+const holdoutFigureSchema = z.looseObject({
+  iteration: z.string(),
+  rows: z.number(),
+  threshold: z.number(),
+  counts: countsSchema,
+  far_pct: z.number(),
+  recall_pct: z.number(),
+  inference_csv: z.string(),
+  /** Digest of rows, labels and images. */
+  ruler: z.string(),
+  /** Scorings of this set by earlier runs of the workspace: above none, it is not unseen any more. */
+  earlier_scorings: z.number(),
+  program: z.string().optional(),
+  at: z.string(),
+});
+export type HoldoutFigure = z.infer<typeof holdoutFigureSchema>;
+
+/** Two images of the run's sets that look like one but for turning, cut, size, brightness or compression. Ours. */
+const twinPartSchema = z.looseObject({
+  set: z.string(),
+  line: z.number(),
+  object_name: z.string(),
+  label: z.string(),
+  board: z.string().optional(),
+  path: z.string(),
+});
+const twinPairSchema = z.object({ one: twinPartSchema, other: twinPartSchema, likeness: z.number() });
+export type TwinPair = z.infer<typeof twinPairSchema>;
+
 export const hardStopSchema = z.object({
   code: z.string(),
   message: z.string(),
@@ -185,6 +221,8 @@ export const runConfigSchema = z.looseObject({
   training_csv: z.string(),
   validation_csv: z.string(),
   kpi_test_csv: z.string(),
+  /** The frozen test set: scored once, at the end. Ours. */
+  holdout_csv: z.string().optional(),
   images_dir: z.string(),
   backbone_weight_dir: z.string(),
   mining_pool_csv: z.string().optional(),
@@ -253,6 +291,8 @@ export const runStateSchema = z.looseObject({
   stop_reason: z.string().optional(),
   /** What the claim of a met target was proved by. */
   score_proof: scoreProofSchema.optional(),
+  /** The figure of the frozen test set, where the run has one and came to its end. */
+  holdout: holdoutFigureSchema.optional(),
   completed_at: z.string().optional(),
   /** How often the state was committed; a run directory that was put back as a whole shows by it. */
   revision: z.number().int().min(0).optional(),
@@ -267,6 +307,8 @@ export const runStateSchema = z.looseObject({
       change: z.string().optional(),
     })
     .optional(),
+  /** Pairs of images that the preflight warned of. Ours. */
+  twins: z.array(twinPairSchema).optional(),
   /** What the human was told that the run would take, in minutes, and what it rested on. Ours. */
   estimate: z
     .object({

@@ -10,6 +10,7 @@ import { labelsAbsentFromPool } from "../kpi/routing.ts";
 import type { Evidence, LeakageFacts, Stage, StageContext } from "../ports/stage.ts";
 import { imagesOf, normalPath } from "../run/images.ts";
 import { iterationNumber, previousLabel } from "../run/labels.ts";
+import { isPass } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, readGenerated, writeContribution } from "./shared/contribution.ts";
@@ -112,7 +113,8 @@ async function addRows(context: StageContext, pool: Pool, selected: readonly Min
   const mined = await trainingRows(rows, pool.layout, { workspace, golden_copies });
   const generated = await readGenerated(context);
   const contributed = await writeContribution(context, mined);
-  return { mined: mined.length, generated: generated.length, contributed };
+  const pass = rows.filter(({ label }) => isPass(label)).length;
+  return { mined: mined.length, pass, generated: generated.length, contributed };
 }
 
 function evidenceOf(
@@ -151,6 +153,7 @@ function evidenceOf(
         mining_repeated: filter.candidate_duplicate_count,
         mining_taken_before: choice ? choice.counts.pool - choice.counts.free : filter.already_mined_count,
         mined: added.mined,
+        mined_pass: added.pass,
       },
     },
     pins: [contributionPaths(context).mining_pool, places.mined],

@@ -26,7 +26,9 @@ import { chanceRemark } from "./shared/gain.ts";
 import { type InferenceFacts, inferenceFacts } from "./shared/inference-rows.ts";
 import { scoringJob, scoringSpec } from "./shared/scoring.ts";
 
-type Kind = "best_val" | "latest";
+/** Lowest validation loss, best by the metric that TAO monitors where it does, and last. */
+const kinds = ["best_val", "best_metric", "latest"] as const;
+type Kind = (typeof kinds)[number];
 type Candidate = { readonly kind: Kind; readonly checkpoint: string; readonly dir: string; readonly job: JobSpec };
 type Scored = {
   readonly candidate: Candidate;
@@ -124,7 +126,7 @@ function candidates(context: StageContext): Candidate[] {
   const files = candidate_ckpts ?? (best_ckpt_path ? { [best_ckpt_kind ?? "latest"]: best_ckpt_path } : {});
   const seen = new Set<string>();
   const found: Candidate[] = [];
-  for (const kind of ["best_val", "latest"] as const) {
+  for (const kind of kinds) {
     const checkpoint = files[kind];
     if (checkpoint === undefined || seen.has(checkpoint)) continue;
     seen.add(checkpoint);

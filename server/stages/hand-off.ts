@@ -37,11 +37,7 @@ type Finalist = {
  * disk (tao-stages 5.11). Repeating it writes the same files.
  */
 export async function writeBestModel(runDir: string, state: RunState): Promise<HandOff> {
-  const all = await finalists(state);
-  const best = selectBest(
-    state.metric_contract,
-    all.map((one) => ({ ...one.result, finalist: one })),
-  )?.finalist;
+  const best = await bestFinalist(state);
   if (!best) return { outcome: "skipped", reason: "no complete iteration has a checkpoint on disk" };
   const { bestModel, inferenceSpec } = runPaths(runDir);
   const document = parseSpecDocument(await readText(best.training_spec), best.training_spec);
@@ -49,6 +45,16 @@ export async function writeBestModel(runDir: string, state: RunState): Promise<H
   await writeAtomic(inferenceSpec, specText(document, `inference of ${best.label} from ${best.training_spec}`));
   await writeJson(bestModel, await bestModelRecord(state, best));
   return { outcome: "written", iteration: best.label, best_model_json: bestModel, inference_spec: inferenceSpec };
+}
+
+/** The iteration whose model a run hands over as it now stands. */
+export async function bestIteration(state: RunState): Promise<IterationLabel | undefined> {
+  return (await bestFinalist(state))?.label;
+}
+
+async function bestFinalist(state: RunState): Promise<Finalist | undefined> {
+  const all = (await finalists(state)).map((one) => ({ ...one.result, finalist: one }));
+  return selectBest(state.metric_contract, all)?.finalist;
 }
 
 /** Writes `iter<N>_summary.md`, at most 300 words. @returns its path. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readChangeNet } from "../data/changenet.ts";
 import { writeGaps } from "../data/gap-files.ts";
 import { readInferenceRows } from "../data/inference.ts";
 import { Refusal } from "../errors.ts";
@@ -11,6 +12,7 @@ import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
 import { asEvidence } from "./shared/evidence.ts";
 import { layoutFrom, trainedSpec } from "./shared/specs.ts";
+import { type ScoredRow, writeSpotCheck } from "./shared/spot-check.ts";
 
 /** Paths that are looked up on disk; a wrong images root shows in the first few. */
 const checkedPaths = 20;
@@ -33,13 +35,18 @@ export const rca: Stage = {
     await writeAtomic(join(dir, "vcn_aoi_spec.yaml"), options);
     const { analysis, gaps, gaps_path } = await writeGaps(dir, rows, layout, { minRecall, topK });
     await requireImages(gaps, config.images_dir);
+    const table = await asEvidence(csv, () => readChangeNet(csv));
+    const scored = table.rows.map((row, at) => ({ ...row, score: rows[at]?.score ?? Number.NaN }) as ScoredRow);
+    const spotCheck = await writeSpotCheck(dir, scored, analysis.threshold, layout);
     const labels = new Set(analysis.ranked.map(({ row }) => row.label.trim().toUpperCase()));
     return {
-      summary: `RCA (VCN): threshold=${pythonFloat(analysis.threshold)} recall=${pythonFloat(analysis.point.recall)}; gaps=${gaps.length} rows across ${labels.size} labels`,
+      summary: `RCA (VCN): threshold=${pythonFloat(analysis.threshold)} recall=${pythonFloat(analysis.point.recall)}; gaps=${gaps.length} rows across ${labels.size} labels (${analysis.ranked.length} weak parts, one row for each light)`,
       patch: {
         rca_gaps_parquet: gaps_path,
         rca_threshold: analysis.threshold,
         rca_target_defects: targetDefects(analysis),
+        rca_spot_check: spotCheck.path,
+        rca_suspected_causes: { ...spotCheck.causes },
         ledger: { weak_samples: analysis.ranked.length, gap_images: gaps.length },
       },
       pins: [gaps_path],

@@ -14,6 +14,7 @@ import {
   type Checkpoint,
   candidatesOf,
   listCheckpoints,
+  listMonitored,
   listResumable,
 } from "./shared/checkpoints.ts";
 import { asEvidence, isFresh, missing, requireJobs, requireStatus } from "./shared/evidence.ts";
@@ -63,9 +64,10 @@ export const train: Stage = {
     const fresh = await newCheckpoints(context, dir);
     const candidates = candidatesOf(fresh, status.val_loss);
     if (!candidates) throw noNewCheckpoint(dir, { checkpoints: 0 });
-    const copies = await copiesOf(context, fresh);
+    const monitored = (await listMonitored(dir)).filter(({ mtime_ms }) => isFresh(context, mtime_ms)).at(-1);
+    const copies = await copiesOf(context, monitored === undefined ? fresh : [...fresh, monitored]);
     const facts = { checkpoints: { train_dir: dir, copies, epochs_trained: status.epochs.length } };
-    const evidence = evidenceOf(context, candidates, fresh.length);
+    const evidence = evidenceOf(context, candidates, monitored, fresh.length);
     const complaints = status.complaints.slice(0, 5).map((text) => `TAO logged an error and went on: ${excerpt(text)}`);
     return { ...evidence, warnings: [...evidence.warnings, ...complaints], facts };
   },
@@ -190,7 +192,12 @@ async function requireSameRun(specPath: string, experimentPath: string): Promise
   }
 }
 
-function evidenceOf(context: StageContext, candidates: Candidates, saved: number): Omit<Evidence, "facts"> {
+function evidenceOf(
+  context: StageContext,
+  candidates: Candidates,
+  monitored: Checkpoint | undefined,
+  saved: number,
+): Omit<Evidence, "facts"> {
   const { spec_path } = places(context);
   const { latest, best_val, val_loss } = candidates;
   const kind = best_val ? "best_val" : "latest";
@@ -198,7 +205,7 @@ function evidenceOf(context: StageContext, candidates: Candidates, saved: number
   const patch: Partial<IterationState> = {
     best_ckpt_path: best.path,
     best_ckpt_kind: kind,
-    candidate_ckpts: defined({ best_val: best_val?.path, latest: latest.path }),
+    candidate_ckpts: defined({ best_val: best_val?.path, best_metric: monitored?.path, latest: latest.path }),
     training_spec: spec_path,
     val_loss: val_loss ?? null,
     ledger: { checkpoints: saved, epochs: latest.epoch + 1 },
@@ -207,7 +214,7 @@ function evidenceOf(context: StageContext, candidates: Candidates, saved: number
   return {
     summary: `Train: val_loss=${val_loss ?? "n/a"} best_ckpt=${kind}:${best.path}`,
     patch,
-    pins: [...new Set([spec_path, best.path, latest.path])],
+    pins: [...new Set([spec_path, best.path, ...(monitored ? [monitored.path] : []), latest.path])],
     warnings,
   };
 }

@@ -47,7 +47,7 @@ export async function alignRunTokens(runDir: string, deps: Deps, given?: readonl
       const warning = `No message of ${files} falls into the time of this run; tokens stay unknown.`;
       return { ...base, attributed, changed: false, warning };
     },
-    deps,
+    { ...deps, whole: true },
   );
 }
 

@@ -48,8 +48,7 @@ export function replayedEmbeddings(trace: Trace, symbols: Symbols, read: ReadEmb
     const rowsOf = (rows: [string, number][]) => rows.map(([filepath, length]) => ({ filepath, length }));
     const nearest = new Map(parsed.data.nearest);
     const known = new Set(parsed.data.source.map(([filepath]) => filepath));
-    const unread =
-      typeof asked === "function" ? undefined : asked.find((path) => known.has(path) && !nearest.has(path));
+    const unread = "free" in asked ? undefined : asked.find((path) => known.has(path) && !nearest.has(path));
     if (unread !== undefined) {
       throw new Refusal("trace.unusable", "The trace does not hold the vectors that are asked for now.", { unread });
     }

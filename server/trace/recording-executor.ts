@@ -43,7 +43,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
     kept.add(sha256);
     pen.write({ kind: "file", sha256, ...file });
   };
-  const { look, survey, makeReady } = inner;
+  const { look, inspect, survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
   pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
   if (inner.trains_on !== undefined) {
@@ -57,6 +57,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
     ...defined({
       look:
         look && ((settings: SettingValues, signal?: AbortSignal) => port("look", look.call(inner, settings, signal))),
+      inspect: inspect && ((...asked: Parameters<typeof inspect>) => port("inspect", inspect.apply(inner, asked))),
       survey: survey && (() => port("survey", survey.call(inner))),
       makeReady: makeReady && ((runDir: string) => port("makeReady", makeReady.call(inner, runDir))),
     }),

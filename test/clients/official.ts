@@ -9,11 +9,15 @@ import { builtBin } from "../support/built-server.ts";
  * The Inspector and the conformance suite need the newer Node that lies beside them.
  */
 function program(path: string): string {
-  const folder = process.env.DEFT_TEST_CLIENTS;
-  if (!folder) throw new Error("DEFT_TEST_CLIENTS is not set: `.ci/run` installs the clients and sets it");
-  const found = join(folder, "node_modules", path);
+  const found = join(clients(), "node_modules", path);
   if (!existsSync(found)) throw new Error(`${found} is missing: install it into DEFT_TEST_CLIENTS`);
   return found;
+}
+
+function clients(): string {
+  const folder = process.env.DEFT_TEST_CLIENTS;
+  if (!folder) throw new Error("DEFT_TEST_CLIENTS is not set: `.ci/run` installs the clients and sets it");
+  return folder;
 }
 
 export type Ended = { readonly exit: number | null; readonly stdout: string; readonly stderr: string };
@@ -50,11 +54,19 @@ export async function inspect(
   return await runToEnd(program("node/bin/node"), args, home, { PATH: process.env.PATH, HOME: home });
 }
 
-/** Runs the protocol's conformance suite against a URL. */
-export function conform(url: string, home: string): Promise<Ended> {
-  const args = ["server", "--url", url, "--suite", "active", "-o", join(home, "conformance")];
-  const suite = program("@modelcontextprotocol/conformance/dist/index.js");
-  return runToEnd(program("node/bin/node"), [suite, ...args], home, { PATH: process.env.PATH, HOME: home });
+/** Runs one of the protocol's conformance suites against a URL. */
+export function conform(url: string, home: string, suite: string, flags: readonly string[]): Promise<Ended> {
+  const args = ["server", "--url", url, ...flags, "-o", join(home, "conformance")];
+  const main = program(`${suite}/dist/index.js`);
+  return runToEnd(program("node/bin/node"), [main, ...args], home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** Runs a script of this folder with a Python environment of DEFT_TEST_CLIENTS, which `.ci/run` made. */
+export async function python(venv: string, script: string, args: readonly string[], home: string): Promise<Ended> {
+  const main = join(clients(), "python", venv, "bin", "python");
+  if (!existsSync(main)) throw new Error(`${main} is missing: install it into DEFT_TEST_CLIENTS`);
+  const argv = [join(import.meta.dirname, "python", script), ...args];
+  return await runToEnd(main, argv, home, { PATH: process.env.PATH, HOME: home });
 }
 
 /** Makes packages/ of the built files. */

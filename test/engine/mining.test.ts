@@ -1,19 +1,31 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { type MiningRow, mineNeighbors, miningSummary } from "../../engine/mining/neighbors.ts";
-import { listCell, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
+import { gatherMined, miningSummary } from "../../engine/mining/neighbors.ts";
+import type { NearestRows } from "../../server/data/nearest.ts";
+import { readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
 import { readText } from "../../server/fs/read.ts";
+import { listCell } from "../support/list-cell.ts";
 import { drawBoard, runEntry, temporaryFolder, withDefect, writeJpeg } from "./support.ts";
 
-const row = (filepath: string, label: string, ...embedding: number[]): MiningRow => ({ filepath, label, embedding });
-const source = [row("a", "bridge", 1, 0), row("b", "PASS", 0, 2), row("c", "missing", 3, 3), row("d", "bridge", -1, 0)];
-const target = [row("t1", "bridge", 2, 0.1), row("t2", "MISSING ", 1, 1.1)];
-const options = { topn: 2, metric: "cosine" as const, filter_by_label: false, distance_threshold: -1 };
+const paths = ["a", "b", "c", "d"];
+const labels = ["bridge", "PASS", "missing", "bridge"];
+/** Two targets: `a` and `c` are nearest to the first, `c` and `b` to the second. */
+const found: NearestRows = {
+  target_labels: ["bridge", "MISSING "],
+  unlabelled: [],
+  nearest: {
+    k: 2,
+    rows: Float64Array.from([0, 2, 2, 1]),
+    distances: Float64Array.from([0.01, 0.25, 0.01, 0.3]),
+  },
+  found: new Map(paths.map((filepath, at) => [at, { filepath, label: labels[at] as string }])),
+};
+const options = { topn: 2, filter_by_label: false, distance_threshold: -1 };
 
 describe("nearest neighbours", () => {
   it("gathers the nearest of each target in target order and saves each path once", () => {
-    const mined = mineNeighbors(source, target, options);
+    const mined = gatherMined(found, options);
     expect(mined.filepaths).toEqual(["a", "c", "b"]);
     expect(miningSummary(mined, options, "out.parquet")).toBe(
       "Summary:\n  Target queries: 2\n  Similar items per query: 2\n  Total pairs: 4\n  Total candidates: 4\n" +
@@ -23,22 +35,18 @@ describe("nearest neighbours", () => {
 
   it("drops neighbours of another label, blanks and case aside, and counts them", () => {
     const filtered = { ...options, filter_by_label: true };
-    const mined = mineNeighbors(source, target, filtered);
+    const mined = gatherMined(found, filtered);
     expect(mined.filepaths).toEqual(["a", "c"]);
     expect(miningSummary(mined, filtered, "o")).toContain(
       "  After label mismatch filtering: kept 2/4 pairs, dropped 2 mismatches\n  Total candidates: 2\n",
     );
   });
 
-  it.each([
-    ["euclidean" as const, ["a", "b"]],
-    ["manhattan" as const, ["a", "d", "b"]],
-  ])("ranks by %s distance", (metric, expected) => {
-    expect(mineNeighbors(source, target, { ...options, metric }).filepaths).toEqual(expected);
-  });
-
-  it("cannot give more neighbours than the source has", () => {
-    expect(() => mineNeighbors(source, target, { ...options, topn: 9 })).toThrow("n_neighbors 9");
+  it("drops what is too far away, and counts it", () => {
+    const near = { ...options, distance_threshold: 0.25 };
+    const mined = gatherMined(found, near);
+    expect(mined.filepaths).toEqual(["a", "c"]);
+    expect(miningSummary(mined, near, "o")).toContain("kept 3/4 pairs, dropped 1\n");
   });
 });
 

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { listCell, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
+import { readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
 import { temporaryFolders } from "../support/folder.ts";
+import { listCell } from "../support/list-cell.ts";
 
 const folder = temporaryFolders();
 const python = process.env.PYTHON ?? "python3";

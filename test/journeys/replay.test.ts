@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { unzipSync } from "fflate";
 import { parse } from "yaml";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { builtBin, runBuilt } from "../support/built-server.ts";
@@ -40,4 +41,16 @@ describe("a trace whose jobs run again", () => {
       { path: "outcome", expected: "hard_stop", actual: "committed" },
     ]);
   });
+});
+
+it("a loop of real TAO 7.3 on an H100, its server killed in the first training, still goes the same way", async () => {
+  const folder = resolve("test/fixtures/host-h100");
+  const workspace = await newFolder();
+  for (const [name, bytes] of Object.entries(unzipSync(await readFile(join(folder, "workspace.zip"))))) {
+    await mkdir(join(workspace, dirname(name)), { recursive: true });
+    await writeFile(join(workspace, name), bytes);
+  }
+  const argv = ["replay", join(folder, "trace"), "--workspace", workspace];
+  const done = runBuilt(argv, { home: await newFolder() });
+  expect([done.exit, done.stdout]).toEqual([0, expect.stringMatching(/^same: 30 calls of 2 connections/)]);
 });

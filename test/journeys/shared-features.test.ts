@@ -4,9 +4,10 @@ import { describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { readChangeNet } from "../../server/data/changenet.ts";
-import { listCell, readParquet, writeParquet } from "../../server/data/parquet.ts";
+import { readParquet, writeParquet } from "../../server/data/parquet.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { temporaryFolders } from "../support/folder.ts";
+import { listCell } from "../support/list-cell.ts";
 
 const temporaryFolder = temporaryFolders();
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { terminalCall } from "../../server/cli/deps.ts";
-import { reproduceUntil } from "../../server/loop/proof/reproduce.ts";
+import { scoreUntil } from "../../server/loop/proof/reproduce.ts";
 import { refusalOf } from "../support/refusal.ts";
 import { type TinyLoop, tinyLoop } from "../support/tiny-loop.ts";
 import { type Tried, trickery } from "./scene.ts";
@@ -23,7 +23,9 @@ it("a claim waits while the KPI set is being scored again", async () => {
   if (engine === undefined) throw new Error("no engine");
   const slow = { ...engine, poll: async () => ({ state: "running" as const }) };
   const call = terminalCall({ ...deps, executors: { embedded: async () => slow } });
-  const refusal = await refusalOf(() => reproduceUntil(loop.runDir, performance.now(), call));
+  const refusal = await refusalOf(() =>
+    scoreUntil(loop.runDir, { stage: "reproduce", label: "baseline" }, performance.now(), call),
+  );
   expect(refusal.code).toBe("metric.reproducing");
 });
 

@@ -1,14 +1,29 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll } from "@jest/globals";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
 import { type Connection, connect } from "./built-server.ts";
 
 /** What `preflight` needs to plan the shortest whole loop on a generated workspace. */
 export const shortLoop = { platform: "embedded", max_iterations: 1, kpi_target: "FAR < 0.1% at recall=100%", seed: 1 };
 
+/** Drawing takes most of a second of processor time: once a test file. */
+let drawn: Promise<string> | undefined;
+afterAll(async () => {
+  if (drawn !== undefined) await rm(dirname(await drawn), { recursive: true });
+});
+
+async function draw(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "deft-drawn-"));
+  return (await generateWorkspace(join(folder, "boards"), { seed: 5, size: "tiny" })).workspace;
+}
+
 /** The smallest generated workspace, below a folder of the test. */
 export async function boardsIn(folder: string, name = "boards"): Promise<string> {
-  const { workspace } = await generateWorkspace(join(folder, name), { seed: 5, size: "tiny" });
+  drawn ??= draw();
+  const workspace = join(folder, name);
+  await cp(await drawn, workspace, { recursive: true });
   return workspace;
 }
 

@@ -36,24 +36,25 @@ const embedded = (uri: string, mimeType: string, words: string): ContentBlock =>
   resource: { uri, mimeType, text: words },
 });
 
-/** The tools that the protocol's conformance suite calls by name. */
+/** Tools that the protocol's conformance suite calls by name in every era; they speak to nobody meanwhile. */
+export const contentFixtures: Record<string, () => Promise<ContentBlock[]>> = {
+  test_simple_text: async () => [text("This is a simple text response for testing.")],
+  test_image_content: async () => [image],
+  test_audio_content: async () => [{ type: "audio", data: wav, mimeType: "audio/wav" }],
+  test_embedded_resource: async () => [embedded("test://embedded-resource", "text/plain", "Embedded.")],
+  test_multiple_content_types: async () => [
+    text("Multiple content types test:"),
+    image,
+    embedded("test://mixed-content-resource", "application/json", '{"test":"data","value":123}'),
+  ],
+  test_error_handling: async () => {
+    throw new Error("This tool intentionally returns an error for testing");
+  },
+};
+
+/** The tools that the protocol's conformance suite calls by name in the eras that begin with a handshake. */
 const fixtures: Record<string, Fixture> = {
-  test_simple_text: { run: async () => [text("This is a simple text response for testing.")] },
-  test_image_content: { run: async () => [image] },
-  test_audio_content: { run: async () => [{ type: "audio", data: wav, mimeType: "audio/wav" }] },
-  test_embedded_resource: { run: async () => [embedded("test://embedded-resource", "text/plain", "Embedded.")] },
-  test_multiple_content_types: {
-    run: async () => [
-      text("Multiple content types test:"),
-      image,
-      embedded("test://mixed-content-resource", "application/json", '{"test":"data","value":123}'),
-    ],
-  },
-  test_error_handling: {
-    run: async () => {
-      throw new Error("This tool intentionally returns an error for testing");
-    },
-  },
+  ...Object.fromEntries(Object.entries(contentFixtures).map(([name, run]) => [name, { run }])),
   test_tool_with_logging: {
     run: async (_given, _server, { sendNotification }) => {
       for (const data of ["Tool execution started", "Tool processing data", "Tool execution completed"]) {
@@ -155,31 +156,39 @@ function offerFixtures(server: Server): void {
   offerPrompts(server);
 }
 
-function listedFixture([name, { takes }]: [string, Fixture]): Tool {
+/** A fixture as `tools/list` shows it. */
+export function listedFixture([name, { takes }]: [string, { takes?: string }]): Tool {
   const properties = takes === undefined ? {} : { [takes]: { type: "string" } };
   const required = takes === undefined ? [] : [takes];
   return { name, description: `Conformance fixture ${name}`, inputSchema: { type: "object", properties, required } };
 }
 
+export const resourceUris = ["test://static-text", "test://static-binary", "test://watched-resource"];
+
 function offerResources(server: Server): void {
-  const uris = ["test://static-text", "test://static-binary", "test://watched-resource"];
   server.setRequestHandler(ListResourcesRequestSchema, () => ({
-    resources: uris.map((uri) => ({ uri, name: uri.slice(7), description: `Conformance fixture ${uri}` })),
+    resources: resourceUris.map((uri) => ({ uri, name: uri.slice(7), description: `Conformance fixture ${uri}` })),
   }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => {
-    if (uri === "test://static-binary") return { contents: [{ uri, mimeType: "image/png", blob: png }] };
-    const id = /^test:\/\/template\/([^/]+)\/data$/.exec(uri)?.[1];
-    if (id === undefined && !uris.includes(uri)) throw new McpError(ErrorCode.InvalidParams, `${uri} not found`);
-    if (id === undefined) {
-      const words = "This is the content of the static text resource.";
-      return { contents: [{ uri, mimeType: "text/plain", text: words }] };
-    }
-    const data = { id, templateTest: true, data: `Data for ID: ${id}` };
-    return { contents: [{ uri, mimeType: "application/json", text: JSON.stringify(data) }] };
+    const contents = readFixture(uri);
+    if (contents === undefined) throw new McpError(ErrorCode.InvalidParams, `${uri} not found`);
+    return { contents: [contents] };
   });
 }
 
-const promptArguments: Record<string, string[]> = {
+/** What is behind the URI of a fixture. */
+export function readFixture(uri: string) {
+  if (uri === "test://static-binary") return { uri, mimeType: "image/png", blob: png };
+  const id = /^test:\/\/template\/([^/]+)\/data$/.exec(uri)?.[1];
+  if (id !== undefined) {
+    const data = { id, templateTest: true, data: `Data for ID: ${id}` };
+    return { uri, mimeType: "application/json", text: JSON.stringify(data) };
+  }
+  if (!resourceUris.includes(uri)) return undefined;
+  return { uri, mimeType: "text/plain", text: "This is the content of the static text resource." };
+}
+
+export const promptArguments: Record<string, string[]> = {
   test_simple_prompt: [],
   test_prompt_with_arguments: ["arg1", "arg2"],
   test_prompt_with_embedded_resource: ["resourceUri"],
@@ -201,7 +210,8 @@ function offerPrompts(server: Server): void {
   server.setRequestHandler(CompleteRequestSchema, () => ({ completion: { values: [], total: 0, hasMore: false } }));
 }
 
-function promptContents(name: string, given: Readonly<Record<string, string>>): ContentBlock[] {
+/** What a fixture of a prompt says. */
+export function promptContents(name: string, given: Readonly<Record<string, string>>): ContentBlock[] {
   if (name === "test_simple_prompt") return [text("This is a simple prompt for testing.")];
   if (name === "test_prompt_with_arguments") {
     return [text(`Prompt with arguments: arg1='${given.arg1}', arg2='${given.arg2}'`)];

@@ -14,7 +14,7 @@ export const goodSections = {
   end: {},
 };
 
-export type Sections = Partial<Record<keyof typeof goodSections, Record<string, unknown>>>;
+export type Sections = Partial<Record<keyof typeof goodSections | "mpi", Record<string, unknown>>>;
 
 /** Writes a program into an environment. */
 export async function script(venv: string, name: string, text: string): Promise<void> {

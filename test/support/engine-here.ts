@@ -35,11 +35,17 @@ export function engineHere(stand: Stand = (_spec, run) => run(), env: Record<str
   };
 }
 
+/** What computes again, to prove a figure, is lent none. */
+function sharedFeatures({ afresh }: JobSpec): Record<string, string> {
+  const { DEFT_TEST_FEATURES: directory } = process.env;
+  return afresh || !directory ? {} : { DEFT_ENGINE_CACHE: directory, DEFT_ENGINE_CACHE_KEY: "of the tests" };
+}
+
 async function runHere(spec: JobSpec): Promise<JobExit> {
   const pieces: string[] = [];
   const stream = { write: (text: string | Uint8Array) => pieces.push(String(text)) > 0 };
   await mkdir(dirname(spec.log_path), { recursive: true });
-  const io = { stdout: stream, stderr: stream, env: { ...spec.env }, cwd: spec.workdir };
+  const io = { stdout: stream, stderr: stream, env: { ...spec.env, ...sharedFeatures(spec) }, cwd: spec.workdir };
   const exit_code = await runEngine(spec.argv, io as Parameters<typeof runEngine>[1]);
   await writeFile(spec.log_path, pieces.join(""));
   return { outcome: "exited", exit_code };

@@ -5,33 +5,29 @@ import { build } from "esbuild";
 /**
  * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
  * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
- * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or refuses.
+ * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
   const path = join(folder, "fake-main.mjs");
   const entry = `
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
+    import { identityOf } from "./server/exec/identity.ts";
     import { keep } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
       const say = (line) => appendFileSync(wish.lines, line + "\\n");
       const busy = stem + ".busy";
-      if (existsSync(busy) && isThere(Number(readFileSync(busy, "utf8")))) say("twice");
+      if (existsSync(busy) && (await identityOf(Number(readFileSync(busy, "utf8"))))) say("twice");
       writeFileSync(busy, String(process.pid));
       say("begin");
       if (wish.argv[0] === "refuse") throw new Refusal("executor.registry", "no", { host: "registry" });
-      await new Promise((done) => setTimeout(done, Number(wish.argv[0])));
+      const [ms] = wish.argv;
+      const isOver = (waited) => (ms === "held" ? existsSync(stem + ".go") : waited >= Number(ms));
+      for (let waited = 0; !isOver(waited); waited += 10) await new Promise((done) => setTimeout(done, 10));
       rmSync(busy);
       say("end");
-    }
-    function isThere(pid) {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
     }
     if (command === "keep") {
       const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };

@@ -16,6 +16,9 @@ export const fuzzCases = full ? 10_000 : soaks ? 1000 : 200;
 /** How many cases of a whole number a property gets here: all in the soak, a fifth in `npm test`. */
 export const share = (whole: number) => (soaks ? whole : whole / 5);
 
+/** At every how many touches of the disk a commit is killed. */
+export const killEvery = soaks ? 1 : 4;
+
 /** Traces that are spoiled: name, connection and how many of its fields. */
 export const spoiledTraces: [string, number, number][] = soaks
   ? [

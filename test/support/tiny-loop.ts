@@ -35,12 +35,17 @@ export const tinyRequest = {
   resume: "fresh",
 };
 
-/** Runs a whole loop through the tools; a few seconds, so once a test file. */
-export async function tinyLoop(last = "finished", wish: Record<string, unknown> = {}): Promise<TinyLoop> {
+/** Runs a whole loop through the tools; a few seconds, so once a test file. `furnish` changes the workspace before. */
+export async function tinyLoop(
+  last = "finished",
+  wish: Record<string, unknown> = {},
+  furnish: (workspace: string) => Promise<void> = async () => undefined,
+): Promise<TinyLoop> {
   const request = { ...tinyRequest, ...wish };
   const home = await realpath(await mkdtemp(join(tmpdir(), "deft-tiny-")));
   const workspace = join(home, "boards");
   await generateWorkspace(workspace, { seed: 1, size: "tiny" });
+  await furnish(workspace);
   const deps = (env: Record<string, string> = {}, stand?: Stand): Deps => {
     const executor = engineHere(stand, env);
     return {

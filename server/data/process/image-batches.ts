@@ -1,9 +1,12 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import type { Depth, Sketch } from "../sketch.ts";
+import type { Fingerprint } from "../twins/fingerprint.ts";
+import type { Candidate } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
+import type { TwinFiles } from "./twin-work.ts";
 
 /** Images of one request: enough to be worth its cost, few enough to end soon when cancelled. */
 const batchSize = 64;
@@ -28,6 +31,23 @@ export function compareImages(pairs: readonly Comparison[], signal?: AbortSignal
 /** Compares the images of pairs, coarsely and for sameness. @throws Refusal `input.unreadable-file`. */
 export function comparePairs(pairs: readonly PairFiles[], signal?: AbortSignal) {
   return inBatches<PairFiles, PairLikeness>(pairs, (items) => ({ kind: "pairs", items }), signal);
+}
+
+/** Takes the fingerprints of images. @throws Refusal `input.unreadable-file`. */
+export function fingerprintImages(paths: readonly string[], signal?: AbortSignal) {
+  return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
+}
+
+/** Finds fingerprints that are alike. */
+export async function searchTwins(prints: readonly (Fingerprint | undefined)[], signal?: AbortSignal) {
+  if (prints.length < 2) return [];
+  const found = await askOutside({ kind: "twin candidates", prints }, { limitMs: batchMs, signal });
+  return (found as Candidate[][]).flat();
+}
+
+/** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */
+export function compareTwins(pairs: readonly TwinFiles[], signal?: AbortSignal) {
+  return inBatches<TwinFiles, number>(pairs, (items) => ({ kind: "twins", items }), signal);
 }
 
 /** sha256 of the bytes of files. @throws Refusal `input.unreadable-file`. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type SecondProcess, secondProcess } from "../../exec/second-process.ts";
+import { type Limits, type SecondProcess, secondProcess } from "../../exec/second-process.ts";
 import { packageRoot } from "../../fs/package-root.ts";
 import type { Request } from "./main.ts";
 
@@ -20,14 +20,10 @@ const waiting: (() => void)[] = [];
  *
  * @throws WorkFailed when the limit passes, the process dies or the work throws.
  */
-export async function askOutside(
-  request: Request,
-  limits: { readonly limitMs: number; readonly signal?: AbortSignal | undefined },
-): Promise<unknown[]> {
+export async function askOutside(request: Request, limits: Limits): Promise<unknown[]> {
   const lane = await freeLane();
   try {
-    const { limitMs, signal } = limits;
-    return await lane.process.ask(request, signal === undefined ? { limitMs } : { limitMs, signal });
+    return await lane.process.ask(request, limits);
   } finally {
     lane.busy = false;
     waiting.shift()?.();
@@ -35,10 +31,10 @@ export async function askOutside(
 }
 
 /** The same in a process of its own with a larger heap, for one large file. */
-export async function askAlone(request: Request, limitMs: number, ownHeapMb: number): Promise<unknown[]> {
+export async function askAlone(request: Request, limits: Limits, ownHeapMb: number): Promise<unknown[]> {
   const own = secondProcess(await script(), { heapMb: Math.max(heapMb, ownHeapMb), idleMs: 0 });
   try {
-    return await own.ask(request, { limitMs });
+    return await own.ask(request, limits);
   } finally {
     own.stop();
   }

@@ -1,16 +1,25 @@
+import { isMainThread } from "node:worker_threads";
 import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
+import type { Fingerprint } from "../twins/fingerprint.ts";
 import type { Comparison } from "./image-work.ts";
+import type { NearestRequest, SimilarRequest } from "./nearest-work.ts";
 import type { PairFiles } from "./pair-work.ts";
+import type { TwinFiles } from "./twin-work.ts";
 
 /** What another process asks this one for. */
 export type Request =
-  | { readonly kind: "parquet"; readonly path: string }
+  | { readonly kind: "parquet"; readonly path: string; readonly columns?: readonly string[] }
+  | NearestRequest
+  | SimilarRequest
   | { readonly kind: "sketches"; readonly items: readonly string[]; readonly depth: Depth }
   | { readonly kind: "compared"; readonly items: readonly Comparison[] }
   | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
-  | { readonly kind: "digests"; readonly items: readonly string[] };
+  | { readonly kind: "digests"; readonly items: readonly string[] }
+  | { readonly kind: "fingerprints"; readonly items: readonly string[] }
+  | { readonly kind: "twin candidates"; readonly prints: readonly (Fingerprint | undefined)[] }
+  | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
 async function answer(request: Request): Promise<void> {
@@ -29,9 +38,15 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
   switch (request.kind) {
     case "parquet": {
       const { parquetParts } = await import("./parquet-parts.ts");
-      yield* parquetParts(request.path);
+      yield* parquetParts(request.path, request.columns);
       return;
     }
+    case "nearest":
+      yield* (await import("./nearest-work.ts")).nearestRows(request);
+      return;
+    case "similar":
+      yield* (await import("./nearest-work.ts")).similarRows(request);
+      return;
     case "sketches":
       yield (await import("./image-work.ts")).sketches(request.items, request.depth);
       return;
@@ -43,6 +58,15 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       return;
     case "digests":
       yield (await import("./image-work.ts")).digests(request.items);
+      return;
+    case "fingerprints":
+      yield (await import("./twin-work.ts")).fingerprints(request.items);
+      return;
+    case "twin candidates":
+      yield* (await import("../twins/search.ts")).candidates(request.prints);
+      return;
+    case "twins":
+      yield (await import("./twin-work.ts")).twinLikenesses(request.items);
   }
 }
 
@@ -54,5 +78,9 @@ function say(reply: Reply): Promise<void> {
 
 // A library that is done with a spoiled file may still reject what nobody waits for.
 process.on("unhandledRejection", () => undefined);
-process.on("disconnect", () => process.exit());
-process.on("message", (request: Request) => void answer(request).catch(() => process.exit(1)));
+if (isMainThread) {
+  process.on("disconnect", () => process.exit());
+  process.on("message", (request: Request) => void answer(request).catch(() => process.exit(1)));
+} else {
+  await import("./compare-thread.ts");
+}

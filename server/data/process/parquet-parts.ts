@@ -1,5 +1,5 @@
-import type { FileMetaData, SchemaElement } from "hyparquet";
-import { readBytes } from "../../fs/read.ts";
+import type { FileMetaData } from "hyparquet";
+import { withParquet } from "./parquet-file.ts";
 
 /** The cells of one column over some rows; numbers and number lists lie packed, so that they travel as bytes. */
 export type Cells =
@@ -10,29 +10,21 @@ export type Cells =
 /** First the column names, then the rows by pieces. */
 export type ParquetPart = { readonly columns: readonly string[] } | { readonly rows: number; readonly cells: Cells[] };
 
-/** Decompressed pages may hold this much, and this many times the file, before the file counts as spoiled. */
-const freeBytes = 256e6;
-const ratio = 64;
 /** Cells of one message. */
 const pieceCells = 1_000_000;
 
-/** Reads a parquet file row group by row group. Throws whatever the library throws. */
-export async function* parquetParts(path: string): AsyncGenerator<ParquetPart> {
-  const bytes = await readBytes(path);
-  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
-    import("hyparquet"),
-    import("hyparquet-compressors"),
-  ]);
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const metadata = await parquetMetadataAsync(file);
-  const columns = topLevelColumns(metadata.schema);
-  yield { columns };
-  if (metadata.num_rows === 0n) return;
-  const bounded = boundedBy(compressors, freeBytes + ratio * bytes.byteLength);
-  for (const [rowStart, rowEnd] of groupsOf(metadata)) {
-    const rows = await parquetReadObjects({ file, metadata, compressors: bounded, rowStart, rowEnd });
-    yield* pieces(columns, rows);
-  }
+/** Reads a parquet file row group by row group, all columns or some. @throws Refusal like `withParquet`. */
+export function parquetParts(path: string, asked?: readonly string[]): AsyncGenerator<ParquetPart> {
+  return withParquet(path, async function* ({ file, metadata, columns: all, compressors }) {
+    const columns = all.filter((name) => asked?.includes(name) ?? true);
+    yield { columns };
+    if (metadata.num_rows === 0n || columns.length === 0) return;
+    const { parquetReadObjects } = await import("hyparquet");
+    for (const [rowStart, rowEnd] of groupsOf(metadata)) {
+      const rows = await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
+      yield* pieces(columns, rows);
+    }
+  });
 }
 
 function* pieces(columns: readonly string[], rows: readonly Record<string, unknown>[]): Generator<ParquetPart> {
@@ -76,31 +68,4 @@ function* groupsOf(metadata: FileMetaData): Generator<[number, number]> {
     if (to > from) yield [from, to];
     from = to;
   }
-}
-
-type Compressors = Record<string, (input: Uint8Array, outputLength: number) => Uint8Array>;
-
-/** A page tells how long it will be before it is decompressed: a small file must not ask for all memory. */
-function boundedBy(compressors: object, limit: number): Compressors {
-  let left = limit;
-  const bound: Compressors = {};
-  for (const [codec, decompress] of Object.entries(compressors as Compressors)) {
-    bound[codec] = (input, outputLength) => {
-      left -= outputLength;
-      if (left < 0) throw new Error(`the pages hold more than ${limit} bytes`);
-      return decompress(input, outputLength);
-    };
-  }
-  return bound;
-}
-
-function topLevelColumns(schema: readonly SchemaElement[]): string[] {
-  const names: string[] = [];
-  const skip = (at: number): number => {
-    let next = at + 1;
-    for (let child = 0; child < (schema[at]?.num_children ?? 0); child++) next = skip(next);
-    return next;
-  };
-  for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
-  return names;
 }

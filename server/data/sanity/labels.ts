@@ -5,18 +5,23 @@ import { counted, type SetFinding } from "./finding.ts";
 /** What data sets of several sources call a good part; blanks, hyphens and underscores are one. */
 const goodWords: ReadonlySet<string> = new Set([
   ...["good", "ok", "okay", "o.k.", "pass", "passed", "normal", "accept", "accepted", "conform", "conforming", "clean"],
-  ...["healthy", "fine", "no defect", "no defects", "nodefect", "no fault", "no anomaly", "no error", "non defective"],
-  ...["nondefective", "not defective", "defect free", "without defect", "without defects", "true ok", "negative"],
+  ...["healthy", "fine", "none", "no defect", "no defects", "nodefect", "no fault", "no anomaly", "no error"],
+  ...["non defective", "nondefective", "not defective", "non anomalous", "defect free", "without defect"],
+  ...["without defects", "true ok", "negative", "golden", "reference"],
   ...["io", "i.o.", "gut", "bon", "bueno", "good part", "good sample", "合格", "良品", "良", "正常", "양품", "정상"],
 ]);
 
-/** Whether a label that is not the label of good parts reads like one. */
-function readsLikePass(label: string): boolean {
-  const plain = label
+/** A label as it is compared: blanks, hyphens and underscores are one, case is none. */
+export function plainLabel(label: string): string {
+  return label
     .trim()
     .toLowerCase()
     .replaceAll(/[\s_-]+/g, " ");
-  return goodWords.has(plain) || /^[+-]?0+(?:\.0*)?$/.test(plain);
+}
+
+/** Whether a label reads like a good part by itself: a known word, or a zero. */
+export function isGoodWord(label: string): boolean {
+  return goodWords.has(plainLabel(label)) || /^[+-]?0+(?:\.0*)?$/.test(label.trim());
 }
 
 /**
@@ -27,7 +32,7 @@ function readsLikePass(label: string): boolean {
  */
 export function labelFindings(counts: ReadonlyMap<string, number>, passLabel = "PASS"): SetFinding[] {
   const pass = passLabel.trim().toUpperCase();
-  const found = [...counts].filter(([label]) => label.trim().toUpperCase() !== pass && readsLikePass(label));
+  const found = [...counts].filter(([label]) => label.trim().toUpperCase() !== pass && isGoodWord(label));
   return found.map(([label, count]) => ({
     code: "gate.label-word",
     weight: "warning",
@@ -56,5 +61,5 @@ export function labelFacts(counts: ReadonlyMap<string, number>): Record<string, 
 
 /** The label that was probably meant for good parts, when none of the rows has the expected one. */
 export function likelyPassLabel(counts: ReadonlyMap<string, number>): string | undefined {
-  return [...counts.keys()].find((label) => !isPass(label) && readsLikePass(label));
+  return [...counts.keys()].find((label) => !isPass(label) && isGoodWord(label));
 }

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { isGoodWord } from "../labels.ts";
+import { isGoodWord } from "../../data/sanity/labels.ts";
 import { type Layout, noBoards, type SourceImage } from "../source.ts";
 import { foldersOf } from "../tree.ts";
 

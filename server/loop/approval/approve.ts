@@ -111,7 +111,7 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
       await commitState(run, next);
       return nextAction(next);
     },
-    call.deps,
+    { ...call.deps, whole: true },
   );
   await dropPending(approval.plan_id, call.deps);
   return { runDir: live.run_dir, how: approval.how, created: false, next };
@@ -121,7 +121,7 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
 async function untouchedRun({ workspace, plan }: Approvable, call: Call): Promise<string | undefined> {
   for (const { kind, run_dir, unfinished } of await findRuns(workspace)) {
     if (kind !== "ours" || !unfinished) continue;
-    const { state, entries, integrity } = await readRun(run_dir, call.deps);
+    const { state, entries, integrity } = await readRun(run_dir, { ...call.deps, whole: true });
     const adopted = entries.every((entry) => entry.duration_sec === 0);
     if (integrity.ok && adopted && state.plan.plan_id === plan.plan_id && !(await hasAttempts(run_dir))) return run_dir;
   }

@@ -113,6 +113,7 @@ async function ask(request: ConsentRequest, call: Call): Promise<Consent> {
     message: request.message,
     fields: { approve: { type: "boolean", title: request.title, default: false } },
     required: ["approve"],
+    ...defined({ about: request.subject }),
   });
   if (answer.action === "accept" && answer.content.approve === true) {
     return { how: call.connection.notes.has(atTerminal) ? "console" : "elicited", client: call.client };

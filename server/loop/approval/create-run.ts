@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { readChangeNet } from "../../data/changenet.ts";
+import { readChangeNet, writeChangeNet } from "../../data/changenet.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
@@ -19,6 +19,7 @@ import { isoSeconds, runStamp } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
 import type { ImageLayout } from "../../run/images.ts";
 import { logStageNames } from "../../run/labels.ts";
+import { canonicalLabel } from "../../run/pass-labels.ts";
 import { runPaths, workspacePaths } from "../../run/paths.ts";
 import type { Approval, Plan, RunConfig, RunState } from "../../run/state.ts";
 import { poolSource, writeResolvedPool } from "../../stages/shared/mining-pool.ts";
@@ -51,7 +52,7 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   const paths = runPaths(runDir);
   await makeDirectory(paths.inputs);
   await makeDirectory(paths.jobs);
-  const config = { ...resolution.config };
+  const config = { ...resolution.config, ...(await spelledCopies(paths.inputs, resolution)) };
   const layout = layoutOf(await readSpec(config.specs_file), config.images_dir);
   if (config.mining_pool_csv !== undefined) {
     const source = poolSource(config, layout);
@@ -65,11 +66,33 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   await createWithBaseline(runDir, state, await adoptBaseline(state, resolution.plan), deps);
 }
 
+/** Copies of the CSVs whose labels the loader would not recognise, with every label as the method spells it. */
+async function spelledCopies(inputs: string, { plan, config }: Approvable): Promise<Partial<RunConfig>> {
+  const copies: Partial<RunConfig> = {};
+  for (const [input, key] of [
+    ["training_csv", "training_csv"],
+    ["validation_csv", "validation_csv"],
+    ["kpi_csv", "kpi_test_csv"],
+    ["holdout_csv", "holdout_csv"],
+  ] as const) {
+    const csv = config[key];
+    if (plan.inputs[input]?.relabelled === undefined || csv === undefined) continue;
+    const { rows } = await readChangeNet(csv);
+    copies[key] = join(inputs, basename(csv));
+    await writeChangeNet(
+      copies[key],
+      rows.map((row) => ({ ...row, label: canonicalLabel(row.label) })),
+    );
+  }
+  return copies;
+}
+
 /** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */
 async function takeRuler(runDir: string, config: RunConfig, layout: ImageLayout, { env }: Deps) {
   const ruler = await rulerOf(await readChangeNet(config.kpi_test_csv), layout);
-  await keepRuler(config.workspace, ruler, env);
-  const custody = await custodyOf(config.workspace, ruler, env, basename(runDir));
+  const place = { workspace: config.workspace, set: "kpi", env } as const;
+  await keepRuler(place, ruler);
+  const custody = await custodyOf(place, ruler, basename(runDir));
   return {
     digest: ruler.digest,
     rows: Object.keys(ruler.rows).length,
@@ -99,10 +122,12 @@ async function assertApprovedInputs(plan: Plan, pins: Readonly<Record<string, st
 
 /** Files that decide what is trained on and measured by: a change after the approval is seen at the next stage. */
 function inputsOf(config: RunConfig): string[] {
-  const { specs_file, training_csv, validation_csv, kpi_test_csv, resolved_mining_pool_csv, anomalygen } = config;
+  const { specs_file, training_csv, validation_csv, kpi_test_csv, holdout_csv } = config;
+  const { resolved_mining_pool_csv, anomalygen } = config;
   const generator = anomalygen.num_SDG > 0 && anomalygen.defect_spec !== "" ? [anomalygen.defect_spec] : [];
   const pool = resolved_mining_pool_csv === undefined ? [] : [resolved_mining_pool_csv];
-  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...pool, ...generator];
+  const holdout = holdout_csv === undefined ? [] : [holdout_csv];
+  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...holdout, ...pool, ...generator];
 }
 
 /**
@@ -137,8 +162,23 @@ async function makeRunDirectory(results: string, deps: Deps): Promise<string> {
   }
 }
 
+/** What newer programs of the method read before they touch a run: whether it may fetch anything. */
+function executionPolicy({ parameters }: Plan, { env }: Deps) {
+  const network_mode = parameters.network_mode?.value ?? (env.AIR_GAPPED === "1" ? "airgap" : "network-enabled");
+  const may = network_mode !== "airgap";
+  return {
+    network_mode,
+    activation_source: may ? "default" : "environment:AIR_GAPPED",
+    allow_package_install: may,
+    allow_remote_fetch: may,
+    allow_container_pull: may,
+    allow_registry_login: may,
+    hf_offline: !may,
+  };
+}
+
 function firstState(runDir: string, resolution: Approvable, approval: Approval, deps: Deps): RunState {
-  const { plan, config } = resolution;
+  const { plan, config, twins } = resolution;
   return {
     version: 2,
     started_at: isoSeconds(deps.clock.now()),
@@ -151,11 +191,13 @@ function firstState(runDir: string, resolution: Approvable, approval: Approval, 
     iterations: {},
     _completed_step_values: [...logStageNames, "anomalygen_finetune"],
     _status_values: ["pending", "in_progress", "complete", "failed"],
+    execution_policy: executionPolicy(plan, deps),
     metric_contract: plan.metric_contract,
     plan,
     approvals: [approval],
     acknowledgements: [],
     pins: {},
+    ...(twins === undefined || twins.length === 0 ? {} : { twins: [...twins] }),
     ...defined({ estimate: resolution.estimate && estimateKept(resolution.estimate) }),
   };
 }

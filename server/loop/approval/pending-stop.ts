@@ -57,5 +57,5 @@ export async function stopIn(run: Run): Promise<PendingStop> {
 
 /** @throws Refusal `stage.not-running`. */
 export async function pendingStop(runDir: string, deps: Deps): Promise<PendingStop> {
-  return await stopIn(await readRun(runDir, deps));
+  return await stopIn(await readRun(runDir, { ...deps, whole: true }));
 }

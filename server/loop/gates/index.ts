@@ -10,6 +10,7 @@ import { newCheckpoint } from "./new-checkpoint.ts";
 import { newRows } from "./new-rows.ts";
 import { outputPaths } from "./output-paths.ts";
 import { silentDrop } from "./silent-drop.ts";
+import { trainHoldoutLeakage } from "./train-holdout-leakage.ts";
 import { trainKpiLeakage } from "./train-kpi-leakage.ts";
 import { trainValidationLeakage } from "./train-validation-leakage.ts";
 import { trainingRows } from "./training-rows.ts";
@@ -19,6 +20,7 @@ export const gates: readonly Gate[] = [
   outputPaths,
   trainValidationLeakage,
   trainKpiLeakage,
+  trainHoldoutLeakage,
   newCheckpoint,
   inferenceCoverage,
   metric,

@@ -21,11 +21,13 @@ export function nearMisses(facts: GateFacts, held: LeakageFacts["held"]): string
   return (facts.leakage ?? []).flatMap((one) => {
     if (one.held !== held) return [];
     const { near, undecoded } = one.leakage;
-    const [first] = near.examples;
-    const where = first === undefined ? "" : `, e.g. line ${first.line} like line ${first.held_line}`;
+    const pairs = near.examples.map(({ line, held_line }) => `line ${line} like line ${held_line}`);
+    if (near.count > pairs.length) pairs.push(`and ${near.count - pairs.length} more`);
     const blind = `${undecoded} training or ${held} images cannot be decoded and were compared byte for byte only.`;
     return [
-      ...(near.count > 0 ? [`${near.count} training rows show nearly what ${held} rows show${where}.`] : []),
+      ...(near.count > 0
+        ? [`${near.count} training rows show nearly what ${held} rows show: ${pairs.join(", ")}.`]
+        : []),
       ...(undecoded > 0 ? [blind] : []),
     ];
   });

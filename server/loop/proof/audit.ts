@@ -28,6 +28,8 @@ export type Finding = { readonly what: string; readonly facts: Readonly<Record<s
 export type Audit = {
   readonly run_dir: string;
   readonly proof: ScoreProof;
+  /** The same of the frozen test set, where the run ended with a figure of it. */
+  readonly holdout?: ScoreProof;
   readonly far_pct: number | undefined;
   /** What the run says that it was scored by. */
   readonly program: string | undefined;
@@ -47,7 +49,7 @@ const pace = { first_ms: 60, most_ms: 1000 };
  * `metric.not-reproduced` when the program that was to score did not succeed.
  */
 export async function auditRun(runDir: string, named: string | undefined, deps: Deps, tell = (_text: string) => {}) {
-  const run = await readRun(runDir, deps);
+  const run = await readRun(runDir, { ...deps, whole: true });
   const label = evaluatedLabel(run, named);
   const findings: Finding[] = [];
   if (!run.integrity.ok) findings.push({ what: run.integrity.what, facts: run.integrity.facts });
@@ -57,20 +59,28 @@ export async function auditRun(runDir: string, named: string | undefined, deps: 
   if (images.length > 0) findings.push({ what: "Images of the rows were exchanged", facts: changedFacts(images) });
   tell(`scoring the KPI set of ${label} again`);
   const executor = await executorOf(run, deps);
-  const compared = await withScratchFolder(join(tmpdir(), "deft-audit"), (scratch) =>
-    scoreAgain(run, label, scratch, executor, deps),
-  );
-  if (compared.differences !== undefined) {
-    findings.push({ what: "The scores are not those of checkpoint and images", facts: compared.differences });
-  }
+  const again = async (what: string, at: Pick<Rescore, "label" | "set">) => {
+    const { proof, differences } = await withScratchFolder(join(tmpdir(), "deft-audit"), (scratch) =>
+      scoreAgain(run, at, scratch, executor, deps),
+    );
+    if (differences !== undefined) findings.push({ what, facts: differences });
+    return proof;
+  };
+  const proof = await again("The scores are not those of checkpoint and images", { label, set: "kpi" });
+  const frozen = run.state.holdout?.iteration;
+  const holdout =
+    frozen !== undefined && isIterationLabel(frozen)
+      ? await again("The frozen test set has other scores than were recorded", { label: frozen, set: "holdout" })
+      : undefined;
   const { program, far_pct } = run.state.iterations[label] ?? {};
   return {
     run_dir: runDir,
-    proof: compared.proof,
+    proof,
+    ...defined({ holdout }),
     far_pct,
     program,
     findings,
-    notes: notesOf(program, compared.proof),
+    notes: notesOf(program, proof),
   };
 }
 
@@ -85,7 +95,13 @@ function evaluatedLabel({ runDir, state }: Run, named: string | undefined): Iter
 }
 
 /** The scratch folder takes the run's place for the executor: job records and what a platform notes lie there. */
-async function scoreAgain(run: Run, label: IterationLabel, scratch: string, executor: Executor, deps: Deps) {
+async function scoreAgain(
+  run: Run,
+  { label, set }: Pick<Rescore, "label" | "set">,
+  scratch: string,
+  executor: Executor,
+  deps: Deps,
+) {
   const { state, runDir } = run;
   const { jobs } = runPaths(scratch);
   await makeDirectory(jobs, 0o700);
@@ -98,6 +114,7 @@ async function scoreAgain(run: Run, label: IterationLabel, scratch: string, exec
     label,
     dir: join(scratch, "scores"),
     jobId: `${label}-evaluate-1-audit`,
+    set,
     seed: deps.ids.hex(16),
   };
   const planned = await prepareRescore(wish);

@@ -6,8 +6,10 @@ import { measureFar } from "../../kpi/far-at-recall.ts";
 import { judge, recallTargetPct } from "../../kpi/metric-contract.ts";
 import { defined } from "../../run/defined.ts";
 import type { JobExit } from "../../run/job.ts";
+import type { IterationLabel } from "../../run/labels.ts";
 import { programOf } from "../../run/platform-traits.ts";
 import type { ScoreProof } from "../../run/state.ts";
+import { missing } from "../../stages/shared/evidence.ts";
 import { type Planned, type Rescore, tolerances } from "./rescore.ts";
 
 /** What came of making the scores of an iteration again; `differences` is absent where they are the recorded ones. */
@@ -22,22 +24,20 @@ export type Compared = {
  * @throws Refusal `metric.not-reproduced` when the program that was to make them failed; what reading the tables throws.
  */
 export async function compareRescored(
-  { state, label, seed }: Rescore,
+  { state, label, seed, set }: Rescore,
   planned: Planned,
   exit: JobExit,
   by: { readonly at: string; readonly program: string | undefined },
 ): Promise<Compared> {
   const { metric_contract: contract, config } = state;
   const iteration = state.iterations[label];
-  const recorded = iteration?.inference_csv;
-  const left = await kindOf(planned.csv);
-  if (exit.outcome !== "exited" || exit.exit_code !== 0 || left !== "file" || recorded === undefined) {
-    const facts = { iteration: label, log: planned.job.log_path, ...exit };
-    throw new Refusal("metric.not-reproduced", "The program that scores the KPI set again did not succeed.", facts);
-  }
+  const recorded = set === "holdout" ? state.holdout?.inference_csv : iteration?.inference_csv;
+  await requireScored(planned, exit, label);
+  if (recorded === undefined) throw missing(`the scores of ${label}`, "are not recorded");
   const tolerance = tolerances[programOf(config.platform, config.platform_settings)];
   const compared = await compareScores(recorded, planned.csv, tolerance, planned.chosen);
-  const far = planned.chosen === undefined ? await farAgain(planned.csv, recallTargetPct(contract)) : undefined;
+  const isWhole = set === "kpi" && planned.chosen === undefined;
+  const far = isWhole ? await farAgain(planned.csv, recallTargetPct(contract)) : undefined;
   const proof: ScoreProof = {
     level: planned.chosen === undefined ? "reproduced" : "sampled",
     iteration: label,
@@ -53,6 +53,13 @@ export async function compareRescored(
   const changed = isBuiltin && far !== undefined && judge(contract, far).passed !== iteration?.metric_result?.passed;
   if (compared.differing === 0 && !changed) return { proof };
   return { proof, differences: factsOf(compared, proof, iteration?.far_pct) };
+}
+
+/** @throws Refusal `metric.not-reproduced` for a program that failed or left no scores. */
+export async function requireScored({ csv, job }: Planned, exit: JobExit, label: IterationLabel): Promise<void> {
+  if (exit.outcome === "exited" && exit.exit_code === 0 && (await kindOf(csv)) === "file") return;
+  const facts = { iteration: label, log: job.log_path, ...exit };
+  throw new Refusal("metric.not-reproduced", "The program that scores at the end of the run did not succeed.", facts);
 }
 
 async function farAgain(csv: string, recallPct: number) {

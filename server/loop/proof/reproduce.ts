@@ -9,48 +9,70 @@ import { defined } from "../../run/defined.ts";
 import type { Attempt } from "../../run/job.ts";
 import { type IterationLabel, iterationLabel } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
-import type { RunState, ScoreProof } from "../../run/state.ts";
+import type { HoldoutFigure, RunState, ScoreProof } from "../../run/state.ts";
 import { waitUntil } from "../../run/wait.ts";
+import { bestIteration } from "../../stages/hand-off.ts";
 import { executorOf, settle } from "../running/advance.ts";
 import { latestAttempt, readRecord, saveAttempt, saveRecord } from "../running/attempts.ts";
 import { assertImagesHold } from "../running/image-pins.ts";
 import { assertOutputsAsLeft } from "../running/job-outputs.ts";
 import { assertPinsHold } from "../running/pins.ts";
-import { compareRescored, notReproduced } from "./proof.ts";
+import { holdoutFigure } from "./holdout.ts";
+import { compareRescored, notReproduced, requireScored } from "./proof.ts";
 import { planRescore, prepareRescore, type Rescore } from "./rescore.ts";
 
-/** Under which name attempts at it are kept beside those of the stages. */
-const stage = "reproduce";
+/**
+ * A set that is scored when a run ends: the KPI set again, or the frozen test set for the first and only time. Attempts
+ * are kept under these names beside those of the stages.
+ */
+export type LastScoring = { readonly stage: "reproduce" | "holdout"; readonly label: IterationLabel };
+
+/**
+ * What is scored before a run may end for a reason: the figure that is claimed, which for a run that came to its last
+ * iteration is that of the model handed over, and the frozen test set with that model. A run that was cut short hands
+ * over what it has and claims nothing.
+ */
+export async function lastScorings(state: RunState, reason: string): Promise<LastScoring[]> {
+  if (reason !== "metric_met" && reason !== "max_iterations") return [];
+  const best = await bestIteration(state);
+  const claimed = reason === "metric_met" ? iterationLabel(state.current_iteration) : best;
+  return [
+    ...(claimed === undefined ? [] : [{ stage: "reproduce", label: claimed } as const]),
+    ...(best === undefined || state.config.holdout_csv === undefined
+      ? []
+      : [{ stage: "holdout", label: best } as const]),
+  ];
+}
+
+const titles = { reproduce: "the KPI set is being scored again", holdout: "the frozen test set is being scored" };
 const pace = { first_ms: 60, most_ms: 1000 };
 
 /**
- * Has the KPI set of the last iteration scored again, from its checkpoint and its images, as a job of its own, and waits
- * for its end. Durable: a call that finds the job of an earlier one waits for that.
+ * Has a set scored from an iteration's checkpoint and from its images, as a job of its own, and waits for its end.
+ * Durable: a call that finds the job of an earlier one waits for that.
  *
  * @throws Refusal `metric.reproducing` when the wait is over first; `state.tampered`; those of the executor.
  */
-export async function reproduceUntil(runDir: string, deadline: number, call: Call): Promise<void> {
-  const tell = () => call.progress("the KPI set is being scored again");
-  tell();
+export async function scoreUntil(runDir: string, at: LastScoring, deadline: number, call: Call): Promise<void> {
+  call.progress(titles[at.stage]);
   const ended = await waitUntil(
-    async () => (await withRun(runDir, (run) => step(run, call.deps), call.deps)) || undefined,
+    async () => (await withRun(runDir, (run) => step(run, at, call.deps), call.deps)) || undefined,
     pace,
     { deadline, signal: call.signal },
   );
   if (ended) return;
-  throw new Refusal("metric.reproducing", "The KPI set is still being scored again.", { run: runDir });
+  throw new Refusal("metric.reproducing", `Not over yet: ${titles[at.stage]}.`, { run: runDir });
 }
 
 /** Starts the job, or looks at it; true once it has ended. */
-async function step(run: OpenRun, deps: Deps): Promise<boolean> {
-  const label = iterationLabel(run.state.current_iteration);
-  const { jobs } = await openAttempt(run, label, deps);
+async function step(run: OpenRun, at: LastScoring, deps: Deps): Promise<boolean> {
+  const { jobs } = await openAttempt(run, at, deps);
   const executor = await executorOf(run, deps);
   const record = await readRecord(run.runDir, jobs?.[0] ?? "");
   return (await settle(run, record, executor, deps)).exit !== undefined;
 }
 
-async function openAttempt(run: OpenRun, label: IterationLabel, deps: Deps): Promise<Attempt> {
+async function openAttempt(run: OpenRun, { label, stage }: LastScoring, deps: Deps): Promise<Attempt> {
   const latest = await latestAttempt(run.runDir, label, stage);
   if (latest !== undefined && latest.finished === undefined) return latest;
   await assertPinsHold(run.state);
@@ -79,21 +101,25 @@ async function openAttempt(run: OpenRun, label: IterationLabel, deps: Deps): Pro
 }
 
 /**
- * What the job found, under the run lock, right before the run claims its target.
+ * What the job found, under the run lock, right before the run ends.
  *
- * @throws Refusal `metric.not-reproduced` when the scores are not the recorded ones; the next call scores them again.
+ * @throws Refusal `metric.not-reproduced` when the scores are not the recorded ones, or none were made; the next call
+ * scores again.
  */
-export async function reproducedScores(run: OpenRun, deps: Deps): Promise<ScoreProof> {
-  const label = iterationLabel(run.state.current_iteration);
+export async function lastScores(
+  run: OpenRun,
+  { stage, label }: LastScoring,
+  deps: Deps,
+): Promise<{ readonly score_proof: ScoreProof } | { readonly holdout: HoldoutFigure }> {
   const attempt = await latestAttempt(run.runDir, label, stage);
   const [id] = attempt?.jobs ?? [];
   if (attempt === undefined || id === undefined || attempt.finished !== undefined) {
-    throw new Refusal("metric.reproducing", "The KPI set was not scored again yet.", { run: run.runDir });
+    throw new Refusal("metric.reproducing", `To come: ${titles[stage]}.`, { run: run.runDir });
   }
   try {
-    const proof = await collect(run, label, attempt, id, deps);
+    const found = await collect(run, label, attempt, id, deps);
     await saveAttempt(run.runDir, { ...attempt, finished: "ok" });
-    return proof;
+    return found;
   } catch (error) {
     if (error instanceof Refusal) await saveAttempt(run.runDir, { ...attempt, finished: "error" });
     throw error;
@@ -114,12 +140,18 @@ async function collect(run: OpenRun, label: IterationLabel, attempt: Attempt, id
   await assertOutputsAsLeft(run.runDir, [{ spec, exit }]);
   const executor = await executorOf(run, deps);
   const by = { at: isoSeconds(deps.clock.now()), program: await executor.program?.(run.runDir) };
+  if (wish.set === "holdout") {
+    await requireScored(planned, exit, label);
+    return { holdout: await holdoutFigure(run, label, planned.csv, by, deps) };
+  }
   const { proof, differences } = await compareRescored(wish, planned, exit, by);
   if (differences !== undefined) throw notReproduced(differences);
-  return proof;
+  return { score_proof: proof };
 }
 
-function rescoreOf(runDir: string, state: RunState, label: IterationLabel, { attempt, stamp }: Attempt): Rescore {
-  const dir = join(runPaths(runDir).iteration(label), "reproduced");
-  return { runDir, state, label, dir, jobId: `${label}-evaluate-${attempt}-again`, seed: stamp };
+function rescoreOf(runDir: string, state: RunState, label: IterationLabel, attempt: Attempt): Rescore {
+  const isHoldout = attempt.stage === "holdout";
+  const dir = join(runPaths(runDir).iteration(label), isHoldout ? "holdout" : "reproduced");
+  const jobId = `${label}-evaluate-${attempt.attempt}-${isHoldout ? "holdout" : "again"}`;
+  return { runDir, state, label, set: isHoldout ? "holdout" : "kpi", dir, jobId, seed: attempt.stamp };
 }

@@ -32,6 +32,8 @@ export type Rescore = {
   readonly runDir: string;
   readonly state: RunState;
   readonly label: IterationLabel;
+  /** The KPI set, or the frozen test set. */
+  readonly set: "kpi" | "holdout";
   /** Holds all that it writes; only this user may look into it. */
   readonly dir: string;
   readonly jobId: string;
@@ -56,11 +58,12 @@ export async function planRescore(
   const { config } = state;
   const checkpoint = state.iterations[label]?.best_ckpt_path;
   if (checkpoint === undefined) throw missing(`${label}.best_ckpt_path`, "is not recorded");
-  const table = await readTable(config.kpi_test_csv);
+  const table = await readTable(csvOf(wish));
   const ofRows = table.rows.length;
-  const chosen =
-    ofRows > wholeLimit[programOf(config.platform, config.platform_settings)] ? sampleOf(ofRows, seed) : undefined;
-  const job = scoringJob(contextOf(wish), { name: "again", checkpoint, spec: join(dir, "inference_spec.yaml"), dir });
+  // A figure that is taken once is taken of the whole set.
+  const most = wish.set === "kpi" ? wholeLimit[programOf(config.platform, config.platform_settings)] : ofRows;
+  const chosen = ofRows > most ? sampleOf(ofRows, seed) : undefined;
+  const job = scoringJob(contextOf(wish), { name: wish.set, checkpoint, spec: join(dir, "inference_spec.yaml"), dir });
   const mounts = [
     ...job.mounts.map((mount) => ({ ...mount, readonly: true })),
     { source: dir, target: dir, readonly: false },
@@ -73,7 +76,7 @@ export async function planRescore(
 export async function prepareRescore(wish: Rescore): Promise<Planned> {
   const { table, ...planned } = await planRescore(wish);
   await makeDirectory(wish.dir, 0o700);
-  let csv = wish.state.config.kpi_test_csv;
+  let csv = csvOf(wish);
   if (planned.chosen !== undefined) {
     csv = join(wish.dir, "sample.csv");
     await writeTable(
@@ -85,6 +88,13 @@ export async function prepareRescore(wish: Rescore): Promise<Planned> {
   const text = await scoringSpec(contextOf(wish), { csv, count: planned.rows });
   await writeAtomic(join(wish.dir, "inference_spec.yaml"), text);
   return planned;
+}
+
+function csvOf({ state, set }: Rescore): string {
+  const { kpi_test_csv, holdout_csv } = state.config;
+  if (set === "kpi") return kpi_test_csv;
+  if (holdout_csv === undefined) throw missing("config.holdout_csv", "is not recorded");
+  return holdout_csv;
 }
 
 /** Rows in the order of the set, drawn by a seed that nobody knows before: every row is as likely as any other. */

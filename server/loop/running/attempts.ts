@@ -15,7 +15,7 @@ function attemptPath(runDir: string, attempt: Pick<Attempt, "iteration" | "stage
 export async function latestAttempt(
   runDir: string,
   iteration: IterationLabel,
-  stage: StageName | "reproduce",
+  stage: StageName | "reproduce" | "holdout",
 ): Promise<Attempt | undefined> {
   const pattern = new RegExp(`^${iteration}-${stage}-(\\d+)\\.attempt$`);
   const numbers = (await listNames(runPaths(runDir).jobs)).flatMap((name) => pattern.exec(name)?.[1] ?? []).map(Number);

@@ -35,13 +35,13 @@ export async function cancelStage(runDir: string, words: string | undefined, cal
     },
     call,
   );
-  const executor = await executorOf(await readRun(runDir), call.deps);
+  const executor = await executorOf(await readRun(runDir, call.deps), call.deps);
   await executor.cancel(runDir, record, graceSec);
   return await runStage(runDir, { ...at, waitSec: graceSec }, call);
 }
 
 async function runningRecord(runDir: string, call: Call): Promise<{ at: StageRef; record: JobRecord }> {
-  const run = await readRun(runDir);
+  const run = await readRun(runDir, call.deps);
   const next = nextAction(run.state);
   if (next.action === "run_stage") {
     const attempt = await latestAttempt(runDir, next.iteration, next.stage);

@@ -19,6 +19,7 @@ import { saveAttempt } from "./attempts.ts";
 import { assertImagesHold } from "./image-pins.ts";
 import { assertNothingAdded, assertOutputsAsLeft } from "./job-outputs.ts";
 import { assertPinsHold, takePins } from "./pins.ts";
+import { settingsUsed } from "./settings-used.ts";
 
 /** Platform of an attempt that no executor of this server ran. */
 export const external = "external";
@@ -118,6 +119,7 @@ async function commitEvidence(
       // rca looks back at a finished iteration and does not reopen it.
       status: at.stage === "evaluate" || at.stage === "rca" ? "complete" : "in_progress",
       ledger: { ...before?.ledger, ...evidence.patch.ledger },
+      settings: { ...before?.settings, ...settingsUsed(run.state.plan, at.stage) },
       warnings: [...(before?.warnings ?? []), ...evidence.warnings],
     }),
     current_iteration: Math.max(run.state.current_iteration, iterationNumber(at.iteration)),
@@ -139,7 +141,8 @@ async function noteScoring(run: OpenRun, state: RunState, iteration: IterationLa
   const ruler = state.ruler?.digest;
   if (ruler === undefined) return;
   const { far_pct } = state.iterations[iteration] ?? {};
-  await noteUse(state.config.workspace, run.runDir, { iteration, at, ruler, ...defined({ far_pct }) }, env);
+  const place = { workspace: state.config.workspace, set: "kpi", env } as const;
+  await noteUse(place, run.runDir, { iteration, at, ruler, ...defined({ far_pct }) });
 }
 
 /** No gate can tell what another program left from what a job of ours would have: people are told. */

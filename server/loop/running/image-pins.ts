@@ -20,7 +20,7 @@ type Pinned = readonly [path: string, stamp: string, digest: string];
 const sliceSize = 500;
 
 /**
- * Lists the images that the base rows show (training, validation and KPI, inspected and golden) with their digests in
+ * Lists the images that the base rows show (training, validation, KPI and frozen test set, inspected and golden) with their digests in
  * one file of the run's inputs, which is then pinned itself. An image that is missing is for the row checks to name.
  *
  * @returns the path of the list.
@@ -28,7 +28,8 @@ const sliceSize = 500;
 export async function writeImageDigests(runDir: string, config: RunConfig, layout: ImageLayout): Promise<string> {
   const index = createImageIndex();
   const paths = new Set<string>();
-  for (const csv of [config.training_csv, config.validation_csv, config.kpi_test_csv]) {
+  const { training_csv, validation_csv, kpi_test_csv, holdout_csv } = config;
+  for (const csv of [training_csv, validation_csv, kpi_test_csv, ...(holdout_csv === undefined ? [] : [holdout_csv])]) {
     const rows = await placeCsv({ csv, roots: [config.images_dir] }, layout, index);
     for (const images of [rows.input, rows.golden]) for (const image of images) paths.add(index.pathOf(image));
   }

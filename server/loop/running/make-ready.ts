@@ -24,7 +24,7 @@ export async function makeReady(
   deadline: number,
   call: Call,
 ): Promise<Prepared> {
-  const executor = await executorOf(await readRun(runDir), call.deps);
+  const executor = await executorOf(await readRun(runDir, call.deps), call.deps);
   const prepare = executor.makeReady?.bind(executor);
   if (prepare === undefined) return { state: "ready", cleared: [] };
   const at = await nextStage();

@@ -169,7 +169,7 @@ async function waitForEnd(
   deadline: number,
   call: Call,
 ): Promise<JobProgress | undefined> {
-  const executor = await executorOf(await readRun(runDir), call.deps);
+  const executor = await executorOf(await readRun(runDir, call.deps), call.deps);
   let reported = Number.NEGATIVE_INFINITY;
   const found = await waitUntil<JobProgress | "ended">(
     async (last) => {

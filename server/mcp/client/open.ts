@@ -6,6 +6,7 @@ import { parseJson } from "../../fs/json.ts";
 
 import { defined } from "../../run/defined.ts";
 import type { Env } from "../../run/env.ts";
+import { schemaValidator } from "../schema-validator.ts";
 
 /** The program that serves, as it would be named to any MCP client. */
 export type ServerCommand = {
@@ -45,7 +46,10 @@ export async function openToolClient(server: ServerCommand, version: string): Pr
   transport.stderr?.on("data", (chunk: Buffer) => {
     heard = (heard + chunk.toString("utf8")).slice(-STDERR_KEPT);
   });
-  const client = new Client({ name: "deft-mcp-cli", version }, { capabilities: {} });
+  const client = new Client(
+    { name: "deft-mcp-cli", version },
+    { capabilities: {}, jsonSchemaValidator: schemaValidator },
+  );
   const told = <T>(work: Promise<T>) => work.catch((error: unknown) => Promise.reject(withStderr(error, heard)));
   await told(client.connect(transport));
   return {

@@ -1,6 +1,6 @@
 import { noteOutput } from "../../exec/job-output.ts";
 import type { EnvironmentFacts } from "../../ports/environment.ts";
-import type { Executor, PlatformFacts, Readiness } from "../../ports/executor.ts";
+import type { Executor, Inspection, PlatformFacts, Readiness } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
 import type { Platform } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
@@ -17,6 +17,7 @@ export function cassetteExecutor(platform: Platform, tape: Tape): Executor {
     ...(tape.knows(platform, "trains_on") ? { trains_on: String(tape.answer(platform, "trains_on")) } : {}),
     availability: () => answer<{ available: boolean; detail: string }>("availability"),
     ...(tape.knows(platform, "look") ? { look: () => answer<EnvironmentFacts>("look") } : {}),
+    ...(tape.knows(platform, "inspect") ? { inspect: () => answer<Inspection>("inspect") } : {}),
     ...(tape.knows(platform, "survey") ? { survey: () => answer<PlatformFacts>("survey") } : {}),
     ...(tape.knows(platform, "makeReady") ? { makeReady: () => answer<Readiness>("makeReady") } : {}),
     async start(runDir, spec) {

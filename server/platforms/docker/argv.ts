@@ -139,7 +139,7 @@ function resourceArguments(spec: JobSpec): string[] {
  * The mounts of a job with its inputs read-only: of the workspace only the run can be written, and by the generator's
  * programs also their own assets, where they keep what they prepare.
  */
-function mountsOf({ spec, runDir }: ContainerWish): JobSpec["mounts"] {
+export function mountsOf({ spec, runDir }: Pick<ContainerWish, "spec" | "runDir">): JobSpec["mounts"] {
   return spec.mounts.flatMap((mount) => {
     const { source, target } = mount;
     if (mount.readonly || source !== target || !isInside(source, runDir) || source === runDir) return [mount];

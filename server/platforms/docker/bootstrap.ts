@@ -75,8 +75,11 @@ export function bootstrapJobs({ runDir, workspace, project, fetch }: Bootstrap):
   }));
 }
 
-/** Runs the downloads one after another; one that a dead process left running is gone on with. */
-export async function bootstrapGenerator(context: FixContext): Promise<Fixed> {
+/** Runs the downloads one after another, each to its end; one that a dead process left running is gone on with. */
+export async function bootstrapGenerator(
+  context: FixContext,
+  runToEnd: (context: FixContext, job: JobSpec) => Promise<void>,
+): Promise<Fixed> {
   const { state, runDir, ready } = context;
   const generator = state.plan.inputs.generator ?? {};
   const fetch = Array.isArray(generator.fetch) ? generator.fetch.map(String) : [];
@@ -95,7 +98,8 @@ export async function bootstrapGenerator(context: FixContext): Promise<Fixed> {
   return { blockers: jobs.map((job) => `${job.id.replace("bootstrap-", "generator ")} missing`) };
 }
 
-async function runToEnd({ runDir, env, ready }: FixContext, spec: JobSpec): Promise<void> {
+/** Runs one such job as a container. */
+export async function runToEnd({ runDir, env, ready }: FixContext, spec: JobSpec): Promise<void> {
   const image = ready.images[spec.image];
   if (image === undefined) throw new Refusal("executor.image-missing", `${spec.id} has no image.`, { job: spec.id });
   const docker = dockerCli(env);

@@ -46,7 +46,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       return `${image?.uri ?? "no image"} ${image?.id ?? ""}`.trim();
     },
     survey: () => surveyDocker(docker, env),
-    makeReady: (runDir) => makeReady(runDir, { main, env }),
+    makeReady: (runDir) => makeReady(runDir, { kind: "docker-ready", main, env }),
 
     async start(runDir, spec) {
       await sweep(docker, runDir);

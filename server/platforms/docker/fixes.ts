@@ -10,14 +10,11 @@ import { defined } from "../../run/defined.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { confined } from "./argv.ts";
-import { bootstrapGenerator } from "./bootstrap.ts";
+import { bootstrapGenerator, runToEnd } from "./bootstrap.ts";
 import { type Docker, dockerCli } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { chooseImages, lookAtImage } from "./images.ts";
-import type { FixContext, Fixed, Ready } from "./readiness.ts";
-
-/** One thing that has to be right before the first container of a run. */
-type Fix = { readonly title: string; run(context: FixContext): Promise<Fixed> };
+import type { Fix, FixContext, Fixed, Ready } from "./readiness.ts";
 
 const pullTimeoutSec = 6 * 3600;
 
@@ -27,7 +24,7 @@ export const fixes: readonly Fix[] = [
   { title: "CUDA probe", run: probeCuda },
   { title: "directories", run: provideDirectories },
   { title: "backbone", run: stageBackbone },
-  { title: "generator assets", run: bootstrapGenerator },
+  { title: "generator assets", run: (context) => bootstrapGenerator(context, runToEnd) },
 ];
 
 /** The images of the plan: those that it lists, under the content that was approved where it was known. */
@@ -132,7 +129,7 @@ export function probeArguments(imageId: string): string[] {
 }
 
 /** Mount sources that may be absent, and proof that the run directory takes a file of the user that jobs run as. */
-async function provideDirectories({ runDir, state, ready }: FixContext): Promise<Fixed> {
+export async function provideDirectories({ runDir, state, ready }: FixContext): Promise<Fixed> {
   const blockers: string[] = [];
   const cache = join(workspacePaths(state.config.workspace).anomalygen, "base_checkpoints");
   if (ready.images.anomalygen !== undefined && (await kindOf(cache)) === "absent") {
@@ -146,7 +143,7 @@ async function provideDirectories({ runDir, state, ready }: FixContext): Promise
 }
 
 /** The backbone file that the plan names: fetched to its place when the plan says from where. */
-async function stageBackbone(context: FixContext): Promise<Fixed> {
+export async function stageBackbone(context: FixContext): Promise<Fixed> {
   const { path, fetch } = (context.state.plan.inputs.backbone ?? {}) as { path?: string; fetch?: string[] };
   const source = fetch?.[0];
   if (path === undefined || (await kindOf(path)) === "file") return { blockers: [] };

@@ -50,3 +50,6 @@ export type FixContext = {
 
 /** What a step put right, by name, and what the run is made of from there on. */
 export type Fixed = { readonly blockers: readonly string[] } & Partial<Pick<Ready, "images" | "fetched">>;
+
+/** One thing that has to be right before the first job of a run. */
+export type Fix = { readonly title: string; run(context: FixContext): Promise<Fixed> };

@@ -5,6 +5,7 @@ import { readHead } from "../../fs/head.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
 import { type EnvironmentFacts, environmentFactsSchema } from "../../ports/environment.ts";
+import { defined } from "../../run/defined.ts";
 import type { Env } from "../../run/env.ts";
 import { redactedExcerpt } from "../../run/redact.ts";
 import { type Probed, runProbe } from "./cli.ts";
@@ -59,11 +60,9 @@ function sectionsOf(probed: Probed): Omit<EnvironmentFacts, "venv" | "scripts"> 
   const facts = environmentFactsSchema.partial().parse(sections);
   if ("end" in sections) return facts;
   const last = Object.keys(sections).at(-1);
+  const kind = last === undefined ? "no-start" : "crashed";
   const where = last === undefined ? "before it said anything" : `after looking at ${last}`;
-  return {
-    ...facts,
-    broken: { kind: last === undefined ? "no-start" : "crashed", detail: `${endOf(probed)} ${where}` },
-  };
+  return { ...facts, broken: { kind, detail: `${endOf(probed)} ${where}`, ...defined({ after: last }) } };
 }
 
 function endOf({ errno, signal, timed_out, exit_code, stderr }: Probed): string {

@@ -69,11 +69,19 @@ def operator():
     util.module_from_spec(util.spec_from_file_location("MultiScaleDeformableAttention", found[0]))
     return {"path": found[0]}
 
+def mpi():
+    from mpi4py import MPI
+    return {"size": MPI.COMM_WORLD.Get_size()}
+
 say("python", version="%d.%d.%d" % sys.version_info[:3], executable=sys.executable)
 tried("packages", packages)
 if tried("torch", torch_facts):
     tried("cuda", cuda)
 if there("nvidia_tao_pytorch"):
     tried("operator", operator)
+# Lightning asks MPI at the start of every training where mpi4py is there, and an MPI that cannot start ends the process.
+if there("mpi4py"):
+    say("mpi")
+    tried("mpi", mpi)
 say("end")
 `;

@@ -5,7 +5,8 @@ import { type Command, jobCommand, type ProgramSource } from "../command.ts";
 import type { HostSettings } from "./settings.ts";
 
 /** What a site tells its drivers and its collectives; everything else that could change what runs stays out. */
-const ofTheSite = /^(?:LD_LIBRARY_PATH|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_NUM_THREADS|XDG_CACHE_HOME)$/;
+const ofTheSite =
+  /^(?:LD_LIBRARY_PATH|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|(?:OMPI|PRTE|PMIX)_MCA_\w+|OMP_NUM_THREADS|XDG_CACHE_HOME)$/;
 
 /**
  * The environment of a job before its own variables: nothing of WORLD_SIZE, JOB_ID, PYTHONPATH and the like, which TAO

@@ -25,7 +25,7 @@ export const dockerImagesStep: Step = {
 type Containers = NonNullable<Survey["containers"]>;
 
 /** Training always; mining unless the run is synthetic-only; the generator unless it generates nothing. */
-function neededImages({ parameters }: Survey): ImageKey[] {
+export function neededImages({ parameters }: Survey): ImageKey[] {
   const spared = new Set<ImageKey>();
   if (parameters.synthetic_only?.value === true) spared.add("tao_ds");
   if (parameters.num_sdg?.value === 0) spared.add("anomalygen");

@@ -18,8 +18,8 @@ export const backboneStep: Step = {
   id: "backbone",
   title: "Backbone",
   async look(survey): Promise<Findings> {
-    const { host, environment, spec, workspace } = survey;
-    if ((host === undefined && environment === undefined) || spec === undefined) return {};
+    const { containers, environment, spec, workspace } = survey;
+    if ((containers === undefined && environment === undefined) || spec === undefined) return {};
     const name = basename(spec.content.pretrained_backbone_path ?? "");
     if (name === "") return {};
     const { backboneDir } = workspacePaths(workspace);
@@ -30,7 +30,7 @@ export const backboneStep: Step = {
     }
     const origin = originOf(spec.content.backbone_type ?? "");
     const detail = `no ${name} in ${backboneDir}`;
-    if (origin === undefined || host === undefined || isAirgapped(survey.deps)) {
+    if (origin === undefined || containers === undefined || isAirgapped(survey.deps)) {
       const fix = `Copy the backbone file to ${join(backboneDir, name)}.`;
       return { checks: [halt("input.unreadable-file", detail, fix)] };
     }

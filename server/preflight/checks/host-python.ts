@@ -24,7 +24,7 @@ export const hostPythonStep: Step = {
       return { found, checks: [halt("executor.environment", `${venv}/bin/visual_changenet is ${script}`, fix)] };
     }
     if (broken !== undefined) {
-      const fix = `Run ${venv}/bin/python -X faulthandler -c 'import torch' to see where it ends, and mend that package.`;
+      const fix = broken.after === "mpi" ? mpiFix(venv) : crashFix(venv);
       return { found, checks: [halt("executor.environment", `${venv}: ${broken.detail}`, fix)] };
     }
     return ok(`Python ${python?.version} of ${venv}`, { found });
@@ -37,3 +37,8 @@ const fixes = {
     `Make ${venv}/bin/python: TAO starts its interpreter by that name, python3 is not enough.`,
   "no-start": (_venv: string) => "Make the environment again with an interpreter that this host has.",
 };
+
+const crashFix = (venv: string) =>
+  `Run ${venv}/bin/python -X faulthandler -c 'import torch' to see where it ends, and mend that package.`;
+const mpiFix = (venv: string) =>
+  `${venv}/bin/python -m pip uninstall mpi4py, or give the server the OMPI_MCA_ settings by which MPI starts here.`;

@@ -7,19 +7,25 @@ import { rootsFor } from "../../data/workspace-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { defined } from "../../run/defined.ts";
 import { halt, ok } from "../findings.ts";
-import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
+import type { Findings, Side, Sides, Step, StepCheck, Survey } from "../survey.ts";
 
-type Pair = readonly [training: "training_csv" | "pool", held: "validation_csv" | "kpi_csv", code: RefusalCode];
+type Pair = readonly [used: Side, held: Side, code: RefusalCode];
 
-const pairs: readonly Pair[] = [
+/** Sets that must share nothing. */
+export const leakPairs: readonly Pair[] = [
   ["training_csv", "validation_csv", "gate.train-val-leakage"],
   ["training_csv", "kpi_csv", "gate.train-kpi-leakage"],
   ["pool", "validation_csv", "gate.train-val-leakage"],
   ["pool", "kpi_csv", "gate.train-kpi-leakage"],
+  ["training_csv", "holdout_csv", "gate.holdout-leakage"],
+  ["pool", "holdout_csv", "gate.holdout-leakage"],
+  ["validation_csv", "holdout_csv", "gate.holdout-leakage"],
+  ["kpi_csv", "holdout_csv", "gate.holdout-leakage"],
 ];
 
 /**
- * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show: by key,
+ * No row that trains, or that mining may pull into training, shows what the validation or the KPI rows show, and none
+ * that has a say in the run what the frozen test set shows: by key,
  * by image file, whatever directory each CSV is relative to, and by what the images show.
  */
 export const leakageStep: Step = {
@@ -32,11 +38,11 @@ export const leakageStep: Step = {
     const options = { contents, ...defined({ signal: survey.signal }) };
     const checks: StepCheck[] = [];
     const warnings: string[] = [];
-    for (const [training, held, code] of pairs) {
-      const [left, right] = [sides[training], sides[held]];
+    for (const [used, held, code] of leakPairs) {
+      const [left, right] = [sides[used], sides[held]];
       if (left === undefined || right === undefined) continue;
       const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
-      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples[0]));
+      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples));
       if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
       if (count === 0) continue;
       const golden = await sharedGolden(left, right, sides.index, survey.signal);
@@ -44,7 +50,9 @@ export const leakageStep: Step = {
       const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
       checks.push({ ...leakHalt(code, detail, right, throughGolden), facts: { count, examples } });
     }
-    return checks.length > 0 ? { checks, warnings } : ok("no shared row, image file or content", { warnings });
+    const found = { sides };
+    if (checks.length > 0) return { checks, warnings, found };
+    return ok("no shared row, image file or content", { warnings, found });
   },
 };
 
@@ -61,10 +69,11 @@ function nearText(
   left: RowImages,
   right: RowImages,
   count: number,
-  first: { line: number; held_line: number } | undefined,
+  examples: readonly { line: number; held_line: number }[],
 ) {
-  const where = first === undefined ? "" : `, line ${first.line} like line ${first.held_line}`;
-  return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows${where}.`;
+  const pairs = examples.map(({ line, held_line }) => `line ${line} like line ${held_line}`);
+  if (count > pairs.length) pairs.push(`and ${count - pairs.length} more`);
+  return `${count} rows of ${left.columns.path} show nearly what ${right.columns.path} shows: ${pairs.join(", ")}.`;
 }
 
 function undecodedText(left: RowImages, right: RowImages, count: number): string {
@@ -73,7 +82,7 @@ function undecodedText(left: RowImages, right: RowImages, count: number): string
 }
 
 /** All CSVs placed in one index and looked at once. */
-async function placeSides(survey: Survey) {
+async function placeSides(survey: Survey): Promise<Sides | undefined> {
   const { spec, images_dir, workspace, csvs, pool } = survey;
   if (spec === undefined || images_dir === undefined) return undefined;
   const index = createImageIndex();
@@ -84,6 +93,7 @@ async function placeSides(survey: Survey) {
     pool: await place(pool?.path),
     validation_csv: await place(csvs.validation_csv?.path),
     kpi_csv: await place(csvs.kpi_csv?.path),
+    holdout_csv: await place(csvs.holdout_csv?.path),
   };
   await index.probe(survey.signal);
   return { index, ...placed };

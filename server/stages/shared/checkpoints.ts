@@ -25,6 +25,21 @@ export async function listCheckpoints(trainDir: string): Promise<Checkpoint[]> {
   return found.sort((a, b) => a.epoch - b.epoch || a.step - b.step);
 }
 
+/**
+ * Checkpoints that TAO's top-k checkpointer keeps by the metric it monitors, by epoch. Their epoch is counted like that of
+ * periodic ones; the step is not in their name.
+ */
+export async function listMonitored(trainDir: string): Promise<Checkpoint[]> {
+  const found: Checkpoint[] = [];
+  for (const name of await listNames(trainDir)) {
+    const epoch = /^model_best_(?:epoch=)?(\d+)(?:-v\d+)?\.pth$/.exec(name)?.[1];
+    const path = join(trainDir, name);
+    const facts = epoch === undefined ? undefined : await fileFacts(path);
+    if (facts && facts.size_bytes > 0) found.push({ path, epoch: Number(epoch), step: 0, ...facts });
+  }
+  return found.sort((a, b) => a.epoch - b.epoch);
+}
+
 /** Names of files in a train directory that a training would resume from on its own. */
 export async function listResumable(trainDir: string): Promise<string[]> {
   return (await listNames(trainDir)).filter((name) => periodic.test(name) || /_latest\.(pth|tlt)$/.test(name));

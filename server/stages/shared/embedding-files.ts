@@ -1,6 +1,7 @@
-import { listCell, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
-import { type Embedded, nearestTargets } from "../../kpi/mining.ts";
-import type { EmbeddedRows, ReadEmbeddings } from "../../ports/stage.ts";
+import { compareTables, type EmbeddedRows } from "../../data/nearest.ts";
+import { readParquet, textCell, writeParquet } from "../../data/parquet.ts";
+import { Refusal } from "../../errors.ts";
+import type { ReadEmbeddings } from "../../ports/stage.ts";
 import { asEvidence, missing } from "./evidence.ts";
 
 /** One image to embed, with its golden twin for encoders that compare the two. */
@@ -23,19 +24,14 @@ export async function writeEmbeddingInput(path: string, images: readonly Embeddi
 }
 
 /** Reads both tables of mining from the disk. @throws Refusal `stage.evidence-missing`. */
-export const readEmbeddings: ReadEmbeddings = async ({ source, targets }, asked) => {
-  const [pool, weak] = [await embeddingsOf(source), await embeddingsOf(targets)];
-  const found = typeof asked === "function" ? asked(pool, weak) : { nearest: nearestTargets(asked, pool, weak) };
-  return { source: rowsOf(pool), targets: rowsOf(weak), ...found };
+export const readEmbeddings: ReadEmbeddings = async (tables, asked) => {
+  try {
+    return await compareTables(tables, asked);
+  } catch (error) {
+    const path = error instanceof Refusal ? error.facts.path : undefined;
+    return await asEvidence(String(path ?? tables.source), () => Promise.reject(error));
+  }
 };
-
-async function embeddingsOf(path: string): Promise<Embedded[]> {
-  const { rows } = await asEvidence(path, () => readParquet(path));
-  return rows.map((row) => ({ filepath: textCell(row, "filepath"), embedding: listCell(row, "embedding") ?? [] }));
-}
-
-const rowsOf = (table: readonly Embedded[]): EmbeddedRows =>
-  table.map(({ filepath, embedding }) => ({ filepath, length: embedding.length }));
 
 /**
  * Proves that embeddings are those of the given inputs: one row an image, all of one length.
@@ -43,7 +39,7 @@ const rowsOf = (table: readonly Embedded[]): EmbeddedRows =>
  * @throws Refusal `stage.evidence-missing`.
  */
 export async function assertEmbeds(path: string, rows: EmbeddedRows, inputPath: string): Promise<void> {
-  const inputs = await asEvidence(inputPath, () => readParquet(inputPath));
+  const inputs = await asEvidence(inputPath, () => readParquet(inputPath, ["filepath"]));
   const wanted = new Set(inputs.rows.map((row) => textCell(row, "filepath")));
   if (rows.length !== wanted.size) {
     throw missing(path, "has another number of rows than its input", { expected: wanted.size, actual: rows.length });
@@ -58,7 +54,7 @@ export async function assertEmbeds(path: string, rows: EmbeddedRows, inputPath: 
 
 /** Paths of a mined parquet in their order; types of a file without rows are not looked at. */
 export async function readMinedPaths(path: string): Promise<string[]> {
-  const { columns, rows } = await asEvidence(path, () => readParquet(path));
+  const { columns, rows } = await asEvidence(path, () => readParquet(path, ["filepath"]));
   if (!columns.includes("filepath")) throw missing(path, "lacks filepath");
   return rows.map((row) => textCell(row, "filepath"));
 }

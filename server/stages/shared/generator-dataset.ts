@@ -43,7 +43,7 @@ export async function checkGeneratorDataset(datasetDir: string, types: readonly 
     textures.set(texture, (textures.get(texture) ?? false) || dependency === "cad");
   }
   for (const [texture, needsCad] of textures) {
-    const clean = await cleanImages(datasetDir, texture);
+    const { names: clean } = await cleanFolder(datasetDir, texture);
     if (clean.length === 0) throw unusable("A texture has no clean image.", { texture });
     if (needsCad) await checkCadMasks(datasetDir, texture, clean);
   }
@@ -67,13 +67,23 @@ async function checkCadMasks(datasetDir: string, texture: string, clean: readonl
   throw unusable("No cad mask shows a labelled part beside another colour; class colours were lost.", facts);
 }
 
+/** Paths of the clean images of some textures. */
+export async function cleanImagePaths(datasetDir: string, textures: Iterable<string>): Promise<string[]> {
+  const paths: string[] = [];
+  for (const texture of textures) {
+    const { dir, names } = await cleanFolder(datasetDir, texture);
+    paths.push(...names.map((name) => join(dir, name)));
+  }
+  return [...new Set(paths)];
+}
+
 /** Clean images are looked for in this order; the first directory that has any wins. */
-async function cleanImages(datasetDir: string, texture: string): Promise<string[]> {
+async function cleanFolder(datasetDir: string, texture: string): Promise<{ dir: string; names: string[] }> {
   for (const dir of [join(datasetDir, texture, "clean_image"), join(datasetDir, texture), datasetDir]) {
     const names = (await listNames(dir)).filter((name) => /\.(png|jpe?g|bmp)$/i.test(name));
-    if (names.length > 0) return names;
+    if (names.length > 0) return { dir, names };
   }
-  return [];
+  return { dir: datasetDir, names: [] };
 }
 
 /** RGB of every class but the background, as `r,g,b`. */

@@ -19,7 +19,8 @@ export async function inferenceFacts(context: StageContext, kpi: ChangeNetTable,
   return { csv, kpi_rows: kpi.rows.length, inference_rows: inference.rows.length, difference, same_as };
 }
 
-function firstOtherRow(kpi: ChangeNetTable, inference: ChangeNetTable): Facts | undefined {
+/** The first row of an inference that is not the one at its place in the set that was to be scored. */
+export function firstOtherRow(kpi: ChangeNetTable, inference: ChangeNetTable): Facts | undefined {
   for (const [at, row] of kpi.rows.entries()) {
     const other = inference.rows[at];
     const column = other && mandatoryColumns.find((name) => row[name] !== other[name]);

@@ -12,7 +12,7 @@ export type Found = {
 };
 
 /** Rows that the iteration adds, by source. */
-export type Added = { readonly mined: number; readonly generated: number; readonly contributed: number };
+export type Added = Readonly<Record<"mined" | "pass" | "generated" | "contributed", number>>;
 
 /** How many rows were held against the floor: what the k-NN named, or every row that was never mined. */
 export function reachOf({ choice, floor }: Pick<Found, "choice" | "floor">) {

@@ -1,7 +1,7 @@
 import type { Gap } from "../../kpi/gaps.ts";
 import { type CosineFloor, defaultMinSimilarity } from "../../kpi/mining.ts";
 import { minedIdentity } from "../../kpi/mining-history.ts";
-import { chooseRows, type MiningChosen } from "../../kpi/mining-rule.ts";
+import type { MiningChoice, MiningChosen } from "../../kpi/mining-rule.ts";
 import type { StageContext } from "../../ports/stage.ts";
 import { iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
@@ -24,7 +24,7 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
   const iteration = iterationNumber(context.iteration);
   const min_similarity = config.mining_filter.min_similarity ?? defaultMinSimilarity;
   const images = new Map(pool.rows.map((row) => [poolImages(row, pool.layout)[0]?.input ?? "", row.label]));
-  const choice = {
+  const choice: MiningChoice = {
     free: await freeImages(context, images),
     weak: new Map(gaps.map(({ filepath, label, siamese_score: score }) => [filepath, { label, score }])),
     pool_scores: scoresPool(context, pool) ? await readPoolScores(context, pool) : new Map<string, number>(),
@@ -33,7 +33,7 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
     iterations_left: max_iterations - iteration + 1,
     weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
   };
-  const { nearest, counts } = await readTables(context, (source, targets) => chooseRows(source, targets, choice));
+  const { nearest, counts } = await readTables(context, choice);
   const kept = [...nearest].map(([filepath, max_cosine_similarity]) => ({ filepath, max_cosine_similarity }));
   const floor = { kept, candidate_count: kept.length, rejected_count: 0, similarity_threshold: min_similarity };
   return { floor, counts: { free: 0, in_reach: 0, wanted: 0, rounds: 0, ...counts, pool: images.size } };

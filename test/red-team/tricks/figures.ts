@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { auditRun } from "../../../server/loop/proof/audit.ts";
 import type { JobSpec } from "../../../server/run/job.ts";
@@ -82,5 +82,46 @@ export function figureTricks(trick: Trick): void {
     const one = await scene.client({ stand: whileTheRunnerSleeps(flat) });
     const answer = await one.call("run_stage", { run: scene.runDir });
     return answer.ok ? String(answer.result.warnings) : answer.code;
+  });
+
+  trick("files planted in the caches of run and workspace", "baseline-train", "the same figure", async (scene) => {
+    for (const folder of [scene.in(".cache"), scene.at(".cache"), scene.in("baseline", ".cache")]) {
+      await mkdir(join(folder, "features"), { recursive: true });
+      for (const name of ["features.json", "sketches.json", "features/pair.bin"]) {
+        await writeFile(join(folder, name), '{"entries":{},"scores":[0]}');
+      }
+    }
+    const passed = await scene.runStage();
+    if (passed !== "passed") return passed;
+    const { iterations } = JSON.parse(await readFile(scene.in("deft_state.json"), "utf8"));
+    await scene.loop.backTo("baseline-evaluate");
+    const honest = JSON.parse(await readFile(scene.in("deft_state.json"), "utf8"));
+    return iterations.baseline.far_pct === honest.iterations.baseline.far_pct ? "the same figure" : "another figure";
+  });
+
+  trick("a KPI image in training behind a planted sketch cache", "planned", "gate.train-kpi-leakage", async (scene) => {
+    await mkdir(scene.at(".cache"), { recursive: true });
+    await writeFile(scene.at(".cache", "sketches.json"), "{}");
+    const [, row] = await linesOf(scene.at("kpi", "testing_set.csv"));
+    await edit(scene.at("train", "base", "training_set.csv"), (text) => `${text.trimEnd()}\n${row}\n`);
+    return await scene.preflight();
+  });
+
+  trick("relabelling false alarms between two runs", "baseline-evaluate", /[23] labels changed/, async (scene) => {
+    let left = 3;
+    await edit(scene.at("kpi", "testing_set.csv"), (text) =>
+      text.replaceAll(",PASS,", (cell) => (left-- > 0 ? ",bridge," : cell)),
+    );
+    return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+  });
+
+  trick("a KPI set of one PASS and one defect", "planned", /too few|small for its target/, async (scene) => {
+    await edit(scene.at("kpi", "testing_set.csv"), (text) => {
+      const [header, ...rows] = text.trimEnd().split("\n");
+      const pass = rows.find((row) => row.includes(",PASS,"));
+      const defect = rows.find((row) => !row.includes(",PASS,"));
+      return `${[header, pass, defect].join("\n")}\n`;
+    });
+    return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
   });
 }

@@ -1,4 +1,4 @@
-import { copyFile, cp, link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { decode, encode } from "jpeg-js";
 import { PNG } from "pngjs";
@@ -43,9 +43,11 @@ async function disguise(
   scene: Scene,
   cells: Cells,
   change: (from: string, to: string) => Promise<unknown> = copyFile,
+  folder = "spare",
 ): Promise<Cells> {
   const images = (path: string) => scene.at("kpi", "images", path);
-  const hidden = { ...cells, input_path: "spare/test", golden_path: "spare/golden", object_name: "X1", boardname: "X" };
+  const paths = { input_path: `${folder}/test`, golden_path: `${folder}/golden` };
+  const hidden = { ...cells, ...paths, object_name: "X1", boardname: "X" };
   for (const side of ["input_path", "golden_path"] as const) {
     await mkdir(dirname(images(file(hidden, side))), { recursive: true });
     await change(images(file(cells, side)), images(file(hidden, side)));
@@ -62,6 +64,17 @@ const asPng = (shift: (at: number) => number) => async (from: string, to: string
   );
   await writeFile(to, PNG.sync.write(png));
 };
+
+/** Writes a JPEG with its levels times `factor`, and turned by 180 degrees. */
+const brightened =
+  (factor: number, turned = false) =>
+  async (from: string, to: string) => {
+    const { width, height, data } = decode(await readFile(from), { useTArray: true });
+    const levels = data.map((level, at) => (at % 4 === 3 ? level : Math.min(255, Math.round(level * factor))));
+    const pixels = Array.from({ length: width * height }, (_, at) => levels.subarray(4 * at, 4 * at + 4));
+    if (turned) pixels.reverse();
+    await writeFile(to, encode({ width, height, data: Buffer.concat(pixels) }, 92).data);
+  };
 
 /** Validation and KPI rows smuggled to where training finds them. */
 export function leakageTricks(trick: Trick): void {
@@ -209,6 +222,50 @@ export function leakageTricks(trick: Trick): void {
         await writeFile(to, encode(decode(await readFile(from)), 80).data);
       }),
     );
+    return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+  });
+
+  trick("a KPI image as a clean image of the generator", "planned", kpi, async (scene) => {
+    const from = scene.at("kpi", "images", file(await heldRow(scene, "kpi"), "input_path"));
+    const datasets = scene.at("augmentation", "anomalygen", "datasets");
+    const [clean] = (await readdir(datasets, { recursive: true })).filter((name) => /clean_image\/[^/]+$/.test(name));
+    const { width, height, data } = decode(await readFile(from), { useTArray: true });
+    const png = new PNG({ width, height });
+    png.data = Buffer.from(data);
+    await writeFile(join(datasets, clean ?? ""), PNG.sync.write(png));
+    return await scene.preflight();
+  });
+
+  trick("KPI images 6 % brighter in training", "planned", kpi, async (scene) => {
+    const cells = await heldRow(scene, "kpi");
+    const hidden = await disguise(scene, cells, brightened(1.06));
+    await add(scene, { ...hidden, boardname: cells.boardname });
+    return await scene.preflight();
+  });
+
+  trick(
+    "a KPI image turned, brighter, on a board of another name",
+    "planned",
+    /of the KPI and the training set are copies but for turning/,
+    async (scene) => {
+      const cells = await heldRow(scene, "kpi");
+      await add(scene, await disguise(scene, cells, brightened(1.06, true)), "train");
+      return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+    },
+  );
+
+  trick("200 copies of one easy PASS, each a little brighter", "planned", /within the KPI set/, async (scene) => {
+    const cells = await heldRow(scene, "kpi");
+    for (let copy = 0; copy < 12; copy++) {
+      const hidden = await disguise(scene, cells, brightened(1.05 + copy / 100), `copy${copy}`);
+      await add(scene, hidden, "kpi");
+    }
+    return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+  });
+
+  trick("200 copies of one easy PASS", "planned", /rows? show the same image|repeated|same image/, async (scene) => {
+    const cells = await heldRow(scene, "kpi");
+    for (let copy = 0; copy < 200; copy++) await add(scene, { ...cells, boardname: `B${copy}` }, "kpi");
     return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
   });
 }

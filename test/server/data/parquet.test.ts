@@ -2,8 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { listCell, readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
+import { readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { listCell } from "../../support/list-cell.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const folder = temporaryFolders();

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { claimState, takeClaim } from "../../../server/durable/claim.ts";
@@ -30,6 +30,19 @@ describe("a claim", () => {
     await claim?.release();
     expect(await claimState(stem)).toEqual({ state: "free" });
     expect(await takeClaim(stem)).toBeDefined();
+  });
+
+  it("that is given back while another looks at it leaves its number to all, so that no two follow a dead owner", async () => {
+    const stem = await aStem();
+    await writeFile(`${stem}.claim`, JSON.stringify(dead));
+    await writeFile(`${stem}.claim.2`, JSON.stringify({ ...dead, host: "node7" }));
+    const elsewhere: Elsewhere = async () => {
+      await rm(`${stem}.claim.2`);
+      return false;
+    };
+    expect(await takeClaim(stem, { elsewhere })).toBeDefined();
+    expect(await names(stem)).toEqual([`${basename(stem)}.claim`, `${basename(stem)}.claim.2`]);
+    expect(await takeClaim(stem)).toBeUndefined();
   });
 
   it("of work that starts once has no successor", async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@jest/globals";
 import { claimState } from "../../../server/durable/claim.ts";
 import { beginKeeper, ensureKeeper, isKept, keep, startKeeper } from "../../../server/durable/keeper.ts";
 import { readExit, readTrouble, workFiles } from "../../../server/durable/work.ts";
-import { Refusal } from "../../../server/errors.ts";
+import { errnoOf, Refusal } from "../../../server/errors.ts";
 import { identityOf } from "../../../server/exec/identity.ts";
 import { fakeEngine } from "../../support/fake-engine.ts";
 import { temporaryFolders } from "../../support/folder.ts";
@@ -33,6 +33,16 @@ async function ownerOf(stem: string): Promise<number | undefined> {
   return claim.state === "held" ? claim.owner?.pid : undefined;
 }
 
+/** Kills a process and says whether it was still there: it may end of itself at any moment. */
+function endedByUs(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (errnoOf(error) !== "ESRCH") throw error;
+    return false;
+  }
+}
+
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(20)) {
     const found = await look();
@@ -43,9 +53,11 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
 
 describe("a keeper", () => {
   it("works alone, however many are started at once, and gives its claim back", async () => {
-    const work = await someWork(["400"]);
-    await Promise.all(Array.from({ length: 6 }, () => beginKeeper(work.keeper)));
-    expect(await isKept(work.stem)).toBe(true);
+    const work = await someWork(["held"]);
+    const started = await Promise.all(Array.from({ length: 6 }, () => startKeeper(work.keeper)));
+    const alive = async () => (await Promise.all(started.map((one) => one && identityOf(one.pid)))).filter(Boolean);
+    await until(async () => ((await isKept(work.stem)) && (await alive()).length === 1) || undefined);
+    await writeFile(`${work.stem}.go`, "");
     await until(async () => (await claimState(work.stem)).state === "free" || undefined);
     expect(await work.lines()).toEqual(["begin", "end"]);
     expect(await readdir(join(work.stem, ".."))).not.toContain("work.claim");
@@ -57,8 +69,8 @@ describe("a keeper", () => {
     await until(async () => ((await isKept(work.stem)) ? undefined : await readTrouble(work.stem)));
     const refusal = await refusalOf(() => ensureKeeper(work.keeper));
     expect([refusal.code, refusal.facts]).toEqual(["executor.registry", { host: "registry" }]);
-    await ensureKeeper(work.keeper);
-    expect((await work.lines()).filter((line) => line === "begin")).toHaveLength(2);
+    await beginKeeper(work.keeper);
+    await until(async () => (await work.lines()).filter((line) => line === "begin").length === 2 || undefined);
   });
 
   it("that breaks off says so too, and one that begins again forgets the trouble of the last", async () => {
@@ -86,18 +98,19 @@ describe("a keeper", () => {
       await Promise.all([ensureKeeper(work.keeper), ensureKeeper(work.keeper), ensureKeeper(work.keeper)]);
       const pid = await ownerOf(work.stem);
       await sleep(Math.random() * 120);
-      if (pid === undefined || (await identityOf(pid)) === undefined) continue;
-      process.kill(pid, "SIGKILL");
+      if (pid === undefined || !endedByUs(pid)) continue;
       await until(async () => (await identityOf(pid)) === undefined || undefined);
       killed += 1;
     }
-    await ensureKeeper(work.keeper);
-    await until(async () => (await claimState(work.stem)).state !== "held" || undefined);
+    // A keeper that is slow to begin is not waited for: whoever asks again sees to it.
+    await until(async () => {
+      await ensureKeeper(work.keeper);
+      return (await work.lines()).at(-1) === "end" || undefined;
+    });
     // Never two at a time: nobody begins between the begin and the end of another that lived.
     const lines = await work.lines();
-    expect(lines.at(-1)).toBe("end");
     expect(lines.filter((line) => line === "twice")).toEqual([]);
-    expect(lines.filter((line) => line === "begin").length).toBeGreaterThanOrEqual(12);
+    expect(lines.filter((line) => line === "begin").length).toBeGreaterThan(1);
   }, 120_000);
 });
 
@@ -118,7 +131,7 @@ describe("work that starts once", () => {
       const keepers = await Promise.all([1, 2, 3].map(() => startKeeper({ ...work.keeper, kind: "engine" })));
       await sleep(Math.random() * 700);
       const [victim] = keepers;
-      if (victim && (await identityOf(victim.pid))) process.kill(victim.pid, "SIGKILL");
+      if (victim) endedByUs(victim.pid);
       await until(async () => {
         const alive = await Promise.all(keepers.map(async (one) => one && (await identityOf(one.pid))));
         return alive.every((one) => one === undefined) || undefined;

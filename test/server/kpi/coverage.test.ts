@@ -2,9 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import { coverTargets, weaknessWeights } from "../../../server/kpi/coverage.ts";
 
 /** A direction in the plane, in degrees: the cosine of two is that of the angle between them. */
-const at = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-const target = (degrees: number, weight = 1, label = "bridge") => ({ label, embedding: at(degrees), weight });
-const row = (filepath: string, degrees: number, label = "bridge") => ({ filepath, label, embedding: at(degrees) });
+const at = (degrees: number) =>
+  Float32Array.from([Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)]);
+const target = (degrees: number, weight = 1, label = "bridge") => ({ label, unit: at(degrees), weight });
+const row = (filepath: string, degrees: number, label = "bridge") => ({ filepath, label, unit: at(degrees) });
 
 describe("choosing rows that resemble many targets", () => {
   test("takes one of two near copies first, then what serves the other target", () => {
@@ -47,7 +48,7 @@ function byBruteForce(
 ): string[] {
   const served = targets.map(() => 0);
   const give = (r: (typeof rows)[number], t: (typeof targets)[number]) => {
-    const cosine = (r.embedding[0] ?? 0) * (t.embedding[0] ?? 0) + (r.embedding[1] ?? 0) * (t.embedding[1] ?? 0);
+    const cosine = (r.unit[0] ?? 0) * (t.unit[0] ?? 0) + (r.unit[1] ?? 0) * (t.unit[1] ?? 0);
     return r.label === t.label ? Math.max(0, Math.fround(cosine - reach)) : 0;
   };
   const chosen: string[] = [];

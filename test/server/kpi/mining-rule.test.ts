@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { chooseRows, type MiningChoice } from "../../../server/kpi/mining-rule.ts";
+import { chooseRows, type Embedded, type MiningChoice } from "../../../server/kpi/mining-rule.ts";
 
 /** A direction in the plane, in degrees. */
 const at = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
 const images = (turns: Readonly<Record<string, number>>) =>
-  Object.entries(turns).map(([filepath, degrees]) => ({ filepath, embedding: at(degrees) }));
+  Object.entries(turns).map(([filepath, degrees]) => ({ filepath, unit: Float32Array.from(at(degrees)) }));
 const labelled = (names: readonly string[], label: string) => new Map(names.map((name) => [name, label]));
 
 const source = images({ a: 0, b: 2, c: 20, d: 22, e: 40, f: 80, g: 58 });
@@ -19,20 +19,29 @@ const choice: MiningChoice = {
   weak_samples: 6,
 };
 
+/** The rows in reach of the one target, out of those that are free. */
+function inReach(asked: MiningChoice) {
+  const open = source.filter(({ filepath }) => asked.free.has(filepath));
+  const cosine = ({ unit }: Embedded) => unit.reduce((sum, value, i) => sum + value * (targets[0]?.unit[i] ?? 0), 0);
+  const near = open.map((row) => ({ ...row, similarity: cosine(row) }));
+  return { free: open.length, near: near.filter(({ similarity }) => similarity >= asked.min_similarity) };
+}
+
 describe("choosing pool rows", () => {
   test("takes one row for two weak samples, each at least as similar as promised", () => {
-    const { nearest, counts } = chooseRows(source, targets, choice);
+    const { nearest, counts } = chooseRows(inReach(choice), targets, choice);
     expect(counts).toEqual({ free: 6, in_reach: 5, wanted: 3, rounds: 3 });
     expect([...nearest.keys()]).toEqual(["a", "b", "c"]);
     for (const similarity of nearest.values()) expect(similarity).toBeGreaterThanOrEqual(0.7);
   });
 
   test("leaves a share of what is in reach to each later iteration", () => {
-    expect(chooseRows(source, targets, { ...choice, iterations_left: 3 }).counts.wanted).toBe(2);
+    expect(chooseRows(inReach(choice), targets, { ...choice, iterations_left: 3 }).counts.wanted).toBe(2);
   });
 
   test("does not search rows that were mined before", () => {
-    const { nearest, counts } = chooseRows(source, targets, { ...choice, free: labelled(["c", "d", "e"], "PASS") });
+    const asked = { ...choice, free: labelled(["c", "d", "e"], "PASS") };
+    const { nearest, counts } = chooseRows(inReach(asked), targets, asked);
     expect(counts).toMatchObject({ free: 3, in_reach: 3 });
     expect([...nearest.keys()][0]).toBe("c");
   });
@@ -45,7 +54,7 @@ describe("choosing pool rows", () => {
     ]);
     const free = labelled(["a", "b", "c", "d", "g"], "PASS");
     const asked = { ...choice, free, min_similarity: 0.5, weak: new Map(), pool_scores, weak_samples: 2 };
-    expect([...chooseRows(source, targets, { ...asked, iteration: 1 }).nearest.keys()]).toEqual(["d"]);
-    expect([...chooseRows(source, targets, { ...asked, iteration: 2 }).nearest.keys()]).toEqual(["g"]);
+    expect([...chooseRows(inReach(asked), targets, { ...asked, iteration: 1 }).nearest.keys()]).toEqual(["d"]);
+    expect([...chooseRows(inReach(asked), targets, { ...asked, iteration: 2 }).nearest.keys()]).toEqual(["g"]);
   });
 });

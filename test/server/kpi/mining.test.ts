@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { applyCosineFloor, knnSummaryTable, nearestTargets, yieldWarning } from "../../../server/kpi/mining.ts";
+import { applyCosineFloor, knnSummaryTable, yieldWarning } from "../../../server/kpi/mining.ts";
 import {
   emptyHistory,
   filterByHistory,
@@ -10,21 +10,17 @@ import {
   withIteration,
 } from "../../../server/kpi/mining-history.ts";
 
-const source = [
-  { filepath: "a", embedding: [2, 0] },
-  { filepath: "b", embedding: [1, 1] },
-  { filepath: "c", embedding: [-1, 0] },
-  { filepath: "z", embedding: [0, 0] },
-];
-const targets = [
-  { filepath: "t1", embedding: [1, 0] },
-  { filepath: "t2", embedding: [0, 3] },
-];
+const nearest = new Map([
+  ["a", 1],
+  ["b", Math.SQRT1_2],
+  ["c", 0],
+  ["z", 0],
+]);
 
 describe("cosine floor", () => {
   it("keeps what is near enough to any target and counts a repeated path once", () => {
     const mined = ["b", "a", "c", "a", "z"];
-    const floor = applyCosineFloor(mined, nearestTargets(mined, source, targets), 0.7);
+    const floor = applyCosineFloor(mined, nearest, 0.7);
     expect(floor.kept.map(({ filepath }) => filepath)).toEqual(["b", "a"]);
     expect(floor.kept[0]?.max_cosine_similarity).toBeCloseTo(Math.SQRT1_2, 12);
     expect(floor).toMatchObject({ candidate_count: 4, rejected_count: 2, similarity_threshold: 0.7, unknown: [] });
@@ -36,7 +32,7 @@ describe("cosine floor", () => {
 
   it("uses 0.9 when nothing else is asked for, and names paths of another pool", () => {
     const mined = ["a", "b", "x"];
-    const floor = applyCosineFloor(mined, nearestTargets(mined, source, targets));
+    const floor = applyCosineFloor(mined, nearest);
     expect([floor.kept.map(({ filepath }) => filepath), floor.unknown]).toEqual([["a"], ["x"]]);
   });
 

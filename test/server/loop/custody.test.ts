@@ -43,7 +43,9 @@ describe("the KPI set in custody over three runs", () => {
     const { env } = loop.deps();
     const first = (await readRun(loop.runDir, loop.deps())).state;
     expect(first.ruler).toMatchObject({ earlier_scorings: 0, earlier_runs: 0 });
-    expect(await rulerUses(loop.workspace, env)).toMatchObject([{ iteration: "baseline", ruler: first.ruler?.digest }]);
+    expect(await rulerUses({ workspace: loop.workspace, set: "kpi", env })).toMatchObject([
+      { iteration: "baseline", ruler: first.ruler?.digest },
+    ]);
 
     expect(onTheRuler(await warningsOf())).toEqual([]);
     const second = (await readRun(await anotherRun(), loop.deps())).state;

@@ -35,6 +35,15 @@ describe("resources", () => {
     expect(page.contents[0]).toMatchObject({ mimeType: "text/markdown" });
   });
 
+  it("list every topic under deft://reference, to which an unknown topic points", async () => {
+    const { client } = await aWorkspaceWithRun();
+    const [page] = (await client.readResource({ uri: "deft://reference" })).contents;
+    const text = page !== undefined && "text" in page ? String(page.text) : "";
+    expect(text).toContain("deft://reference/tricks: ");
+    expect(text).toContain("deft://reference/flows/finetune: ");
+    await expect(client.readResource({ uri: "deft://reference/nothing" })).rejects.toThrow("lists the topics");
+  });
+
   it.each([
     "deft://run/run_20261121_100000/report",
     "deft://run/../../etc/passwd/state",

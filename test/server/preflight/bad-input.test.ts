@@ -38,13 +38,24 @@ describe("a bad training CSV", () => {
     ["in UTF-16", csv(Buffer.from(`\ufeff${good}`, "utf16le")), "input.bad-csv"],
     ["with semicolons", csv(good.replaceAll(",", ";")), "input.bad-csv"],
     ["with an empty label", csv(good.replace(",PASS,", ",,")), "gate.missing-value"],
-    ["with labels in the wrong case", csv(good.replace(",PASS,", ",pass,")), "gate.label-case"],
-    ["with blanks around a label", csv(good.replace(",bridge,", ", bridge,")), "gate.label-case"],
     ["without a defect", csv(good.replaceAll("bridge", "PASS")), "input.bad-csv"],
     ["without a good part", csv(good.replaceAll("PASS", "open")), "input.bad-csv"],
     ["with fewer rows than a batch", csv(good.split("\n").slice(0, 2).join("\n")), "input.bad-csv"],
   ])("%s stops the plan", async (_, spoil, code) => {
     expect(await haltsAfter(spoil)).toEqual([`training_csv ${code}`]);
+  });
+
+  it.each([
+    ["in the wrong case", good.replace(",PASS,", ",pass,")],
+    ["with blanks around them", good.replace(",bridge,", ", Bridge ,")],
+  ])("with labels %s is planned with a copy that spells them right, and says so", async (_, text) => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, training), text);
+    const { plan, warnings, summary_markdown } = await resolvePlan(completeRequest, depsIn(root));
+    expect(plan?.inputs.training_csv).toMatchObject({ path: join(root, training), relabelled: 1 });
+    expect(Object.keys(Object(plan?.inputs.training_csv?.labels))).toEqual(["PASS", "bridge"]);
+    expect(warnings.join()).toContain("1 labels are neither PASS nor lower case (e.g. line ");
+    expect(summary_markdown).toContain("copy in the run, 1 labels spelled right");
   });
 
   it.each([["a byte order mark", csv(`\ufeff${good}`), "byte order mark"]])(
@@ -201,6 +212,36 @@ describe("bad data around the CSVs", () => {
       await rm(join(root, "augmentation/mining_pool"), { recursive: true });
     });
     expect(halts.map((halt) => halt.split(" ")[0])).toEqual(["images_root", "training_csv", "mining_pool"]);
+  });
+});
+
+describe("boards that sets share", () => {
+  const named = (board: string, places: readonly string[]) => {
+    const [header, ...rows] = csvOf(rowsOf(board)).trimEnd().split("\n");
+    const lines = rows.map((row, at) => `${row},panel-${at % 2},${places[at] ?? ""}`);
+    return `${[`${header},boardname,comp_name`, ...lines].join("\n")}\n`;
+  };
+
+  it("are named with their places, and stop nothing", async () => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, training), named("train", ["R1", "R2", "R3", "R4"]));
+    await writeFile(join(root, "kpi/testing_set.csv"), named("kpi", ["R1", "R9", "R3", "R4"]));
+    const { plan, warnings } = await resolvePlan(completeRequest, depsIn(root));
+    expect(plan).toBeDefined();
+    expect(warnings).toContain(
+      "2 of 2 boards of kpi_csv are boards of training_csv, too (panel-0, panel-1), with 3 places (boardname, comp_name) in both: the figure says less about boards that nobody trained on.",
+    );
+  });
+});
+
+describe("an evaluator", () => {
+  it("that this user may not execute stops before anything is planned", async () => {
+    const root = await boardsIn(await folder());
+    await writeFile(join(root, "measure"), "#!/bin/sh\n", { mode: 0o644 });
+    const request = { ...completeRequest, evaluator: "measure" };
+    await expect(resolvePlan(request, depsIn(root))).rejects.toThrow("not executable");
+    await chmod(join(root, "measure"), 0o755);
+    expect((await resolvePlan(request, depsIn(root))).plan).toBeDefined();
   });
 });
 

@@ -109,6 +109,15 @@ describe("preflight for docker", () => {
     });
   });
 
+  it("advises on epochs where a small seed set makes few steps", async () => {
+    const few = await findings(host, {}, { batch_size: 2, num_epochs: 4 });
+    expect(few.warnings.join()).toMatch(
+      / training rows make \d+ steps in 4 epochs of batch 2: .* num_epochs \d+ or more/,
+    );
+    const enough = await findings(host, {}, { batch_size: 2, num_epochs: 400 });
+    expect(enough.warnings.join()).not.toContain("steps in 400 epochs");
+  });
+
   it("advises on a batch that is known not to fit, and on a GPU that is busy, and leaves it to the human", async () => {
     const gpus = [{ name: "L4", memory_mib: 23034, used_mib: 20000 }];
     const { outcomes, warnings } = await findings({ ...host, gpus }, {}, { batch_size: 16 });

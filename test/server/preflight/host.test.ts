@@ -153,6 +153,17 @@ describe("preflight for a Python environment of this host", () => {
       /ended by SIGSEGV after looking at packages\nDo: Run .*faulthandler/,
     ],
     [
+      "an MPI that cannot start, which Lightning would ask",
+      {
+        sections: { ...without("end"), mpi: {} },
+        done: async (venv) => {
+          await rename(join(venv, "bin/python"), join(venv, "bin/inner"));
+          await script(venv, "python", `#!/bin/sh\n'${venv}/bin/inner'\necho 'MPI_INIT failed' >&2\nexit 1\n`);
+        },
+      },
+      /ended with 1 \(MPI_INIT failed\) after looking at mpi\nDo: .*pip uninstall mpi4py, or give the server the OMPI_MCA_/,
+    ],
+    [
       "a torch for the CPU",
       { sections: { ...goodSections, torch: { version: "2.11.0+cpu", cuda: null } } },
       /^executor\.gpu-unavailable: torch 2\.11\.0\+cpu is built for the CPU\nDo: Install a torch/,

@@ -107,6 +107,9 @@ describe("resolving a plan", () => {
   "gpus not_applicable",
   "backbone not_applicable",
   "leakage ok",
+  "generator_leakage ok",
+  "near_copies ok",
+  "boards ok",
   "required ok",
 ]
 `);

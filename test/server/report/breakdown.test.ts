@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { breakdown, changesBetween } from "../../../server/report/breakdown.ts";
+import { breakdown, changeView } from "../../../server/report/breakdown.ts";
 import type { KpiRow } from "../../../server/report/kpi-rows.ts";
 
 function row(object_name: string, label: string, score: number, boardname = "b1", part_type = "R"): KpiRow {
@@ -35,7 +35,7 @@ describe("where a KPI set fails", () => {
     const before = { label: "baseline", rows, threshold: 0.5 };
     const scores = [0.3, 0.6, 0.1, 0.7, 0.35, 0.9];
     const after = { label: "iter1", rows: rows.map((one, at) => ({ ...one, score: scores[at] ?? 0 })), threshold: 0.4 };
-    expect(changesBetween(before, after)).toEqual({
+    expect(changeView(before, after)).toEqual({
       from: "baseline",
       to: "iter1",
       fixed_alarms: 1,
@@ -49,7 +49,7 @@ describe("where a KPI set fails", () => {
   it("compares nothing when a label was changed in between", () => {
     const relabelled = rows.map((one) => (one.object_name === "a" ? { ...one, label: "bridge" } : one));
     const scoring = (label: string, all: readonly KpiRow[]) => ({ label, rows: all, threshold: 0.5 });
-    expect(changesBetween(scoring("x", rows), scoring("y", relabelled))).toBeUndefined();
-    expect(changesBetween(scoring("x", rows), scoring("y", rows.slice(1)))).toBeUndefined();
+    expect(changeView(scoring("x", rows), scoring("y", relabelled))).toBeUndefined();
+    expect(changeView(scoring("x", rows), scoring("y", rows.slice(1)))).toBeUndefined();
   });
 });

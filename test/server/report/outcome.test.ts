@@ -8,7 +8,17 @@ const contract = parseMetricTarget("FAR < 0.5% at recall=99%");
 
 function measured(label: string, far_pct: number, recall_pct: number): IterationView {
   const metric = { name: "far_pct", value: far_pct, unit: "%", constraints: { recall_pct }, passed: true };
-  return { label, status: "complete", metric, far_pct, adopted: [], ledger: {}, warnings: [], skipped: [] };
+  return {
+    label,
+    status: "complete",
+    metric,
+    far_pct,
+    adopted: [],
+    settings: {},
+    ledger: {},
+    warnings: [],
+    skipped: [],
+  };
 }
 
 describe("the outcome", () => {

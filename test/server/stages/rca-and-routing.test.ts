@@ -28,7 +28,9 @@ describe("rca", () => {
     const context = home.context("baseline", { baseline: { inference_csv: await inferred(home) } });
     const evidence = await runStage(rca, context);
     const dir = join(home.runDir, "baseline", "rca_results", "2026-01-01_000000");
-    expect(evidence.summary).toBe("RCA (VCN): threshold=0.3 recall=1.0; gaps=5 rows across 3 labels");
+    expect(evidence.summary).toBe(
+      "RCA (VCN): threshold=0.3 recall=1.0; gaps=5 rows across 3 labels (5 weak parts, one row for each light)",
+    );
     expect(evidence.patch).toMatchObject({ rca_gaps_parquet: join(dir, "kpi_gaps.parquet"), rca_threshold: 0.3 });
     const gaps = await readGapTable(join(dir, "kpi_gaps.parquet"));
     expect(gaps.map(({ filepath, label, weakness }) => [filepath, label, Number(weakness.toFixed(2))])).toEqual([
@@ -44,6 +46,25 @@ describe("rca", () => {
       "PASS: 2 (40.0%) — 2 misclassified",
     );
     expect(JSON.parse(await readFile(join(dir, "metrics.json"), "utf8")).recall).toBe(1);
+  });
+
+  it("lays the weakest parts out for a person, with a suspected cause of each and a column for what was seen", async () => {
+    const home = await stageWorkspace(await folder());
+    const context = home.context("baseline", { baseline: { inference_csv: await inferred(home) } });
+    const { patch } = await runStage(rca, context);
+    const dir = join(home.runDir, "baseline", "rca_results", "2026-01-01_000000");
+    expect(patch).toMatchObject({
+      rca_spot_check: join(dir, "spot_check.csv"),
+      rca_suspected_causes: { mislabelled: 1 },
+    });
+    const [header, ...rows] = (await readFile(join(dir, "spot_check.csv"), "utf8")).trimEnd().split("\n");
+    expect(header).toBe(
+      "number,object_name,label,boardname,siamese_score,weakness,suspected_cause,seen_cause,test_image,golden_image",
+    );
+    expect(rows).toHaveLength(kpiParts.length);
+    expect(rows[0]).toMatch(/^1,k5,PASS,,0.6,0.3,mislabelled,,rca_images\/01_test.jpg,/);
+    const copy = await readFile(join(dir, "rca_images", "01_test.jpg"));
+    expect(copy).toEqual(await readFile(home.at("images", "boards", "k5_SolderLight.jpg")));
   });
 
   it("names every lighting of a weak part", async () => {

@@ -73,6 +73,18 @@ describe("train", () => {
     expect(evidence.pins).toEqual([join(home.runDir, "baseline", "baseline_spec.yaml"), best, latest]);
   });
 
+  it("takes the best checkpoint by the metric that TAO monitors for a candidate, too, the newest where there are several", async () => {
+    const home = await stageWorkspace(await folder());
+    const dir = join(home.runDir, "baseline", "train");
+    const periodic = ["model_epoch_004_step_00010.pth", "model_epoch_009_step_00010.pth"];
+    const checkpoints = [...periodic, "model_best_003.pth", "model_best_007.pth"];
+    const left = { checkpoints };
+    const { patch, pins } = await runStage(train, home.context("baseline"), () => leaveTraining(dir, left));
+    const best_metric = join(dir, "model_best_007.pth");
+    expect(patch.candidate_ckpts).toMatchObject({ best_metric, latest: join(dir, periodic[1] ?? "") });
+    expect(pins).toContain(best_metric);
+  });
+
   it("comes out the same when it is collected again", async () => {
     const home = await stageWorkspace(await folder());
     const context = home.context("baseline");

@@ -3,11 +3,12 @@ import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { run as replay } from "../../../server/cli/replay.ts";
-import { listCell, readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
+import { readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
 import type { Executor } from "../../../server/ports/executor.ts";
 import { runCommand } from "../../support/command.ts";
 import { editStored, editTrace, type Lines } from "../../support/edited-trace.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
+import { listCell } from "../../support/list-cell.ts";
 import { recordReplay } from "../../support/recorded-replay.ts";
 
 const file = folderOfFile();

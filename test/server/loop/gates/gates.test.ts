@@ -61,6 +61,7 @@ const refused: [string, GateFacts, string][] = [
   ["an image without its golden twin", generated({ paired: 2 }), "gate.silent-drop"],
   ["training rows that show validation images", leak("validation", 1), "gate.train-val-leakage"],
   ["training rows that show KPI images", leak("kpi", 1), "gate.train-kpi-leakage"],
+  ["training rows that show images of the frozen test set", leak("holdout", 1), "gate.holdout-leakage"],
   ["a shorter inference", inference({ inference_rows: 8 }), "gate.silent-drop"],
   ["an inference of other rows", inference({ difference: { line: 3 } }), "stage.evidence-missing"],
   ["an inference of an earlier checkpoint", inference({ same_as: "/old.csv" }), "stage.evidence-missing"],
@@ -120,7 +121,7 @@ describe("gates", () => {
 
   it("warn of near twins and of rows that show one image twice", () => {
     expect(pass(leak("kpi", 0, 2))).toEqual([
-      "2 training rows show nearly what kpi rows show, e.g. line 2 like line 3.",
+      "2 training rows show nearly what kpi rows show: line 2 like line 3, and 1 more.",
     ]);
     expect(pass(rows("gate.duplicate-row"))).toEqual(["2 training rows show an image that another row shows."]);
   });

@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { keep } from "../../../../server/durable/keeper.ts";
 import { readTrouble } from "../../../../server/durable/work.ts";
 import type { Refusal } from "../../../../server/errors.ts";
+import { fixes } from "../../../../server/platforms/docker/fixes.ts";
 import { readinessStem, readReady } from "../../../../server/platforms/docker/readiness.ts";
 import { preparation } from "../../../../server/platforms/docker/ready.ts";
 import { aRun, aState } from "../../../support/a-run.ts";
@@ -25,7 +26,7 @@ async function preparedWith(id: string): Promise<Refusal | undefined> {
   const inputs = { containers: { tao_pyt: { uri: "local/pyt:1", id: "sha256:approved" } } };
   const runDir = await aRun(home, { plan: { ...plan, platform: "docker", inputs } });
   const stem = readinessStem(runDir);
-  await keep(stem, preparation, { PATH: `${bin}:${process.env.PATH}`, HOME: home });
+  await keep(stem, preparation(fixes), { PATH: `${bin}:${process.env.PATH}`, HOME: home });
   return await readTrouble(stem);
 }
 

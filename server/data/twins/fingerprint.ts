@@ -1,0 +1,131 @@
+import type { GrayImage } from "../decode/gray-image.ts";
+import { fieldMeans } from "./fields.ts";
+
+/** A part of an image in shares of its sides: where it begins and how long its sides are. */
+export type Window = { readonly x: number; readonly y: number; readonly side: number };
+
+/**
+ * What an image coarsely shows: the low frequencies of the whole and of some windows in it, by which a copy is found again
+ * that was turned, mirrored, scaled, cut, brightened or compressed. One row of `perWindow` numbers a window.
+ */
+export type Fingerprint = Int8Array;
+
+const whole: Window = { x: 0, y: 0, side: 1 };
+
+/** The whole, and what a cut of a tenth and of a fifth leaves in the middle and in the corners. */
+export const windows: readonly Window[] = [whole, ...[0.9, 0.8].flatMap(cuts)];
+
+function cuts(side: number): Window[] {
+  const [middle, end] = [(1 - side) / 2, 1 - side];
+  const places = [
+    [middle, middle],
+    [0, 0],
+    [end, 0],
+    [0, end],
+    [end, end],
+  ] as const;
+  return places.map(([x, y]) => ({ x, y, side }));
+}
+
+/** Frequencies on each side, the mean left out. */
+const frequencies = 8;
+export const perWindow = frequencies * frequencies - 1;
+/** Fields on each side of the picture that fingerprints are made of. */
+const fields = 48;
+/** Gray levels of deviation below which a window shows nothing. */
+const flat = 3;
+
+/** Takes an image's fingerprint; undefined for a flat one. A flat window of another is all zero and fits nothing. */
+export function fingerprintOf(image: GrayImage): Fingerprint | undefined {
+  const sums = summed(image);
+  const print = new Int8Array(windows.length * perWindow);
+  for (const [at, window] of windows.entries()) {
+    const found = spectrum(sums, window);
+    if (found === undefined && at === 0) return undefined;
+    if (found !== undefined) print.set(found, at * perWindow);
+  }
+  return print;
+}
+
+/** Sums over all fields left of and above each corner: the mean over any rectangle takes four of them. */
+function summed(image: GrayImage): Float64Array {
+  const means = fieldMeans(image, fields);
+  const stride = fields + 1;
+  const sums = new Float64Array(stride * stride);
+  for (let row = 1; row <= fields; row++) {
+    let line = 0;
+    for (let column = 1; column <= fields; column++) {
+      line += means[(row - 1) * fields + column - 1] as number;
+      sums[row * stride + column] = (sums[(row - 1) * stride + column] as number) + line;
+    }
+  }
+  return sums;
+}
+
+/** Cosines of the frequencies over the fields of a window. */
+const cosines = Float64Array.from({ length: frequencies * frequencies }, (_, at) => {
+  const [u, x] = [Math.floor(at / frequencies), at % frequencies];
+  return Math.cos((Math.PI * (2 * x + 1) * u) / (2 * frequencies)) * Math.sqrt((u === 0 ? 1 : 2) / frequencies);
+});
+
+/** The frequencies of a window, scaled so that only their shares count; undefined where it is flat. */
+function spectrum(sums: Float64Array, window: Window): Int8Array | undefined {
+  const values = transformed(transformed(meansIn(sums, window)));
+  values[0] = 0;
+  const length = Math.hypot(...values);
+  if (length < flat * frequencies) return undefined;
+  return Int8Array.from(values.subarray(1), (value) => Math.round((100 * value) / length));
+}
+
+function meansIn(sums: Float64Array, window: Window): Float64Array {
+  const step = (fields * window.side) / frequencies;
+  return Float64Array.from({ length: frequencies * frequencies }, (_, at) => {
+    const x = window.x * fields + (at % frequencies) * step;
+    const y = window.y * fields + Math.floor(at / frequencies) * step;
+    const [right, bottom] = [x + step, y + step];
+    const sum = sumAt(sums, right, bottom) - sumAt(sums, x, bottom) - sumAt(sums, right, y) + sumAt(sums, x, y);
+    return sum / (step * step);
+  });
+}
+
+/** Cosine transform of the rows, laid out as columns: done twice, it transforms both ways. */
+function transformed(values: Float64Array): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let row = 0; row < frequencies; row++) {
+    for (let u = 0; u < frequencies; u++) {
+      let sum = 0;
+      for (let x = 0; x < frequencies; x++) {
+        sum += (values[row * frequencies + x] as number) * (cosines[u * frequencies + x] as number);
+      }
+      out[u * frequencies + row] = sum;
+    }
+  }
+  return out;
+}
+
+/** The sum at a place between corners. */
+function sumAt(sums: Float64Array, x: number, y: number): number {
+  const stride = fields + 1;
+  const [column, row] = [Math.min(fields - 1, Math.floor(x)), Math.min(fields - 1, Math.floor(y))];
+  const [dx, dy] = [x - column, y - row];
+  const corner = row * stride + column;
+  const top = (sums[corner] as number) * (1 - dx) + (sums[corner + 1] as number) * dx;
+  const bottom = (sums[corner + stride] as number) * (1 - dx) + (sums[corner + stride + 1] as number) * dx;
+  return top * (1 - dy) + bottom * dy;
+}
+
+/** The eight ways to lay a square on itself: first transposed or not, then mirrored along either axis or not. */
+export const orientations = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+
+/** The frequencies of a window as they are of the image laid otherwise: they change places and signs, no more. */
+export function turned(print: Int8Array, orientation: number): Int8Array {
+  const [transposed, mirrorX, mirrorY] = [orientation & 1, orientation & 2, orientation & 4];
+  const out = new Int8Array(perWindow);
+  for (let at = 1; at <= perWindow; at++) {
+    const [v, u] = [Math.floor(at / frequencies), at % frequencies];
+    const from = transposed ? u * frequencies + v : at;
+    const sign = (mirrorX && u % 2 === 1 ? -1 : 1) * (mirrorY && v % 2 === 1 ? -1 : 1);
+    out[at - 1] = sign * (print[from - 1] as number);
+  }
+  return out;
+}

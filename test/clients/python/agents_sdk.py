@@ -1,0 +1,33 @@
+"""Turns our tools into those of the OpenAI Agents SDK, strict where they can be, and calls the first one.
+
+usage: agents_sdk.py SERVER CALLS, both JSON.
+"""
+
+import asyncio
+import json
+import sys
+
+from agents import Agent, RunContextWrapper
+from agents.mcp import MCPServerStdio, MCPUtil
+from agents.tool_context import ToolContext
+
+
+async def main(server, calls):
+    async with MCPServerStdio(params=server, name="deft", client_session_timeout_seconds=60) as connected:
+        agent = Agent(name="a", mcp_servers=[connected])
+        functions = await MCPUtil.get_function_tools(
+            connected, convert_schemas_to_strict=True, run_context=RunContextWrapper(context=None), agent=agent
+        )
+        told = {
+            "tools": [function.name for function in functions],
+            "lax": [function.name for function in functions if not function.strict_json_schema],
+            "prompts": [prompt.name for prompt in (await connected.list_prompts()).prompts],
+        }
+        name, given = calls[0]
+        function = next(one for one in functions if one.name == name)
+        context = ToolContext(context=None, tool_name=name, tool_call_id="1", tool_arguments=json.dumps(given))
+        told["planned"] = str(await function.on_invoke_tool(context, json.dumps(given)))
+    print(json.dumps(told))
+
+
+asyncio.run(main(json.loads(sys.argv[1]), json.loads(sys.argv[2])))

@@ -1,0 +1,144 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { decode, encode } from "jpeg-js";
+import { streamOf } from "../../../engine/workspace/random.ts";
+import type { GrayImage } from "../../../server/data/decode/gray-image.ts";
+import { findTwins } from "../../../server/data/twins/find.ts";
+import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
+import { candidates } from "../../../server/data/twins/search.ts";
+import { photograph, putGray } from "../../support/photographs.ts";
+
+const side = 128;
+const design = (name: string) => ({ name, style: "leads", side }) as const;
+const shot = (name: string, at: string): GrayImage => ({
+  width: side,
+  height: side,
+  data: photograph(design(name), at).gray,
+});
+
+type Point = (u: number, v: number) => readonly [number, number];
+
+/** Takes the levels of another place for each pixel, in shares of the sides. */
+function moved(image: GrayImage, place: Point, scale = 1): GrayImage {
+  const { width, height, data } = image;
+  const [across, down] = [Math.round(width * scale), Math.round(height * scale)];
+  const made = new Uint8Array(across * down);
+  for (let at = 0; at < made.length; at++) {
+    const [u, v] = place(((at % across) + 0.5) / across, (Math.floor(at / across) + 0.5) / down);
+    const [x, y] = [
+      Math.max(0, Math.min(width - 1.001, u * width - 0.5)),
+      Math.max(0, Math.min(height - 1.001, v * height - 0.5)),
+    ];
+    const [left, top, dx, dy] = [Math.floor(x), Math.floor(y), x % 1, y % 1];
+    const level = (column: number, row: number) => data[(top + row) * width + left + column] ?? 0;
+    made[at] =
+      (level(0, 0) * (1 - dx) + level(1, 0) * dx) * (1 - dy) + (level(0, 1) * (1 - dx) + level(1, 1) * dx) * dy;
+  }
+  return { width: across, height: down, data: made };
+}
+
+const levels = (image: GrayImage, change: (level: number) => number): GrayImage => ({
+  ...image,
+  data: image.data.map((level) => Math.max(0, Math.min(255, change(level)))),
+});
+
+function compressed(image: GrayImage, quality: number): GrayImage {
+  const data = new Uint8Array(4 * image.data.length).fill(255);
+  for (const [at, level] of image.data.entries()) data.fill(level, 4 * at, 4 * at + 3);
+  const pixels = decode(encode({ ...image, data }, quality).data, { useTArray: true }).data;
+  return { ...image, data: image.data.map((_, at) => pixels[4 * at] ?? 0) };
+}
+
+const changes: [string, (image: GrayImage) => GrayImage][] = [
+  ["6 % brighter", (image) => levels(image, (level) => 1.06 * level)],
+  ["of less contrast", (image) => levels(image, (level) => 30 + 0.7 * level)],
+  ["turned by 90 degrees", (image) => moved(image, (u, v) => [v, 1 - u])],
+  ["turned by 180 degrees", (image) => moved(image, (u, v) => [1 - u, 1 - v])],
+  ["mirrored", (image) => moved(image, (u, v) => [1 - u, v])],
+  ["transposed", (image) => moved(image, (u, v) => [v, u])],
+  ["of another size", (image) => moved(image, (u, v) => [u, v], 1.4)],
+  ["cut by a twentieth", (image) => moved(image, (u, v) => [0.02 + 0.95 * u, 0.03 + 0.95 * v], 0.95)],
+  ["compressed again", (image) => compressed(image, 70)],
+  [
+    "turned, brighter and compressed",
+    (image) =>
+      compressed(
+        levels(
+          moved(image, (u, v) => [v, 1 - u]),
+          (level) => 1.06 * level,
+        ),
+        85,
+      ),
+  ],
+];
+
+/** A board of one design: traces and pads that are drawn alike, each with a grain of its own. */
+function ofOneDesign(board: string): GrayImage {
+  const random = streamOf(1, "grain", board);
+  const data = Uint8Array.from({ length: side * side }, (_, at) => {
+    const [x, y] = [at % side, Math.floor(at / side)];
+    const trace = 60 * Math.tanh(3 * Math.cos((2 * Math.PI * x) / 23));
+    const pad = Math.hypot(x - 40, y - 70) < 22 ? 50 : 0;
+    return Math.max(0, Math.min(255, 120 + trace + pad + 24 * (random() - 0.5)));
+  });
+  return { width: side, height: side, data };
+}
+
+let folder = "";
+const others: string[] = [];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "deft-twins-"));
+  for (let at = 0; at < 20; at++) others.push(await written(`other${at}.png`, shot(`other ${at}`, "a")));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function written(name: string, { width, data }: GrayImage): Promise<string> {
+  const path = join(folder, name);
+  await putGray(path, data, width);
+  return path;
+}
+
+describe("a changed copy of a photograph", () => {
+  it.each(changes)("%s is found among other images, and nothing else", async (name, change) => {
+    const photo = shot("board", "a");
+    const copy = await written(`${name.replaceAll(/\W/g, "_")}.png`, change(photo));
+    const found = await findTwins([await written("board.png", photo), copy, ...others]);
+    expect(found).toEqual([{ one: 0, other: 1, likeness: expect.any(Number) }]);
+    // Asked again, the answer is remembered.
+    expect(await findTwins([join(folder, "board.png"), copy, ...others])).toEqual(found);
+  });
+
+  it("is told from a part of the same design, which the search thinks of and whose grain is another", async () => {
+    const [one, other] = [ofOneDesign("one"), ofOneDesign("other")];
+    expect([...candidates([one, other].map(fingerprintOf))].flat()).not.toEqual([]);
+    expect(await findTwins([await written("one.png", one), await written("other.png", other), ...others])).toEqual([]);
+  });
+
+  it("has no fingerprint where it is flat", () => {
+    expect(fingerprintOf({ width: 40, height: 40, data: new Uint8Array(1600).fill(90) })).toBeUndefined();
+  });
+});
+
+describe("a fingerprint", () => {
+  it.each(orientations)("turned %d is that of the image laid so", (orientation) => {
+    const photo = shot("board", "a");
+    const picture = moved(photo, (u, v) => {
+      const [x, y] = [orientation & 2 ? 1 - u : u, orientation & 4 ? 1 - v : v];
+      return orientation & 1 ? [y, x] : [x, y];
+    });
+    const whole = fingerprintOf(photo)?.subarray(0, perWindow) ?? new Int8Array();
+    const seen = fingerprintOf(picture)?.subarray(0, perWindow) ?? new Int8Array();
+    const differences = turned(whole, orientation).map((value, at) => Math.abs(value - (seen[at] ?? 0)));
+    expect(Math.max(...differences)).toBeLessThanOrEqual(2);
+  });
+});
+
+it("searches many images by their neighbours in sorted order alone, and still finds the copy", () => {
+  const many = Array.from({ length: 600 }, (_, at) => fingerprintOf(shot(`design ${at % 40}`, String(at))));
+  const copy = fingerprintOf(levels(shot("design 7", "7"), (level) => 1.06 * level));
+  const pairs = [...candidates([...many, copy])].flat();
+  expect(pairs.filter(({ of, like }) => of === 600 && like === 7)).not.toEqual([]);
+  expect(pairs.length).toBeLessThanOrEqual(2 * 601);
+});
