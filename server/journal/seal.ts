@@ -12,7 +12,10 @@ export type NewEntry = {
   readonly stage: LogStageName;
   readonly status: "ok" | "error";
   readonly summary: string;
+  /** From the start of the stage's first job to the end of its last, where there are jobs. */
   readonly duration_sec: number;
+  /** What the stage waited for a caller beside that. */
+  readonly waited_sec?: number;
 };
 
 type Base = NonNullable<RunState["integrity"]>["base"];

@@ -1,6 +1,6 @@
 import { describeContract } from "../kpi/metric-contract.ts";
 import type { Plan } from "../run/state.ts";
-import { minutesText, totalMinutes } from "./estimate.ts";
+import { rangeText, totalRange } from "./estimate.ts";
 import { gpuHoursText } from "./gpu-hours.ts";
 import { labelText } from "./label-counts.ts";
 import { planUri } from "./plan-uri.ts";
@@ -45,7 +45,7 @@ export function planBrief(resolution: Resolution & { readonly plan: Plan }): str
 function timeText({ estimate, plan }: Resolution): string {
   const iterations = plan?.parameters.max_iterations?.value;
   if (estimate === undefined || typeof iterations !== "number") return "unknown";
-  return `about ${minutesText(totalMinutes(estimate, iterations))}, ${estimate.basis}`;
+  return `${rangeText(totalRange(estimate, iterations))}, ${estimate.basis}`;
 }
 
 function dataLines({ inputs, parameters }: Plan): string[] {

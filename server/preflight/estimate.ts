@@ -1,3 +1,5 @@
+import { type Pace, type Paces, type PassKind, paceKey } from "../journal/pace.ts";
+import type { Platform } from "../run/labels.ts";
 import type { Program } from "../run/platform-traits.ts";
 
 /** What the time of an iteration depends on. Rows are data rows; epochs and images are counts. */
@@ -10,9 +12,16 @@ export type Workload = {
   readonly num_sdg: number;
 };
 
+/** Least and most minutes. */
+export type Range = readonly [least: number, most: number];
+
 export type Estimate = {
   readonly baseline_minutes: number;
   readonly iteration_minutes: number;
+  /** Between what and what it took on this host, scaled to this work; wide as long as nothing was measured here. */
+  readonly range: { readonly baseline: Range; readonly iteration: Range };
+  /** The same before this host was looked at: what the next pass is held against. */
+  readonly model: { readonly baseline_minutes: number; readonly iteration_minutes: number };
   /** What the figure rests on, for the summary. */
   readonly basis: string;
 };
@@ -20,38 +29,88 @@ export type Estimate = {
 /**
  * Minutes for the baseline and for one iteration, to plan with and not to promise.
  *
- * TAO: the published stage times (RTX 6000 Ada 48 GB, about 200 training rows and 10 epochs; tao-stages 6.8), of
- * which training grows with rows times epochs. Engine: milliseconds a row, measured on 200 seed, 150 validation and 1200 KPI rows of 96x96 on one core.
+ * Docker: the published stage times (RTX 6000 Ada 48 GB, about 200 training rows and 10 epochs; tao-stages 6.8), of
+ * which training grows with rows times epochs. Embedded: milliseconds a row, measured on 200 seed, 150 validation and 1200 KPI rows of 96x96 on one core.
  */
-export function estimateRuntime(program: Program, work: Workload): Estimate {
-  return program === "tao" ? taoEstimate(work) : engineEstimate(work);
+export function estimateRuntime(program: Program, work: Workload, pace?: Pace): Estimate {
+  return calibrated(program === "tao" ? taoEstimate(work) : engineEstimate(work), pace);
+}
+
+type Model = Estimate["model"] & { readonly basis: string };
+
+/** What an estimate that nobody held against this host may be off by. */
+const unmeasured = { least: 0.4, most: 3 };
+/** No two passes are alike: a tenth on either side of what was seen. */
+const spread = 0.1;
+
+/** The model's minutes at the pace of this host: the middle of the newest passes, and from the fastest to the slowest. */
+function calibrated({ basis, ...model }: Model, pace: Pace | undefined): Estimate {
+  const of = (kind: PassKind) => {
+    const seen = [pace?.[kind], pace?.baseline, pace?.iteration].find(
+      (ratios) => ratios !== undefined && ratios.length > 0,
+    );
+    if (seen === undefined) return { middle: 1, ...unmeasured };
+    const sorted = seen.toSorted((a, b) => a - b);
+    const middle = sorted[Math.floor(sorted.length / 2)] ?? 1;
+    return { middle, least: (sorted[0] ?? 1) * (1 - spread), most: (sorted.at(-1) ?? 1) * (1 + spread) };
+  };
+  const [baseline, iteration] = [of("baseline"), of("iteration")];
+  const passes = (pace?.baseline.length ?? 0) + (pace?.iteration.length ?? 0);
+  const scaled = (minutes: number, { least, most }: typeof baseline): Range => [minutes * least, minutes * most];
+  return {
+    model,
+    baseline_minutes: model.baseline_minutes * baseline.middle,
+    iteration_minutes: model.iteration_minutes * iteration.middle,
+    range: {
+      baseline: scaled(model.baseline_minutes, baseline),
+      iteration: scaled(model.iteration_minutes, iteration),
+    },
+    basis: passes > 0 ? `measured in ${passes} passes on this host` : `${basis}; nothing was measured on this host yet`,
+  };
+}
+
+/** Least and most minutes of the whole run. */
+export function totalRange({ range }: Estimate, iterations: number): Range {
+  return [range.baseline[0] + iterations * range.iteration[0], range.baseline[1] + iterations * range.iteration[1]];
+}
+
+/** `45 s`, or `30 s to 2.5 min`. */
+export function rangeText([least, most]: Range): string {
+  const [from, to] = [minutesText(least), minutesText(most)];
+  return from === to ? from : `${from} to ${to}`;
 }
 
 /** What a survey knows of the work; named here because the survey's own shapes hold an estimate. */
 type Known = {
+  readonly platform?: Platform | undefined;
   readonly program?: Program | undefined;
   readonly csvs: { readonly [role in Role]?: { readonly table: { readonly rows: readonly unknown[] } } };
   readonly pool?: { readonly rows: number } | undefined;
   readonly parameters: Readonly<Record<string, { readonly value?: unknown }>>;
+  readonly paces?: Paces | undefined;
 };
 type Role = "training_csv" | "validation_csv" | "kpi_csv";
 
 /** The same for what is known so far; what is not known yet counts as none. Undefined while the platform is open. */
-export function estimateOf({ program, csvs, pool, parameters }: Known): Estimate | undefined {
+export function estimateOf({ platform, program, csvs, pool, parameters, paces }: Known): Estimate | undefined {
   const count = (name: string) => {
     const value = parameters[name]?.value;
     return typeof value === "number" ? value : 0;
   };
   return (
     program &&
-    estimateRuntime(program, {
-      training_rows: csvs.training_csv?.table.rows.length ?? 0,
-      validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
-      kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
-      pool_rows: pool?.rows ?? 0,
-      num_epochs: count("num_epochs"),
-      num_sdg: count("num_sdg"),
-    })
+    estimateRuntime(
+      program,
+      {
+        training_rows: csvs.training_csv?.table.rows.length ?? 0,
+        validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
+        kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
+        pool_rows: pool?.rows ?? 0,
+        num_epochs: count("num_epochs"),
+        num_sdg: count("num_sdg"),
+      },
+      paces?.[paceKey(platform, program)],
+    )
   );
 }
 
@@ -76,7 +135,7 @@ export function minutesText(minutes: number): string {
 const publishedTraining = { minutes: 11, rowEpochs: 200 * 10 };
 const publishedOther = { evaluateAndRca: 4, routingToMerge: 18 };
 
-function taoEstimate(work: Workload): Estimate {
+function taoEstimate(work: Workload): Model {
   const rowEpochs = work.training_rows * work.num_epochs;
   const training = publishedTraining.minutes * Math.max(1, rowEpochs / publishedTraining.rowEpochs);
   const baseline_minutes = training + publishedOther.evaluateAndRca;
@@ -89,7 +148,7 @@ function taoEstimate(work: Workload): Estimate {
 
 const engineMs = { start: 500, pair: 5, poolRow: 3, rowEpoch: 0.015, generated: 20 };
 
-function engineEstimate(work: Workload): Estimate {
+function engineEstimate(work: Workload): Model {
   const pairs = work.training_rows + work.validation_rows + work.kpi_rows;
   const learn = engineMs.start + engineMs.pair * pairs + engineMs.rowEpoch * work.training_rows * work.num_epochs;
   const grow = engineMs.start + engineMs.poolRow * work.pool_rows + engineMs.generated * work.num_sdg;

@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts";
+import { readPaces } from "../journal/pace.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { Plan } from "../run/state.ts";
@@ -38,7 +39,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const contract = await contractOf(request, workspace);
   const { signal } = waiting;
   const ground = { request, deps, signal, workspace, contract, planned: live?.plan.parameters };
-  const start: Survey = { ...ground, parameters: {}, csvs: {}, fetches: [], runs };
+  const start: Survey = { ...ground, parameters: {}, csvs: {}, fetches: [], runs, paces: await readPaces(deps.env) };
   const outcome = await surveyAll(start, waiting);
   const resolution: Omit<Resolution, "summary_markdown"> = {
     workspace,

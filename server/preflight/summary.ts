@@ -3,7 +3,7 @@ import { weakSamplesPerRow } from "../kpi/mining-rule.ts";
 import { remoteTrainingLimitSec } from "../ports/executor.ts";
 import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
-import { minutesText, totalMinutes } from "./estimate.ts";
+import { minutesText, rangeText, totalRange } from "./estimate.ts";
 import { gpuHoursText } from "./gpu-hours.ts";
 import { labelText } from "./label-counts.ts";
 import type { Resolution } from "./resolution.ts";
@@ -137,9 +137,9 @@ function judgedByText({ metric_contract: { confidence_pct } }: Plan): string {
 function estimateText({ estimate }: Unsummed, plan: Plan): string {
   const iterations = plan.parameters.max_iterations?.value;
   if (estimate === undefined || typeof iterations !== "number") return "unknown";
-  const { baseline_minutes, iteration_minutes, basis } = estimate;
-  const total = minutesText(totalMinutes(estimate, iterations));
-  return `~${total}: baseline ~${minutesText(baseline_minutes)} + ${iterations} x ~${minutesText(iteration_minutes)} (${basis})`;
+  const { range, basis } = estimate;
+  const total = rangeText(totalRange(estimate, iterations));
+  return `${total}: baseline ${rangeText(range.baseline)} + ${iterations} x ${rangeText(range.iteration)} (${basis})`;
 }
 
 function dataRows(plan: Plan): Row[] {

@@ -2,6 +2,7 @@ import type { ChangeNetTable } from "../data/changenet.ts";
 import type { ImageIndex } from "../data/image-index.ts";
 import type { RowImages } from "../data/row-images.ts";
 import type { TrainSpec } from "../data/spec.ts";
+import type { Paces } from "../journal/pace.ts";
 import type { Deps } from "../ports/call.ts";
 import type { EnvironmentFacts } from "../ports/environment.ts";
 import type { Executor, ImageFacts, PlatformFacts } from "../ports/executor.ts";
@@ -99,6 +100,8 @@ export type Survey = {
   readonly twins?: readonly TwinPair[] | undefined;
   readonly adopts?: Readonly<Record<string, unknown>> | undefined;
   readonly runs: readonly FoundRun[];
+  /** How fast this host was before, by platform. */
+  readonly paces: Paces;
 };
 
 /** A finding as its step reports it, under the step's id and title unless it names others. */

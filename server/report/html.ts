@@ -14,7 +14,7 @@ import { attributeText, dataText, escapeHtml } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
 import { valueText } from "./outcome.ts";
 import type { Templates } from "./templates.ts";
-import { timelineOf } from "./timeline.ts";
+import { passesOf, timelineOf } from "./timeline.ts";
 
 /** How a page is shown: a file that may load nothing at all, or a page that follows a run on this machine. */
 export type PageKind = "file" | "live";
@@ -53,7 +53,8 @@ function prepared(model: ReportModel) {
     growth: model.growth.some((row) => row.total !== undefined) ? growthChart(model.growth) : "",
     timeline: timeline.rows.length === 0 ? "" : timelineChart(timeline.rows),
   };
-  return { goal, timeline, charts, certainty: certaintyView(model.kpi[0], contract) };
+  const passes = passesOf(timeline.rows, model.estimate);
+  return { goal, timeline, passes, charts, certainty: certaintyView(model.kpi[0], contract) };
 }
 
 function text(templates: Templates, name: string): string {

@@ -89,6 +89,7 @@ function recorded(state: ReadState["state"]) {
       plan_id: state.plan?.plan_id,
       ruler: state.ruler,
       holdout: state.holdout && holdoutText(state.holdout),
+      estimate: state.estimate,
     }),
   };
 }

@@ -222,6 +222,8 @@ export type ReportModel = {
   readonly run_dir: string;
   readonly status: "in_progress" | "complete" | "failed" | "unknown";
   readonly running?: RunningStage;
+  /** What the human was told that it would take. */
+  readonly estimate?: NonNullable<RunState["estimate"]>;
   readonly started_at?: string;
   readonly completed_at?: string;
   readonly stop_reason?: string;

@@ -1,11 +1,13 @@
 import { isRecord } from "../run/record.ts";
-import type { LogEntry } from "../run/state.ts";
+import type { LogEntry, RunState } from "../run/state.ts";
 import type { TimelineRow } from "./charts/timeline.ts";
 
 export type StageTotal = {
   readonly stage: string;
   times: number;
   duration_sec: number;
+  /** For a caller, beside the time of the jobs. */
+  waited_sec: number;
   input: number;
   output: number;
   cache_read: number;
@@ -27,12 +29,14 @@ export function timelineOf(events: readonly LogEntry[]): {
       stage: entry.stage,
       times: 0,
       duration_sec: 0,
+      waited_sec: 0,
       input: 0,
       output: 0,
       cache_read: 0,
     };
     total.times++;
     total.duration_sec += entry.duration_sec;
+    total.waited_sec += entry.waited_sec ?? 0;
     total.input += used?.input ?? 0;
     total.output += used?.output ?? 0;
     total.cache_read += used?.cache_read ?? 0;
@@ -47,6 +51,19 @@ export function timelineOf(events: readonly LogEntry[]): {
     stages: [...totals.values()].filter(({ stage }) => stage !== "loop_stop"),
     tokens,
   };
+}
+
+/** One pass of the loop: seconds it took, and between what it was expected. */
+export type Pass = { readonly label: string; readonly took: number; readonly least: number; readonly most: number };
+
+/** What every pass took beside what the plan said; nothing for a run whose plan said nothing. */
+export function passesOf(rows: readonly TimelineRow[], estimate: RunState["estimate"]): Pass[] {
+  if (estimate === undefined) return [];
+  return rows.map(({ label, stages }) => {
+    const [least = 0, most = 0] = label === "baseline" ? estimate.range.baseline : estimate.range.iteration;
+    const took = stages.reduce((sum, { duration_sec }) => sum + duration_sec, 0);
+    return { label, took, least: least * 60, most: most * 60 };
+  });
 }
 
 function tokensOf(entry: LogEntry): { input: number; output: number; cache_read: number } | undefined {

@@ -209,6 +209,8 @@ export const logEntrySchema = z.looseObject({
   status: z.enum(["ok", "error"]),
   summary: z.string(),
   duration_sec: z.number().int().min(0),
+  /** Ours: what the stage waited for a caller beside that. */
+  waited_sec: z.number().int().min(0).optional(),
   context_tokens: z.number().int().min(0),
   entry_digest: z.string().optional(),
 });
@@ -307,6 +309,14 @@ export const runStateSchema = z.looseObject({
     .optional(),
   /** Pairs of images that the preflight warned of. Ours. */
   twins: z.array(twinPairSchema).optional(),
+  /** What the human was told that the run would take, in minutes, and what it rested on. Ours. */
+  estimate: z
+    .object({
+      model: z.object({ baseline_minutes: z.number(), iteration_minutes: z.number() }),
+      range: z.object({ baseline: z.array(z.number()).length(2), iteration: z.array(z.number()).length(2) }),
+      basis: z.string(),
+    })
+    .optional(),
   /** Names the host and folder in which this run's head was found kept outside the workspace (server/journal/heads.ts). */
   head_kept_at: z.string().optional(),
   integrity: z

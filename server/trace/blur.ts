@@ -13,7 +13,15 @@ const blurs: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Fields that only say how long something took or what the host is like. */
-const hostFields = new Set(["duration_sec", "elapsed_sec", "eta_sec", "estimate_sec", "pid", "spawned_at_ms"]);
+const hostFields = new Set([
+  "duration_sec",
+  "waited_sec",
+  "elapsed_sec",
+  "eta_sec",
+  "estimate_sec",
+  "pid",
+  "spawned_at_ms",
+]);
 
 /** Transcripts are no part of a trace, so what was or was not found in them says nothing. */
 const aboutTokens = /^(No message of the |Tokens were not aligned)/;

@@ -13,6 +13,7 @@ import { dropHead, pruneHeads } from "../../journal/heads.ts";
 import { createState, withRun } from "../../journal/journal.ts";
 import { custodyOf, custodyText, keepRuler } from "../../journal/rulers.ts";
 import type { Deps } from "../../ports/call.ts";
+import type { Estimate } from "../../preflight/estimate.ts";
 import type { Resolution } from "../../preflight/resolution.ts";
 import { isoSeconds, runStamp } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
@@ -197,5 +198,10 @@ function firstState(runDir: string, resolution: Approvable, approval: Approval, 
     acknowledgements: [],
     pins: {},
     ...(twins === undefined || twins.length === 0 ? {} : { twins: [...twins] }),
+    ...defined({ estimate: resolution.estimate && estimateKept(resolution.estimate) }),
   };
+}
+
+function estimateKept({ model, range, basis }: Estimate): NonNullable<RunState["estimate"]> {
+  return { model, range: { baseline: [...range.baseline], iteration: [...range.iteration] }, basis };
 }

@@ -3,6 +3,7 @@ import { excerpt, Refusal, type RefusalCode } from "../../errors.ts";
 import { realPathOf } from "../../fs/contained.ts";
 import { commit, type OpenRun } from "../../journal/journal.ts";
 import { noteUse } from "../../journal/rulers.ts";
+import type { NewEntry } from "../../journal/seal.ts";
 import type { Deps } from "../../ports/call.ts";
 import type { Evidence, GateFacts, JobOutcome, StageContext } from "../../ports/stage.ts";
 import { isoSeconds } from "../../run/clock.ts";
@@ -57,10 +58,10 @@ export async function commitStage(
     const outputs = await outputsOf(run.runDir, at.iteration, evidence);
     const remarks = passGates({ ...evidence.facts, outputs }, context, at.stage);
     const warnings = [...ranElsewhere(attempt), ...left.warnings, ...evidence.warnings, ...remarks];
-    return await commitEvidence(run, at, attempt, { ...evidence, warnings }, deps);
+    return await commitEvidence(run, at, attempt, { ...evidence, warnings }, spent(attempt, outcomes, deps), deps);
   } catch (error) {
     if (!(error instanceof Refusal) || leavesAttemptOpen(error.code)) throw error;
-    return await commitStop(run, at, attempt, error, deps);
+    return await commitStop(run, at, attempt, error, deps, outcomes);
   }
 }
 
@@ -71,6 +72,7 @@ export async function commitStop(
   attempt: Attempt,
   cause: Refusal,
   deps: Deps,
+  outcomes: readonly JobOutcome[] = [],
 ): Promise<CommittedStage> {
   // What a job printed reaches the state through the facts; a secret must not come along.
   const clean = redactor(deps.env);
@@ -90,7 +92,7 @@ export async function commitStop(
   const entry = await commit(
     run,
     next,
-    { iter: at.iteration, stage: at.stage, status: "error", summary, ...spent(attempt, deps) },
+    { iter: at.iteration, stage: at.stage, status: "error", summary, ...spent(attempt, outcomes, deps) },
     deps,
   );
   await saveAttempt(run.runDir, { ...attempt, finished: "error" });
@@ -102,6 +104,7 @@ async function commitEvidence(
   at: StageRef,
   attempt: Attempt,
   evidence: Evidence,
+  time: Spent,
   deps: Deps,
 ): Promise<CommittedStage> {
   const pins = await takePins(evidence.pins);
@@ -125,7 +128,7 @@ async function commitEvidence(
   const entry = await commit(
     run,
     next,
-    { iter: at.iteration, stage: at.stage, status: "ok", summary: evidence.summary, ...spent(attempt, deps) },
+    { iter: at.iteration, stage: at.stage, status: "ok", summary: evidence.summary, ...time },
     deps,
   );
   await saveAttempt(run.runDir, { ...attempt, finished: "ok" });
@@ -153,9 +156,26 @@ function withIteration(state: RunState, at: StageRef, patch: Partial<IterationSt
   return { ...state, iterations: { ...state.iterations, [at.iteration]: iteration } };
 }
 
-function spent(attempt: Attempt, deps: Deps): { duration_sec: number } {
-  const seconds = (deps.clock.now().getTime() - Date.parse(attempt.started_at)) / 1000;
-  return { duration_sec: Math.max(1, Math.round(seconds)) };
+type Spent = Pick<NewEntry, "duration_sec" | "waited_sec">;
+
+/** Less than this beside its jobs is the stage's own work: preparing, checking, committing. */
+const leastWaitSec = 5;
+
+/** What the stage's jobs took, from the start of the first to the end of the last, and how long it waited for a caller. */
+function spent(attempt: Attempt, outcomes: readonly JobOutcome[], deps: Deps): Spent {
+  const whole = seconds(Date.parse(attempt.started_at), deps.clock.now().getTime());
+  const bounds = outcomes.map(({ exit }) => [Date.parse(exit.started_at ?? ""), Date.parse(exit.ended_at ?? "")]);
+  const known = bounds.length > 0 && bounds.flat().every(Number.isFinite);
+  if (!known) return { duration_sec: whole };
+  const first = Math.min(...bounds.map(([start = 0]) => start));
+  const last = Math.max(...bounds.map(([, end = 0]) => end));
+  const duration_sec = seconds(first, last);
+  const rest = whole - duration_sec;
+  return { duration_sec, ...defined({ waited_sec: rest >= leastWaitSec ? rest : undefined }) };
+}
+
+function seconds(from: number, to: number): number {
+  return Math.max(1, Math.round((to - from) / 1000));
 }
 
 function assertJobsEnded(outcomes: readonly JobOutcome[]): void {

@@ -5,6 +5,7 @@ import { writeIterationSummary } from "../../stages/hand-off.ts";
 import { trackRun } from "../../tracking/export.ts";
 import { nextAction } from "../transitions.ts";
 import type { CommittedStage } from "./commit-stage.ts";
+import { notePace } from "./pace.ts";
 
 /**
  * Renders the report where the method wants one, after an iteration's last stage and on a hard stop, and tells the tracker.
@@ -24,6 +25,7 @@ export async function renderAfter(
   const next = nextAction(state);
   const iterationDone = at.stage === "rca" || next.action !== "run_stage";
   if (!iterationDone) return committed;
+  await notePace(runDir, state, at, deps);
   const told = [await tryRender(runDir, deps), await trackRun(runDir, state, deps.env)];
   return { ...committed, warnings: [...warnings, ...told.filter((warning) => warning !== undefined)] };
 }

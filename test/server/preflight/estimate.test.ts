@@ -1,5 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import { estimateRuntime, iterationsWithin, minutesText, totalMinutes } from "../../../server/preflight/estimate.ts";
+import {
+  estimateRuntime,
+  iterationsWithin,
+  minutesText,
+  rangeText,
+  totalMinutes,
+  totalRange,
+} from "../../../server/preflight/estimate.ts";
 
 const published = {
   training_rows: 200,
@@ -42,5 +49,22 @@ describe("the runtime estimate", () => {
     [390, "6.5 h"],
   ])("%d minutes read as %s", (minutes, text) => {
     expect(minutesText(minutes)).toBe(text);
+  });
+
+  it("is wide where nothing was measured, and from the fastest to the slowest pass where something was", () => {
+    const blind = estimateRuntime("engine", published);
+    expect(blind.range.iteration[1] / blind.range.iteration[0]).toBeGreaterThan(5);
+    expect(blind.basis).toContain("nothing was measured on this host yet");
+    const pace = { baseline: [2], iteration: [4, 3, 5] };
+    const known = estimateRuntime("engine", published, pace);
+    const { model } = known;
+    expect(known.iteration_minutes).toBe(model.iteration_minutes * 4);
+    expect(known.range.iteration.map((minutes) => minutes / model.iteration_minutes)).toEqual([
+      expect.closeTo(2.7),
+      expect.closeTo(5.5),
+    ]);
+    expect(known.range.baseline[1] / model.baseline_minutes).toBeCloseTo(2.2);
+    expect(known.basis).toBe("measured in 4 passes on this host");
+    expect(rangeText(totalRange(known, 0))).toBe(rangeText(known.range.baseline));
   });
 });

@@ -31,7 +31,7 @@ function isOf(mutation: Mutation, { line, path, expected }: Difference): boolean
 const blurred = (value: unknown) => (typeof value === "string" ? blurText(value) : value);
 
 /** Fields that only time and host decide (references/replay.md); a text may also differ in nothing but these. */
-const declared = /(^|\.)(duration_sec|elapsed_sec|eta_sec|estimate_sec|pid|spawned_at_ms)$/;
+const declared = /(^|\.)(duration_sec|waited_sec|elapsed_sec|eta_sec|estimate_sec|pid|spawned_at_ms)$/;
 const isDeclared = ({ path, before, after }: Mutation) =>
   declared.test(path) || (typeof before === "string" && blurText(before) === blurText(String(after)));
 
