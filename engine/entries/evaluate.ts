@@ -10,7 +10,7 @@ export function evaluate(args: string[], io: EngineIo): Promise<number> {
 
 async function evaluateModel({ spec, tree, status, io }: TaskContext): Promise<void> {
   const checkpoint = loadTaskCheckpoint(spec, "evaluate", io);
-  const data = await loadDataset(tree, "test", spec, "evaluation", io);
+  const data = await loadDataset(tree, "test", spec, "evaluation", { io, status });
   const counts = { tp: 0, fp: 0, tn: 0, fn: 0 };
   data.rows.forEach((row, at) => {
     const failed = scorePair(checkpoint, data.features[at] as Float32Array) > spec.eval_margin;

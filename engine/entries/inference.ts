@@ -12,9 +12,9 @@ export function inference(args: string[], io: EngineIo): Promise<number> {
   return runChangenetTask("inference", args, io, scoreRows);
 }
 
-async function scoreRows({ spec, tree, io }: TaskContext): Promise<void> {
+async function scoreRows({ spec, tree, status, io }: TaskContext): Promise<void> {
   const checkpoint = loadTaskCheckpoint(spec, "inference", io);
-  const data = await loadDataset(tree, "infer", spec, "inference", io);
+  const data = await loadDataset(tree, "infer", spec, "inference", { io, status });
   const columns = data.columns.includes(SCORE) ? data.columns : [...data.columns, SCORE];
   const scored = data.rows.map((row, at) => {
     const score = float32Text(scorePair(checkpoint, data.features[at] as Float32Array));

@@ -2,12 +2,13 @@ import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts
 import { Refusal } from "../../server/errors.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
-import type { EngineIo } from "../io.ts";
+import { headwayOf } from "../headway.ts";
 import { cachePlace } from "../pair/cache-place.ts";
 import { openPairReader } from "../pair/pair-reader.ts";
 import { warmCache } from "../pair/warm-cache.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
+import type { TaskContext } from "../task.ts";
 
 /** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
 export type Dataset = { columns: readonly string[]; rows: readonly ChangeNetRow[]; features: Float32Array[] };
@@ -23,7 +24,7 @@ export async function loadDataset(
   split: Split,
   spec: ChangenetSpec,
   purpose: "train" | "validation" | "evaluation" | "inference",
-  io: EngineIo,
+  { io, status }: Pick<TaskContext, "io" | "status">,
 ): Promise<Dataset> {
   const source = splitOf(tree, split, io);
   if (source === undefined) {
@@ -40,10 +41,12 @@ export async function loadDataset(
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
   const cache = cachePlace(io);
   const paths = rows.flatMap((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
-  await warmCache(paths, cache);
+  const headway = headwayOf(status, `${purpose} images`, paths.length);
+  await warmCache(paths, cache, headway);
   const reader = openPairReader(cache);
   try {
-    const features = rows.map((row) => {
+    const features = rows.map((row, at) => {
+      headway(at * spec.lights.length);
       const pairs = imagesOf(row, layout).map(({ input, golden }) => reader.read(input, golden));
       return pairs.length === 1 ? (pairs[0] as Float32Array) : joined(pairs);
     });

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Headway } from "../headway.ts";
 import type { EngineIo } from "../io.ts";
 import { cacheEnv, cachePlace } from "./cache-place.ts";
 import type { CachePlace } from "./feature-cache.ts";
@@ -18,7 +19,11 @@ const WORTH_SHARING = 150;
  * all there. Pure saving of time: without a cache, a second core or the bin nothing happens, and a pair that cannot be
  * read is left to whoever needs it, with the error that belongs there.
  */
-export async function warmCache(pairs: readonly PairPaths[], place: CachePlace | undefined): Promise<void> {
+export async function warmCache(
+  pairs: readonly PairPaths[],
+  place: CachePlace | undefined,
+  headway: Headway = () => undefined,
+): Promise<void> {
   const bin = process.argv[1] ?? "";
   if (place === undefined || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin)) return;
   const reader = openPairReader(place);
@@ -38,6 +43,8 @@ export async function warmCache(pairs: readonly PairPaths[], place: CachePlace |
     computePairs(
       missing.filter((_, at) => at % 2 === 0),
       place,
+      // The other process is about as far; what was cached counts as done.
+      (done) => headway(pairs.length - missing.length + 2 * done),
     );
     await ended;
   } finally {
@@ -53,9 +60,10 @@ export async function pairFeatures([list = ""]: string[], io: EngineIo): Promise
   return 0;
 }
 
-function computePairs(pairs: readonly PairPaths[], place: CachePlace): void {
+function computePairs(pairs: readonly PairPaths[], place: CachePlace, headway: Headway = () => undefined): void {
   const reader = openPairReader(place);
-  for (const [test, golden] of pairs) {
+  for (const [at, [test, golden]] of pairs.entries()) {
+    headway(at);
     try {
       reader.read(test, golden);
     } catch {

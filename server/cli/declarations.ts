@@ -3,6 +3,9 @@ import { choice, type Declaration, flag, number, pairs, path, paths, text, type 
 
 const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
 const whole = (min: number, max: number) => ({ min, max, whole: true });
+const numSdg = number("N", "defects to generate an iteration, as the plan will say; 0: none", {
+  bounds: { min: 0, whole: true },
+});
 const seed = number("N", "seed of generated boards", { bounds: whole(0, 2_147_483_647), fallback: 1 });
 const share = { min: 0, max: 1 };
 const platform = choice(platforms, "where stages run", { fallback: "embedded" });
@@ -48,6 +51,7 @@ The demo approves its own plan for boards that it drew; for others it asks at th
       set,
       "max-iterations": number("N", "after the baseline", { bounds: whole(1, 99), fallback: 2 }),
       kpi: text("TARGET", "when to stop", { fallback: "FAR < 1% at recall=100%" }),
+      "num-sdg": numSdg,
       seed,
     },
     exit: "Exit 0: the loop ended, its target met or not; 1: a hard stop; 2: refused.",
@@ -118,9 +122,7 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
       workspace,
       platform,
       set,
-      "num-sdg": number("N", "defects to generate an iteration, as the plan will say; 0: none", {
-        bounds: { min: 0, whole: true },
-      }),
+      "num-sdg": numSdg,
     },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },

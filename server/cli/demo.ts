@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { approveAtConsole, resolveAgain } from "../loop/approval/approve.ts";
 import type { ToolClient } from "../mcp/client/open.ts";
 import { findRuns } from "../preflight/unfinished.ts";
+import { defined } from "../run/defined.ts";
 import type { Given } from "./declarations.ts";
 import { type DemoWorkspace, demoWorkspace, isAsDrawn } from "./demo-workspace.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
@@ -21,6 +22,8 @@ type Wish = {
   readonly maxIterations: number;
   readonly kpi: string;
   readonly seed: number;
+  /** As the plan has it unless given. */
+  readonly numSdg: number | undefined;
 };
 
 /** `deft-mcp demo`: the loop from preflight to report, driven through the tools by an MCP client of ours. */
@@ -40,11 +43,11 @@ export const run = command("demo", async ({ options }, io) => {
 });
 
 async function wishOf(given: Given<"demo">["options"], io: CliIo, display: Display): Promise<Wish> {
-  const { platform, set: settings, kpi, seed, "max-iterations": maxIterations } = given;
+  const { platform, set: settings, kpi, seed, "max-iterations": maxIterations, "num-sdg": numSdg } = given;
   const workspace = await demoWorkspace(given.workspace, seed, io.cwd);
   const origin = { given: "", generated: " (board images generated just now)", reused: " (generated earlier)" };
   display.say(`Workspace  ${workspace.workspace}${origin[workspace.origin]}`);
-  return { platform, settings, kpi, seed, maxIterations, workspace };
+  return { platform, settings, kpi, seed, maxIterations, numSdg, workspace };
 }
 
 /** An unfinished run of this workspace goes on where a person at the terminal wants it; elsewhere it is only named. */
@@ -70,6 +73,7 @@ async function plan(wish: Wish, io: CliIo, display: Display): Promise<string> {
       max_iterations: wish.maxIterations,
       kpi_target: wish.kpi,
       seed: wish.seed,
+      ...defined({ num_sdg: wish.numSdg }),
       resume: "fresh",
     });
     display.say(`Preflight  ${planned.status_line}`);

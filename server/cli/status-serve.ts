@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -46,9 +47,11 @@ export async function openLivePage(runDir: string, options: LiveOptions): Promis
     const model = await load(runDir, options);
     return renderPage(running === undefined ? model : { ...model, running }, templates, "live");
   };
+  // Other users of this machine reach its ports too; only who was given the URL knows the way in.
+  const base = `/${randomBytes(18).toString("base64url")}/`;
   const first = await fingerprint(runDir, options);
   const server = createServer((request, response) => {
-    answer(request, response, readers, page).catch((error: unknown) => {
+    answer(request, response, base, readers, page).catch((error: unknown) => {
       response.writeHead(500, plainText).end(error instanceof Error ? error.message : "defect");
     });
   });
@@ -58,7 +61,7 @@ export async function openLivePage(runDir: string, options: LiveOptions): Promis
   });
   const stop = watch(runDir, options, readers, first);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${base}`,
     async close() {
       stop();
       for (const reader of readers) reader.end();
@@ -77,6 +80,7 @@ const guarded = { "x-content-type-options": "nosniff", "referrer-policy": "no-re
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
+  base: string,
   readers: Set<ServerResponse>,
   page: () => Promise<string>,
 ): Promise<void> {
@@ -90,13 +94,13 @@ async function answer(
     return;
   }
   const path = request.url?.split("?")[0];
-  if (path === "/") response.writeHead(200, { ...html, ...guarded }).end(await page());
-  else if (path === "/events") {
+  if (path === base) response.writeHead(200, { ...html, ...guarded }).end(await page());
+  else if (path === `${base}events`) {
     // The run may have moved on since this reader's page was rendered.
     response.writeHead(200, stream).write(`retry: 2000\n\n${changed}`);
     readers.add(response);
     response.on("close", () => readers.delete(response));
-  } else response.writeHead(404, plainText).end("There is only / here.\n");
+  } else response.writeHead(404, plainText).end("This page is at the URL that was printed, token and all.\n");
 }
 
 function watch(runDir: string, options: LiveOptions, readers: ReadonlySet<ServerResponse>, first: string): () => void {

@@ -2,7 +2,7 @@
 (() => {
   const parts = ["headline", "main"];
   const replace = async () => {
-    const answer = await fetch("/", { cache: "no-store" });
+    const answer = await fetch("./", { cache: "no-store" });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const open = [...document.querySelectorAll("details")].map((fold) => fold.open);
     for (const name of parts) {
@@ -14,5 +14,5 @@
     if (folds.length === open.length) for (const [at, fold] of folds.entries()) fold.open = open[at];
     document.dispatchEvent(new Event("report:replaced"));
   };
-  new EventSource("/events").addEventListener("changed", () => void replace());
+  new EventSource("./events").addEventListener("changed", () => void replace());
 })();

@@ -11,8 +11,9 @@ const tailBytes = 32_768;
 export async function readProgress(spec: JobSpec): Promise<JobProgress> {
   const name = spec.argv.slice(0, 2).join(" ");
   if (spec.status_path !== undefined) {
-    const training = trainingProgress(await readTail(spec.status_path, tailBytes));
-    if (training) return training;
+    const tail = await readTail(spec.status_path, tailBytes);
+    const found = newest(tail, "Task in progress") ? taskProgress(tail) : trainingProgress(tail);
+    if (found) return found;
   }
   if (spec.progress !== undefined) {
     const { path, expected } = spec.progress;
@@ -22,6 +23,23 @@ export async function readProgress(spec: JobSpec): Promise<JobProgress> {
   return { message: `${name} is running` };
 }
 
+const marks = ["Task in progress", "Training loop in progress", "finished successfully"];
+
+/** Whether no other kind of line came after the last one of this kind. */
+function newest(tail: string, mark: string): boolean {
+  const line = tail.split("\n").findLast((text) => marks.some((one) => text.includes(one)));
+  return line?.includes(mark) ?? false;
+}
+
+/** Where the embedded engine is in what it does before it trains or scores: so many of so many. */
+function taskProgress(tail: string): JobProgress | undefined {
+  const line = tail.split("\n").findLast((text) => text.includes("Task in progress"));
+  const [done, total] = [numberIn(line ?? "", "done"), numberIn(line ?? "", "total")];
+  if (line === undefined || done === undefined || !total) return undefined;
+  const what = /"what":\s*"([\w -]{1,40})"/.exec(line)?.[1] ?? "task";
+  return { fraction: done / total, message: `${what}: ${done} of ${total}`, ...defined({ eta_sec: etaIn(line) }) };
+}
+
 /** Progress of the newest `Training loop in progress` line (tao-stages 3.1): epochs are counted from 0. */
 function trainingProgress(tail: string): JobProgress | undefined {
   const line = tail.split("\n").findLast((text) => text.includes("Training loop in progress"));
@@ -29,14 +47,18 @@ function trainingProgress(tail: string): JobProgress | undefined {
   const epoch = numberIn(line, "epoch");
   const last = numberIn(line, "max_epoch");
   if (epoch === undefined || last === undefined) return undefined;
-  const eta = /"eta":\s*"(?:(\d+) days?, )?(\d+):(\d+):(\d+)/.exec(line);
-  const eta_sec = eta
-    ? Number(eta[1] ?? 0) * 86_400 + Number(eta[2]) * 3600 + Number(eta[3]) * 60 + Number(eta[4])
-    : undefined;
+  const eta_sec = etaIn(line);
   const fraction = (epoch + 1) / (last + 1);
   const loss = lastLoss(tail);
   const message = `epoch ${epoch + 1} of ${last + 1}${loss === undefined ? "" : `, loss ${loss}`}`;
   return { fraction, message, ...defined({ eta_sec }) };
+}
+
+/** Seconds of Python's timedelta. */
+function etaIn(line: string): number | undefined {
+  const eta = /"eta":\s*"(?:(\d+) days?, )?(\d+):(\d+):(\d+)/.exec(line);
+  if (eta === null) return undefined;
+  return Number(eta[1] ?? 0) * 86_400 + Number(eta[2]) * 3600 + Number(eta[3]) * 60 + Number(eta[4]);
 }
 
 /** The newest validation loss, else the newest training loss, that the backend reported; four digits. */

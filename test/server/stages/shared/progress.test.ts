@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { headwayOf } from "../../../../engine/headway.ts";
 import type { JobSpec } from "../../../../server/run/job.ts";
 import { readProgress } from "../../../../server/stages/shared/progress.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
@@ -54,5 +55,49 @@ describe("progress of a training", () => {
     expect(await readProgress(training)).toEqual(before);
     await writeFile(path, `${[...lines, '{"kpi": {"train_loss": 0.4, "val_loss": 0.123456}}', loop(2)].join("\n")}\n`);
     expect((await readProgress(training)).message).toBe("epoch 3 of 10, loss 0.1235");
+  });
+});
+
+describe("progress that the embedded engine tells before it trains or scores", () => {
+  const task = (done: number) =>
+    `{"message": "Task in progress", "what": "train images", "done": ${done}, "total": 80, "eta": "0:01:05"}\n`;
+  const epoch = '{"message": "Training loop in progress", "epoch": 4, "max_epoch": 9, "train_loss": 0.25}\n';
+
+  it.each([
+    ["its own count", task(20) + task(40), { fraction: 0.5, message: "train images: 40 of 80", eta_sec: 65 }],
+    ["the epochs that follow", task(80) + epoch, { fraction: 0.5, message: "epoch 5 of 10, loss 0.25" }],
+    [
+      "the images that follow epochs",
+      epoch + task(60),
+      { fraction: 0.75, message: "train images: 60 of 80", eta_sec: 65 },
+    ],
+  ])("is %s", async (_, text, expected) => {
+    const status_path = join(await folder(), "status.json");
+    await writeFile(status_path, text);
+    expect(await readProgress({ ...job("/nowhere"), status_path })).toEqual(expected);
+  });
+
+  it("comes at most once a second and never goes back", () => {
+    const told: unknown[] = [];
+    let now = 0;
+    const headway = headwayOf(
+      (_status, _message, data) => told.push(data),
+      "pool images",
+      100,
+      () => now,
+    );
+    for (const [at, done] of [
+      [500, 5],
+      [1000, 10],
+      [1500, 20],
+      [2500, 15],
+    ] as const) {
+      now = at;
+      headway(done);
+    }
+    expect(told).toEqual([
+      { what: "pool images", done: 10, total: 100, eta: "0:00:09" },
+      { what: "pool images", done: 20, total: 100, eta: "0:00:10" },
+    ]);
   });
 });
