@@ -45,7 +45,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       const image = (await readReady(runDir)).images.tao_pyt;
       return `${image?.uri ?? "no image"} ${image?.id ?? ""}`.trim();
     },
-    survey: () => surveyDocker(docker, env),
+    survey: (witness) => surveyDocker(docker, env, witness),
     makeReady: (runDir) => makeReady(runDir, { kind: "docker-ready", main, env }),
 
     async start(runDir, spec) {
