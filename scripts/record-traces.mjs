@@ -69,10 +69,12 @@ async function hardStop(home, workspace, record) {
   await second.close();
 }
 
+/** Kills the job once it has said something, so that every recording holds a log that is cut short. */
 async function killJob(run) {
   for (;;) {
+    const log = await readFile(join(run, "baseline/train/train.log"), "utf8").catch(() => "");
     const claim = (await readdir(join(run, "jobs"))).find((name) => name.endsWith(".claim"));
-    const text = claim === undefined ? "" : await readFile(join(run, "jobs", claim), "utf8");
+    const text = claim === undefined || log === "" ? "" : await readFile(join(run, "jobs", claim), "utf8");
     if (text !== "") return void process.kill(-JSON.parse(text).pid, "SIGKILL");
     await sleep(20);
   }

@@ -2,11 +2,12 @@ import { programEnv } from "./program-env.ts";
 
 export type Gpu = { readonly name: string; readonly memory_mib: number; readonly used_mib: number };
 
+export const gpuQuery = ["--query-gpu=name,memory.total,memory.used", "--format=csv,noheader,nounits"];
+
 /** GPUs of this host as `nvidia-smi` lists them; undefined when there is no such command or it fails. */
 export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[] | undefined> {
   const { execa } = await import("execa");
-  const query = ["--query-gpu=name,memory.total,memory.used", "--format=csv,noheader,nounits"];
-  const ended = await execa("nvidia-smi", query, {
+  const ended = await execa("nvidia-smi", gpuQuery, {
     reject: false,
     stdin: "ignore",
     timeout: 20_000,
@@ -14,7 +15,12 @@ export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[] | undefine
     extendEnv: false,
   });
   if (ended.exitCode !== 0) return undefined;
-  return String(ended.stdout)
+  return gpusIn(String(ended.stdout));
+}
+
+/** What nvidia-smi printed when it was asked `gpuQuery`. */
+export function gpusIn(text: string): Gpu[] {
+  return text
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => {

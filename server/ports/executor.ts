@@ -21,6 +21,9 @@ export type ImageFacts = {
   readonly engine?: string;
 };
 
+/** A file of the workspace by which another host shows that it sees the same one. */
+export type Witness = { readonly path: string; readonly sha256: string };
+
 /** What a container platform has, found out without any side effect. */
 export type PlatformFacts = {
   readonly daemon: {
@@ -34,6 +37,8 @@ export type PlatformFacts = {
     /** Whether the daemon knows an NVIDIA runtime or CDI devices, or the host has the hook of `--gpus`. */
     readonly nvidia: boolean;
     readonly endpoint: string;
+    /** Whether the daemon's host has the file that it was asked about, with the same content; undefined on this host. */
+    readonly sees?: { readonly state: "same" | "other" | "absent" | "unknown"; readonly detail: string };
   };
   readonly images: Readonly<Record<ImageKey, ImageFacts>>;
   /** GPUs as nvidia-smi lists them; undefined when it cannot be run. */
@@ -93,7 +98,7 @@ export interface Executor {
   /** What a plan rests on where the jobs run on other machines; no side effect. Absent where they run on this one. */
   inspect?(settings: SettingValues, wish: { workspace: string; gpus: number }): Promise<Inspection>;
   /** What the platform has and lacks, for preflight; no side effect. Absent where nothing lies outside this program. */
-  survey?(): Promise<PlatformFacts>;
+  survey?(witness?: Witness): Promise<PlatformFacts>;
   /**
    * Puts right what the approved plan named as fixable and probes what only a container can tell, once a run and before
    * its first attempt. Durable like a job: the same call later goes on with it.

@@ -15,13 +15,13 @@ export type Workload = {
 /** Least and most minutes. */
 export type Range = readonly [least: number, most: number];
 
-export type Minutes = { readonly baseline_minutes: number; readonly iteration_minutes: number };
-
-export type Estimate = Minutes & {
+export type Estimate = {
+  readonly baseline_minutes: number;
+  readonly iteration_minutes: number;
   /** Between what and what it took on this host, scaled to this work; wide as long as nothing was measured here. */
   readonly range: { readonly baseline: Range; readonly iteration: Range };
   /** The same before this host was looked at: what the next pass is held against. */
-  readonly model: Minutes;
+  readonly model: { readonly baseline_minutes: number; readonly iteration_minutes: number };
   /** What the figure rests on, for the summary. */
   readonly basis: string;
 };
@@ -121,7 +121,7 @@ export function iterationsWithin(limitMinutes: number, estimate: Estimate): numb
 }
 
 /** Minutes of the whole run: the baseline and every iteration. */
-export function totalMinutes(estimate: Minutes, iterations: number): number {
+export function totalMinutes(estimate: Estimate, iterations: number): number {
   return estimate.baseline_minutes + iterations * estimate.iteration_minutes;
 }
 

@@ -1,12 +1,12 @@
 import { platformTraits } from "../run/platform-traits.ts";
 import type { Plan } from "../run/state.ts";
-import { type Minutes, totalMinutes } from "./estimate.ts";
+import { type Estimate, totalMinutes } from "./estimate.ts";
 
 /**
  * What a run takes of machines that others use too, in GPU hours: a person who approves the plan agrees to it. Undefined on
  * a platform of this host.
  */
-export function gpuHoursText(plan: Plan, estimate: Minutes | undefined): string | undefined {
+export function gpuHoursText(plan: Plan, estimate: Estimate | undefined): string | undefined {
   const { parameters, platform_settings: settings = {} } = plan;
   if (!platformTraits[plan.platform].remote) return undefined;
   const iterations = parameters.max_iterations?.value;

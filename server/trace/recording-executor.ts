@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import type { Deps } from "../ports/call.ts";
-import type { Executor } from "../ports/executor.ts";
+import type { Executor, Witness } from "../ports/executor.ts";
 import type { Clock } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import type { JobExit, JobRecord } from "../run/job.ts";
@@ -58,7 +58,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
       look:
         look && ((settings: SettingValues, signal?: AbortSignal) => port("look", look.call(inner, settings, signal))),
       inspect: inspect && ((...asked: Parameters<typeof inspect>) => port("inspect", inspect.apply(inner, asked))),
-      survey: survey && (() => port("survey", survey.call(inner))),
+      survey: survey && ((witness?: Witness) => port("survey", survey.call(inner, witness))),
       makeReady: makeReady && ((runDir: string) => port("makeReady", makeReady.call(inner, runDir))),
     }),
     async start(runDir, spec) {

@@ -64,7 +64,7 @@ describe("the preflight tool", () => {
     ["half an epoch", { num_epochs: 0.5 }],
     ["an empty path", { spec: " " }],
     ["a similarity above one", { min_similarity: 1.1 }],
-    ["a platform that we do not have", { platform: "slurm" }],
+    ["a platform that we do not have", { platform: "brev" }],
   ])("does not accept %s", (_, args) => {
     expect(preflight.input.safeParse(args).success).toBe(false);
   });

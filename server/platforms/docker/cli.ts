@@ -114,3 +114,25 @@ export function followLogs(env: NodeJS.ProcessEnv, containerId: string, since: s
   });
   return { stdout: child.stdout, stderr: child.stderr, ended, stop: () => child.kill("SIGKILL") };
 }
+
+export type SshHost = { readonly user: string | undefined; readonly host: string; readonly port: string | undefined };
+
+/**
+ * Runs a command on the host of the daemon, by the ssh that Docker's own client uses: nobody is asked for a password. The
+ * text is a shell line there, so nothing of it may come from data unchecked.
+ */
+export async function sshCommand(host: SshHost, env: NodeJS.ProcessEnv, text: string): Promise<DockerAnswer> {
+  const { execa } = await import("execa");
+  const login = [...(host.user ? ["-l", host.user] : []), ...(host.port ? ["-p", host.port] : [])];
+  const args = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-T", ...login, "--", host.host, text];
+  const limits = { timeout: 30_000, maxBuffer: 1 << 20 };
+  const ended = await execa("ssh", args, {
+    reject: false,
+    stdin: "ignore",
+    env: dockerEnv(env),
+    extendEnv: false,
+    ...limits,
+  });
+  const stderr = ended.timedOut ? "no answer in time" : String(ended.stderr ?? ended.originalMessage ?? "");
+  return { code: ended.exitCode ?? 255, stdout: String(ended.stdout ?? ""), stderr };
+}

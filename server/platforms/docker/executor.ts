@@ -37,7 +37,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
         return { available: true, detail: await daemonLine(docker) };
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        return { available: false, detail: error.message };
+        return { available: false, detail: error.message, fix: "Do what it says, or choose another platform." };
       }
     },
     async program(runDir) {
@@ -45,7 +45,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
       const image = (await readReady(runDir)).images.tao_pyt;
       return `${image?.uri ?? "no image"} ${image?.id ?? ""}`.trim();
     },
-    survey: () => surveyDocker(docker, env),
+    survey: (witness) => surveyDocker(docker, env, witness),
     makeReady: (runDir) => makeReady(runDir, { kind: "docker-ready", main, env }),
 
     async start(runDir, spec) {

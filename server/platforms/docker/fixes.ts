@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { excerpt, Refusal } from "../../errors.ts";
 import { fetchFile } from "../../exec/fetch-file.ts";
@@ -9,7 +10,7 @@ import type { ImageFacts } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
 import { workspacePaths } from "../../run/paths.ts";
-import { confined } from "./argv.ts";
+import { confined, hostUser } from "./argv.ts";
 import { bootstrapGenerator, runToEnd } from "./bootstrap.ts";
 import { type Docker, dockerCli } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
@@ -129,7 +130,7 @@ export function probeArguments(imageId: string): string[] {
 }
 
 /** Mount sources that may be absent, and proof that the run directory takes a file of the user that jobs run as. */
-export async function provideDirectories({ runDir, state, ready }: FixContext): Promise<Fixed> {
+export async function provideDirectories({ runDir, state, env, ready }: FixContext): Promise<Fixed> {
   const blockers: string[] = [];
   const cache = join(workspacePaths(state.config.workspace).anomalygen, "base_checkpoints");
   if (ready.images.anomalygen !== undefined && (await kindOf(cache)) === "absent") {
@@ -137,9 +138,40 @@ export async function provideDirectories({ runDir, state, ready }: FixContext): 
     blockers.push(`directory ${cache} missing`);
   }
   const proof = join(runDir, ".write-test");
-  await writeAtomic(proof, "");
-  await removeIfPresent(proof);
+  const nonce = randomBytes(16).toString("hex");
+  await writeAtomic(proof, nonce);
+  try {
+    if (state.config.platform === "docker") await proveSharedFolder(proof, nonce, env, ready);
+  } finally {
+    await removeIfPresent(proof);
+  }
   return { blockers };
+}
+
+/** A daemon elsewhere mounts the folders of its own host: a container there reads what was just written here, or nothing runs. */
+async function proveSharedFolder(proof: string, nonce: string, env: NodeJS.ProcessEnv, ready: Ready): Promise<void> {
+  const image = ready.images.tao_pyt;
+  if (image === undefined || !/^(?:ssh|tcp|https?):/.test(env.DOCKER_HOST ?? "")) return;
+  const { uid, gid } = hostUser();
+  const folder = dirname(proof);
+  const mount = ["--mount", `type=bind,source=${folder},target=${folder},readonly`];
+  const run = [
+    "run",
+    "--rm",
+    "--pull=never",
+    "--network",
+    "none",
+    ...confined,
+    ...mount,
+    "--entrypoint",
+    "cat",
+    "--user",
+    `${uid}:${gid}`,
+  ];
+  const answer = await dockerCli(env).run([...run, image.id, proof], { timeoutSec: 600 });
+  if (answer.code === 0 && answer.stdout.trim() === nonce) return;
+  const facts = { path: folder, docker_host: env.DOCKER_HOST, end: excerpt(answer.stderr.trim(), 300) };
+  throw new Refusal("executor.mount-missing", "The daemon's host does not see this run directory at its path.", facts);
 }
 
 /** The backbone file that the plan names: fetched to its place when the plan says from where. */

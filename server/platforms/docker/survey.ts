@@ -4,13 +4,14 @@ import { excerpt, Refusal } from "../../errors.ts";
 import { listGpus } from "../../exec/nvidia-smi.ts";
 import { parseJson } from "../../fs/json.ts";
 import { kindOf } from "../../fs/read.ts";
-import type { PlatformFacts } from "../../ports/executor.ts";
+import type { PlatformFacts, Witness } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
 import { isRecord } from "../../run/record.ts";
 import { redact } from "../../run/redact.ts";
 import { type Docker, podmanText } from "./cli.ts";
 import { dockerFailure } from "./errors.ts";
 import { lookAtImages } from "./images.ts";
+import { gpusThere, seesThere, sshHost } from "./over-ssh.ts";
 
 const infoSchema = z.object({
   ServerVersion: z.string(),
@@ -31,11 +32,14 @@ export async function daemonLine(docker: Docker): Promise<string> {
 }
 
 /** Everything about the daemon, the images and the GPUs that can be read without starting a container. */
-export async function surveyDocker(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts> {
+export async function surveyDocker(docker: Docker, env: NodeJS.ProcessEnv, witness?: Witness): Promise<PlatformFacts> {
   // Whether it is Docker at all comes before what it says of images.
   const daemon = await lookAtDaemon(docker, env);
-  const [images, gpus] = await Promise.all([lookAtImages(docker, env), listGpus(env)]);
-  return { daemon, images, ...defined({ gpus }) };
+  const host = sshHost(env.DOCKER_HOST);
+  const list = host === undefined ? listGpus(env) : gpusThere(host, env);
+  const sees = host === undefined || witness === undefined ? undefined : await seesThere(host, env, witness);
+  const [images, gpus] = await Promise.all([lookAtImages(docker, env), list]);
+  return { daemon: { ...daemon, ...defined({ sees }) }, images, ...defined({ gpus }) };
 }
 
 async function lookAtDaemon(docker: Docker, env: NodeJS.ProcessEnv): Promise<PlatformFacts["daemon"]> {

@@ -18,7 +18,7 @@ describe("the question before a run", () => {
     const resolution = await resolved();
     const brief = planBrief(resolution);
     expect(brief).not.toMatch(/[|#`]/);
-    for (const part of ["embedded", "FAR", "at most 2 after the baseline", "Expected time: 1 s to ", "KPI set: "]) {
+    for (const part of ["embedded", "FAR", "at most 2 after the baseline", "Expected time: ", "KPI set: "]) {
       expect(brief).toContain(part);
     }
     expect(brief.split("\n").at(-1)).toContain(`deft://plan/${resolution.plan.plan_id}`);

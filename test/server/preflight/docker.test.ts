@@ -79,6 +79,27 @@ describe("preflight for docker", () => {
     expect(offline.outcomes("images_local")[1]).toMatchObject({ outcome: "halt", code: "executor.image-missing" });
   });
 
+  it("stops where the daemon's host has another workspace at the path, or none, and says when nobody can tell", async () => {
+    const remote = (state: "same" | "other" | "absent" | "unknown") =>
+      findings({
+        ...host,
+        daemon: { ...host.daemon, endpoint: "ssh://gpu", sees: { state, detail: `gpu: ${state}` } },
+      });
+    for (const state of ["other", "absent"] as const) {
+      const { plan, outcomes } = await remote(state);
+      expect(plan).toBeUndefined();
+      expect(outcomes("docker")[0]).toMatchObject({
+        code: "executor.mount-missing",
+        detail: expect.stringContaining(`gpu: ${state}`),
+        fix: expect.stringContaining("Mount the workspace on the daemon's host"),
+      });
+    }
+    const same = await remote("same");
+    expect(same.plan).toBeDefined();
+    expect(same.warnings.join()).not.toContain("ssh://gpu");
+    expect((await remote("unknown")).warnings).toEqual(expect.arrayContaining(["gpu: unknown."]));
+  });
+
   it("asks for no image that the plan does not use", async () => {
     const facts = { ...host, images: { ...host.images, anomalygen: absent("ag:1") } };
     const { plan } = await findings(facts, {}, { num_sdg: 0 });

@@ -3,7 +3,8 @@ import { gpuHoursText } from "../../../server/preflight/gpu-hours.ts";
 import type { Platform } from "../../../server/run/labels.ts";
 import { aState } from "../../support/a-run.ts";
 
-const estimate = { baseline_minutes: 30, iteration_minutes: 60, basis: "" };
+const minutes = { baseline_minutes: 30, iteration_minutes: 60 };
+const estimate = { ...minutes, model: minutes, range: { baseline: [30, 30], iteration: [60, 60] }, basis: "" } as const;
 
 describe("GPU hours in a plan", () => {
   it.each([

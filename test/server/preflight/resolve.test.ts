@@ -148,11 +148,11 @@ describe("resolving a plan", () => {
 
   it("names what else the user's skill bank could run on, without offering it", async () => {
     const root = await boardsIn(await folder());
-    for (const name of ["tao-run-on-slurm", "tao-run-on-docker", "tao-data-io"]) {
+    for (const name of ["tao-run-on-brev", "tao-run-on-slurm", "tao-data-io"]) {
       await put(join(root, "bank/skills/platform", name, "SKILL.md"), "");
     }
     const { question } = await resolvePlan({}, depsIn(root, { TAO_SKILL_BANK_PATH: join(root, "bank") }));
-    expect(question?.missing[0]?.ask).toContain("also knows slurm; this server does not run on them");
+    expect(question?.missing[0]?.ask).toContain("also knows brev; this server does not run on them");
     expect(question?.missing[0]?.choices).toEqual(["embedded"]);
   });
 

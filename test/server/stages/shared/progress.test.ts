@@ -2,7 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { headwayOf } from "../../../../engine/headway.ts";
-import { pythonJson } from "../../../../engine/status-log.ts";
 import type { JobSpec } from "../../../../server/run/job.ts";
 import { readProgress } from "../../../../server/stages/shared/progress.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
@@ -59,29 +58,46 @@ describe("progress of a training", () => {
   });
 });
 
-describe("progress of the embedded engine before it trains or scores", () => {
-  it("is so many of so many, with the time left, until something else is told", async () => {
-    const path = join(await folder(), "status.json");
-    const told: string[] = [];
+describe("progress that the embedded engine tells before it trains or scores", () => {
+  const task = (done: number) =>
+    `{"message": "Task in progress", "what": "train images", "done": ${done}, "total": 80, "eta": "0:01:05"}\n`;
+  const epoch = '{"message": "Training loop in progress", "epoch": 4, "max_epoch": 9, "train_loss": 0.25}\n';
+
+  it.each([
+    ["its own count", task(20) + task(40), { fraction: 0.5, message: "train images: 40 of 80", eta_sec: 65 }],
+    ["the epochs that follow", task(80) + epoch, { fraction: 0.5, message: "epoch 5 of 10, loss 0.25" }],
+    [
+      "the images that follow epochs",
+      epoch + task(60),
+      { fraction: 0.75, message: "train images: 60 of 80", eta_sec: 65 },
+    ],
+  ])("is %s", async (_, text, expected) => {
+    const status_path = join(await folder(), "status.json");
+    await writeFile(status_path, text);
+    expect(await readProgress({ ...job("/nowhere"), status_path })).toEqual(expected);
+  });
+
+  it("comes at most once a second and never goes back", () => {
+    const told: unknown[] = [];
     let now = 0;
     const headway = headwayOf(
-      (status, message, data) => void told.push(pythonJson({ status, message, ...data })),
-      "train images",
-      200,
+      (_status, _message, data) => told.push(data),
+      "pool images",
+      100,
       () => now,
     );
-    headway(10);
-    now = 2_000;
-    headway(50);
-    headway(60);
-    now = 3_500;
-    headway(40);
-    await writeFile(path, `${told.join("\n")}\n`);
-    const { progress: _none, ...task } = { ...job(path), status_path: path };
-    const at60 = { fraction: 0.3, message: "train images: 60 of 200", eta_sec: 8 };
-    expect([told.length, await readProgress(task)]).toEqual([2, at60]);
-    const epoch = '{"message": "Training loop in progress", "epoch": 0, "max_epoch": 1}';
-    await writeFile(path, `${[...told, epoch].join("\n")}\n`);
-    expect((await readProgress(task)).message).toBe("epoch 1 of 2");
+    for (const [at, done] of [
+      [500, 5],
+      [1000, 10],
+      [1500, 20],
+      [2500, 15],
+    ] as const) {
+      now = at;
+      headway(done);
+    }
+    expect(told).toEqual([
+      { what: "pool images", done: 10, total: 100, eta: "0:00:09" },
+      { what: "pool images", done: 20, total: 100, eta: "0:00:10" },
+    ]);
   });
 });
