@@ -46,7 +46,9 @@ export const refusals = {
   ),
   "approval.plan-changed": refuse("Call preflight again and approve the new plan id."),
   "approval.plan-unknown": refuse("Call preflight; it returns the plan id to approve."),
-  "approval.plan-incomplete": refuse("Answer the question that preflight returned, then call preflight again."),
+  "approval.plan-incomplete": refuse(
+    "Put right what halts and answer what is missing in the facts, then plan again with the answers as arguments or options.",
+  ),
   "approval.declined": refuse(
     "Stop here: the human may run the terminal command in the facts, or say what preflight should plan instead.",
   ),

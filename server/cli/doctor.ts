@@ -1,3 +1,4 @@
+import { counted } from "../data/sanity/finding.ts";
 import type { Check, Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
@@ -29,7 +30,7 @@ function checksText(platform: Platform, { workspace, checks, warnings }: Resolut
       : [`         ${outcome === "fixable" ? "the server will, after approval" : "do"}: ${fix}`]),
   ]);
   const halts = checks.filter(({ outcome }) => outcome === "halt").length;
-  const verdict = halts === 0 ? "Nothing here would stop a run." : `${halts} finding(s) would stop a run.`;
+  const verdict = halts === 0 ? "Nothing here would stop a run." : `${counted(halts, "finding")} would stop a run.`;
   const notes = warnings.map((warning) => `warning  ${warning}`);
   return `${[`${workspace} on ${platform}`, "", ...lines, ...notes, "", verdict].join("\n")}\n`;
 }

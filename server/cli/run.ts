@@ -82,7 +82,9 @@ async function planned(request: PlanRequest, call: Call, io: CliIo): Promise<Pla
   const halted = checks.filter(({ outcome }) => outcome === "halt").map(({ title, detail }) => `${title}: ${detail}`);
   if (question === undefined || halted.length > 0 || !isAtTerminal()) {
     const missing = question?.missing.map(({ field, ask }) => `${field}: ${ask}`);
-    throw new Refusal("approval.plan-incomplete", "There is no plan yet.", defined({ halted, missing }));
+    const message =
+      halted.length > 0 ? "What halts has to be put right first; `deft-mcp doctor` says how." : "There is no plan yet.";
+    throw new Refusal("approval.plan-incomplete", message, defined({ halted, missing }));
   }
   return await planned({ ...request, ...(await answersTo(question)) }, call, io);
 }

@@ -73,7 +73,8 @@ function read(field: z.ZodType, given: SettingValue): SettingValue {
 function unknownKey(platform: Platform, key: string, fields: object): Refusal {
   const known = Object.keys(fields);
   const meant = likely(key, known);
-  const guess = meant === undefined ? "" : `; did you mean ${meant}?`;
+  const all = known.length === 0 ? "it has none" : `it has ${known.join(", ")}`;
+  const guess = meant === undefined ? `; ${all}` : `; did you mean ${meant}?`;
   const message = `Platform ${platform} has no setting ${JSON.stringify(excerpt(key, 60))}${guess}`;
   return new Refusal("input.unknown-field", message, { platform, known });
 }

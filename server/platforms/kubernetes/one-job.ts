@@ -7,9 +7,10 @@ import { removeIfPresent } from "../../fs/remove.ts";
 import { defined } from "../../run/defined.ts";
 import { type JobExit, type JobRecord, type JobSpec, jobRecordSchema } from "../../run/job.ts";
 import { runPaths } from "../../run/paths.ts";
+import { waitUntil } from "../../run/wait.ts";
 import type { FixContext } from "../docker/readiness.ts";
-import { deleteJob } from "./calls.ts";
-import { kubectlCli } from "./cli.ts";
+import { deleteJob, lookAt } from "./calls.ts";
+import { type Kubectl, kubectlCli } from "./cli.ts";
 import { throughLife } from "./keeper.ts";
 import { type KubeObject, readObject } from "./record.ts";
 import { wishOf } from "./run-settings.ts";
@@ -33,13 +34,28 @@ export async function runOnCluster(
   const kubectl = kubectlCli(env, wish.cluster);
   const tell = (words: string) => say(`${spec.id}: ${words}`);
   const exit = await throughLife({ stem, record, wish, env, pace, kubectl, tell });
-  const object = await readObject(stem);
+  const object = await withImage(kubectl, await readObject(stem));
   if (object !== undefined) await deleteJob(kubectl, object.name, "background").catch(() => undefined);
   for (const name of await listNames(dirname(stem))) {
     const of = name.startsWith(`${basename(stem)}.`) && name !== basename(spec.log_path);
     if (of) await removeIfPresent(join(dirname(stem), name));
   }
   return { exit: exit ?? { outcome: "lost", detail: "its record is gone" }, object };
+}
+
+/** For how long a node may still owe the cluster what it ran. */
+const reportMs = 10_000;
+
+/** A job's own word can be there before its node has told the cluster which image the container came from. */
+async function withImage(kubectl: Kubectl, object: KubeObject | undefined): Promise<KubeObject | undefined> {
+  if (object === undefined || object.image_id !== undefined) return object;
+  const look = async () => {
+    const { pods } = await lookAt(kubectl, object);
+    return pods[0]?.status?.containerStatuses?.[0]?.imageID || undefined;
+  };
+  const bounds = { deadline: performance.now() + reportMs };
+  const image_id = await waitUntil(look, { first_ms: 200, most_ms: 1000 }, bounds).catch(() => undefined);
+  return { ...object, ...defined({ image_id }) };
 }
 
 async function recordOf(stem: string, spec: JobSpec): Promise<JobRecord> {

@@ -60,12 +60,12 @@ function quoted(word: string): string {
 
 function noCommand(command: string, code: string | undefined, message: string): Refusal {
   if (code !== "ENOENT") return away("command-failed", `The ${command} command cannot be run.`, message);
-  const text = "is not installed: install the SLURM client, or name a login node in the setting host.";
+  const text = "is not installed: install the SLURM client, or name a login node (--set host=USER@LOGIN).";
   return away("command-missing", command === "ssh" ? "The ssh command is not installed." : `${command} ${text}`, "");
 }
 
 function away(cause: string, message: string, said: string): Refusal {
-  const facts = said === "" ? { cause } : { cause, said: excerpt(redact(said.trim()), 300) };
+  const facts = said === "" ? { cause } : { cause, said: excerpt(redact(said.trim()).replace(/\s*\n\s*/g, "; "), 300) };
   return new Refusal("executor.unavailable", message, facts);
 }
 
@@ -84,7 +84,7 @@ const silences: readonly (readonly [RegExp, string, string])[] = [
   [
     /could not find a slurm controller|unable to (?:process|open) (?:the )?configuration|slurm\.conf|could not establish a configuration source|dns srv lookup failed/i,
     "configuration",
-    "SLURM has no configuration on this host: set SLURM_CONF, or name a login node in the setting host.",
+    "SLURM has no configuration on this host: set SLURM_CONF, or name a login node (--set host=USER@LOGIN).",
   ],
 ];
 

@@ -129,7 +129,8 @@ async function withCheckpoint(
   }
   const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
   if (!fetches(survey) || isAirgapped(survey.deps)) {
-    return { checks: [{ outcome: "halt", code: "network.forbidden", detail: missing }] };
+    const fix = "Stage a checkpoint there before the run, or plan without generation: num_sdg 0 (--num-sdg 0).";
+    return { checks: [{ outcome: "halt", code: "network.forbidden", detail: missing, fix }] };
   }
   return {
     found: {

@@ -1,4 +1,5 @@
 import { rulerOf } from "../../data/ruler.ts";
+import { counted } from "../../data/sanity/finding.ts";
 import { layoutOf } from "../../data/spec.ts";
 import { custodyOf, custodyText, rulerUses } from "../../journal/rulers.ts";
 import type { Env } from "../../run/env.ts";
@@ -17,7 +18,7 @@ export const rulerStep: Step = {
     const ruler = await rulerOf(kpi_csv.table, layoutOf(spec.content, images_dir), signal);
     const custody = await custodyOf({ workspace, set: "kpi", env: deps.env }, ruler);
     const changed = custodyText(custody);
-    const used = `scored ${custody.scorings} times by ${custody.runs} earlier runs of this workspace`;
+    const used = `scored ${counted(custody.scorings, "time")} by ${counted(custody.runs, "earlier run")} of this workspace`;
     const same =
       custody.scorings === 0 ? "" : changed === undefined ? ", unchanged since the last one" : ", changed since";
     const seen = holdout_csv === undefined ? [] : await seenText(workspace, deps.env);

@@ -1,5 +1,6 @@
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
+import { counted } from "../../data/sanity/finding.ts";
 import { findTwins } from "../../data/twins/find.ts";
 import { excerpt, type RefusalCode } from "../../errors.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
@@ -113,7 +114,7 @@ function findingsOn(found: readonly Found[]): Findings {
     const [{ sides: [one, other] = [], code } = {}] = group;
     if (one === undefined || other === undefined) continue;
     const where = one === other ? `within the ${names[one]} set` : `of the ${names[one]} and the ${names[other]} set`;
-    const detail = `${group.length} pairs of images ${where} are copies but for turning, cut, size, brightness or compression`;
+    const detail = `${counted(group.length, "pair")} of images ${where} ${group.length === 1 ? "is a copy" : "are copies"} but for turning, cut, size, brightness or compression`;
     const examples = group.slice(0, shown).map(({ pair }) => pair);
     if (code === undefined) warnings.push(`${detail}, or look so: ${examples.map(pairText).join("; ")}.`);
     else
@@ -124,7 +125,7 @@ function findingsOn(found: readonly Found[]): Findings {
   }
   const state = { twins: found.slice(0, shown).map(({ pair }) => pair) };
   if (checks.length > 0) return { checks, warnings, found: state };
-  return ok(`${found.length} pairs found`, { warnings, found: state });
+  return ok(`${counted(found.length, "pair")} found`, { warnings, found: state });
 }
 
 function pairText({ one, other, likeness }: TwinPair): string {

@@ -41,8 +41,9 @@ describe("the settings of a platform", () => {
     const refusal = await refusalOf(async () => resolve({ partion: "long" }));
     expect(refusal.code).toBe("input.unknown-field");
     expect(refusal.message).toBe('Platform host has no setting "partion"; did you mean partition?');
+    expect((await refusalOf(async () => resolve({ zzz: "long" }))).message).toMatch(/"zzz"; it has .*partition/);
     expect((await refusalOf(async () => resolveSettings("embedded", undefined, { gpus: 1 }, {}))).message).toBe(
-      'Platform embedded has no setting "gpus"',
+      'Platform embedded has no setting "gpus"; it has none',
     );
   });
 

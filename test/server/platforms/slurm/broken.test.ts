@@ -31,7 +31,7 @@ const engine = { program: "engine" } as const;
 
 describe("doctor --platform slurm", () => {
   it.each<[string, Record<string, string | number>, Record<string, Answer>, RegExp, RegExp]>([
-    ["no SLURM here", engine, {}, /sinfo is not installed.*setting host/, /another platform/],
+    ["no SLURM here", engine, {}, /sinfo is not installed.*--set host=/, /another platform/],
     [
       "a controller that is away",
       engine,
