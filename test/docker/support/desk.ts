@@ -67,7 +67,7 @@ export type Desk = {
 };
 
 export async function openDesk(host = daemonHost(), more: Record<string, string> = {}): Promise<Desk> {
-  const images = await contractImages(dockerEnvironment(host));
+  const images = await contractImages(dockerEnvironment(host, more));
   const env = dockerEnvironment(host, { ...images, ...more });
   const workspace = await mkdtemp(join(tmpdir(), "deft-docker-"));
   const runDir = join(workspace, "results", "run_20261121_090000");
