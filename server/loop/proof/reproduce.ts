@@ -66,6 +66,8 @@ export async function scoreUntil(runDir: string, at: LastScoring, deadline: numb
 
 /** Starts the job, or looks at it; true once it has ended. */
 async function step(run: OpenRun, at: LastScoring, deps: Deps): Promise<boolean> {
+  // Another call has ended the run meanwhile: a frozen set is scored once, whoever asks.
+  if (run.state.stop_reason !== undefined) return true;
   const { jobs } = await openAttempt(run, at, deps);
   const executor = await executorOf(run, deps);
   const record = await readRecord(run.runDir, jobs?.[0] ?? "");
