@@ -246,7 +246,7 @@ export function leakageTricks(trick: Trick): void {
   trick(
     "a KPI image turned, brighter, on a board of another name",
     "planned",
-    /of the KPI and the training set are copies but for turning/,
+    /of the KPI and the training set (?:is a copy|are copies) but for turning/,
     async (scene) => {
       const cells = await heldRow(scene, "kpi");
       await add(scene, await disguise(scene, cells, brightened(1.06, true)), "train");
@@ -263,9 +263,14 @@ export function leakageTricks(trick: Trick): void {
     return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
   });
 
-  trick("200 copies of one easy PASS", "planned", /rows? show the same image|repeated|same image/, async (scene) => {
-    const cells = await heldRow(scene, "kpi");
-    for (let copy = 0; copy < 200; copy++) await add(scene, { ...cells, boardname: `B${copy}` }, "kpi");
-    return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
-  });
+  trick(
+    "200 copies of one easy PASS",
+    "planned",
+    /200 of \d+ rows show an image that an earlier row shows/,
+    async (scene) => {
+      const cells = await heldRow(scene, "kpi");
+      for (let copy = 0; copy < 200; copy++) await add(scene, { ...cells, boardname: `B${copy}` }, "kpi");
+      return (await (await scene.client()).call("preflight", { ...scene.loop.request })).text;
+    },
+  );
 }
