@@ -5,10 +5,10 @@ import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { parseJson } from "../fs/json.ts";
 import { readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
-import type { ProcessIdentity } from "../run/job.ts";
+import type { JobExit, ProcessIdentity } from "../run/job.ts";
 import { waitUntil } from "../run/wait.ts";
 import { type ClaimOptions, claimState, takeClaim } from "./claim.ts";
-import { onceThereIsRoom, readTrouble, saveTrouble, workFiles } from "./work.ts";
+import { onceThereIsRoom, readExit, readTrouble, saveTrouble, workFiles } from "./work.ts";
 
 /** What a keeper of one kind does with its piece of work. */
 export type Work = ClaimOptions & {
@@ -78,6 +78,26 @@ export async function ensureKeeper(keeper: KeeperWish): Promise<void> {
   if (trouble === undefined) return await beginKeeper(keeper);
   await removeIfPresent(workFiles(stem).trouble);
   throw trouble;
+}
+
+/**
+ * Where a job stands that a keeper follows elsewhere: how it ended, once that is written; until then it has a keeper.
+ *
+ * @throws Refusal as `ensureKeeper` does.
+ */
+export async function pollKept(keeper: KeeperWish): Promise<{ state: "running" } | { state: "ended"; exit: JobExit }> {
+  const exit = await readExit(keeper.stem);
+  if (exit) return { state: "ended", exit };
+  await ensureKeeper(keeper);
+  return { state: "running" };
+}
+
+/** How such a job ended after it was asked to, by a keeper that is there or begun for it; undefined when `waitSec` is over. */
+export async function keptEnd(keeper: KeeperWish, waitSec: number): Promise<JobExit | undefined> {
+  const { stem } = keeper;
+  if (!(await isKept(stem))) await beginKeeper(keeper);
+  const bounds = { deadline: performance.now() + waitSec * 1000 };
+  return await waitUntil(() => readExit(stem), { first_ms: 100, most_ms: 200 }, bounds);
 }
 
 /**

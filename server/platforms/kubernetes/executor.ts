@@ -1,8 +1,7 @@
-import { beginKeeper, ensureKeeper, isKept } from "../../durable/keeper.ts";
-import { askCancel, jobStem, readExit } from "../../durable/work.ts";
+import { ensureKeeper, keptEnd, pollKept } from "../../durable/keeper.ts";
+import { askCancel, jobStem } from "../../durable/work.ts";
 import type { Executor } from "../../ports/executor.ts";
 import { defined } from "../../run/defined.ts";
-import { waitUntil } from "../../run/wait.ts";
 import { readReady } from "../docker/readiness.ts";
 import { makeReady } from "../docker/ready.ts";
 import { readShellClaim } from "../shell-job.ts";
@@ -39,19 +38,11 @@ export function kubernetesExecutor(options: { main: string; env: NodeJS.ProcessE
       await ensureKeeper(keeperOf(jobStem(runDir, spec.id)));
       return {};
     },
-    async poll(runDir, record) {
-      const stem = jobStem(runDir, record.spec.id);
-      const exit = await readExit(stem);
-      if (exit) return { state: "ended", exit };
-      await ensureKeeper(keeperOf(stem));
-      return { state: "running" };
-    },
+    poll: (runDir, record) => pollKept(keeperOf(jobStem(runDir, record.spec.id))),
     async cancel(runDir, record, graceSec) {
       const stem = jobStem(runDir, record.spec.id);
       await askCancel(stem);
-      if (!(await isKept(stem))) await beginKeeper(keeperOf(stem));
-      const bounds = { deadline: performance.now() + (graceSec + cancelSlackSec) * 1000 };
-      await waitUntil(() => readExit(stem), { first_ms: 200, most_ms: 200 }, bounds);
+      await keptEnd(keeperOf(stem), graceSec + cancelSlackSec);
     },
     async progress(runDir, record) {
       const object = await readObject(jobStem(runDir, record.spec.id));

@@ -1,10 +1,9 @@
-import { beginKeeper, ensureKeeper, isKept } from "../../durable/keeper.ts";
-import { askCancel, jobStem, readExit } from "../../durable/work.ts";
+import { ensureKeeper, keptEnd, pollKept } from "../../durable/keeper.ts";
+import { askCancel, jobStem } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { openClient } from "../../exec/osmo/client.ts";
 import type { Executor } from "../../ports/executor.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
-import { waitUntil } from "../../run/wait.ts";
 import { readTask } from "./record.ts";
 import { osmoSettings } from "./settings.ts";
 
@@ -27,21 +26,13 @@ export function osmoExecutor(options: { main: string; env: NodeJS.ProcessEnv }):
       // The name that records of earlier versions have too.
       return { runner: "osmo" };
     },
-    async poll(runDir, record) {
-      const stem = jobStem(runDir, record.spec.id);
-      const exit = await readExit(stem);
-      if (exit) return { state: "ended", exit };
-      await ensureKeeper(keeperOf(stem));
-      return { state: "running" };
-    },
+    poll: (runDir, record) => pollKept(keeperOf(jobStem(runDir, record.spec.id))),
     async cancel(runDir, record, graceSec) {
       const stem = jobStem(runDir, record.spec.id);
       await askCancel(stem);
       const workflow = (await readTask(stem))?.workflow_id;
       if (workflow !== undefined) await openClient({ env }).cancel(workflow, "cancelled by cancel_stage");
-      if (!(await isKept(stem))) await beginKeeper(keeperOf(stem));
-      const bounds = { deadline: performance.now() + graceSec * 1000 };
-      await waitUntil(() => readExit(stem), { first_ms: 200, most_ms: 200 }, bounds);
+      await keptEnd(keeperOf(stem), graceSec);
     },
     async progress(runDir, record) {
       const task = await readTask(jobStem(runDir, record.spec.id));

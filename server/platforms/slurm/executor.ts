@@ -1,8 +1,7 @@
-import { beginKeeper, ensureKeeper, isKept } from "../../durable/keeper.ts";
-import { askCancel, jobStem, readExit } from "../../durable/work.ts";
+import { ensureKeeper, keptEnd, pollKept } from "../../durable/keeper.ts";
+import { askCancel, jobStem } from "../../durable/work.ts";
 import { installationDigest } from "../../exec/installation.ts";
 import type { Executor } from "../../ports/executor.ts";
-import { waitUntil } from "../../run/wait.ts";
 import { readRunSettings } from "../run-settings.ts";
 import { availabilityOf } from "./availability.ts";
 import { slurmCli } from "./cli.ts";
@@ -34,19 +33,11 @@ export function slurmExecutor(options: { main: string; env: NodeJS.ProcessEnv })
       await ensureKeeper(keeperOf(jobStem(runDir, spec.id)));
       return { scheduler: "slurm" };
     },
-    async poll(runDir, record) {
-      const stem = jobStem(runDir, record.spec.id);
-      const exit = await readExit(stem);
-      if (exit) return { state: "ended", exit };
-      await ensureKeeper(keeperOf(stem));
-      return { state: "running" };
-    },
+    poll: (runDir, record) => pollKept(keeperOf(jobStem(runDir, record.spec.id))),
     async cancel(runDir, record, graceSec) {
       const stem = jobStem(runDir, record.spec.id);
       await askCancel(stem);
-      if (!(await isKept(stem))) await beginKeeper(keeperOf(stem));
-      const bounds = { deadline: performance.now() + graceSec * 1000 };
-      if (await waitUntil(() => readExit(stem), { first_ms: 100, most_ms: 200 }, bounds)) return;
+      if (await keptEnd(keeperOf(stem), graceSec)) return;
       const id = (await readTask(stem))?.job_id;
       if (id === undefined) return;
       const { settings } = await readRunSettings(runDir, slurmSettingsSchema);
