@@ -28,7 +28,7 @@ export const validateCsv = defineTool({
   searchHint: "validate dataset rows labels leakage duplicates missing images",
   async handle(args, { deps, signal, progress }) {
     const { validateCsv: checkCsv } = await import("../server/data/validate.ts");
-    const { counted } = await import("../server/data/sanity/finding.ts");
+    const { counted } = await import("../server/run/counted.ts");
     const { imagesRootOf, lightingsOf } = await import("../server/data/workspace-images.ts");
     const { workspace } = await resolveWorkspace(args.workspace, deps);
     const inside = async (given: string | undefined, what: string) =>

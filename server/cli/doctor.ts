@@ -1,6 +1,6 @@
-import { counted } from "../data/sanity/finding.ts";
 import type { Check, Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
+import { counted } from "../run/counted.ts";
 import { defined } from "../run/defined.ts";
 import type { Platform } from "../run/labels.ts";
 import { systemDeps } from "./deps.ts";

@@ -13,8 +13,3 @@ export type SetFinding = {
 };
 
 export const exampleLimit = 5;
-
-/** `1 row`, `2 rows`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}

@@ -1,6 +1,7 @@
 import { excerpt } from "../../errors.ts";
+import { counted } from "../../run/counted.ts";
 import type { ImageIndex, SeenFormat } from "../image-index.ts";
-import { counted, exampleLimit, type SetFinding } from "./finding.ts";
+import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** What reads the images of a run; undefined when no run is planned. */
 export type Reader = "tao" | "embedded" | undefined;

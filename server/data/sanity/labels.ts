@@ -1,6 +1,7 @@
 import { quoted } from "../../errors.ts";
+import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
-import { counted, type SetFinding } from "./finding.ts";
+import type { SetFinding } from "./finding.ts";
 
 /** What data sets of several sources call a good part; blanks, hyphens and underscores are one. */
 const goodWords: ReadonlySet<string> = new Set([

@@ -1,11 +1,12 @@
 import { excerpt } from "../../errors.ts";
+import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
 import { comparePairs } from "../process/image-batches.ts";
 import { type RowColumns, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
 import type { Copies } from "./copies.ts";
-import { counted, exampleLimit, type SetFinding } from "./finding.ts";
+import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** Pairs that are decoded: enough to tell a fifth of a set from none of it. */
 const sampleSize = 64;

@@ -1,5 +1,6 @@
 import { excerpt } from "../../errors.ts";
-import { counted, exampleLimit, type SetFinding } from "./finding.ts";
+import { counted } from "../../run/counted.ts";
+import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** One row, as far as repeats are concerned. */
 export type RowView = {

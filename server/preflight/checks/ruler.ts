@@ -1,7 +1,7 @@
 import { rulerOf } from "../../data/ruler.ts";
-import { counted } from "../../data/sanity/finding.ts";
 import { layoutOf } from "../../data/spec.ts";
 import { custodyOf, custodyText, rulerUses } from "../../journal/rulers.ts";
+import { counted } from "../../run/counted.ts";
 import type { Env } from "../../run/env.ts";
 import { ok } from "../findings.ts";
 import type { Findings, Step } from "../survey.ts";

@@ -1,8 +1,8 @@
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
-import { counted } from "../../data/sanity/finding.ts";
 import { findTwins } from "../../data/twins/find.ts";
 import { excerpt, type RefusalCode } from "../../errors.ts";
+import { counted } from "../../run/counted.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
 import type { TwinPair } from "../../run/state.ts";
 import { halt, ok } from "../findings.ts";
