@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { excerpt, Refusal } from "../../errors.ts";
+import { isRemoteEndpoint } from "../../exec/docker-endpoint.ts";
 import { fetchFile } from "../../exec/fetch-file.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
@@ -151,7 +152,7 @@ export async function provideDirectories({ runDir, state, env, ready }: FixConte
 /** A daemon elsewhere mounts the folders of its own host: a container there reads what was just written here, or nothing runs. */
 async function proveSharedFolder(proof: string, nonce: string, env: NodeJS.ProcessEnv, ready: Ready): Promise<void> {
   const image = ready.images.tao_pyt;
-  if (image === undefined || !/^(?:ssh|tcp|https?):/.test(env.DOCKER_HOST ?? "")) return;
+  if (image === undefined || !isRemoteEndpoint(env.DOCKER_HOST)) return;
   const { uid, gid } = hostUser();
   const folder = dirname(proof);
   const mount = ["--mount", `type=bind,source=${folder},target=${folder},readonly`];

@@ -1,7 +1,6 @@
-import { excerpt } from "../../errors.ts";
 import { defined } from "../../run/defined.ts";
 import type { JobExit } from "../../run/job.ts";
-import { redact } from "../../run/redact.ts";
+import { redactedExcerpt } from "../../run/redact.ts";
 import type { ShellEnd } from "../shell-job.ts";
 import { holds, type KubeJob, type KubePod } from "./objects.ts";
 
@@ -154,5 +153,5 @@ function withCause(exit: JobExit, { job, pods, cancelled }: Seen): JobExit {
 
 /** `Reason: message` without secrets, as the cluster says it. */
 function sentence(reason: string | undefined, message: string | undefined): string {
-  return excerpt(redact([reason, message].filter(Boolean).join(": ") || "the cluster says nothing"), 300);
+  return redactedExcerpt([reason, message].filter(Boolean).join(": ") || "the cluster says nothing", 300);
 }

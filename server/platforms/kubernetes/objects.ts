@@ -57,6 +57,11 @@ const podSchema = z.looseObject({
 /** A pod, as much of it as is read. */
 export type KubePod = z.output<typeof podSchema>;
 
+/** Which image the node of the first pod ran, by content; undefined until it has told. */
+export function imageOf([pod]: readonly KubePod[]): string | undefined {
+  return pod?.status?.containerStatuses?.[0]?.imageID || undefined;
+}
+
 /** A Job as the API server answers it to `create` or `get` with `-o json`. */
 export function parseJob(text: string): KubeJob {
   return jobSchema.parse(parseJson(text));

@@ -12,6 +12,7 @@ import type { FixContext } from "../docker/readiness.ts";
 import { deleteJob, lookAt } from "./calls.ts";
 import { type Kubectl, kubectlCli } from "./cli.ts";
 import { throughLife } from "./keeper.ts";
+import { imageOf } from "./objects.ts";
 import { type KubeObject, readObject } from "./record.ts";
 import { wishOf } from "./run-settings.ts";
 import type { JobPace } from "./watch.ts";
@@ -49,10 +50,7 @@ const reportMs = 10_000;
 /** A job's own word can be there before its node has told the cluster which image the container came from. */
 async function withImage(kubectl: Kubectl, object: KubeObject | undefined): Promise<KubeObject | undefined> {
   if (object === undefined || object.image_id !== undefined) return object;
-  const look = async () => {
-    const { pods } = await lookAt(kubectl, object);
-    return pods[0]?.status?.containerStatuses?.[0]?.imageID || undefined;
-  };
+  const look = async () => imageOf((await lookAt(kubectl, object)).pods);
   const bounds = { deadline: performance.now() + reportMs };
   const image_id = await waitUntil(look, { first_ms: 200, most_ms: 1000 }, bounds).catch(() => undefined);
   return { ...object, ...defined({ image_id }) };

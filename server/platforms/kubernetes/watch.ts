@@ -8,6 +8,7 @@ import { readShellEnd } from "../shell-job.ts";
 import { deleteJob, eventsOf, lookAt } from "./calls.ts";
 import type { Kubectl } from "./cli.ts";
 import { type Judgement, judge, ownExit } from "./exit.ts";
+import { imageOf } from "./objects.ts";
 import { type KubeObject, saveObject } from "./record.ts";
 
 /** How often and how long things are looked at and waited for; tests shorten it. */
@@ -103,7 +104,7 @@ async function look(watched: Watched, memory: Memory): Promise<Ended | undefined
   const judged = judge({ job, pods, own, cancelled: await isCancelled(stem), events });
   memory.next = performance.now() + memory.pause;
   memory.pause = Math.min(pace.most_ms, memory.pause * 1.5);
-  await remember(watched, memory, judged, pods[0]?.status?.containerStatuses?.[0]?.imageID);
+  await remember(watched, memory, judged, imageOf(pods));
   if (judged.state !== "ended") return await judgeStuck(watched, memory, judged);
   if (judged.late && lasted(memory, "late") < pace.late_ms) return undefined;
   return { exit: memory.verdict ?? judged.exit, pod: pods[0]?.metadata.name, own: own !== undefined };
@@ -139,7 +140,7 @@ async function remember({ stem, tell }: Watched, memory: Memory, judged: Judgeme
   const now = {
     words: judged.state === "pending" ? judged.words : undefined,
     node: judged.state === "running" ? judged.node : node,
-    image_id: image || image_id,
+    image_id: image ?? image_id,
   };
   if (now.words === words && now.node === node && now.image_id === image_id) return;
   memory.object = { ...before, ...defined(now) };

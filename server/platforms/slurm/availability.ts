@@ -1,7 +1,7 @@
-import { excerpt, Refusal } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 import type { Availability } from "../../ports/executor.ts";
 import type { SettingValues } from "../../run/platform-settings.ts";
-import { redact } from "../../run/redact.ts";
+import { redactedExcerpt } from "../../run/redact.ts";
 import { resourceOptions } from "./argv.ts";
 import { type Slurm, slurmCli } from "./cli.ts";
 import { minutesOf, type SlurmSettings, slurmSettingsSchema } from "./settings.ts";
@@ -100,7 +100,7 @@ async function refused(slurm: Slurm, settings: SlurmSettings): Promise<Availabil
 }
 
 function said(stderr: string): string {
-  return excerpt(redact(stderr.replaceAll(/^sbatch: (?:error: )?/gm, "").trim()), 300);
+  return redactedExcerpt(stderr.replaceAll(/^sbatch: (?:error: )?/gm, "").trim(), 300);
 }
 
 function yes(partitions: readonly Partition[], settings: SlurmSettings): Availability {

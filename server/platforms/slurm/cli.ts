@@ -1,5 +1,5 @@
-import { excerpt, Refusal } from "../../errors.ts";
-import { redact } from "../../run/redact.ts";
+import { Refusal } from "../../errors.ts";
+import { redactedExcerpt } from "../../run/redact.ts";
 
 export type SlurmAnswer = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -65,7 +65,7 @@ function noCommand(command: string, code: string | undefined, message: string): 
 }
 
 function away(cause: string, message: string, said: string): Refusal {
-  const facts = said === "" ? { cause } : { cause, said: excerpt(redact(said.trim()).replace(/\s*\n\s*/g, "; "), 300) };
+  const facts = said === "" ? { cause } : { cause, said: redactedExcerpt(said.trim().replace(/\s*\n\s*/g, "; "), 300) };
   return new Refusal("executor.unavailable", message, facts);
 }
 

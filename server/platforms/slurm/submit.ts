@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { isCancelled } from "../../durable/work.ts";
-import { excerpt, Refusal } from "../../errors.ts";
+import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { readTextIfPresent } from "../../fs/read.ts";
 import { removeIfPresent } from "../../fs/remove.ts";
 import type { JobRecord } from "../../run/job.ts";
 import { runPaths } from "../../run/paths.ts";
-import { redact } from "../../run/redact.ts";
+import { redactedExcerpt } from "../../run/redact.ts";
 import { waitUntil } from "../../run/wait.ts";
 import { readShellClaim, shellJob } from "../shell-job.ts";
 import { batchArguments } from "./argv.ts";
@@ -63,7 +63,7 @@ async function send(sending: Sending): Promise<SlurmTask> {
   const id = /^(\d+)(?:;.*)?$/m.exec(answer.stdout)?.[1];
   if (answer.code === 0 && id !== undefined) return await taken(sending, task, id);
   await removeIfPresent(taskPath(stem));
-  const said = excerpt(redact(answer.stderr.trim()), 400);
+  const said = redactedExcerpt(answer.stderr.trim(), 400);
   throw new Refusal("executor.refused-submit", "SLURM takes no such job.", { job: record.spec.id, said });
 }
 

@@ -1,3 +1,4 @@
+import { isRemoteEndpoint } from "../../exec/docker-endpoint.ts";
 import { freeBytes } from "../../fs/read.ts";
 import { halt, ok } from "../findings.ts";
 import type { Findings, Step } from "../survey.ts";
@@ -23,7 +24,7 @@ export const dockerHostStep: Step = {
     if (Math.abs(clock_skew_sec) > skewLimitSec) {
       warnings.push(`The Docker host's clock differs by ${clock_skew_sec} s; evidence is judged by file times.`);
     }
-    const isRemote = /^(?:ssh|tcp|https?):/.test(endpoint);
+    const isRemote = isRemoteEndpoint(endpoint);
     const { sees } = host.daemon;
     if (isRemote && sees?.state !== "same") {
       warnings.push(`The daemon ${endpoint} must see the workspace at the same path as this server.`);
