@@ -14,16 +14,9 @@ import { renderReport } from "../server/report/render.ts";
 import { runPaths } from "../server/run/paths.ts";
 import type { IterationState, RunState } from "../server/run/state.ts";
 import { testDeps } from "../test/support/a-run.ts";
-import { longRun } from "../test/support/long-run.ts";
+import { longRun, trained } from "../test/support/long-run.ts";
 import { show, timed } from "./timing.ts";
 
-const entry = {
-  iter: "baseline",
-  stage: "train",
-  status: "ok",
-  summary: "trained 30 epochs",
-  duration_sec: 1,
-} as const;
 const stagesAnIteration = 7;
 
 export async function measure(): Promise<void> {
@@ -65,7 +58,10 @@ async function calls(runDir: string, folder: string, deps: Deps): Promise<void> 
   show("limit: append one line and fsync", await timed(() => synced(join(folder, "probe"))));
   show("next_seq", await timed(() => nextSeq(runDir).then(() => {})));
   show("loop_status", await timed(() => loopStatus(runDir, deps).then(() => {})));
-  show("commit", await timed(() => withRun(runDir, (run) => commit(run, run.state, entry, deps).then(() => {}), deps)));
+  show(
+    "commit",
+    await timed(() => withRun(runDir, (run) => commit(run, run.state, trained, deps).then(() => {}), deps)),
+  );
 }
 
 /** The last of the runs is unfinished, the others are complete. */

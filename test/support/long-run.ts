@@ -8,7 +8,8 @@ import { runPaths } from "../../server/run/paths.ts";
 import type { LogEntry, RunState } from "../../server/run/state.ts";
 import { aState } from "./a-run.ts";
 
-const entry = {
+/** A line of such a log. */
+export const trained = {
   iter: "baseline",
   stage: "train",
   status: "ok",
@@ -27,7 +28,7 @@ export async function longRun(
   const lines: string[] = [];
   let last: LogEntry | undefined;
   for (let at = 0; at < entries; at++) {
-    last = numberedLine(entry, last, undefined, deps);
+    last = numberedLine(trained, last, undefined, deps);
     lines.push(lineOf(last));
   }
   const { log, state } = runPaths(runDir);
