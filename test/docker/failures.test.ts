@@ -47,7 +47,10 @@ const executorIn = (env: NodeJS.ProcessEnv) => dockerExecutor({ main, env, user:
 describe("what a person sees when starting fails", () => {
   it("docker is not installed", async () => {
     const availability = await executorIn({ PATH: folder }).availability({});
-    expect(availability).toEqual({ available: false, detail: "The docker command is not installed." });
+    expect(availability).toEqual({
+      available: false,
+      detail: "The docker command is not installed: install Docker, or correct PATH.",
+    });
   });
 
   it("the daemon is down", async () => {

@@ -63,7 +63,10 @@ export function dockerCli(env: NodeJS.ProcessEnv): Docker {
 
 function noCommand(code: string | undefined, message: string): Refusal {
   const cause = code === "ENOENT" ? "docker-missing" : "docker-failed";
-  const text = code === "ENOENT" ? "The docker command is not installed." : "The docker command cannot be run.";
+  const text =
+    code === "ENOENT"
+      ? "The docker command is not installed: install Docker, or correct PATH."
+      : "The docker command cannot be run: see why it fails in a shell.";
   return new Refusal("executor.unavailable", text, { cause, reason: excerpt(message) });
 }
 

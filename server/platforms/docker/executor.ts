@@ -37,7 +37,7 @@ export function dockerExecutor(options: DockerOptions): Executor {
         return { available: true, detail: await daemonLine(docker) };
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        return { available: false, detail: error.message, fix: "Do what it says, or choose another platform." };
+        return { available: false, detail: error.message };
       }
     },
     async program(runDir) {
