@@ -2,7 +2,7 @@ import { membersOf } from "../run/record.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import type { Message } from "./message.ts";
-import type { CutShort, Talk } from "./talk.ts";
+import type { Talk, UnderWay } from "./talk.ts";
 import type { RunningTape } from "./tape.ts";
 
 type Request = Extract<TraceLine, { kind: "request" }>;
@@ -24,16 +24,20 @@ export function startsAgain(start: JobStart, order: Trace["order"]): boolean {
 const looks = 5;
 
 /** Looks at the stage, which starts its next job each time, until the job of this line runs. */
-export async function lookUntilStarted(line: JobStart, { message }: CutShort, talk: Talk, tape: RunningTape) {
-  const params = membersOf(message.params);
-  const hasty = { ...params, arguments: { ...membersOf(params.arguments), wait_seconds: 0 } };
+export async function lookUntilStarted(line: JobStart, { message }: UnderWay, talk: Talk, tape: RunningTape) {
   for (let look = 1; look <= looks && !tape.hasStarted(line); look++) {
-    await call({ ...message, id: `look ${look} for line ${line.n}`, params: hasty }, talk);
+    await call({ ...hasty(message), id: `look ${look} for line ${line.n}` }, talk);
   }
 }
 
+/** The same call of run_stage, which looks once and does not wait. */
+export function hasty(message: Message): Message {
+  const params = membersOf(message.params);
+  return { ...message, params: { ...params, arguments: { ...membersOf(params.arguments), wait_seconds: 0 } } };
+}
+
 /** Lets the stage go to its end if it did. */
-export async function commitIfSeen({ line, message }: CutShort, talk: Talk, order: Trace["order"]): Promise<void> {
+export async function commitIfSeen({ line, message }: UnderWay, talk: Talk, order: Trace["order"]): Promise<void> {
   if (wasCommitted(line, talk.connection, order)) await call(message, talk);
 }
 

@@ -1,7 +1,7 @@
 import { defined } from "../run/defined.ts";
 import { membersOf } from "../run/record.ts";
 import { blur } from "./blur.ts";
-import { commitIfSeen, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
+import { commitIfSeen, hasty, isCutShort, lookUntilStarted, startsAgain, withoutReport } from "./cut-short.ts";
 import type { TraceLine } from "./format.ts";
 import type { Connection, Trace } from "./load.ts";
 import { type Message, resultOf, runDirOf } from "./message.ts";
@@ -92,9 +92,8 @@ async function step(line: TraceLine, talk: Talk, play: Play): Promise<void> {
       return await takeResult(line, talk, play);
     case "job-start":
       talk.written.push(line);
-      if (talk.cutShort !== undefined) {
-        return startsAgain(line, play.order) ? undefined : await lookUntilStarted(line, talk.cutShort, talk, play.tape);
-      }
+      if (talk.cutShort !== undefined && startsAgain(line, play.order)) return;
+      if (talk.underWay !== undefined) return await lookUntilStarted(line, talk.underWay, talk, play.tape);
       return await untilStarted(line, talk, play.tape.hasStarted);
     default:
       talk.written.push(line);
@@ -125,16 +124,15 @@ async function sendRequest(line: Extract<TraceLine, { kind: "request" }>, talk: 
   const message: Message = { id: line.id, method: line.method, ...defined({ params }) };
   tape.timeOf(talk.connection.head).wind(line);
   if (isCutShort(line, talk.connection)) {
-    talk.cutShort = { line, message };
+    talk.cutShort = talk.underWay = { line, message };
     return;
   }
   talk.requests.set(line.id, message);
-  await talk.line.send(
-    endedRunning(line, talk) ? { ...message, params: { ...params, arguments: { ...args, wait_seconds: 0 } } } : message,
-  );
+  if (endedRunning(line, talk)) talk.underWay = { line, message };
+  else await talk.line.send(message);
 }
 
-/** Waiting is not replayed: a call whose recorded wait ended before its job did looks once. */
+/** Waiting is not replayed: a call whose recorded wait ended before its job did looks at each job that it started. */
 function endedRunning(line: Extract<TraceLine, { kind: "request" }>, { connection }: Talk): boolean {
   if (line.params?.name !== "run_stage") return false;
   const result = connection.lines.find((one) => one.n > line.n && one.kind === "result" && one.id === line.id);
@@ -172,6 +170,10 @@ async function takeResult(line: Extract<TraceLine, { kind: "result" }>, talk: Ta
   if (request === undefined) {
     talk.written.push(...recorded, line);
     return;
+  }
+  if (talk.underWay?.line.id === line.id) {
+    talk.underWay = undefined;
+    await talk.line.send(hasty(request));
   }
   const answer = await answerTo(line, line.id, talk, play);
   talk.requests.delete(line.id);

@@ -17,10 +17,11 @@ export type Stage = {
 };
 
 /**
- * A stage that was under way when its server was killed. How far it came is not in an answer but in the lines: it is
- * taken to each job that it started, and to its commit where the next server found it committed.
+ * A stage that was still under way when its answer came, or when its server was killed. How far it came is in the
+ * lines: it is taken to each job that it started, and a killed one to its commit where the next server found it
+ * committed.
  */
-export type CutShort = { readonly line: Extract<TraceLine, { kind: "request" }>; readonly message: Message };
+export type UnderWay = { readonly line: Extract<TraceLine, { kind: "request" }>; readonly message: Message };
 
 /** One connection under way. */
 export type Talk = {
@@ -33,8 +34,10 @@ export type Talk = {
   /** Recorded lines that the next result answers for. */
   events: TraceLine[];
   written: TraceLine[];
-  /** The stage that was under way when this server was killed, once its call came. */
-  cutShort: CutShort | undefined;
+  /** The stage that is taken from job to job, once its call came. */
+  underWay: UnderWay | undefined;
+  /** The same, when it is the one that was under way when this server was killed. */
+  cutShort: UnderWay | undefined;
   closed: boolean;
 };
 
@@ -50,6 +53,7 @@ export async function openTalk(connection: Connection, connect: Stage["connect"]
     eventsOf: eventReader(),
     events: [],
     written: [],
+    underWay: undefined,
     cutShort: undefined,
     closed: false,
   };

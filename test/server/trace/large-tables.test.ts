@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
@@ -62,7 +62,12 @@ describe("embeddings of a large pool", () => {
   it("are kept as what the loop read of them, and replay to the end of the run", async () => {
     expect(Math.max(...sizes.values())).toBeGreaterThan(3_000_000);
     expect((await stat(join(recorded, "connection-1.jsonl"))).size).toBeLessThan(1_000_000);
-    expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls: 14 });
+    // A slow machine asks more often: a stage may still have been running when its wait ended.
+    const calls = (await readFile(join(recorded, "connection-1.jsonl"), "utf8")).match(
+      /"method":"tools\/call"/g,
+    )?.length;
+    expect(calls).toBeGreaterThanOrEqual(14);
+    expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls });
   });
 
   it.each<[string, (facts: Facts) => void]>([
