@@ -2,7 +2,7 @@ import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
-import type { Candidate } from "../twins/search.ts";
+import type { Candidate, Place } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
@@ -39,9 +39,13 @@ export function fingerprintImages(paths: readonly string[], signal?: AbortSignal
 }
 
 /** Finds fingerprints that are alike. */
-export async function searchTwins(prints: readonly (Fingerprint | undefined)[], signal?: AbortSignal) {
+export async function searchTwins(
+  prints: readonly (Fingerprint | undefined)[],
+  places: readonly Place[] | undefined,
+  signal?: AbortSignal,
+) {
   if (prints.length < 2) return [];
-  const found = await askOutside({ kind: "twin candidates", prints }, { limitMs: batchMs, signal });
+  const found = await askOutside({ kind: "twin candidates", prints, places }, { limitMs: batchMs, signal });
   return (found as Candidate[][]).flat();
 }
 

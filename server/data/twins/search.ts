@@ -22,29 +22,45 @@ const portionSize = 64;
 const keyBits = 48;
 const firstBits = 14;
 
+/** The sets that an image is in, a bit for each, and above them whether it is a golden one. */
+export type Place = number;
+export const goldenPlace: Place = 1 << 8;
+
+/** A golden image is held against inspected ones of other sets alone: within a set it is one's reference. */
+function mayMeet(golden: Place, other: Place): boolean {
+  return (other & goldenPlace) === 0 && (golden & other) === 0;
+}
+
 /**
  * Finds images that may be copies of one another. Fingerprints become keys of signs, which are sorted in several orders;
  * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
  *
  * @param prints undefined for an image that shows nothing
+ * @param places where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else
  */
-export function* candidates(prints: readonly (Fingerprint | undefined)[]): Generator<Candidate[]> {
+export function* candidates(
+  prints: readonly (Fingerprint | undefined)[],
+  places?: readonly Place[],
+): Generator<Candidate[]> {
   const orders = Array.from({ length: lists }, (_, list) => orderOf(list));
   const sorted = orders.map((order) => sortedKeys(prints, order));
+  const sums = prints.map((print) => (print === undefined ? 0 : squares(print)));
   const seen = new Int32Array(prints.length).fill(-1);
   let [stamp, portion] = [0, [] as Candidate[]];
   for (const [of, print] of prints.entries()) {
-    if (print === undefined) continue;
+    if (print === undefined || (places !== undefined && ((places[of] as Place) & goldenPlace) === 0)) continue;
     const found = new Map<number, Candidate & { readonly likeness: number }>();
-    for (const window of windows.keys()) {
+    for (const window of places === undefined ? windows.keys() : [0]) {
       const part = print.subarray(window * perWindow, (window + 1) * perWindow);
+      const own = squares(part);
       for (const orientation of orientations) {
         const asked = turned(part, orientation);
         stamp++;
         for (const like of near(asked, sorted, orders, window === 0 ? [lists, 3] : [2, 2])) {
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
-          const likeness = likenessOf(asked, prints[like] as Fingerprint);
+          if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) continue;
+          const likeness = likenessOf(asked, own, prints[like] as Fingerprint, sums[like] as number);
           if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0))
             continue;
           found.set(like, { of, like, orientation, window, likeness });
@@ -129,14 +145,16 @@ function placeIn(keys: Float64Array, key: number): number {
   return low;
 }
 
-/** Cosine of two parts' frequencies, of which the second one's is the whole image. */
-function likenessOf(part: Int8Array, print: Fingerprint): number {
-  let [own, other, both] = [0, 0, 0];
-  for (let at = 0; at < perWindow; at++) {
-    const [p, q] = [part[at] as number, print[at] as number];
-    own += p * p;
-    other += q * q;
-    both += p * q;
-  }
+/** Sum of the squares of a part's frequencies. */
+function squares(part: Int8Array): number {
+  let sum = 0;
+  for (let at = 0; at < perWindow; at++) sum += (part[at] as number) ** 2;
+  return sum;
+}
+
+/** Cosine of two parts' frequencies, of which the second one's is the whole image; with the sums of their squares. */
+function likenessOf(part: Int8Array, own: number, print: Fingerprint, other: number): number {
+  let both = 0;
+  for (let at = 0; at < perWindow; at++) both += (part[at] as number) * (print[at] as number);
   return own === 0 || other === 0 ? 0 : both / Math.sqrt(own * other);
 }
