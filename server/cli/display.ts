@@ -1,4 +1,4 @@
-import { shortDuration } from "../loop/status-line.ts";
+import { shortDuration } from "../run/figures.ts";
 import { oneLine, visible } from "../run/visible.ts";
 import { type CliIo, print } from "./io.ts";
 
@@ -24,6 +24,20 @@ export function plainDisplay(out: NodeJS.WritableStream): Display {
 export function displayFor(io: CliIo, json: boolean): Display {
   if (json) return plainDisplay(io.stderr);
   return io.isTty ? barDisplay(io.stdout) : plainDisplay(io.stdout);
+}
+
+/** Does work that tells how far it is, under a bar where there is a terminal. */
+export async function withBar<T>(
+  io: CliIo,
+  json: boolean,
+  work: (progress: (doing: string, fraction?: number) => void) => Promise<T>,
+): Promise<T> {
+  const display = displayFor(io, json);
+  try {
+    return await work((doing, fraction = 0) => display.progress(fraction, doing));
+  } finally {
+    display.close();
+  }
 }
 
 /** Width of the terminal behind a stream; 80 where there is none. */

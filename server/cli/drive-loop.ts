@@ -1,6 +1,6 @@
-import { shortDuration } from "../loop/status-line.ts";
 import { fullCourse } from "../loop/transitions.ts";
 import type { ToolClient, ToolResult } from "../mcp/client/open.ts";
+import { shortDuration, summaryShown } from "../run/figures.ts";
 import type { Display } from "./display.ts";
 import { type CliIo, print } from "./io.ts";
 
@@ -52,7 +52,7 @@ export async function leavable<T>(runDir: string, io: CliIo, display: Display, w
 function stageLines(step: ToolResult, runDir: string, seconds: number): string[] {
   const { iteration, stage, summary, warnings } = step;
   const name = `${String(iteration).padEnd(8)}  ${String(stage).padEnd(11)}`;
-  const said = String(summary ?? step.status_line).replaceAll(`${runDir}/`, "");
+  const said = summaryShown(String(summary ?? step.status_line), runDir);
   const noted = Array.isArray(warnings) ? warnings.map((warning) => `          warning: ${warning}`) : [];
   return [`${name}  ${shortDuration(seconds).padStart(4)}  ${said}`, ...noted];
 }

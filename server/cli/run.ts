@@ -10,7 +10,7 @@ import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
 import type { Given } from "./declarations.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import { type Display, displayFor } from "./display.ts";
+import { type Display, displayFor, withBar } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
 import { type CliIo, print } from "./io.ts";
@@ -43,7 +43,11 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
 
 /** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */
 async function approvedRun(options: Options, call: Call, io: CliIo): Promise<string | undefined> {
-  const { plan, live, summary_markdown: summary } = await planned(await requestOf(options, call), call, io);
+  const {
+    plan,
+    live,
+    summary_markdown: summary,
+  } = await planned(await requestOf(options, call), call, io, options.json);
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
   print(options.json ? io.stderr : io.stdout, `${summary}\n`);
   const { plan_id } = plan;
@@ -72,10 +76,8 @@ async function requestOf(given: Options, { deps }: Call): Promise<PlanRequest> {
 type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };
 
 /** @throws Refusal `approval.plan-incomplete` where a finding halts, or something is missing and nobody can be asked. */
-async function planned(request: PlanRequest, call: Call, io: CliIo): Promise<Planned> {
-  const display = io.isTty ? displayFor(io, false) : displayFor(io, true);
-  const progress = (message: string, fraction = 0) => display.progress(fraction, message);
-  const found = await resolvePlan(request, call.deps, { ...call, progress }).finally(() => display.close());
+async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolean): Promise<Planned> {
+  const found = await withBar(io, json, (progress) => resolvePlan(request, call.deps, { ...call, progress }));
   await savePending(found, call.deps);
   const { plan, question, checks } = found;
   if (plan !== undefined) return { ...found, plan };
@@ -86,7 +88,7 @@ async function planned(request: PlanRequest, call: Call, io: CliIo): Promise<Pla
       halted.length > 0 ? "What halts has to be put right first; `deft-mcp doctor` says how." : "There is no plan yet.";
     throw new Refusal("approval.plan-incomplete", message, defined({ halted, missing }));
   }
-  return await planned({ ...request, ...(await answersTo(question)) }, call, io);
+  return await planned({ ...request, ...(await answersTo(question)) }, call, io, json);
 }
 
 /** Asks a person for everything that is missing. @throws Refusal `approval.plan-incomplete` for an empty answer. */

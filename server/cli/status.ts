@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LoopStatus, loopStatus } from "../loop/status.ts";
 import { metricPhrase } from "../loop/status-line.ts";
 import { describeAction } from "../loop/transitions.ts";
+import { summaryShown } from "../run/figures.ts";
 import { oneLine } from "../run/visible.ts";
 import { systemDeps } from "./deps.ts";
 import { barText, drawnInPlace } from "./display.ts";
@@ -53,7 +54,7 @@ function statusText({ run, next, running, report, reportPath }: LoopStatus): str
     `Report     ${report === "absent" ? "none yet" : `${reportPath} (${report})`}`,
   ];
   const events = entries.slice(-EVENTS_SHOWN).map(({ seq, iter, stage, status, summary }) => {
-    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${oneLine(summary)}`;
+    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${oneLine(summaryShown(summary, run.runDir))}`;
   });
   return `${[...lines, ...(events.length > 0 ? ["", "Last events", ...events] : [])].join("\n")}\n`;
 }

@@ -1,3 +1,4 @@
+import { withHeadway } from "../data/headway.ts";
 import { Refusal } from "../errors.ts";
 import { readPaces } from "../journal/pace.ts";
 import type { Call, Deps } from "../ports/call.ts";
@@ -9,6 +10,7 @@ import { buildConfig, type Ready } from "./config.ts";
 import { contractOf } from "./contract.ts";
 import { estimateOf } from "./estimate.ts";
 import { halt } from "./findings.ts";
+import { headwayOf } from "./headway.ts";
 import { workspaceOfRun } from "./known-runs.ts";
 import { liveRunName, openLiveRun, requestOfLiveRun } from "./live-run.ts";
 import { changedParameters, driftOf, freshPlan, livePlan } from "./plan.ts";
@@ -120,12 +122,12 @@ function refuseNoEffect({ ended_by, iteration, plan: before, run_id }: LiveRun, 
 
 type Outcome = { survey: Survey; checks: Check[]; missing: Missing[]; warnings: string[] };
 
-async function surveyAll(start: Survey, { signal, progress }: Waiting): Promise<Outcome> {
+async function surveyAll(start: Survey, { signal, progress = () => {} }: Waiting): Promise<Outcome> {
   const outcome: Outcome = { survey: start, checks: [], missing: [], warnings: [] };
-  for (const step of steps) {
+  const begin = headwayOf(steps.length, progress);
+  for (const [at, step] of steps.entries()) {
     signal?.throwIfAborted();
-    progress?.(step.title);
-    const findings = await lookAt(step, outcome.survey);
+    const findings = await withHeadway(begin(at, step.title), () => lookAt(step, outcome.survey));
     outcome.survey = { ...outcome.survey, ...findings.found };
     const { id, title } = step;
     outcome.checks.push(...(findings.checks ?? []).map((check) => ({ id, title, ...check })));

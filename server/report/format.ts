@@ -1,3 +1,5 @@
+import { fourDigits } from "../run/figures.ts";
+
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A count with thousands separators. */
@@ -12,7 +14,7 @@ export function counted(value: number, noun: string): string {
 
 /** A loss with four digits; more say nothing about a training. */
 export function loss(value: number | undefined): string {
-  return value === undefined || !Number.isFinite(value) ? "–" : String(Number(value.toPrecision(4)));
+  return value === undefined || !Number.isFinite(value) ? "–" : fourDigits(value);
 }
 
 /** A percentage with its sign: two decimals, more where two would show a figure other than zero as zero. */

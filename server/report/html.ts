@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
 import { defined } from "../run/defined.ts";
+import { figuresShown } from "../run/figures.ts";
 import { certaintyView, intervalsOf } from "./certainty.ts";
 import { distributionChart } from "./charts/distribution.ts";
 import { growthChart } from "./charts/growth.ts";
@@ -89,6 +90,7 @@ const integritySentences = {
 } as const;
 
 const helpers = {
+  figuresShown,
   ...format,
   describeContract,
   intervalsOf,

@@ -1,5 +1,6 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
+import { countUp } from "../headway.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
 import type { Candidate } from "../twins/search.ts";
@@ -59,17 +60,26 @@ export async function digestFiles(paths: readonly string[], signal?: AbortSignal
   });
 }
 
+/** What a person is told that is counted. */
+const counted: Readonly<Record<string, string>> = {
+  digests: "files hashed",
+  sketches: "images sketched",
+  fingerprints: "images fingerprinted",
+};
+
 type Ask<Item> = (items: readonly Item[]) => Parameters<typeof askOutside>[0];
 
 async function inBatches<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
   const found = new Array<Found | undefined>(items.length);
   const starts = Array.from({ length: Math.ceil(items.length / batchSize) }, (_, at) => at * batchSize);
+  const tell = countUp(counted[ask([]).kind] ?? "pairs compared", items.length);
   await Promise.all(
     starts.map(async (from) => {
       const batch = items.slice(from, from + batchSize);
       const some =
         (await asked<Found>(ask(batch), batchMs, signal)) ?? (await oneByOne<Item, Found>(batch, ask, signal));
       for (const [at, one] of some.entries()) found[from + at] = one;
+      tell(batch.length);
     }),
   );
   return found;

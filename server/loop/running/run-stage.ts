@@ -3,6 +3,7 @@ import { type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
 import type { Measured } from "../../ports/stage.ts";
 import { defined } from "../../run/defined.ts";
+import { progressText } from "../../run/figures.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { waitUntil } from "../../run/wait.ts";
@@ -176,7 +177,7 @@ async function waitForEnd(
       if ((await executor.poll(runDir, job)).state === "ended") return "ended";
       if (!last && performance.now() - reported < progressEveryMs) return undefined;
       const progress = (await executor.progress?.(runDir, job)) ?? (await readProgress(job.spec));
-      call.progress(`${at.iteration} ${at.stage}: ${progress.message}`, progress.fraction);
+      call.progress(`${at.iteration} ${at.stage}: ${progressText(progress)}`, progress.fraction);
       reported = performance.now();
       return last ? progress : undefined;
     },
