@@ -5,7 +5,7 @@ import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
 import type { Candidate } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
-import { askOutside } from "./lanes.ts";
+import { askOutside, laneCount } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
 import type { TwinFiles } from "./twin-work.ts";
 
@@ -39,11 +39,17 @@ export function fingerprintImages(paths: readonly string[], signal?: AbortSignal
   return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
 }
 
-/** Finds fingerprints that are alike. */
+/** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
 export async function searchTwins(prints: readonly (Fingerprint | undefined)[], signal?: AbortSignal) {
   if (prints.length < 2) return [];
-  const found = await askOutside({ kind: "twin candidates", prints }, { limitMs: batchMs, signal });
-  return (found as Candidate[][]).flat();
+  const share = Math.ceil(prints.length / laneCount);
+  const found = await Promise.all(
+    Array.from({ length: laneCount }, (_, lane) => {
+      const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
+      return askOutside({ kind: "twin candidates", prints, from, to }, { limitMs: batchMs, signal });
+    }),
+  );
+  return (found as Candidate[][][]).flat(2);
 }
 
 /** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */

@@ -18,7 +18,12 @@ export type Request =
   | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
   | { readonly kind: "digests"; readonly items: readonly string[] }
   | { readonly kind: "fingerprints"; readonly items: readonly string[] }
-  | { readonly kind: "twin candidates"; readonly prints: readonly (Fingerprint | undefined)[] }
+  | {
+      readonly kind: "twin candidates";
+      readonly prints: readonly (Fingerprint | undefined)[];
+      readonly from: number;
+      readonly to: number;
+    }
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
@@ -63,7 +68,7 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield (await import("./twin-work.ts")).fingerprints(request.items);
       return;
     case "twin candidates":
-      yield* (await import("../twins/search.ts")).candidates(request.prints);
+      yield* (await import("../twins/search.ts")).candidates(request.prints, request.from, request.to);
       return;
     case "twins":
       yield (await import("./twin-work.ts")).twinLikenesses(request.items);

@@ -27,26 +27,35 @@ const firstBits = 14;
  * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
  *
  * @param prints undefined for an image that shows nothing
+ * @param from the first image whose windows are looked for, `to` the one behind the last: the work can be shared
  */
-export function* candidates(prints: readonly (Fingerprint | undefined)[]): Generator<Candidate[]> {
+export function* candidates(
+  prints: readonly (Fingerprint | undefined)[],
+  from = 0,
+  to = prints.length,
+): Generator<Candidate[]> {
   const orders = Array.from({ length: lists }, (_, list) => orderOf(list));
   const sorted = orders.map((order) => sortedKeys(prints, order));
+  const lengths = Float64Array.from(prints, (print) => (print === undefined ? 0 : lengthOf(print)));
   const seen = new Int32Array(prints.length).fill(-1);
   let [stamp, portion] = [0, [] as Candidate[]];
-  for (const [of, print] of prints.entries()) {
+  for (let of = from; of < to; of++) {
+    const print = prints[of];
     if (print === undefined) continue;
     const found = new Map<number, Candidate & { readonly likeness: number }>();
     for (const window of windows.keys()) {
       const part = print.subarray(window * perWindow, (window + 1) * perWindow);
+      const length = lengthOf(part);
+      if (length === 0) continue;
+      const limit = window === 0 ? least.whole : least.part;
       for (const orientation of orientations) {
         const asked = turned(part, orientation);
         stamp++;
         for (const like of near(asked, sorted, orders, window === 0 ? [lists, 3] : [2, 2])) {
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
-          const likeness = likenessOf(asked, prints[like] as Fingerprint);
-          if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0))
-            continue;
+          const likeness = productOf(asked, prints[like] as Fingerprint) / (length * (lengths[like] as number));
+          if (likeness < limit || likeness <= (found.get(like)?.likeness ?? 0)) continue;
           found.set(like, { of, like, orientation, window, likeness });
         }
       }
@@ -129,14 +138,14 @@ function placeIn(keys: Float64Array, key: number): number {
   return low;
 }
 
-/** Cosine of two parts' frequencies, of which the second one's is the whole image. */
-function likenessOf(part: Int8Array, print: Fingerprint): number {
-  let [own, other, both] = [0, 0, 0];
-  for (let at = 0; at < perWindow; at++) {
-    const [p, q] = [part[at] as number, print[at] as number];
-    own += p * p;
-    other += q * q;
-    both += p * q;
-  }
-  return own === 0 || other === 0 ? 0 : both / Math.sqrt(own * other);
+/** Length of the frequencies of a part, which is the same however it is laid; of a print, those of the whole image. */
+function lengthOf(part: Int8Array): number {
+  return Math.sqrt(productOf(part, part));
+}
+
+/** Product of two parts' frequencies; divided by their lengths it is their cosine. */
+function productOf(part: Int8Array, print: Int8Array): number {
+  let both = 0;
+  for (let at = 0; at < perWindow; at++) both += (part[at] as number) * (print[at] as number);
+  return both;
 }
