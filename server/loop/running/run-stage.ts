@@ -39,7 +39,8 @@ export function waitFor(client: string): number {
   return client.startsWith("claude-code") ? 100 : 50;
 }
 
-const pace = { first_ms: 60, most_ms: 1000 };
+/** A look reads a small file; a job's end is seen within about a tenth of the time that it took. */
+const pace = { first_ms: 60, most_ms: 1000, growth: 1.1 };
 const progressEveryMs = 2000;
 
 /**
