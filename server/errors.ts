@@ -14,7 +14,9 @@ const refuse = (remedy: string): RefusalKind => ({ hardStop: false, remedy });
 export const refusals = {
   "input.unknown-field": refuse("Remove it, or use a name that the facts show."),
   "input.invalid": refuse("Correct the named argument and repeat the call."),
-  "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
+  "input.no-run": refuse(
+    "Call preflight to plan a run (`deft-mcp run` at a terminal), or name an existing run directory.",
+  ),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
   "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),

@@ -5,7 +5,7 @@ import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, rangeText, totalRange } from "./estimate.ts";
 import { gpuHoursText } from "./gpu-hours.ts";
-import { labelText } from "./label-counts.ts";
+import { labelText, typesText } from "./label-counts.ts";
 import type { Resolution } from "./resolution.ts";
 
 /** The allow rules that let our tools run without a prompt: as a plain server and as a plugin. */
@@ -177,7 +177,7 @@ function augmentationRows(plan: Plan): Row[] {
     ["Mining pool", pool?.path === undefined ? "none (synthetic-only)" : countsText(pool), pathText(pool)],
     [
       "Generator",
-      Array.isArray(types) ? cell(`${generator?.project}: ${types.join(", ")}`) : intentText(generator),
+      Array.isArray(types) ? cell(`${generator?.project}: ${typesText(types.map(String))}`) : intentText(generator),
       pathText(generator),
     ],
   ];
