@@ -2,10 +2,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { generateWorkspace } from "../engine/workspace/generate.ts";
 import { openToolClient, type ToolResult } from "../server/mcp/client/open.ts";
 import { instructions } from "../server/mcp/instructions.ts";
 import { listed } from "../server/mcp/listing.ts";
+import { defined } from "../server/run/defined.ts";
 import type { Toolset } from "../tools/define.ts";
 import { tools } from "../tools/index.ts";
 
@@ -64,7 +66,8 @@ async function converse(
 ): Promise<ToolResult> {
   const env = { PATH: process.env.PATH, HOME: folder, DEFT_WORKSPACE: workspace, ...variables };
   const args = [resolve("dist/deft-mcp.js"), "serve"];
-  const client = await openToolClient({ command: process.execPath, args, env, cwd: folder }, "0");
+  const transport = new StdioClientTransport({ command: process.execPath, args, env: defined(env), cwd: folder });
+  const client = await openToolClient(transport, "0");
   try {
     return await work(async (name, given) => {
       const result = await client.call(name, given);

@@ -32,7 +32,9 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
     (entry: Entry): Entry =>
     (args, io) =>
       entry(args.slice(1), io);
-  switch (`${program} ${["prep_testcase", "run_sdg", "pair_features"].includes(program) ? "" : task}`.trim()) {
+  switch (
+    `${program} ${["prep_testcase", "run_sdg", "pair_features", "draw_boards"].includes(program) ? "" : task}`.trim()
+  ) {
     case "visual_changenet train":
       return tail((await import("./entries/train.ts")).train);
     case "visual_changenet inference":
@@ -47,6 +49,8 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
       return tail((await import("./entries/nearest-neighbors.ts")).nearestNeighbors);
     case "pair_features":
       return (await import("./pair/warm-cache.ts")).pairFeatures;
+    case "draw_boards":
+      return (await import("./workspace/generate.ts")).drawBoards;
     case "prep_testcase":
       return (await import("./entries/prep-testcase.ts")).prepTestcase;
     case "run_sdg":

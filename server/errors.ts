@@ -14,7 +14,9 @@ const refuse = (remedy: string): RefusalKind => ({ hardStop: false, remedy });
 export const refusals = {
   "input.unknown-field": refuse("Remove it, or use a name that the facts show."),
   "input.invalid": refuse("Correct the named argument and repeat the call."),
-  "input.no-run": refuse("Call preflight to plan a run, or name an existing run directory."),
+  "input.no-run": refuse(
+    "Call preflight to plan a run (`deft-mcp run` at a terminal), or name an existing run directory.",
+  ),
   "input.run-ambiguous": refuse("Pass `run` with one of the candidates in the facts."),
   "input.no-workspace": refuse("Pass `workspace`, or set DEFT_WORKSPACE; `deft-mcp init DIR` makes a new one."),
   "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),
@@ -67,7 +69,9 @@ export const refusals = {
   "approval.unchangeable": refuse(
     "Change what the facts list, or plan a new run with resume=fresh: the CSVs, the metric and the architecture are fixed.",
   ),
-  "approval.no-effect": refuse("Pass a max_iterations above the last iteration as well, or call finish_loop."),
+  "approval.no-effect": refuse(
+    "Pass a max_iterations above the last iteration (or patience 0 where that ended it) as well, or call finish_loop.",
+  ),
 
   "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
   "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { progressText, shortDuration } from "../server/loop/status-line.ts";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
+import { progressText, shortDuration } from "../server/run/figures.ts";
 import { defineTool, runField, stageResult, workspaceField } from "./define.ts";
 
 const input = z.strictObject({

@@ -28,6 +28,7 @@ export const validateCsv = defineTool({
   searchHint: "validate dataset rows labels leakage duplicates missing images",
   async handle(args, { deps, signal, progress }) {
     const { validateCsv: checkCsv } = await import("../server/data/validate.ts");
+    const { withHeadway } = await import("../server/data/headway.ts");
     const { counted } = await import("../server/run/counted.ts");
     const { imagesRootOf, lightingsOf } = await import("../server/data/workspace-images.ts");
     const { workspace } = await resolveWorkspace(args.workspace, deps);
@@ -35,7 +36,7 @@ export const validateCsv = defineTool({
       given === undefined ? undefined : inputPath(workspace, given, what);
     const csv = await inputPath(workspace, args.csv, "csv");
     progress(`Checking ${csv}`);
-    const { ok, rows, problems, warnings } = await checkCsv({
+    const check = {
       csv,
       workspace,
       images_root: (await inside(args.images_root, "images_root")) ?? (await imagesRootOf(workspace)),
@@ -43,7 +44,11 @@ export const validateCsv = defineTool({
       validation_csv: await inside(args.validation_csv, "validation_csv"),
       kpi_csv: await inside(args.kpi_csv, "kpi_csv"),
       signal,
-    });
+    };
+    const { ok, rows, problems, warnings } = await withHeadway(
+      (what, done, all) => progress(`${csv}: ${done} of ${all} ${what}`, done / all),
+      () => checkCsv(check),
+    );
     const doubts = warnings.length === 0 ? [] : [counted(warnings.length, "warning")];
     const found = problems.map(({ code, count }) => `${code} ${count}`).join(", ");
     return {

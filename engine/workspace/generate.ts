@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type ChangeNetRow, writeChangeNet } from "../../server/data/changenet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
@@ -22,6 +25,8 @@ const specComment = `Visual ChangeNet classify: the baseline of this generated w
 # the server writes its own absolute paths into the spec of every run.`;
 const LIGHT = "SolderLight";
 
+type Options = { readonly seed: number; readonly size: WorkspaceSize };
+
 /**
  * Creates a complete AOI workspace of procedural board images in `dir`: seed, validation and KPI rows, a mining pool
  * and the defect generator's reference data. The same seed and size give the same bytes.
@@ -30,10 +35,7 @@ const LIGHT = "SolderLight";
  *
  * @throws Refusal `input.workspace-exists` when `dir` holds anything.
  */
-export async function generateWorkspace(
-  dir: string,
-  options: { seed: number; size: WorkspaceSize },
-): Promise<WorkspaceFacts> {
+export async function generateWorkspace(dir: string, options: Options): Promise<WorkspaceFacts> {
   const { side, generator, rows } = sizes[options.size];
   const facts: WorkspaceFacts = {
     workspace: dir,
@@ -43,15 +45,36 @@ export async function generateWorkspace(
     generator: { project: PROJECT, texture: TEXTURE, clean_images: generator },
   };
   await createTree(dir, async (root) => {
-    for (const split of splits) await writeSplit(root, split, side, options);
+    const pool = writePool(root, options);
+    // Waited for below; should something else fail first, its own failure is no news.
+    pool.catch(() => undefined);
+    for (const split of splits) if (split !== "mining_pool") await writeSplit(root, split, options);
     const datasets = join(workspacePaths(root).anomalygen, "datasets", PROJECT);
     await writeGeneratorAssets(datasets, side, generator, options.seed);
     await writeFileIn(workspacePaths(root).spec, specText(specComment));
     const { workspace: _, ...kept } = facts;
     await writeNew(join(root, "build_info.json"), `${JSON.stringify(kept, null, 2)}\n`);
     await writeNew(join(root, "README.md"), workspaceReadme(kept));
+    await pool;
   });
   return facts;
+}
+
+/** The pool is half of all images: a second process draws it meanwhile where there are a core and the bin for one. */
+async function writePool(root: string, options: Options): Promise<void> {
+  const bin = process.argv[1] ?? "";
+  const shared = options.size === "standard" && availableParallelism() > 1 && /deft-mcp(\.js)?$/.test(bin);
+  if (!shared) return await writeSplit(root, "mining_pool", options);
+  const args = [bin, "engine", "draw_boards", root, "mining_pool", options.size, String(options.seed)];
+  const drawer = spawn(process.execPath, args, { stdio: "ignore" });
+  const [code] = await once(drawer, "exit");
+  if (code !== 0) await writeSplit(root, "mining_pool", options);
+}
+
+/** `draw_boards ROOT SPLIT SIZE SEED`: one split of a workspace that another process draws the rest of. */
+export async function drawBoards([root = "", split, size, seed]: string[]): Promise<number> {
+  await writeSplit(root, split as Split, { size: size as WorkspaceSize, seed: Number(seed) });
+  return 0;
 }
 
 /** Where a split's table lies, and what its image paths are relative to. */
@@ -63,13 +86,9 @@ function placeOf(root: string, split: Split): { csv: string; images: string; pre
   return { csv, images, prefix: "" };
 }
 
-async function writeSplit(
-  root: string,
-  split: Split,
-  side: number,
-  options: { seed: number; size: WorkspaceSize },
-): Promise<void> {
+async function writeSplit(root: string, split: Split, options: Options): Promise<void> {
   const { csv, images, prefix } = placeOf(root, split);
+  const { side } = sizes[options.size];
   const rows: ChangeNetRow[] = [];
   for (const row of planRows(split, sizes[options.size].rows[split], options.seed)) {
     const pair = photographRow(row, side, options.seed);

@@ -4,7 +4,7 @@ import { pendingStop } from "../loop/approval/pending-stop.ts";
 import { describeAction } from "../loop/transitions.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
 import { command, exitOk, exitRefused } from "./frame.ts";
-import { print } from "./io.ts";
+import { print, tell } from "./io.ts";
 import { runNearby } from "./nearby.ts";
 import { confirmAtTerminal } from "./terminal.ts";
 
@@ -14,7 +14,7 @@ export const run = command("acknowledge", async ({ positionals: [named], options
   refuseUnsigned(call.deps);
   const runDir = await runNearby(named, options.workspace, call.deps, {});
   const stop = await pendingStop(runDir, call.deps);
-  print(io.stdout, `${runDir}\n${stop.code}: ${stop.message}\n${JSON.stringify(stop.facts, null, 2)}\n`);
+  tell(io, io.stdout, `${runDir}\n${stop.code}: ${stop.message}\n${JSON.stringify(stop.facts, null, 2)}\n`);
   if (!(await confirmAtTerminal(options.accept ? "Accept this as it stands?" : "Is the cause repaired?"))) {
     print(io.stdout, "Not acknowledged; nothing was changed.\n");
     return exitRefused;

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { readRun } from "../journal/journal.ts";
+import { fourDigits } from "../run/figures.ts";
 import type { RunState } from "../run/state.ts";
 import { systemDeps } from "./deps.ts";
 import { command } from "./frame.ts";
@@ -61,8 +62,7 @@ function differences(runs: readonly Compared[]): string[] {
   return names.filter((name) => new Set(runs.map(({ ruler }) => ruler[name])).size > 1);
 }
 
-const figure = (value: number | null | undefined) =>
-  value === null || value === undefined ? "-" : String(Number(value.toPrecision(4)));
+const figure = (value: number | null | undefined) => (value === null || value === undefined ? "-" : fourDigits(value));
 
 function summaryTable(runs: readonly Compared[]): string {
   const header = ["run", "status", "best", "FAR %", "recall %", "threshold", "training rows", "mined", "synthetic"];

@@ -9,7 +9,7 @@ import { systemDeps, terminalCall } from "./deps.ts";
 import { type Display, displayFor } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { command, exitDefect, exitOk } from "./frame.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, tell } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
 import { settingsGiven } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
@@ -107,7 +107,7 @@ async function approvalOf(planId: string, wish: Wish, io: CliIo, display: Displa
   }
   display.close();
   const call = terminalCall(systemDeps(io));
-  print(io.stdout, `${(await resolveAgain(planId, call)).summary_markdown}\n\n`);
+  tell(io, io.stdout, `${(await resolveAgain(planId, call)).summary_markdown}\n\n`);
   if (!(await confirmAtTerminal(`Approve plan ${planId}?`))) {
     throw new Refusal("approval.declined", "The plan was not approved; nothing was changed.", { plan_id: planId });
   }

@@ -1,6 +1,6 @@
-import { shortDuration } from "../loop/status-line.ts";
+import { shortDuration } from "../run/figures.ts";
 import { oneLine, visible } from "../run/visible.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, nearPaths, print } from "./io.ts";
 
 /** Shows a long course of steps: a bar that is redrawn on a terminal, plain lines anywhere else. */
 export type Display = {
@@ -22,13 +22,27 @@ export function plainDisplay(out: NodeJS.WritableStream): Display {
 
 /** A bar on a terminal, lines elsewhere; with --json stdout is left to the result. */
 export function displayFor(io: CliIo, json: boolean): Display {
-  if (json) return plainDisplay(io.stderr);
-  return io.isTty ? barDisplay(io.stdout) : plainDisplay(io.stdout);
+  const display = io.isTty && !json ? barDisplay(io.stdout) : plainDisplay(json ? io.stderr : io.stdout);
+  return { ...display, say: (line) => display.say(nearPaths(line, io.cwd)) };
 }
 
-/** Width of the terminal behind a stream; 80 where there is none. */
+/** Does work that tells how far it is, under a bar where there is a terminal. */
+export async function withBar<T>(
+  io: CliIo,
+  json: boolean,
+  work: (progress: (doing: string, fraction?: number) => void) => Promise<T>,
+): Promise<T> {
+  const display = displayFor(io, json);
+  try {
+    return await work((doing, fraction = 0) => display.progress(fraction, doing));
+  } finally {
+    display.close();
+  }
+}
+
+/** Width of the terminal behind a stream; 80 where there is none, or one that does not know it and says 0. */
 export function columnsOf(out: NodeJS.WritableStream): number {
-  return "columns" in out && typeof out.columns === "number" ? out.columns : 80;
+  return "columns" in out && typeof out.columns === "number" && out.columns > 0 ? out.columns : 80;
 }
 
 /** Returns what draws a text of several lines over the one before, each line cut to the terminal so that none wraps. */

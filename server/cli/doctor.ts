@@ -4,6 +4,7 @@ import { counted } from "../run/counted.ts";
 import { defined } from "../run/defined.ts";
 import type { Platform } from "../run/labels.ts";
 import { systemDeps } from "./deps.ts";
+import { withBar } from "./display.ts";
 import { command, exitOk, exitRefused } from "./frame.ts";
 import { settingsGiven, workspaceNearby } from "./nearby.ts";
 import { assertComplete } from "./shipped.ts";
@@ -15,7 +16,8 @@ export const run = command("doctor", async ({ options: { platform, set, "num-sdg
   await assertComplete();
   const deps = systemDeps(io);
   const named = await workspaceNearby(options.workspace, deps);
-  const found = await resolvePlan({ platform, ...settingsGiven(set), ...defined({ workspace: named, num_sdg }) }, deps);
+  const request = { platform, ...settingsGiven(set), ...defined({ workspace: named, num_sdg }) };
+  const found = await withBar(io, options.json, (progress) => resolvePlan(request, deps, { progress }));
   const { workspace, checks, warnings, unfinished_runs } = found;
   const ok = !checks.some((check) => check.outcome === "halt");
   const value = { ok, workspace, platform, checks, warnings, unfinished_runs };

@@ -1,8 +1,8 @@
-import { shortDuration } from "../loop/status-line.ts";
 import { fullCourse } from "../loop/transitions.ts";
 import type { ToolClient, ToolResult } from "../mcp/client/open.ts";
+import { shortDuration, summaryShown } from "../run/figures.ts";
 import type { Display } from "./display.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, tell } from "./io.ts";
 
 /** Drives an approved run until no stage is left or one stopped it, through its tools alone, as an agent would. */
 export async function driveLoop(
@@ -36,8 +36,8 @@ export async function closeRun(client: ToolClient, runDir: string): Promise<void
 export async function leavable<T>(runDir: string, io: CliIo, display: Display, work: () => Promise<T>): Promise<T> {
   const leave = (signal: "SIGINT" | "SIGTERM") => {
     display.close();
-    print(io.stderr, `\nLeft the run where it is: deft-mcp status ${runDir}\n`);
-    print(io.stderr, `It goes on with:          deft-mcp run --resume ${runDir}\n`);
+    tell(io, io.stderr, `\nLeft the run where it is: deft-mcp status ${runDir}\n`);
+    tell(io, io.stderr, `It goes on with:          deft-mcp run --resume ${runDir}\n`);
     process.exit(signal === "SIGINT" ? 130 : 143);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
@@ -52,7 +52,7 @@ export async function leavable<T>(runDir: string, io: CliIo, display: Display, w
 function stageLines(step: ToolResult, runDir: string, seconds: number): string[] {
   const { iteration, stage, summary, warnings } = step;
   const name = `${String(iteration).padEnd(8)}  ${String(stage).padEnd(11)}`;
-  const said = String(summary ?? step.status_line).replaceAll(`${runDir}/`, "");
+  const said = summaryShown(String(summary ?? step.status_line), runDir);
   const noted = Array.isArray(warnings) ? warnings.map((warning) => `          warning: ${warning}`) : [];
   return [`${name}  ${shortDuration(seconds).padStart(4)}  ${said}`, ...noted];
 }

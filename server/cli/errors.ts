@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { listMisjudged } from "../report/listing.ts";
 import { exportText, type Listing } from "../report/misjudged-files.ts";
+import { fourDigits } from "../run/figures.ts";
 import { systemDeps } from "./deps.ts";
 import { command, exitOk } from "./frame.ts";
 import { print } from "./io.ts";
@@ -36,13 +37,12 @@ export const run = command("errors", async ({ positionals: [named], options }, i
 });
 
 function listingText({ iteration, threshold, parts }: Listing, against: string | null, fixed: number): string {
-  const figure = (value: number) => String(Number(value.toPrecision(4)));
   const missed = parts.filter(({ judged }) => judged === "missed").length;
-  const title = `${iteration} at threshold ${figure(threshold)}: ${missed} missed, ${parts.length - missed} false alarms`;
+  const title = `${iteration} at threshold ${fourDigits(threshold)}: ${missed} missed, ${parts.length - missed} false alarms`;
   const since = against === null ? "" : `; ${fixed} of ${against} are fixed`;
   const rows = parts.map((one) => {
     const change = one.change?.replace("_", " ") ?? "";
-    return [one.part, one.label, one.board, one.judged.replace("_", " "), figure(one.score), change];
+    return [one.part, one.label, one.board, one.judged.replace("_", " "), fourDigits(one.score), change];
   });
   const table =
     rows.length === 0 ? "" : `\n${textTable(["part", "label", "board", "judged", "score", "change"], rows)}\n`;

@@ -4,7 +4,7 @@ import { version } from "../run/version.ts";
 import { oneLine } from "../run/visible.ts";
 import { type CommandName, commandsBelow, type Given } from "./declarations.ts";
 import { helpOf } from "./help-text.ts";
-import { type CliIo, print, printJson } from "./io.ts";
+import { type CliIo, print, printJson, tell } from "./io.ts";
 import { parse, unknownCommand } from "./parse.ts";
 
 export const exitOk = 0;
@@ -28,7 +28,7 @@ export function command<Name extends CommandName>(name: Name, work: Work<Name>):
       const answer = await work(parse(name, argv, io.cwd), io);
       if (typeof answer === "number") return answer;
       if (has(argv, "--json")) printJson(io, answer.value);
-      else print(io.stdout, answer.text);
+      else tell(io, io.stdout, answer.text);
       return answer.exit ?? exitOk;
     });
 }
@@ -80,7 +80,7 @@ export async function settled(argv: readonly string[], io: CliIo, work: () => Pr
       print(io.stderr, `deft-mcp: ${clean(error instanceof Error ? String(error.stack) : String(error))}\n`);
     }
     if (has(argv, "--json")) printJson(io, { ok: false, error: told });
-    else if (error instanceof Refusal) print(io.stderr, refusalText(told));
+    else if (error instanceof Refusal) tell(io, io.stderr, refusalText(told));
     return error instanceof Refusal ? exitRefused : exitDefect;
   }
 }

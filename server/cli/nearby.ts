@@ -28,7 +28,7 @@ export async function workspaceNearby(named: string | undefined, { env, cwd }: P
 }
 
 /**
- * The run that a person means: a directory, an id, the run around the current directory, else as `resolveRun` chooses
+ * The run that a person means: its directory or that of its workspace, an id, the run around the current directory, else as `resolveRun` chooses
  * in the workspace nearby.
  *
  * @throws Refusal `input.no-run`, `input.run-ambiguous`, `input.no-workspace`.
@@ -41,6 +41,8 @@ export async function runNearby(
 ): Promise<string> {
   const path = resolve(deps.cwd, named ?? "");
   const isPath = named !== undefined && (named.includes("/") || (await kindOf(path)) === "directory");
+  if (isPath && (await kindOf(workspacePaths(path).spec)) === "file")
+    return await resolveRun({ workspace: path }, deps, options);
   if (isPath) return await resolveRun({ run: path }, deps);
   if (named === undefined && workspace === undefined) {
     const around = await firstAbove(deps.cwd, (dir) => runPaths(dir).state);

@@ -1,19 +1,28 @@
-import { openToolClient, type ToolClient } from "../mcp/client/open.ts";
-import { version } from "../run/version.ts";
-import { mainPath } from "./deps.ts";
+import { clientOfServerHere } from "../mcp/client/here.ts";
+import type { ToolClient } from "../mcp/client/open.ts";
+import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
+import { recordingFolder, serverOptions } from "./server-options.ts";
+import { assertComplete } from "./shipped.ts";
 
-/** Lends `deft-mcp serve`, started from this very file, as an MCP client sees it over stdio; it ends with the work. */
+/**
+ * Lends a server in this very process, as an MCP client sees it: the tools, and nothing beside them. What one such
+ * server learned of the images serves the next, as it would between two calls of one server.
+ */
 export async function withOwnServer<T>(
   io: CliIo,
   variables: Readonly<Record<string, string>>,
   work: (client: ToolClient) => Promise<T>,
 ): Promise<T> {
-  const env = { ...io.env, ...variables };
-  const client = await openToolClient(
-    { command: process.execPath, args: [mainPath(), "serve"], env, cwd: io.cwd },
-    version,
-  );
+  const own = { ...io, env: { ...io.env, ...variables } };
+  const options = serverOptions(own, undefined);
+  await assertComplete();
+  const dir = recordingFolder(undefined, own);
+  const { deps, tap } =
+    dir === undefined
+      ? { deps: systemDeps(own), tap: undefined }
+      : await (await import("../trace/recorder.ts")).startRecording(dir, systemDeps(own), options);
+  const client = await clientOfServerHere(deps, options, tap);
   try {
     return await work(client);
   } finally {

@@ -10,10 +10,10 @@ import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
 import type { Given } from "./declarations.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import { type Display, displayFor } from "./display.ts";
+import { type Display, displayFor, withBar } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, print, tell } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
 import { runNearby, settingsGiven, workspaceNearby } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
@@ -43,9 +43,13 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
 
 /** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */
 async function approvedRun(options: Options, call: Call, io: CliIo): Promise<string | undefined> {
-  const { plan, live, summary_markdown: summary } = await planned(await requestOf(options, call), call, io);
+  const {
+    plan,
+    live,
+    summary_markdown: summary,
+  } = await planned(await requestOf(options, call), call, io, options.json);
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
-  print(options.json ? io.stderr : io.stdout, `${summary}\n`);
+  tell(io, options.json ? io.stderr : io.stdout, `${summary}\n`);
   const { plan_id } = plan;
   if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approvePlan(plan_id, undefined, call)).runDir;
   if (!isAtTerminal()) {
@@ -69,24 +73,30 @@ async function requestOf(given: Options, { deps }: Call): Promise<PlanRequest> {
   };
 }
 
+/** What answers a question of the plan on the command line. */
+const optionNames: Readonly<Record<string, string>> = {
+  kpi_target: "--kpi",
+  max_iterations: "--max-iterations",
+  num_epochs: "--epochs",
+};
+
 type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };
 
 /** @throws Refusal `approval.plan-incomplete` where a finding halts, or something is missing and nobody can be asked. */
-async function planned(request: PlanRequest, call: Call, io: CliIo): Promise<Planned> {
-  const display = io.isTty ? displayFor(io, false) : displayFor(io, true);
-  const progress = (message: string, fraction = 0) => display.progress(fraction, message);
-  const found = await resolvePlan(request, call.deps, { ...call, progress }).finally(() => display.close());
+async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolean): Promise<Planned> {
+  const found = await withBar(io, json, (progress) => resolvePlan(request, call.deps, { ...call, progress }));
   await savePending(found, call.deps);
   const { plan, question, checks } = found;
   if (plan !== undefined) return { ...found, plan };
   const halted = checks.filter(({ outcome }) => outcome === "halt").map(({ title, detail }) => `${title}: ${detail}`);
   if (question === undefined || halted.length > 0 || !isAtTerminal()) {
-    const missing = question?.missing.map(({ field, ask }) => `${field}: ${ask}`);
+    const missing = question?.missing.map(({ field, ask }) => `${optionNames[field] ?? field}: ${ask}`);
     const message =
       halted.length > 0 ? "What halts has to be put right first; `deft-mcp doctor` says how." : "There is no plan yet.";
-    throw new Refusal("approval.plan-incomplete", message, defined({ halted, missing }));
+    const stops = halted.length === 0 ? {} : { halted };
+    throw new Refusal("approval.plan-incomplete", message, { ...stops, ...defined({ missing }) });
   }
-  return await planned({ ...request, ...(await answersTo(question)) }, call, io);
+  return await planned({ ...request, ...(await answersTo(question)) }, call, io, json);
 }
 
 /** Asks a person for everything that is missing. @throws Refusal `approval.plan-incomplete` for an empty answer. */

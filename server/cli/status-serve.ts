@@ -9,7 +9,7 @@ import type { RunningStage } from "../report/model.ts";
 import { readTemplates } from "../report/templates.ts";
 import { runPaths } from "../run/paths.ts";
 import { exitOk } from "./frame.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, tell } from "./io.ts";
 
 const lookEveryMs = 1000;
 const keepAliveMs = 15_000;
@@ -30,7 +30,7 @@ export type LivePage = { readonly url: string; close(): Promise<void> };
  */
 export async function serveStatus(runDir: string, io: CliIo, options: LiveOptions): Promise<number> {
   const page = await openLivePage(runDir, options);
-  print(io.stdout, `${page.url}\nFollows ${runDir}; stop with Ctrl-C.\n`);
+  tell(io, io.stdout, `${page.url}\nFollows ${runDir}; stop with Ctrl-C.\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
   });

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LoopStatus, loopStatus } from "../loop/status.ts";
 import { metricPhrase } from "../loop/status-line.ts";
 import { describeAction } from "../loop/transitions.ts";
+import { summaryShown } from "../run/figures.ts";
 import { oneLine } from "../run/visible.ts";
 import { systemDeps } from "./deps.ts";
 import { barText, drawnInPlace } from "./display.ts";
 import { command, exitOk } from "./frame.ts";
-import { type CliIo, print } from "./io.ts";
+import { type CliIo, nearPaths, print } from "./io.ts";
 import { runNearby } from "./nearby.ts";
 
 const EVENTS_SHOWN = 5;
@@ -28,10 +29,10 @@ export const run = command("status", async ({ positionals: [named], options }, i
 
 /** Prints what is new at every look until nothing more can happen; on a terminal the picture is drawn in place. */
 async function watch(look: () => Promise<LoopStatus>, io: CliIo, json: boolean): Promise<number> {
-  const show = !json && io.isTty ? drawnInPlace(io.stdout) : (text: string) => void print(io.stdout, text);
+  const show = !json && io.isTty ? drawnInPlace(io.stdout) : (text: string) => print(io.stdout, text);
   for (let before = ""; ; ) {
     const status = await look();
-    const now = json ? `${JSON.stringify(statusJson(status))}\n` : statusText(status);
+    const now = json ? `${JSON.stringify(statusJson(status))}\n` : nearPaths(statusText(status), io.cwd);
     if (now !== before) show(now);
     before = now;
     if (status.next.action === "none" || status.next.action === "acknowledge_or_finish") return exitOk;
@@ -53,7 +54,7 @@ function statusText({ run, next, running, report, reportPath }: LoopStatus): str
     `Report     ${report === "absent" ? "none yet" : `${reportPath} (${report})`}`,
   ];
   const events = entries.slice(-EVENTS_SHOWN).map(({ seq, iter, stage, status, summary }) => {
-    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${oneLine(summary)}`;
+    return `  ${String(seq).padStart(3)}  ${iter.padEnd(8)}  ${stage.padEnd(11)}  ${status.padEnd(5)}  ${oneLine(summaryShown(summary, run.runDir))}`;
   });
   return `${[...lines, ...(events.length > 0 ? ["", "Last events", ...events] : [])].join("\n")}\n`;
 }

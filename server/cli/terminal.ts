@@ -24,9 +24,12 @@ export async function agreed(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(await withTerminal((ask) => ask(`${question} [y/N] `)));
 }
 
-/** Asks a person to type `yes`. @throws Refusal `approval.no-terminal`. */
+/** Asks a person to type `yes`; who types half of it is asked once more. @throws Refusal `approval.no-terminal`. */
 export async function confirmAtTerminal(question: string): Promise<boolean> {
   if (!isAtTerminal()) throw new Refusal("approval.no-terminal", "Only a person at a terminal may answer this.", {});
-  const answer = await withTerminal((ask) => ask(`${question}\nType yes to agree: `));
-  return answer.toLowerCase() === "yes";
+  return await withTerminal(async (ask) => {
+    const first = await ask(`${question}\nType yes to agree: `);
+    const answer = /^(ye?|ok|sure)$/i.test(first) ? await ask("The whole word, please, yes or no: ") : first;
+    return answer.toLowerCase() === "yes";
+  });
 }

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
+import { withHeadway } from "../data/headway.ts";
 import { type Validation, validateCsv } from "../data/validate.ts";
 import { imagesRootOf, lightingsOf } from "../data/workspace-images.ts";
 import { refusals } from "../errors.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
+import { withBar } from "./display.ts";
 import { command, exitOk, exitRefused } from "./frame.ts";
 import { workspaceNearby } from "./nearby.ts";
 
@@ -10,14 +12,20 @@ import { workspaceNearby } from "./nearby.ts";
 export const run = command("validate", async ({ positionals: [name], options }, io) => {
   const { workspace } = await resolveWorkspace(await workspaceNearby(options.workspace, io), io);
   const csv = resolve(io.cwd, name);
-  const validation = await validateCsv({
+  const check = {
     csv,
     workspace,
     images_root: options["images-root"] ?? (await imagesRootOf(workspace)),
     lightings: await lightingsOf(workspace),
     validation_csv: options.validation,
     kpi_csv: options.kpi,
-  });
+  };
+  const validation = await withBar(io, options.json, (progress) =>
+    withHeadway(
+      (what, done, all) => progress(`${done} of ${all} ${what}`, done / all),
+      () => validateCsv(check),
+    ),
+  );
   return { value: validation, text: textOf(csv, validation), exit: validation.ok ? exitOk : exitRefused };
 });
 

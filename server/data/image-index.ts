@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
 import { normalPath } from "../run/images.ts";
+import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
 
 /** `deep`: gray of more than eight bits. */
@@ -41,6 +42,7 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
     identityOf: results.identityOf,
     async probe(signal) {
       let slowInARow = 0;
+      const tell = countUp("images looked at", files.size() - probed);
       while (probed < files.size()) {
         signal?.throwIfAborted();
         const from = probed;
@@ -53,6 +55,7 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
           slowInARow = msPerFile > slowMsPerFile ? slowInARow + 1 : 0;
         }
         probed = to;
+        tell(to - from);
         await setImmediate();
       }
     },

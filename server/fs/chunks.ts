@@ -1,6 +1,9 @@
 import { openRegular, unreadable } from "./regular-file.ts";
 
-const chunkBytes = 1 << 20;
+/** Size of the pieces that a file is read in, at most 1 MiB: a large buffer for each small file is work for the collector. */
+export function pieceSize(fileBytes: number): number {
+  return Math.min(1 << 20, Math.max(4096, fileBytes));
+}
 
 /**
  * The content of a regular file in pieces of at most 1 MiB. Each piece is valid until the next one is asked for.
@@ -12,9 +15,9 @@ const chunkBytes = 1 << 20;
 export async function* readChunks(path: string): AsyncGenerator<Uint8Array, void, undefined> {
   const file = await openRegular(path);
   try {
-    const buffer = Buffer.allocUnsafe(chunkBytes);
+    const buffer = Buffer.allocUnsafe(pieceSize((await file.stat()).size));
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, chunkBytes);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }

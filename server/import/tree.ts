@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { Refusal } from "../errors.ts";
 import { filesBelow } from "../fs/folder.ts";
 import { kindOf } from "../fs/read.ts";
+import { noFolder } from "../run/nearest.ts";
 import type { Tree } from "./source.ts";
 
 const decodable = /\.(png|jpe?g)$/i;
@@ -14,7 +15,8 @@ const foreign = /\.(bmp|tiff?|webp|gif|heic)$/i;
  */
 export async function readTree(root: string): Promise<Tree> {
   if ((await kindOf(root)) !== "directory") {
-    throw new Refusal("input.unreadable-file", `${root} is not a directory.`, { path: root });
+    const { message, facts } = await noFolder(root);
+    throw new Refusal("input.unreadable-file", message, facts);
   }
   const files = (await filesBelow(root)).filter((name) => !name.split("/").some(isHidden));
   return { root, files, images: files.filter((name) => decodable.test(name)) };

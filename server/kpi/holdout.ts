@@ -1,3 +1,4 @@
+import { fourDigits } from "../run/figures.ts";
 import type { Counts } from "../run/metric.ts";
 import type { HoldoutFigure } from "../run/state.ts";
 import { farInterval, intervalText, recallInterval } from "./certainty.ts";
@@ -25,5 +26,5 @@ export function holdoutText({
   const far = `FAR ${figure.far_pct.toFixed(2)}% [${intervalText(farInterval(counts))}]`;
   const recall = `recall ${figure.recall_pct.toFixed(2)}% [${intervalText(recallInterval(counts))}]`;
   const seen = earlier_scorings === 0 ? "" : `; earlier runs scored it ${earlier_scorings} times, so it is not unseen`;
-  return `Frozen test set (${rows} rows, scored once with ${iteration} at threshold ${Number(threshold.toPrecision(4))}): ${far}, ${recall}${seen}.`;
+  return `Frozen test set (${rows} rows, scored once with ${iteration} at threshold ${fourDigits(threshold)}): ${far}, ${recall}${seen}.`;
 }

@@ -1,3 +1,4 @@
+import { fourDigits } from "../run/figures.ts";
 import { farPct, recallPct } from "./far-at-recall.ts";
 import { type OperatingPoint, pointAt, type ScoredParts, type Sweep } from "./sweep.ts";
 
@@ -100,20 +101,19 @@ function rangeOf(scores: ArrayLike<number>, threshold: number | undefined): { lo
 function thresholdMarker(threshold: number, share: number): string {
   const x = (frame.left + share * plot.width).toFixed(1);
   const line = `<line x1="${x}" x2="${x}" y1="${frame.top}" y2="${frame.top + plot.height}" class="threshold"/>`;
-  return `${line}${text(Number(x), frame.top - 6, `threshold ${threshold.toPrecision(4)}`, "label")}`;
+  return `${line}${text(Number(x), frame.top - 6, `threshold ${fourDigits(threshold)}`, "label")}`;
 }
 
 function axes(across: string, up: string, x: readonly [number, number], y: readonly [number, number]): string {
   const bottom = frame.top + plot.height;
   const right = frame.left + plot.width;
-  const short = (value: number) => String(Number(value.toPrecision(4)));
   return [
     `<path d="M${frame.left} ${frame.top}V${bottom}H${right}" class="axis"/>`,
-    text(frame.left, bottom + 18, short(x[0]), "label"),
-    text(right, bottom + 18, short(x[1]), "label"),
+    text(frame.left, bottom + 18, fourDigits(x[0]), "label"),
+    text(right, bottom + 18, fourDigits(x[1]), "label"),
     text(frame.left + plot.width / 2, bottom + 34, across, "label"),
-    text(8, bottom, short(y[0]), "side"),
-    text(8, frame.top + 8, short(y[1]), "side"),
+    text(8, bottom, fourDigits(y[0]), "side"),
+    text(8, frame.top + 8, fourDigits(y[1]), "side"),
     text(8, frame.top + plot.height / 2, up, "side"),
   ].join("");
 }

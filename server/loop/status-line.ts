@@ -1,21 +1,9 @@
 import { farInterval, intervalText } from "../kpi/certainty.ts";
-import type { JobProgress } from "../run/job.ts";
+import { shortDuration } from "../run/figures.ts";
 import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { iterationNumber } from "../run/labels.ts";
 import { evidenceLevel, type RunState } from "../run/state.ts";
 import { describeAction, type NextAction } from "./transitions.ts";
-
-/** `11m`, `2h 05m`, `8s`: a duration for people. */
-export function shortDuration(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)}s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
-}
-
-/** Where a running job stands, with what is left of it where its backend says so. */
-export function progressText({ message, eta_sec }: JobProgress): string {
-  return eta_sec === undefined || eta_sec < 1 ? message : `${message}, about ${shortDuration(eta_sec)} left`;
-}
 
 /**
  * The primary metric of the newest evaluated iteration against the one before, with its 95 % interval where it is a

@@ -2,11 +2,11 @@ import { fileFacts } from "../fs/read.ts";
 import { type Run, readRun } from "../journal/journal.ts";
 import type { Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import { progressText } from "../run/figures.ts";
 import { runPaths } from "../run/paths.ts";
 import { readProgress } from "../stages/shared/progress.ts";
 import { executorOf } from "./running/advance.ts";
 import { latestAttempt, readRecord } from "./running/attempts.ts";
-import { progressText } from "./status-line.ts";
 import { type NextAction, nextAction } from "./transitions.ts";
 
 export type RunningJob = {

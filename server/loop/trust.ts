@@ -4,6 +4,7 @@ import { Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
 import { holdoutText } from "../kpi/holdout.ts";
 import { selectBest } from "../kpi/metric-contract.ts";
+import { fourDigits } from "../run/figures.ts";
 import { imagePath } from "../run/images.ts";
 import { isPass } from "../run/pass-labels.ts";
 import { programOf } from "../run/platform-traits.ts";
@@ -83,7 +84,7 @@ type Scored = Readonly<Record<"passed" | "defects" | "flagged" | "missed", reado
 };
 
 function sentences({ config, holdout }: RunState, { threshold, passed, defects, flagged, missed }: Scored): string[] {
-  const shown = rounded(threshold);
+  const shown = fourDigits(threshold);
   const lines = [
     `A part is rejected where its score is above ${shown}: ${flagged.length} of ${passed.length} PASS parts are (false alarms), ${missed.length} of ${defects.length} defective parts are not (escapes).`,
     marginText({ threshold, passed, defects, flagged, missed }),
@@ -102,13 +103,9 @@ function sentences({ config, holdout }: RunState, { threshold, passed, defects, 
 function marginText({ threshold, defects, passed }: Scored): string {
   const weakest = defects.reduce((least, { score }) => (score > threshold ? Math.min(least, score) : least), Infinity);
   const nearest = passed.reduce((most, { score }) => (score > threshold ? most : Math.max(most, score)), -Infinity);
-  const above = Number.isFinite(weakest) ? `${rounded(weakest - threshold)} above it` : "nowhere";
-  const below = Number.isFinite(nearest) ? `${rounded(threshold - nearest)} below it` : "nowhere";
+  const above = Number.isFinite(weakest) ? `${fourDigits(weakest - threshold)} above it` : "nowhere";
+  const below = Number.isFinite(nearest) ? `${fourDigits(threshold - nearest)} below it` : "nowhere";
   return `Margin: the weakest defect that is caught lies ${above}, the nearest PASS part that is let through ${below}.`;
-}
-
-function rounded(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 function errorsOf(

@@ -1,4 +1,5 @@
 import { quoted } from "../errors.ts";
+import { counted } from "../run/counted.ts";
 
 /** Rows by label as written: `PASS` first, then the most frequent, equal counts by name. */
 export function labelCounts(rows: readonly { readonly label: string }[]): Record<string, number> {
@@ -14,4 +15,17 @@ export function labelText(counts: Readonly<Record<string, number>>): string {
   const shown = entries.slice(0, 8).map(([label, count]) => `${quoted(label)} ${count}`);
   const rest = entries.slice(8).reduce((sum, [, count]) => sum + count, 0);
   return [...shown, ...(rest === 0 ? [] : [`${entries.length - 8} more labels ${rest}`])].join(", ");
+}
+
+/** Defect types that are named one by one. */
+const mostTypes = 12;
+
+/** Every `<TEXTURE>+<TYPE>` while they are few; a product line has dozens, the same kinds of defect on every texture. */
+export function typesText(types: readonly string[]): string {
+  if (types.length <= mostTypes) return types.join(", ");
+  const at = (type: string) => type.indexOf("+");
+  const kinds = [...new Set(types.map((type) => type.slice(at(type) + 1)))];
+  const textures = new Set(types.map((type) => type.slice(0, at(type)))).size;
+  const more = kinds.length > mostTypes ? ", ..." : "";
+  return `${types.length} types: ${kinds.slice(0, mostTypes).join(", ")}${more} on ${counted(textures, "texture")}`;
 }

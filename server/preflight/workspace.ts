@@ -4,6 +4,7 @@ import { containedPath, realPathOf } from "../fs/contained.ts";
 import { firstFiles } from "../fs/folder.ts";
 import { kindOf, listNames } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
+import { noFolder } from "../run/nearest.ts";
 import { workspacePaths } from "../run/paths.ts";
 
 /** Where the workspace was named: the argument, a variable, or the directory that the server was started in. */
@@ -25,7 +26,8 @@ export async function resolveWorkspace(
   refuseShellForms("workspace", named.path);
   const path = resolve(deps.cwd, named.path);
   if ((await kindOf(path)) !== "directory") {
-    throw new Refusal("input.no-workspace", `${path} is not a directory.`, { path, source: named.source });
+    const { message, facts } = await noFolder(path);
+    throw new Refusal("input.no-workspace", message, { ...facts, source: named.source });
   }
   const workspace = await realPathOf(path);
   await listNames(workspace);

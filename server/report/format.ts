@@ -1,3 +1,5 @@
+import { fourDigits } from "../run/figures.ts";
+
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A count with thousands separators. */
@@ -10,11 +12,6 @@ export function counted(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** A loss with four digits; more say nothing about a training. */
-export function loss(value: number | undefined): string {
-  return value === undefined || !Number.isFinite(value) ? "–" : String(Number(value.toPrecision(4)));
-}
-
 /** A percentage with its sign: two decimals, more where two would show a figure other than zero as zero. */
 export function pct(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? "–" : `${decimals(value)}%`;
@@ -25,10 +22,9 @@ export function points(value: number): string {
   return `${decimals(Math.abs(value))} pp`;
 }
 
-/** A score or threshold with as many digits as tell it apart from its neighbours in practice. */
+/** A score, threshold or loss. */
 export function score(value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return "–";
-  return String(Number(value.toPrecision(6)));
+  return value === undefined || !Number.isFinite(value) ? "–" : fourDigits(value);
 }
 
 /** `1 h 04 m`, `3 m 05 s`, `12 s`. */

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import ejs from "ejs";
 import { describeContract } from "../kpi/metric-contract.ts";
 import { defined } from "../run/defined.ts";
+import { figuresShown } from "../run/figures.ts";
 import { certaintyView, intervalsOf } from "./certainty.ts";
 import { distributionChart } from "./charts/distribution.ts";
 import { growthChart } from "./charts/growth.ts";
@@ -72,6 +73,7 @@ function fromWorkspace(value: unknown, runDir: string): unknown {
 const reasons: Readonly<Record<string, string>> = {
   metric_met: "the target was met",
   max_iterations: "the iteration limit was reached",
+  no_gain: "the last iterations changed FAR by no more than chance",
 };
 
 const ways: Readonly<Record<string, string>> = {
@@ -89,6 +91,7 @@ const integritySentences = {
 } as const;
 
 const helpers = {
+  figuresShown,
   ...format,
   describeContract,
   intervalsOf,

@@ -1,4 +1,5 @@
 import { describeContract, judge, selectBest } from "../kpi/metric-contract.ts";
+import { fourDigits } from "../run/figures.ts";
 import type { MetricContract } from "../run/metric.ts";
 import { pct, points } from "./format.ts";
 import type { IterationView, Outcome } from "./model.ts";
@@ -46,11 +47,11 @@ export function outcomeOf(contract: MetricContract | undefined, best: IterationV
 
 function gapText(value: number, target: number, unit: string): string {
   if (unit === "%") return points(value - target);
-  return `${Number(Math.abs(value - target).toPrecision(6))}${unit === "" ? "" : ` ${unit}`}`;
+  return `${fourDigits(Math.abs(value - target))}${unit === "" ? "" : ` ${unit}`}`;
 }
 
 /** A value in the unit of its contract. */
 export function valueText(value: number, unit: string): string {
   if (unit === "%") return pct(value);
-  return `${Number(value.toPrecision(6))}${unit === "" ? "" : ` ${unit}`}`;
+  return `${fourDigits(value)}${unit === "" ? "" : ` ${unit}`}`;
 }

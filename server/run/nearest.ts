@@ -1,3 +1,20 @@
+import { basename, dirname, join } from "node:path";
+import { kindOf, listNames } from "../fs/read.ts";
+import { defined } from "./defined.ts";
+
+/**
+ * What is wrong with a path that should be a folder, in words and facts: whether anything is there, and what beside it was
+ * probably meant.
+ */
+export async function noFolder(path: string): Promise<{ message: string; facts: { path: string; nearest?: string } }> {
+  if ((await kindOf(path)) !== "absent") return { message: `${path} is not a directory.`, facts: { path } };
+  const beside = (await kindOf(dirname(path))) === "directory" ? await listNames(dirname(path)) : [];
+  const meant = likely(basename(path), beside);
+  const nearest = meant === undefined ? undefined : join(dirname(path), meant);
+  const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+  return { message: `There is no ${path}.${hint}`, facts: { path, ...defined({ nearest }) } };
+}
+
 /** The known name with the fewest edits to the given one. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const scored = known.map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate) }));

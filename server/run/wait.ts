@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Pause before the second look, and the longest one: each pause is half as long again as the one before. */
-export type Pace = { readonly first_ms: number; readonly most_ms: number };
+/** Pause before the second look, and the longest one: each pause is `growth` times, else 1.5 times the one before. */
+export type Pace = { readonly first_ms: number; readonly most_ms: number; readonly growth?: number };
 
 export type Bounds = {
   /** In the time of `performance.now()`. */
@@ -18,7 +18,7 @@ export async function waitUntil<T>(
   pace: Pace,
   { deadline = Number.POSITIVE_INFINITY, signal }: Bounds = {},
 ): Promise<T | undefined> {
-  for (let pause = pace.first_ms; ; pause = Math.min(pace.most_ms, pause * 1.5)) {
+  for (let pause = pace.first_ms; ; pause = Math.min(pace.most_ms, pause * (pace.growth ?? 1.5))) {
     const last = performance.now() >= deadline || signal?.aborted === true;
     const found = await look(last);
     if (found !== undefined || last) return found;

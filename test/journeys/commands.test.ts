@@ -1,5 +1,5 @@
 import { copyFile, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { approvedRun, boardsIn, drive } from "../support/board-run.ts";
@@ -29,7 +29,10 @@ describe("commands for people on an approved run", () => {
 
   it("report renders a run that has not begun, and prints the path last", async () => {
     const { exit, stdout } = deft("report", run);
-    expect([exit, stdout.trim().split("\n").at(-1)]).toEqual([0, join(run, "DEFT_Loop_Report.html")]);
+    expect([exit, stdout.trim().split("\n").at(-1)]).toEqual([
+      0,
+      relative(folder.path, join(run, "DEFT_Loop_Report.html")),
+    ]);
     expect(await readFile(join(run, "DEFT_Loop_Report.html"), "utf8")).toContain("<html");
   });
 
@@ -90,9 +93,11 @@ describe("commands for people on an approved run", () => {
     demo.signal("SIGINT");
     const { exit, stderr } = await demo.ended;
     const left = /deft-mcp status (\S+)/.exec(stderr)?.[1] ?? "";
-    expect([exit, left]).toEqual([130, expect.stringContaining(join(workspace, "results", "run_"))]);
+    expect([exit, left]).toEqual([130, expect.stringContaining(join("boards", "results", "run_"))]);
     const server = await connect({ home: folder.path });
-    expect(await drive(server, left, ({ outcome }) => outcome === "committed")).toMatchObject({ stage: "train" });
+    expect(await drive(server, join(folder.path, left), ({ outcome }) => outcome === "committed")).toMatchObject({
+      stage: "train",
+    });
     await server.close();
   });
 

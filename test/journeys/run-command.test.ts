@@ -20,7 +20,7 @@ describe("a loop that a person runs without an agent", () => {
     expect([unsaid.exit, error.code, error.facts.missing.map((one: string) => one.split(":")[0])]).toEqual([
       2,
       "approval.plan-incomplete",
-      ["kpi_target", "max_iterations"],
+      ["--kpi", "--max-iterations"],
     ]);
     const { exit, stdout, stderr } = runBuilt(["run", "--workspace", workspace, ...wish], { home: folder.path });
     const { code, facts } = JSON.parse(stdout).error;

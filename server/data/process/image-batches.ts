@@ -1,10 +1,11 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
+import { countUp } from "../headway.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
 import type { Candidate, Place } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
-import { askOutside } from "./lanes.ts";
+import { askOutside, laneCount } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
 import type { TwinFiles } from "./twin-work.ts";
 
@@ -38,15 +39,21 @@ export function fingerprintImages(paths: readonly string[], signal?: AbortSignal
   return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
 }
 
-/** Finds fingerprints that are alike. */
+/** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
 export async function searchTwins(
   prints: readonly (Fingerprint | undefined)[],
   places: readonly Place[] | undefined,
   signal?: AbortSignal,
 ) {
   if (prints.length < 2) return [];
-  const found = await askOutside({ kind: "twin candidates", prints, places }, { limitMs: batchMs, signal });
-  return (found as Candidate[][]).flat();
+  const share = Math.ceil(prints.length / laneCount);
+  const found = await Promise.all(
+    Array.from({ length: laneCount }, (_, lane) => {
+      const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
+      return askOutside({ kind: "twin candidates", prints, from, to, places }, { limitMs: batchMs, signal });
+    }),
+  );
+  return (found as Candidate[][][]).flat(2);
 }
 
 /** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */
@@ -63,17 +70,26 @@ export async function digestFiles(paths: readonly string[], signal?: AbortSignal
   });
 }
 
+/** What a person is told that is counted. */
+const counted: Readonly<Record<string, string>> = {
+  digests: "files hashed",
+  sketches: "images sketched",
+  fingerprints: "images fingerprinted",
+};
+
 type Ask<Item> = (items: readonly Item[]) => Parameters<typeof askOutside>[0];
 
 async function inBatches<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
   const found = new Array<Found | undefined>(items.length);
   const starts = Array.from({ length: Math.ceil(items.length / batchSize) }, (_, at) => at * batchSize);
+  const tell = countUp(counted[ask([]).kind] ?? "pairs compared", items.length);
   await Promise.all(
     starts.map(async (from) => {
       const batch = items.slice(from, from + batchSize);
       const some =
         (await asked<Found>(ask(batch), batchMs, signal)) ?? (await oneByOne<Item, Found>(batch, ask, signal));
       for (const [at, one] of some.entries()) found[from + at] = one;
+      tell(batch.length);
     }),
   );
   return found;

@@ -8,7 +8,7 @@ import type { Request } from "./main.ts";
 const heapMb = 512;
 const idleMs = 15_000;
 /** Reading is for the rest of the machine to bear too. */
-const laneCount = Math.max(1, Math.min(4, availableParallelism()));
+export const laneCount = Math.max(1, Math.min(4, availableParallelism()));
 
 type Lane = { readonly process: SecondProcess; busy: boolean };
 const lanes: Lane[] = [];

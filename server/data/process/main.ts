@@ -22,6 +22,8 @@ export type Request =
   | {
       readonly kind: "twin candidates";
       readonly prints: readonly (Fingerprint | undefined)[];
+      readonly from: number;
+      readonly to: number;
       readonly places?: readonly Place[] | undefined;
     }
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
@@ -68,7 +70,7 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield (await import("./twin-work.ts")).fingerprints(request.items);
       return;
     case "twin candidates":
-      yield* (await import("../twins/search.ts")).candidates(request.prints, request.places);
+      yield* (await import("../twins/search.ts")).candidates(request.prints, request.from, request.to, request.places);
       return;
     case "twins":
       yield (await import("./twin-work.ts")).twinLikenesses(request.items);

@@ -1,3 +1,4 @@
+import { sha256 } from "../../fs/hash.ts";
 import { stampOf } from "../../fs/stamp.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
@@ -12,6 +13,9 @@ const prints = new Map<string, Fingerprint | undefined>();
 const likenesses = new Map<string, number | undefined>();
 /** Entries of either, some 700 bytes each at most. */
 const kept = 50_000;
+/** What the last searches found, by the files that they were over: a plan and its approval look at the same ones. */
+const searches = new Map<string, Twins[]>();
+const keptSearches = 8;
 
 /**
  * Finds images that are copies of one another though one was turned, mirrored, scaled, cut by up to a fifth, made
@@ -27,6 +31,22 @@ export async function findTwins(
   places?: readonly Place[],
 ): Promise<Twins[]> {
   const marks = paths.map((path) => `${path}\0${stampOf(path)}`);
+  const name = sha256([...marks, ...(places ?? [])].join("\0"));
+  const before = searches.get(name);
+  if (before !== undefined) return before;
+  const found = await search(paths, marks, places, signal);
+  const [oldest] = searches.keys();
+  if (searches.size >= keptSearches && oldest !== undefined) searches.delete(oldest);
+  searches.set(name, found);
+  return found;
+}
+
+async function search(
+  paths: readonly string[],
+  marks: readonly string[],
+  places: readonly Place[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Twins[]> {
   const made = await remembered(prints, marks, (wanted) =>
     fingerprintImages(
       wanted.map((at) => paths[at] ?? ""),

@@ -36,23 +36,29 @@ function mayMeet(golden: Place, other: Place): boolean {
  * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
  *
  * @param prints undefined for an image that shows nothing
+ * @param from the first image whose windows are looked for, `to` the one behind the last: the work can be shared
  * @param places where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else
  */
 export function* candidates(
   prints: readonly (Fingerprint | undefined)[],
+  from = 0,
+  to = prints.length,
   places?: readonly Place[],
 ): Generator<Candidate[]> {
   const orders = Array.from({ length: lists }, (_, list) => orderOf(list));
   const sorted = orders.map((order) => sortedKeys(prints, order));
-  const sums = prints.map((print) => (print === undefined ? 0 : squares(print)));
+  const lengths = Float64Array.from(prints, (print) => (print === undefined ? 0 : lengthOf(print)));
   const seen = new Int32Array(prints.length).fill(-1);
   let [stamp, portion] = [0, [] as Candidate[]];
-  for (const [of, print] of prints.entries()) {
+  for (let of = from; of < to; of++) {
+    const print = prints[of];
     if (print === undefined || (places !== undefined && ((places[of] as Place) & goldenPlace) === 0)) continue;
     const found = new Map<number, Candidate & { readonly likeness: number }>();
     for (const window of places === undefined ? windows.keys() : [0]) {
       const part = print.subarray(window * perWindow, (window + 1) * perWindow);
-      const own = squares(part);
+      const length = lengthOf(part);
+      if (length === 0) continue;
+      const limit = window === 0 ? least.whole : least.part;
       for (const orientation of orientations) {
         const asked = turned(part, orientation);
         stamp++;
@@ -60,9 +66,8 @@ export function* candidates(
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
           if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) continue;
-          const likeness = likenessOf(asked, own, prints[like] as Fingerprint, sums[like] as number);
-          if (likeness < (window === 0 ? least.whole : least.part) || likeness <= (found.get(like)?.likeness ?? 0))
-            continue;
+          const likeness = productOf(asked, prints[like] as Fingerprint) / (length * (lengths[like] as number));
+          if (likeness < limit || likeness <= (found.get(like)?.likeness ?? 0)) continue;
           found.set(like, { of, like, orientation, window, likeness });
         }
       }
@@ -145,16 +150,14 @@ function placeIn(keys: Float64Array, key: number): number {
   return low;
 }
 
-/** Sum of the squares of a part's frequencies. */
-function squares(part: Int8Array): number {
-  let sum = 0;
-  for (let at = 0; at < perWindow; at++) sum += (part[at] as number) ** 2;
-  return sum;
+/** Length of the frequencies of a part, which is the same however it is laid; of a print, those of the whole image. */
+function lengthOf(part: Int8Array): number {
+  return Math.sqrt(productOf(part, part));
 }
 
-/** Cosine of two parts' frequencies, of which the second one's is the whole image; with the sums of their squares. */
-function likenessOf(part: Int8Array, own: number, print: Fingerprint, other: number): number {
+/** Product of two parts' frequencies; divided by their lengths it is their cosine. */
+function productOf(part: Int8Array, print: Int8Array): number {
   let both = 0;
   for (let at = 0; at < perWindow; at++) both += (part[at] as number) * (print[at] as number);
-  return own === 0 || other === 0 ? 0 : both / Math.sqrt(own * other);
+  return both;
 }

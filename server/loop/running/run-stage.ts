@@ -3,6 +3,7 @@ import { type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
 import type { Measured } from "../../ports/stage.ts";
 import { defined } from "../../run/defined.ts";
+import { progressText } from "../../run/figures.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { waitUntil } from "../../run/wait.ts";
@@ -38,7 +39,8 @@ export function waitFor(client: string): number {
   return client.startsWith("claude-code") ? 100 : 50;
 }
 
-const pace = { first_ms: 60, most_ms: 1000 };
+/** A look reads a small file; a job's end is seen within about a tenth of the time that it took. */
+const pace = { first_ms: 60, most_ms: 1000, growth: 1.1 };
 const progressEveryMs = 2000;
 
 /**
@@ -176,7 +178,7 @@ async function waitForEnd(
       if ((await executor.poll(runDir, job)).state === "ended") return "ended";
       if (!last && performance.now() - reported < progressEveryMs) return undefined;
       const progress = (await executor.progress?.(runDir, job)) ?? (await readProgress(job.spec));
-      call.progress(`${at.iteration} ${at.stage}: ${progress.message}`, progress.fraction);
+      call.progress(`${at.iteration} ${at.stage}: ${progressText(progress)}`, progress.fraction);
       reported = performance.now();
       return last ? progress : undefined;
     },

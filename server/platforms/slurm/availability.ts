@@ -1,5 +1,6 @@
 import { Refusal } from "../../errors.ts";
 import type { Availability } from "../../ports/executor.ts";
+import { counted } from "../../run/counted.ts";
 import type { SettingValues } from "../../run/platform-settings.ts";
 import { redactedExcerpt } from "../../run/redact.ts";
 import { resourceOptions } from "./argv.ts";
@@ -75,7 +76,8 @@ function closed(partitions: readonly Partition[], settings: SlurmSettings): Avai
   const count = own.reduce((sum, { nodes }) => sum + nodes, 0);
   if (count === 0) return no(`partition ${first.name} has no node`, `Set partition to another of ${names}.`);
   if (own.every(({ state }) => /^(?:down|drain|drained|fail|unk|unknown|power)/.test(state) || state.endsWith("*"))) {
-    const states = [...new Set(own.map(({ state }) => state))].join(", ");
+    // A star is how SLURM marks a node that does not answer.
+    const states = [...new Set(own.map(({ state }) => state.replace(/\*$/, " and silent")))].join(" or ");
     return no(`every node of partition ${first.name} is ${states}`, "Bring a node up, or set another partition.");
   }
   if (minutesOf(time) > minutesOf(first.limit)) {
@@ -105,9 +107,16 @@ function said(stderr: string): string {
 
 function yes(partitions: readonly Partition[], settings: SlurmSettings): Availability {
   const own = ofPartition(partitions, settings);
-  const gres = [...new Set(own.map((one) => one.gres).filter((text) => text !== "(null)"))].join(", ");
+  const gpus = [...new Set(own.flatMap((one) => gpusIn(one.gres)))].join(" or ");
   const count = own.reduce((sum, { nodes }) => sum + nodes, 0);
   const where = settings.host === undefined ? "" : ` through ${settings.host}`;
-  const detail = `SLURM${where}, partition ${own[0]?.name}, ${count} node${count === 1 ? "" : "s"}`;
-  return { available: true, detail: `${detail}${gres === "" ? ", no GPUs" : `, ${gres}`}` };
+  const detail = `SLURM${where}, partition ${own[0]?.name}, ${counted(count, "node")}`;
+  return { available: true, detail: `${detail}, ${gpus === "" ? "no GPUs" : `${gpus} on each`}` };
+}
+
+/** GPUs of a node in words: `gpu:a100:4(S:0-1)` is `4 a100 GPUs`, `gpu:1` is `1 GPU`. */
+function gpusIn(gres: string): string[] {
+  return [...gres.matchAll(/(?:^|,)gpu(?::([^:,()]+(?=:\d)))?(?::(\d+))?/g)].map(([, model, count = "1"]) =>
+    counted(Number(count), model === undefined ? "GPU" : `${model} GPU`),
+  );
 }

@@ -7,6 +7,7 @@ import { workspacePaths } from "../../run/paths.ts";
 import { platformTraits } from "../../run/platform-traits.ts";
 import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
 import { halt, notNeeded, ok } from "../findings.ts";
+import { typesText } from "../label-counts.ts";
 import { isAirgapped } from "../parameters.ts";
 import type { Findings, GeneratorFacts, Step, Survey } from "../survey.ts";
 
@@ -99,7 +100,7 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
     defect_types: defects.map((defect) => defect.type),
     supported_labels: ["PASS", ...new Set(defects.map(labelOf))],
   };
-  const detail = `${project}: ${generator.defect_types.join(", ")}`;
+  const detail = `${project}: ${typesText(generator.defect_types)}`;
   if (survey.program === "engine") return ok(detail, { found: { generator } });
   return withCheckpoint(survey, root, generator, detail);
 }

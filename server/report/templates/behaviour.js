@@ -9,7 +9,7 @@
     return `${size >= 0.005 ? value.toFixed(3) : value.toPrecision(2)}%`;
   };
 
-  const score = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "–");
+  const score = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "–");
 
   /** Counts above each candidate threshold, ready for look-up. */
   const tabulate = ({ thresholds, pass, defective, pass_rows, defective_rows }) => {

@@ -1,5 +1,6 @@
 import { certaintyText } from "../../kpi/certainty.ts";
 import { describeContract } from "../../kpi/metric-contract.ts";
+import { fourDigits } from "../../run/figures.ts";
 import type { IterationLabel } from "../../run/labels.ts";
 import type { MetricContract } from "../../run/metric.ts";
 import type { IterationState, LedgerCount } from "../../run/state.ts";
@@ -18,12 +19,16 @@ export function iterationSummary(
     "",
     `- Target: ${describeContract(contract)}`,
     metricLine(iteration, before, contract),
-    `- Checkpoint: ${iteration.best_ckpt_kind ?? "n/a"}, threshold ${iteration.threshold ?? "n/a"}, val_loss ${iteration.val_loss ?? "n/a"}`,
+    `- Checkpoint: ${iteration.best_ckpt_kind ?? "n/a"}, threshold ${shownOr(iteration.threshold)}, val_loss ${shownOr(iteration.val_loss)}`,
     ...rowLines(iteration),
   ];
   const warnings = (iteration.warnings ?? []).toSorted((a, b) => Number(isYieldDrop(b)) - Number(isYieldDrop(a)));
   if (warnings.length > 0) lines.push("", "## Warnings", "", ...warnings.map((warning) => `- ${warning}`));
   return `${withinLimit(lines).join("\n")}\n`;
+}
+
+function shownOr(value: number | null | undefined): string {
+  return value === undefined || value === null ? "n/a" : fourDigits(value);
 }
 
 function metricLine(iteration: IterationState, before: IterationState | undefined, contract: MetricContract): string {

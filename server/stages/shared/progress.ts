@@ -1,5 +1,6 @@
 import { kindOf, listNames, readTail } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
+import { fourDigits } from "../../run/figures.ts";
 import type { JobProgress, JobSpec } from "../../run/job.ts";
 
 const tailBytes = 32_768;
@@ -65,7 +66,7 @@ function etaIn(line: string): number | undefined {
 function lastLoss(tail: string): string | undefined {
   for (const name of ["val_loss", "train_loss"]) {
     const found = [...tail.matchAll(new RegExp(`"${name}":\\s*([-+.\\deE]+)`, "g"))].at(-1)?.[1];
-    if (found !== undefined && Number.isFinite(Number(found))) return String(Number(Number(found).toPrecision(4)));
+    if (found !== undefined && Number.isFinite(Number(found))) return fourDigits(Number(found));
   }
   return undefined;
 }

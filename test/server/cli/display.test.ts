@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
 import { barDisplay, barText, drawnInPlace, plainDisplay } from "../../../server/cli/display.ts";
+import { nearPaths } from "../../../server/cli/io.ts";
 import { textTable } from "../../../server/cli/text-table.ts";
 
 const terminal = (columns: number) => Object.assign(new PassThrough(), { columns });
@@ -48,5 +49,22 @@ describe("progress for people", () => {
       ["iter1", "7.1%"],
     ];
     expect(textTable(["iteration", "FAR"], rows)).toBe("iteration     FAR\nbaseline   31.79%\niter1        7.1%");
+  });
+});
+
+describe("paths that a person reads", () => {
+  it.each([
+    ["Run        /w/results/run_1\n", "Run        results/run_1\n"],
+    ["`/w/a.csv` and (/w/b.csv)", "`a.csv` and (b.csv)"],
+    ["deft-mcp status /w/results/run_1", "deft-mcp status results/run_1"],
+    ["/w", "/w"],
+    ["/x/w/a.csv", "/x/w/a.csv"],
+    ["/w2/a.csv", "/w2/a.csv"],
+  ])("are those below the current directory: %j", (text, shown) => {
+    expect(nearPaths(text, "/w")).toBe(shown);
+  });
+
+  it("stay whole at the root of the disk", () => {
+    expect(nearPaths("/a/b", "/")).toBe("/a/b");
   });
 });

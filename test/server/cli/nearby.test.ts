@@ -48,7 +48,7 @@ describe("a command that names no workspace", () => {
 });
 
 describe("a command on a run", () => {
-  it("takes a directory, an id, the run around the current directory, or the only one nearby", async () => {
+  it("takes its directory or its workspace's, an id, the run around the current directory, or the only one nearby", async () => {
     const { root, run } = await folderWith("boards");
     const results = dirname(run);
     for (const [named, cwd] of [
@@ -60,10 +60,12 @@ describe("a command on a run", () => {
       ["boards/results/run_20261121_100000", root],
       [".", run],
       [run, "/"],
+      ["boards", root],
+      [join(root, "boards"), "/"],
     ] as const) {
       expect([named, cwd, await runNearby(named, undefined, at(cwd))]).toEqual([named, cwd, run]);
     }
-    for (const named of ["run_20990101_000000", "boards", "no/such"]) {
+    for (const named of ["run_20990101_000000", "no/such"]) {
       expect((await refusalOf(() => runNearby(named, undefined, at(root)))).code).toBe("input.no-run");
     }
   });

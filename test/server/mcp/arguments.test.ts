@@ -103,7 +103,7 @@ describe("a refusal on the wire", () => {
   it("is code and message, the facts as one fenced line, and the remedy", () => {
     const refusal = new Refusal("input.no-run", "No run.", { workspace: "/w" });
     expect(failureText(refusal, "1")).toBe(
-      'input.no-run: No run.\n```json\n{"workspace":"/w"}\n```\nNext: Call preflight to plan a run, or name an existing run directory.',
+      'input.no-run: No run.\n```json\n{"workspace":"/w"}\n```\nNext: Call preflight to plan a run (`deft-mcp run` at a terminal), or name an existing run directory.',
     );
   });
 

@@ -30,8 +30,9 @@ it("lets no other user of this machine read the token, nor in", async () => {
   const server = spawn(process.execPath, [builtBin, "serve", "--http", "0"], { env, cwd: home });
   const ended = new Promise((resolve) => server.on("close", resolve));
   try {
-    const said = await new Promise<string>((resolve) => {
+    const said = await new Promise<string>((resolve, reject) => {
       let text = "";
+      void ended.then(() => reject(new Error(`the server ended: ${text}`)));
       server.stderr.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
         if (/kept in .*\n/.test(text)) resolve(text);

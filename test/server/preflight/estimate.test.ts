@@ -33,6 +33,35 @@ describe("the runtime estimate", () => {
     expect(totalMinutes(estimateRuntime("engine", published), 2)).toBeLessThan(1);
   });
 
+  // Minutes that loops took on two busy cores, with what the plan knew of them.
+  it.each([
+    ["650 drawn pairs", { training_rows: 160, validation_rows: 90, kpi_rows: 400, pool_rows: 780 }, 9 / 60, 12 / 60],
+    [
+      "the same, beside other work",
+      { training_rows: 160, validation_rows: 90, kpi_rows: 400, pool_rows: 780 },
+      0.33,
+      0.3,
+    ],
+    [
+      "685 imported pairs",
+      { training_rows: 342, validation_rows: 129, kpi_rows: 214, pool_rows: 172 },
+      9 / 60,
+      14 / 60,
+    ],
+  ])(
+    "holds what loops of the embedded engine took on a host that was never measured: %s",
+    (_, rows, baseline, iteration) => {
+      const { range } = estimateRuntime("engine", { ...published, ...rows });
+      for (const [[least, most], took] of [
+        [range.baseline, baseline],
+        [range.iteration, iteration],
+      ] as const) {
+        expect(took).toBeGreaterThan(least);
+        expect(took).toBeLessThan(most);
+      }
+    },
+  );
+
   it.each([
     [120, 3],
     [10, 1],

@@ -102,7 +102,7 @@ describe("doctor --platform slurm", () => {
       "nodes that are all down",
       engine,
       { ...well, sinfo: { out: "main*|up|infinite|1|gpu:2|down*\nmain*|up|infinite|1|gpu:2|drained\n" } },
-      /every node of partition main is down\*, drained/,
+      /every node of partition main is down and silent or drained/,
       /Bring a node up/,
     ],
     [
@@ -134,9 +134,15 @@ describe("doctor --platform slurm", () => {
     expect(offer.detail).toMatch(/no pyxis/);
   });
 
-  it("says what there is where all is well", async () => {
-    const offer = await availabilityOf({ venv: "/opt/tao" }, await commands(well));
-    expect(offer).toEqual({ available: true, detail: "SLURM, partition main, 2 nodes, gpu:2" });
+  it.each([
+    ["gpu:2", "2 GPUs on each"],
+    ["gpu:a100:4(S:0-1),shard:8", "4 a100 GPUs on each"],
+    ["license:3,gpu:1", "1 GPU on each"],
+    ["(null)", "no GPUs"],
+  ])("says in words what there is where all is well: %s", async (gres, words) => {
+    const out = `main*|up|infinite|2|${gres}|idle\n`;
+    const offer = await availabilityOf({ venv: "/opt/tao" }, await commands({ ...well, sinfo: { out } }));
+    expect(offer).toEqual({ available: true, detail: `SLURM, partition main, 2 nodes, ${words}` });
   });
 });
 
