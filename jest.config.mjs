@@ -5,8 +5,8 @@ import { join } from "node:path";
 // Tests make and sync tens of thousands of small files: where there is room they lie in memory.
 const memory = "/dev/shm";
 if (process.env.TMPDIR === undefined && freeBytes(memory) > 6e9) process.env.TMPDIR = memory;
-// Jobs that run inside the tests share the features of equal images, as the jobs of one run do; for this run alone.
-process.env.DEFT_TEST_FEATURES ??= join(tmpdir(), `deft-features-${process.pid}`);
+// What the test files of this run, and of it alone, share: features of equal images, and loops that take seconds to make.
+process.env.DEFT_TEST_SHARED ??= join(tmpdir(), `deft-shared-${process.pid}`);
 
 function freeBytes(path) {
   if (!existsSync(path)) return 0;

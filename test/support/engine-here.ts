@@ -37,8 +37,10 @@ export function engineHere(stand: Stand = (_spec, run) => run(), env: Record<str
 
 /** What computes again, to prove a figure, is lent none. */
 function sharedFeatures({ afresh }: JobSpec): Record<string, string> {
-  const { DEFT_TEST_FEATURES: directory } = process.env;
-  return afresh || !directory ? {} : { DEFT_ENGINE_CACHE: directory, DEFT_ENGINE_CACHE_KEY: "of the tests" };
+  const { DEFT_TEST_SHARED: shared } = process.env;
+  return afresh || !shared
+    ? {}
+    : { DEFT_ENGINE_CACHE: join(shared, "features"), DEFT_ENGINE_CACHE_KEY: "of the tests" };
 }
 
 async function runHere(spec: JobSpec): Promise<JobExit> {

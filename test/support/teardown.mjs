@@ -1,4 +1,4 @@
 import { rm } from "node:fs/promises";
 
 /** Takes away what the test files of one run shared. */
-export default async () => await rm(process.env.DEFT_TEST_FEATURES, { recursive: true, force: true });
+export default async () => await rm(process.env.DEFT_TEST_SHARED, { recursive: true, force: true });
