@@ -1,7 +1,8 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { listMisjudged } from "../report/listing.ts";
-import { exportText, type Listing } from "../report/misjudged-files.ts";
+import { exportText, type Listing, labelStudioView } from "../report/misjudged-files.ts";
+import { counted } from "../run/counted.ts";
 import { fourDigits } from "../run/figures.ts";
 import { systemDeps } from "./deps.ts";
 import { command, exitOk } from "./frame.ts";
@@ -30,7 +31,11 @@ export const run = command("errors", async ({ positionals: [named], options }, i
   const text = await exportText(options.export, listing);
   if (output !== undefined) {
     await writeAtomic(output, text);
-    return { value: { path: output, parts: parts.length }, text: `${parts.length} parts: ${output}\n` };
+    const view = options.export === "labelstudio" ? `Labeling interface: ${labelStudioView}\n` : "";
+    return {
+      value: { path: output, parts: parts.length },
+      text: `${counted(parts.length, "part")}: ${output}\n${view}`,
+    };
   }
   print(io.stdout, text);
   return exitOk;
