@@ -26,7 +26,9 @@ export const run = command("errors", async ({ positionals: [named], options }, i
   if (options.export === undefined) {
     if (output !== undefined)
       throw new Refusal("input.invalid", "--output goes with --export.", { option: "--output" });
-    return { value: listing, text: listingText(listing, found.against, found.fixed.length) };
+    const chosen = [kind, label, board].some((one) => one !== undefined);
+    const text = chosen && parts.length === 0 ? noneText(found.parts) : "";
+    return { value: listing, text: `${listingText(listing, found.against, found.fixed.length)}${text}` };
   }
   const text = await exportText(options.export, listing);
   if (output !== undefined) {
@@ -40,6 +42,17 @@ export const run = command("errors", async ({ positionals: [named], options }, i
   print(io.stdout, text);
   return exitOk;
 });
+
+/** What could have been chosen of what there is. */
+function noneText(all: Listing["parts"]): string {
+  const some = (key: "label" | "board" | "judged") => {
+    const names = [...new Set(all.map((one) => one[key].replace("_", " ")))];
+    return `${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`;
+  };
+  if (all.length === 0) return "";
+  const choices = (["judged", "label", "board"] as const).map((key) => `  ${key.padEnd(6)}  ${some(key)}\n`);
+  return `\nNone of the ${counted(all.length, "misjudged part")} is so; there are\n${choices.join("")}`;
+}
 
 function listingText({ iteration, threshold, parts }: Listing, against: string | null, fixed: number): string {
   const missed = parts.filter(({ judged }) => judged === "missed").length;
