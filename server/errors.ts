@@ -69,7 +69,9 @@ export const refusals = {
   "approval.unchangeable": refuse(
     "Change what the facts list, or plan a new run with resume=fresh: the CSVs, the metric and the architecture are fixed.",
   ),
-  "approval.no-effect": refuse("Pass a max_iterations above the last iteration as well, or call finish_loop."),
+  "approval.no-effect": refuse(
+    "Pass a max_iterations above the last iteration (or patience 0 where that ended it) as well, or call finish_loop.",
+  ),
 
   "stage.out-of-order": refuse("Call run_stage without arguments; it runs the next legal stage."),
   "stage.failed": stop("Read the log named in the facts, repair the cause, then acknowledge_stop or finish_loop."),

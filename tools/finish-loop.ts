@@ -14,7 +14,7 @@ export const finishLoop = defineTool({
   input: z.strictObject({
     run: runField,
     workspace: workspaceField,
-    stop_reason: z.string().max(80).optional().describe("cancelled, or derived"),
+    stop_reason: z.string().max(80).optional(),
     words: wordsField,
   }),
   output: z.object({

@@ -10,7 +10,7 @@ const input = z.strictObject({
   stage: z.enum(stageNames),
   status: z.enum(["ok", "error"]),
   summary: z.string().max(400).optional().describe("what failed, for error"),
-  stamp: z.string().max(32).optional().describe("its directory YYYY-MM-DD_HHMMSS, if it has one"),
+  stamp: z.string().max(32).optional().describe("YYYY-MM-DD_HHMMSS of its directory, if any"),
 });
 
 export const logStage = defineTool({

@@ -32,6 +32,8 @@ export type MiningChoice = {
   /** This one included. */
   readonly iterations_left: number;
   readonly weak_samples: number;
+  /** Rows that the plan asks for in each iteration, instead of so many for the weak samples. */
+  readonly rows?: number;
 };
 
 /** The chosen images with their similarity to the nearest weak image, in the order of choice, and counts on the way. */
@@ -62,10 +64,10 @@ export function chooseRows(
   };
 }
 
-/** One row for so many weak samples, but no more than this iteration's share of what is in reach. */
-function rowsWanted({ weak_samples, iterations_left }: MiningChoice, inReach: number): number {
+/** As many as the plan asks for, else one for so many weak samples; no more than this iteration's share of what is in reach. */
+function rowsWanted({ weak_samples, iterations_left, rows }: MiningChoice, inReach: number): number {
   const share = Math.ceil(inReach / Math.max(1, iterations_left));
-  return Math.min(Math.ceil(weak_samples / weakSamplesPerRow), share);
+  return Math.min(rows ?? Math.ceil(weak_samples / weakSamplesPerRow), share);
 }
 
 function weakTargets(targets: readonly Embedded[], { weak, iteration }: MiningChoice): CoverTarget[] {

@@ -32,10 +32,12 @@ export type Finished = {
 const summaries: Record<string, string> = {
   metric_met: "Stopped because the final metric contract was met.",
   max_iterations: "Stopped because the configured iteration limit was reached.",
+  no_gain:
+    "Stopped because the last iterations changed the metric by no more than chance, for as long as the plan bears.",
   cancelled: "Stopped because a human cancelled the run.",
 };
 
-const claims = ["metric_met", "max_iterations"];
+const claims = ["metric_met", "max_iterations", "no_gain"];
 
 /**
  * Ends a run: loop_stop entry, token alignment, hand-off files, report. Every step is idempotent, so the call may be

@@ -1,4 +1,5 @@
 import { type IterationLabel, iterationLabel, iterationNumber, type StageName, stageNames } from "../run/labels.ts";
+import { idleIterations, isPatienceOver } from "../run/patience.ts";
 import type { RunState } from "../run/state.ts";
 
 /** The single next thing that may happen to a run. */
@@ -57,6 +58,7 @@ function after(state: RunState, iteration: IterationLabel, done: StageName): Nex
   if (met && (last || state.plan.parameters.past_target?.value !== true))
     return { action: "finish_loop", reason: "metric_met" };
   if (last) return { action: "finish_loop", reason: "max_iterations" };
+  if (isPatienceOver(state.plan, idleIterations(state))) return { action: "finish_loop", reason: "no_gain" };
   return { action: "run_stage", iteration, stage: "rca" };
 }
 

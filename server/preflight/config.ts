@@ -50,7 +50,10 @@ export function buildConfig(survey: Ready): RunConfig {
       top_k_per_target: numberOf(parameters, "top_k"),
       metric: "cosine",
       min_similarity: numberOf(parameters, "min_similarity"),
-      ...defined({ rule: parameters.mining?.value as MiningRule | undefined }),
+      ...defined({
+        rule: parameters.mining?.value as MiningRule | undefined,
+        rows_per_iteration: parameters.rows_per_iteration?.value as number | undefined,
+      }),
       history_aware: true,
       ...defined({ model_path: survey.encoder }),
     },

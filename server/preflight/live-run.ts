@@ -5,6 +5,7 @@ import { readJson } from "../fs/json.ts";
 import { parseMetricTarget } from "../kpi/metric-contract.ts";
 import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
+import { idleIterations, isPatienceOver } from "../run/patience.ts";
 import { valuesOf } from "../run/platform-settings.ts";
 import { type Plan, type RunState, runStateSchema } from "../run/state.ts";
 import { type PlanRequest, planRequestSchema } from "./request.ts";
@@ -18,6 +19,8 @@ const changeable = [
   "num_sdg",
   "top_k",
   "min_similarity",
+  "rows_per_iteration",
+  "patience",
   "stage_time_limit_sec",
 ] as const;
 
@@ -60,7 +63,16 @@ export async function openLiveRun(name: string, runs: readonly FoundRun[], revis
   const { plan, current_iteration: iteration } = state.data;
   const { run_dir, run_id } = found;
   const last_entries = (await lastEvents(run_dir)).slice(-5);
-  return { run_dir, run_id, plan, iteration, last_entries, revising, ended_by: endOf(state.data) };
+  return {
+    run_dir,
+    run_id,
+    plan,
+    iteration,
+    last_entries,
+    revising,
+    ended_by: endOf(state.data),
+    idle: idleIterations(state.data),
+  };
 }
 
 /** Why a run has no stage left, though nobody finished it. */
@@ -68,7 +80,8 @@ function endOf({ iterations, current_iteration, max_iterations, hard_stop, plan 
   const last = iterations[iterationLabel(current_iteration)];
   if (hard_stop !== undefined || last?.stage_completed !== "evaluate") return undefined;
   if (last.metric_result?.passed === true && plan.parameters.past_target?.value !== true) return "metric_met";
-  return current_iteration >= max_iterations ? "max_iterations" : undefined;
+  if (current_iteration >= max_iterations) return "max_iterations";
+  return isPatienceOver(plan, idleIterations({ iterations, current_iteration })) ? "no_gain" : undefined;
 }
 
 function refuseUnusable(run: FoundRun): void {

@@ -66,6 +66,10 @@ export function resolveParameters(ground: Ground): Parameters {
   if (!fromBeforeRules) parameters.mining = choose(request.mining, undefined, rule);
   parameters.top_k = choose(request.top_k, undefined, defaults.top_k);
   parameters.min_similarity = choose(request.min_similarity, undefined, defaultCutOff[rule]);
+  // Nor are these, unless somebody asks for them.
+  for (const name of ["rows_per_iteration", "patience"] as const) {
+    if (request[name] !== undefined) put(name, request[name], "user");
+  }
   parameters.generator_seed = choose(request.seed, undefined, defaults.generator_seed);
   put("generator_model_size", "2b", "default");
   parameters.synthetic_only = choose(request.synthetic_only, undefined, false);

@@ -36,7 +36,9 @@ export type LiveRun = {
   /** The iteration under way, or the last one. */
   iteration: number;
   /** Why no stage is left: its last iteration met the target, or is the last one planned. */
-  ended_by?: "metric_met" | "max_iterations" | undefined;
+  ended_by?: "metric_met" | "max_iterations" | "no_gain" | undefined;
+  /** Iterations in a row that changed FAR by no more than chance. */
+  idle: number;
   /** Named with `run`: it is to change, so that its pool is read again. `resume` keeps the snapshot that it has. */
   revising: boolean;
 };

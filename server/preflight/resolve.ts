@@ -3,6 +3,7 @@ import { Refusal } from "../errors.ts";
 import { readPaces } from "../journal/pace.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import { isPatienceOver } from "../run/patience.ts";
 import type { Plan } from "../run/state.ts";
 import { adoptedDir, readAdoptedRun } from "./adopted-run.ts";
 import { steps } from "./checks/index.ts";
@@ -108,15 +109,18 @@ function conclude({ survey, checks: found, missing, warnings }: Outcome, live: L
  * A run with no stage left goes on only for a reason. @throws Refusal `approval.no-effect` for a change that gives none:
  * a human would approve what changes nothing.
  */
-function refuseNoEffect({ ended_by, iteration, plan: before, run_id }: LiveRun, plan: Plan): void {
+function refuseNoEffect({ ended_by, iteration, idle, plan: before, run_id }: LiveRun, plan: Plan): void {
   if (ended_by === undefined || plan.plan_id === before.plan_id) return;
   const most = Number(plan.parameters.max_iterations?.value);
-  if (most > iteration) return;
+  const tired = ended_by === "no_gain" && isPatienceOver(plan, idle);
+  if (most > iteration && !tired) return;
   const facts = { run_id, ended_by, iteration, max_iterations: most, least_max_iterations: iteration + 1 };
   throw new Refusal(
     "approval.no-effect",
-    `Iteration ${iteration} was the last; nothing is left that this changes.`,
-    facts,
+    tired
+      ? `The plan's patience ended the loop at iteration ${iteration}; nothing is left that this changes.`
+      : `Iteration ${iteration} was the last; nothing is left that this changes.`,
+    { ...facts, ...(tired ? { patience: 0 } : {}) },
   );
 }
 

@@ -1,6 +1,7 @@
 import { describeContract } from "../kpi/metric-contract.ts";
 import { weakSamplesPerRow } from "../kpi/mining-rule.ts";
 import { remoteTrainingLimitSec } from "../ports/executor.ts";
+import { counted } from "../run/counted.ts";
 import type { MiningRule } from "../run/labels.ts";
 import type { Plan } from "../run/state.ts";
 import { minutesText, rangeText, totalRange } from "./estimate.ts";
@@ -47,12 +48,14 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["constraints", "Constraints"],
   ["evaluator", "Measured by"],
   ["max_iterations", "Max iterations"],
+  ["patience", "Idle iterations in a row that end the loop"],
   ["past_target", "Goes on although the target is met"],
   ["num_epochs", "Training epochs"],
   ["batch_size", "Batch size"],
   ["num_sdg", "Images to generate per iteration (num_SDG)"],
   ["mining", "Mining rule"],
   ["top_k", "Mining top-k per target (rule vendor)"],
+  ["rows_per_iteration", "Rows to mine per iteration (rule pool_error)"],
   ["mining_metric", "Mining distance"],
   ["min_similarity", "Mining cut-off"],
   ["top_k_per_label", "Weak samples per label"],
@@ -66,7 +69,7 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["stage_time_limit_sec", "Time limit per stage (s)"],
 ];
 
-const rowsText = `never mined before; one row for ${weakSamplesPerRow} weak samples, at most an equal share of what is in reach`;
+const rowsText = `never mined before; one row for ${weakSamplesPerRow} weak samples unless the plan names a number, at most an equal share of what is in reach`;
 const ruleTexts: Readonly<Record<MiningRule, string>> = {
   vendor: "each weak sample's top-k neighbours, then the cut-off, then what was mined before",
   pool_error: `rows that stand for most weak samples, and for most pool rows that the model gets wrong; ${rowsText}`,
@@ -126,7 +129,9 @@ function valueText(name: string, value: unknown): string {
 
 function stopText(plan: Plan): string {
   const goal = cell(describeContract(plan.metric_contract));
-  return `${goal} is met, or iteration ${plan.parameters.max_iterations?.value} is done, or a gate stops the run. The target is not guaranteed, and FAR may get worse from one iteration to the next; the best one is kept.`;
+  const patience = Number(plan.parameters.patience?.value ?? 0);
+  const idle = patience > 0 ? `, or ${counted(patience, "iteration")} in a row changed FAR by no more than chance` : "";
+  return `${goal} is met, or iteration ${plan.parameters.max_iterations?.value} is done${idle}, or a gate stops the run. The target is not guaranteed, and FAR may get worse from one iteration to the next; the best one is kept.`;
 }
 
 function judgedByText({ metric_contract: { confidence_pct } }: Plan): string {

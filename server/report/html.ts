@@ -73,6 +73,7 @@ function fromWorkspace(value: unknown, runDir: string): unknown {
 const reasons: Readonly<Record<string, string>> = {
   metric_met: "the target was met",
   max_iterations: "the iteration limit was reached",
+  no_gain: "the last iterations changed FAR by no more than chance",
 };
 
 const ways: Readonly<Record<string, string>> = {

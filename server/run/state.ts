@@ -260,6 +260,8 @@ export const runConfigSchema = z.looseObject({
     min_similarity: z.number(),
     /** Absent in runs from before there was a choice: the vendor's k-NN. */
     rule: z.enum(miningRules).optional(),
+    /** Rows that an iteration mines at most, instead of so many for its weak samples; not of the vendor's rule. */
+    rows_per_iteration: z.number().int().optional(),
     /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
     model: z.string().optional(),
     model_path: z.string().optional(),

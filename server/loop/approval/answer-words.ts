@@ -80,6 +80,8 @@ const settings: readonly (readonly [string, string])[] = [
   ["top_k", "top[_ -]?k"],
   ["batch_size", "batch[_ ]?size|batch"],
   ["min_similarity", "min[_ ]?similarity|similarity|cut-?off"],
+  ["rows_per_iteration", "rows[_ ]?per[_ ]?iteration"],
+  ["patience", "patience|geduld|paciencia|pazienza"],
   ["seed", "seed"],
 ];
 

@@ -132,7 +132,7 @@ async function untouchedRun({ workspace, plan }: Approvable, call: Call): Promis
 const settingsOf: Partial<Record<StageName, readonly string[]>> = {
   train: ["num_epochs"],
   anomalygen: ["num_sdg"],
-  data_mining: ["top_k", "min_similarity", "mining_pool"],
+  data_mining: ["top_k", "min_similarity", "rows_per_iteration", "mining_pool"],
 };
 
 /** A job that runs was planned with the settings of before; its evidence would be held against the new ones. */

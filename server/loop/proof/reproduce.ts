@@ -33,7 +33,7 @@ export type LastScoring = { readonly stage: "reproduce" | "holdout"; readonly la
  * over what it has and claims nothing.
  */
 export async function lastScorings(state: RunState, reason: string): Promise<LastScoring[]> {
-  if (reason !== "metric_met" && reason !== "max_iterations") return [];
+  if (!["metric_met", "max_iterations", "no_gain"].includes(reason)) return [];
   const best = await bestIteration(state);
   const claimed = reason === "metric_met" ? iterationLabel(state.current_iteration) : best;
   return [

@@ -3,6 +3,7 @@ import { type CosineFloor, defaultMinSimilarity } from "../../kpi/mining.ts";
 import { minedIdentity } from "../../kpi/mining-history.ts";
 import type { MiningChoice, MiningChosen } from "../../kpi/mining-rule.ts";
 import type { StageContext } from "../../ports/stage.ts";
+import { defined } from "../../run/defined.ts";
 import { iterationNumber } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
 import { readHistory } from "./history-file.ts";
@@ -31,6 +32,7 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
     min_similarity,
     iteration,
     iterations_left: max_iterations - iteration + 1,
+    ...defined({ rows: config.mining_filter.rows_per_iteration }),
     weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
   };
   const { nearest, counts } = await readTables(context, choice);

@@ -39,6 +39,11 @@ describe("choosing pool rows", () => {
     expect(chooseRows(inReach(choice), targets, { ...choice, iterations_left: 3 }).counts.wanted).toBe(2);
   });
 
+  test("takes as many as the plan names, as far as the share goes", () => {
+    expect(chooseRows(inReach(choice), targets, { ...choice, rows: 4 }).counts).toMatchObject({ wanted: 4, rounds: 4 });
+    expect(chooseRows(inReach(choice), targets, { ...choice, rows: 4, iterations_left: 3 }).counts.wanted).toBe(2);
+  });
+
   test("does not search rows that were mined before", () => {
     const asked = { ...choice, free: labelled(["c", "d", "e"], "PASS") };
     const { nearest, counts } = chooseRows(inReach(asked), targets, asked);

@@ -11,6 +11,20 @@ function standing(iteration: number, patch: IterationState, more: Partial<RunSta
   return aState("/runs/run_1", { current_iteration: iteration, iterations: { [label]: patch }, ...more });
 }
 
+/** An evaluated iteration, the last `idle` ones of which moved FAR by no more than chance. */
+function idle(iteration: number, count: number, patience: number | undefined): RunState {
+  const state = standing(iteration, {}, { max_iterations: 9 });
+  const done = { stage_completed: "evaluate", metric_result: missed };
+  const iterations = Object.fromEntries(
+    Array.from({ length: iteration }, (_, at) => at + 1).map((number) => [
+      `iter${number}`,
+      number > iteration - count ? { ...done, gain_remark: "by less than its interval" } : done,
+    ]),
+  );
+  const parameters = patience === undefined ? {} : { patience: { value: patience, source: "user" as const } };
+  return { ...state, iterations, plan: { ...state.plan, parameters: { ...state.plan.parameters, ...parameters } } };
+}
+
 describe("next action", () => {
   const table: [string, RunState, string][] = [
     ["a new run", aState("/runs/run_1"), "run_stage baseline train"],
@@ -40,6 +54,11 @@ describe("next action", () => {
       standing(2, { stage_completed: "evaluate", metric_result: missed }),
       "finish_loop (max_iterations)",
     ],
+    ["an idle iteration that the plan does not bear", idle(1, 1, 1), "finish_loop (no_gain)"],
+    ["an idle iteration that the plan bears", idle(1, 1, 2), "run_stage iter1 rca"],
+    ["an idle iteration of a plan without patience", idle(1, 1, undefined), "run_stage iter1 rca"],
+    ["two idle iterations, of which the plan bears one", idle(2, 2, 2), "finish_loop (no_gain)"],
+    ["one idle iteration after a better one", idle(2, 1, 2), "run_stage iter2 rca"],
     [
       "the last iteration at target",
       standing(2, { stage_completed: "evaluate", metric_result: passed }),
