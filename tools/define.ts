@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import type { Call } from "../server/ports/call.ts";
+import { membersOf } from "../server/run/record.ts";
 
 /** A resource that a result names, for clients that show it to the human. */
 export type Link = { readonly uri: string; readonly name: string; readonly mimeType: string };
@@ -59,6 +60,27 @@ export function runLink(runDir: string, part: "report" | "best_model"): Link {
   const name = part === "report" ? "report" : "best_model.json";
   const mimeType = part === "report" ? "text/html" : "application/json";
   return { uri: `deft://run/${encodeURIComponent(basename(runDir))}/${part}`, name, mimeType };
+}
+
+/** Pictures that a client may offer of what a best model gets wrong. */
+const picturesLinked = 3;
+
+/** Links to the pictures of the worst parts of `trustField`: missed defects first, as the resource counts them. */
+export function misjudgedLinks(runDir: string, wrong: z.output<typeof trustField>): Link[] {
+  const named = [
+    ...examplesOf(wrong?.missed_defects).map((label) => `missed: ${label}`),
+    ...examplesOf(wrong?.flagged_pass).map((label) => `false alarm: ${label}`),
+  ];
+  const place = `deft://run/${encodeURIComponent(basename(runDir))}/misjudged/${wrong?.iteration}`;
+  return named
+    .slice(0, picturesLinked)
+    .map((name, at) => ({ uri: `${place}/${at + 1}`, name, mimeType: "image/jpeg" }));
+}
+
+/** Labels of the examples of one kind. */
+function examplesOf(errors: unknown): string[] {
+  const { examples } = membersOf(errors);
+  return Array.isArray(examples) ? examples.map((one) => String(membersOf(one).label)) : [];
 }
 
 /** Parameters and results that several tools share, spelled once. */

@@ -3,7 +3,7 @@ import { metricPhrase } from "../server/loop/status-line.ts";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
 import type { HandOff } from "../server/stages/hand-off.ts";
-import { defineTool, runField, runLink, trustField, wordsField, workspaceField } from "./define.ts";
+import { defineTool, misjudgedLinks, runField, runLink, trustField, wordsField, workspaceField } from "./define.ts";
 
 export const finishLoop = defineTool({
   name: "finish_loop",
@@ -29,9 +29,10 @@ export const finishLoop = defineTool({
     still_wrong: trustField,
   }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  links: ({ run_dir, best_model_json }) => [
+  links: ({ run_dir, best_model_json, still_wrong }) => [
     runLink(run_dir, "report"),
     ...(best_model_json === undefined ? [] : [runLink(run_dir, "best_model")]),
+    ...misjudgedLinks(run_dir, still_wrong),
   ],
   searchHint: "end stop loop best model hand-off",
   async handle(args, call) {

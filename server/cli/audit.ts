@@ -15,6 +15,9 @@ export const run = command("audit", async ({ positionals: [named], options }, io
   return { value: { ok, ...audit }, text: textOf(audit), exit: ok ? exitOk : exitDefect };
 });
 
+/** A digest, of which its beginning tells it from any other; --json has it whole. */
+const longDigest = /\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b/g;
+
 function textOf({ run_dir, proof, holdout, far_pct, findings, notes }: Audit): string {
   const { absolute, relative } = proof.tolerance;
   const figure = (value: number | undefined) => (value === undefined ? "-" : `${Number(value.toFixed(4))}%`);
@@ -31,5 +34,5 @@ function textOf({ run_dir, proof, holdout, far_pct, findings, notes }: Audit): s
     ...findings.map(({ what, facts }) => `DIFFERENCE: ${what}: ${JSON.stringify(facts)}`),
     findings.length === 0 ? `Evidence: ${proof.level}` : "Evidence: none; the run is not what it says",
   ];
-  return `${lines.join("\n")}\n`;
+  return `${lines.join("\n")}\n`.replaceAll(longDigest, "$1…");
 }

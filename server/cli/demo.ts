@@ -128,7 +128,7 @@ async function runPlan(planId: string, by: ApprovedBy, wish: Wish, io: CliIo, di
 async function toEnd(client: ToolClient, runDir: string, maxIterations: number, io: CliIo, display: Display) {
   return await leavable(runDir, io, display, async () => {
     const end = await driveLoop(client, runDir, maxIterations, display, io.isTty ? 1 : 20);
-    await closeRun(client, runDir);
+    await closeRun(client, runDir, display);
     return { runDir, end };
   });
 }

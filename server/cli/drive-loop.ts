@@ -28,7 +28,8 @@ export async function driveLoop(
 }
 
 /** Closes a run; its report is the one that its end writes. */
-export async function closeRun(client: ToolClient, runDir: string): Promise<void> {
+export async function closeRun(client: ToolClient, runDir: string, display: Display): Promise<void> {
+  display.progress(1, "scoring the best model again, best_model.json, report");
   await client.call("finish_loop", { run: runDir });
 }
 

@@ -1,7 +1,8 @@
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { listMisjudged } from "../report/listing.ts";
-import { exportText, type Listing } from "../report/misjudged-files.ts";
+import { exportText, type Listing, labelStudioView } from "../report/misjudged-files.ts";
+import { counted } from "../run/counted.ts";
 import { fourDigits } from "../run/figures.ts";
 import { systemDeps } from "./deps.ts";
 import { command, exitOk } from "./frame.ts";
@@ -25,16 +26,33 @@ export const run = command("errors", async ({ positionals: [named], options }, i
   if (options.export === undefined) {
     if (output !== undefined)
       throw new Refusal("input.invalid", "--output goes with --export.", { option: "--output" });
-    return { value: listing, text: listingText(listing, found.against, found.fixed.length) };
+    const chosen = [kind, label, board].some((one) => one !== undefined);
+    const text = chosen && parts.length === 0 ? noneText(found.parts) : "";
+    return { value: listing, text: `${listingText(listing, found.against, found.fixed.length)}${text}` };
   }
   const text = await exportText(options.export, listing);
   if (output !== undefined) {
     await writeAtomic(output, text);
-    return { value: { path: output, parts: parts.length }, text: `${parts.length} parts: ${output}\n` };
+    const view = options.export === "labelstudio" ? `Labeling interface: ${labelStudioView}\n` : "";
+    return {
+      value: { path: output, parts: parts.length },
+      text: `${counted(parts.length, "part")}: ${output}\n${view}`,
+    };
   }
   print(io.stdout, text);
   return exitOk;
 });
+
+/** What could have been chosen of what there is. */
+function noneText(all: Listing["parts"]): string {
+  const some = (key: "label" | "board" | "judged") => {
+    const names = [...new Set(all.map((one) => one[key].replace("_", " ")))];
+    return `${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`;
+  };
+  if (all.length === 0) return "";
+  const choices = (["judged", "label", "board"] as const).map((key) => `  ${key.padEnd(6)}  ${some(key)}\n`);
+  return `\nNone of the ${counted(all.length, "misjudged part")} is so; there are\n${choices.join("")}`;
+}
 
 function listingText({ iteration, threshold, parts }: Listing, against: string | null, fixed: number): string {
   const missed = parts.filter(({ judged }) => judged === "missed").length;

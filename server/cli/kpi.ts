@@ -10,7 +10,6 @@ import { measureFar } from "../kpi/far-at-recall.ts";
 import { recallLine } from "../kpi/kpi-text.ts";
 import type { OperatingPoint, Sweep } from "../kpi/sweep.ts";
 import { defined } from "../run/defined.ts";
-import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
 import type { Given } from "./declarations.ts";
 import { systemDeps } from "./deps.ts";
@@ -76,11 +75,11 @@ async function sourceOf({ positionals: [named], options }: Given<"kpi">, io: Cli
   };
 }
 
-/** Anything that is neither a run directory nor looks like the id of one is read as a CSV. */
+/** Anything that is neither a directory nor looks like the id of a run is read as a CSV. */
 async function isCsv(path: string): Promise<boolean> {
   const kind = await kindOf(path);
   if (kind === "absent") return !/(^|\/)run_[^/.]+$/.test(path);
-  return kind !== "directory" || (await kindOf(runPaths(path).state)) !== "file";
+  return kind !== "directory";
 }
 
 function targetRecall({ metric_contract: { evaluator } }: RunState): number {

@@ -4,6 +4,7 @@ import { kindOf, listNames } from "../fs/read.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import type { Deps } from "../ports/call.ts";
 import type { PlanRequest } from "../preflight/request.ts";
+import { noFolder } from "../run/nearest.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
 type Place = Pick<Deps, "env" | "cwd">;
@@ -40,7 +41,12 @@ export async function runNearby(
   options: { orLatest?: boolean } = { orLatest: true },
 ): Promise<string> {
   const path = resolve(deps.cwd, named ?? "");
-  const isPath = named !== undefined && (named.includes("/") || (await kindOf(path)) === "directory");
+  const kind = await kindOf(path);
+  const isPath = named !== undefined && (named.includes("/") || kind === "directory");
+  if (named !== undefined && kind === "absent" && (isPath || !named.startsWith("run_"))) {
+    const { message, facts } = await noFolder(path);
+    throw new Refusal("input.no-run", message, facts);
+  }
   if (isPath && (await kindOf(workspacePaths(path).spec)) === "file")
     return await resolveRun({ workspace: path }, deps, options);
   if (isPath) return await resolveRun({ run: path }, deps);

@@ -125,7 +125,7 @@ async function toItsEnd(runDir: string, call: Call, io: CliIo, display: Display)
           next.action === "run_stage"
             ? await driveLoop(client, runDir, max_iterations, display, io.isTty ? 1 : 20)
             : "ended";
-        if (driven === "ended") await closeRun(client, runDir);
+        if (driven === "ended") await closeRun(client, runDir, display);
         return driven;
       });
   const { result, outcome } = await readLoopResult(runDir, io, (Date.now() - started) / 1000);

@@ -21,6 +21,9 @@ const runParts = {
 } as const;
 type RunPart = keyof typeof runParts;
 
+/** An image, in base64. */
+type Picture = { readonly mimeType: string; readonly blob: string };
+
 /** Families of resources by the form of their URI. */
 export function resourceTemplates() {
   return [
@@ -30,6 +33,12 @@ export function resourceTemplates() {
       description: `${title} of a run of the workspace`,
       mimeType: mimeType as string,
     })),
+    {
+      uriTemplate: "deft://run/{id}/misjudged/{iteration}/{number}",
+      name: "run-misjudged",
+      description: "A part that an iteration misjudges, the worst first: golden, inspected and where they differ",
+      mimeType: "image/jpeg",
+    },
     {
       uriTemplate: "deft://plan/{id}",
       name: "plan",
@@ -52,17 +61,31 @@ export async function readResource(uri: string, deps: Deps) {
     const known = uri.startsWith("deft://reference/") ? "; deft://reference lists the topics" : "";
     throw new NotOffered(`Resource ${uri} not found${known}`, uri);
   }
-  return { uri, ...content, text: redactor(deps.env)(content.text) };
+  return "blob" in content ? { uri, ...content } : { uri, ...content, text: redactor(deps.env)(content.text) };
 }
 
 /** The file of a run that a resource URI names; whether it is there is not looked at. */
 export async function runFileOf(uri: string, deps: Deps): Promise<{ path: string; mimeType: string } | undefined> {
   const [, id, part] = /^deft:\/\/run\/(run_\d{8}_\d{6})\/(state|log|report|best_model)$/.exec(uri) ?? [];
-  if (id === undefined || part === undefined) return undefined;
-  const runDir = (await allRuns(deps)).runs.find((run) => run.run_id === id)?.run_dir;
-  if (runDir === undefined) return undefined;
+  const runDir = await runDirOf(id, deps);
+  if (runDir === undefined || part === undefined) return undefined;
   const { path, mimeType } = runParts[part as RunPart];
   return { path: path(runDir), mimeType };
+}
+
+async function runDirOf(id: string | undefined, deps: Deps): Promise<string | undefined> {
+  return id === undefined ? undefined : (await allRuns(deps)).runs.find((run) => run.run_id === id)?.run_dir;
+}
+
+/** The picture of a misjudged part that a URI names. */
+async function misjudgedPart(uri: string, deps: Deps): Promise<Picture | undefined> {
+  const [, id, iteration = "", number] =
+    /^deft:\/\/run\/(run_\d{8}_\d{6})\/misjudged\/(baseline|iter\d{1,2})\/(\d{1,6})$/.exec(uri) ?? [];
+  const runDir = await runDirOf(id, deps);
+  if (runDir === undefined) return undefined;
+  const { misjudgedPicture } = await import("../report/part-picture.ts");
+  const blob = await misjudgedPicture(runDir, iteration, Number(number), deps);
+  return blob === undefined ? undefined : { mimeType: "image/jpeg", blob };
 }
 
 /** Runs of the workspace first, then those that this user's servers know elsewhere: a URI names its run by id alone. */
@@ -107,7 +130,7 @@ export async function listResources(deps: Deps): Promise<Resource[]> {
 async function read(
   uri: string,
   deps: Deps,
-): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | undefined> {
+): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | Picture | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
     return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
@@ -119,7 +142,7 @@ async function read(
   }
   if (uri.startsWith("deft://plan/")) return await pendingPlan(uri.slice("deft://plan/".length), deps);
   const file = await runFileOf(uri, deps);
-  if (file === undefined) return undefined;
+  if (file === undefined) return await misjudgedPart(uri, deps);
   try {
     return { mimeType: file.mimeType, text: await readText(file.path) };
   } catch (error) {

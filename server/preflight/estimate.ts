@@ -41,8 +41,8 @@ type Model = Estimate["model"] & { readonly basis: string };
 
 /** What an estimate that nobody held against this host may be off by. */
 const unmeasured = { least: 0.4, most: 3 };
-/** No two passes are alike: a tenth on either side of what was seen. */
-const spread = 0.1;
+/** No two passes are alike, and few of them say little: one may be off by half and double, eight by an eighth. */
+const spread = (passes: number) => 1 + 1 / passes;
 
 /** The model's minutes at the pace of this host: the middle of the newest passes, and from the fastest to the slowest. */
 function calibrated({ basis, ...model }: Model, pace: Pace | undefined): Estimate {
@@ -53,7 +53,8 @@ function calibrated({ basis, ...model }: Model, pace: Pace | undefined): Estimat
     if (seen === undefined) return { middle: 1, ...unmeasured };
     const sorted = seen.toSorted((a, b) => a - b);
     const middle = sorted[Math.floor(sorted.length / 2)] ?? 1;
-    return { middle, least: (sorted[0] ?? 1) * (1 - spread), most: (sorted.at(-1) ?? 1) * (1 + spread) };
+    const [least, most] = [sorted[0] ?? 1, sorted.at(-1) ?? 1];
+    return { middle, least: least / spread(seen.length), most: most * spread(seen.length) };
   };
   const [baseline, iteration] = [of("baseline"), of("iteration")];
   const passes = (pace?.baseline.length ?? 0) + (pace?.iteration.length ?? 0);

@@ -90,12 +90,15 @@ function fiftyoneOf({ run, iteration, threshold, parts }: Listing) {
   return { name: `${run}-${iteration}-misjudged`, media_type: "image", info: { run, iteration, threshold }, samples };
 }
 
-/** Tasks for Label Studio: both images and what the model said, as a prediction to be judged. */
+/**
+ * Tasks for Label Studio: both images, served from its local files (`LOCAL_FILES_DOCUMENT_ROOT=/`), and what the model said, as a
+ * prediction to be judged under `labelStudioView`.
+ */
 function labelStudioOf({ run, iteration, parts }: Listing) {
   return parts.map(({ part, label, board, component, judged, score, image, golden }) => ({
     data: {
-      image: image && `/data/local-files/?d=${encodeURI(image.slice(1))}`,
-      golden,
+      image: localFile(image),
+      golden: localFile(golden),
       part,
       label,
       board,
@@ -110,3 +113,10 @@ function labelStudioOf({ run, iteration, parts }: Listing) {
     ],
   }));
 }
+
+function localFile(path: string | null): string | null {
+  return path && `/data/local-files/?d=${encodeURIComponent(path.slice(1)).replaceAll("%2F", "/")}`;
+}
+
+/** The labelling interface that the tasks fit, on one line. */
+export const labelStudioView = `<View><Image name="image" value="$image"/><Image name="golden" value="$golden"/><Choices name="verdict" toName="image"><Choice value="missed"/><Choice value="false_alarm"/></Choices></View>`;

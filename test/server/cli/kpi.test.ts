@@ -175,7 +175,8 @@ describe("deft-mcp kpi", () => {
   it("refuses a directory, a FIFO and an absent file", async () => {
     const directory = await folder();
     execFileSync("mkfifo", [join(directory, "fifo")]);
-    for (const path of [directory, join(directory, "fifo"), join(directory, "none")]) {
+    expect(await json([directory])).toMatchObject({ code: 2, answer: { error: { code: "input.no-run" } } });
+    for (const path of [join(directory, "fifo"), join(directory, "none")]) {
       expect(await json([path])).toMatchObject({ code: 2, answer: { error: { code: "input.unreadable-file" } } });
     }
   });

@@ -65,7 +65,9 @@ describe("a command on a run", () => {
     ] as const) {
       expect([named, cwd, await runNearby(named, undefined, at(cwd))]).toEqual([named, cwd, run]);
     }
-    for (const named of ["run_20990101_000000", "no/such"]) {
+    const { facts } = await refusalOf(() => runNearby("bords", undefined, at(root)));
+    expect(facts).toEqual({ path: join(root, "bords"), nearest: join(root, "boards") });
+    for (const named of ["run_20990101_000000", "no/such", "nowhere"]) {
       expect((await refusalOf(() => runNearby(named, undefined, at(root)))).code).toBe("input.no-run");
     }
   });
@@ -77,7 +79,8 @@ describe("a command on a run", () => {
     expect(await code(run)).toBe("input.invalid");
     expect(await code()).toBe("input.invalid");
     expect(await code("run_20261121_100000", "--iteration", "iter1")).toBe("input.invalid");
-    for (const csv of ["boards", "no.csv"]) expect(await code(csv)).toBe("input.unreadable-file");
+    expect(await code("boards")).toBe("input.invalid");
+    expect(await code("no.csv")).toBe("input.unreadable-file");
   });
 
   it("kpi reads the newest evaluated iteration of a run, or the named one, for the recall of its target", async () => {

@@ -1,9 +1,12 @@
-import { appendFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { decodePixels } from "../../../server/data/decode/decode-image.ts";
 import { runPaths } from "../../../server/run/paths.ts";
+import { misjudgedLinks } from "../../../tools/define.ts";
 import { aRun, testDeps } from "../../support/a-run.ts";
+import { finishedRun } from "../../support/finished-run.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { memoryClient } from "../../support/memory-client.ts";
 
@@ -53,6 +56,41 @@ describe("resources", () => {
   ])("answer %s with not found", async (uri) => {
     const { client } = await aWorkspaceWithRun();
     await expect(client.readResource({ uri })).rejects.toThrow("not found");
+  });
+
+  it("show a part that an iteration misjudges: golden, inspected and difference in one picture", async () => {
+    const run = await finishedRun({ far_pct: [50, 20], pass_rows: 20, distinct_images: 20, defects: { missing: 4 } });
+    try {
+      const client = await memoryClient(testDeps({ env: { DEFT_WORKSPACE: run.workspace } }));
+      const place = `deft://run/${basename(run.runDir)}/misjudged/iter1`;
+      const [part] = (await client.readResource({ uri: `${place}/1` })).contents;
+      expect(part).toMatchObject({ mimeType: "image/jpeg", blob: expect.any(String) });
+      const shown = decodePixels(Buffer.from(part !== undefined && "blob" in part ? part.blob : "", "base64"));
+      expect(Number(shown?.width) / Number(shown?.height)).toBeGreaterThan(3);
+      const other = (await client.readResource({ uri: `${place}/4` })).contents[0];
+      expect(other).not.toEqual({ ...part, uri: `${place}/4` });
+      for (const none of [`${place}/5`, `${place}/0`, `${place.replace("iter1", "iter7")}/1`, `${place}/../1`]) {
+        await expect(client.readResource({ uri: none })).rejects.toThrow("not found");
+      }
+      await rm(join(run.workspace, "images"), { recursive: true });
+      await expect(client.readResource({ uri: `${place}/1` })).rejects.toThrow("not found");
+    } finally {
+      await run.remove();
+    }
+  });
+
+  it("are linked by the end of a loop: missed defects first, three at most", () => {
+    const parts = (...labels: string[]) => ({ examples: labels.map((label) => ({ label })) });
+    const wrong = { iteration: "iter2", missed_defects: parts("open"), flagged_pass: parts("PASS", "PASS", "PASS") };
+    expect(misjudgedLinks("/w/results/run_20261121_090000", wrong)).toEqual([
+      { uri: "deft://run/run_20261121_090000/misjudged/iter2/1", name: "missed: open", mimeType: "image/jpeg" },
+      ...[2, 3].map((at) => ({
+        uri: `deft://run/run_20261121_090000/misjudged/iter2/${at}`,
+        name: "false alarm: PASS",
+        mimeType: "image/jpeg",
+      })),
+    ]);
+    expect(misjudgedLinks("/w/results/run_20261121_090000", undefined)).toEqual([]);
   });
 
   it("hold the report's view, which only hosts with MCP Apps are told of", async () => {

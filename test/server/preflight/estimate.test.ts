@@ -89,10 +89,10 @@ describe("the runtime estimate", () => {
     const { model } = known;
     expect(known.iteration_minutes).toBe(model.iteration_minutes * 4);
     expect(known.range.iteration.map((minutes) => minutes / model.iteration_minutes)).toEqual([
-      expect.closeTo(2.7),
-      expect.closeTo(5.5),
+      expect.closeTo(2.25),
+      expect.closeTo(6.67),
     ]);
-    expect(known.range.baseline[1] / model.baseline_minutes).toBeCloseTo(2.2);
+    expect(known.range.baseline[1] / model.baseline_minutes).toBeCloseTo(4);
     expect(known.basis).toBe("measured in 4 passes on this host");
     expect(rangeText(totalRange(known, 0))).toBe(rangeText(known.range.baseline));
   });
