@@ -62,7 +62,7 @@ export async function openLiveRun(name: string, runs: readonly FoundRun[], revis
   }
   const { plan, current_iteration: iteration } = state.data;
   const { run_dir, run_id } = found;
-  const last_entries = (await lastEvents(run_dir)).slice(-5);
+  const last_entries = await lastEvents(run_dir, 5);
   return {
     run_dir,
     run_id,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
 import { parseJson, readJson } from "../fs/json.ts";
 import { listNames, readTail } from "../fs/read.ts";
+import { stampOf } from "../fs/stamp.ts";
 import { defined } from "../run/defined.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
@@ -64,8 +65,23 @@ export async function runsAt(runDirs: readonly string[]): Promise<FoundRun[]> {
   return (await Promise.all(runDirs.map(runAt))).filter((run) => run !== undefined);
 }
 
+/** Ended runs as they were last read, with the stamps of state and log then: of thousands few have changed since. */
+const ended = new Map<string, { readonly stamp: string; readonly found: FoundRun }>();
+const endedLimit = 20_000;
+
 /** One run directory as it stands on disk; undefined where no run lies. */
 export async function runAt(runDir: string): Promise<FoundRun | undefined> {
+  const { state, log } = runPaths(runDir);
+  const stamp = `${stampOf(state)} ${stampOf(log)}`;
+  const before = ended.get(runDir);
+  if (before?.stamp === stamp) return before.found;
+  const found = await readRunAt(runDir);
+  ended.delete(runDir);
+  if (found?.status === "complete" && ended.size < endedLimit) ended.set(runDir, { stamp, found });
+  return found;
+}
+
+async function readRunAt(runDir: string): Promise<FoundRun | undefined> {
   const base = { run_dir: runDir, run_id: basename(runDir) };
   try {
     const outline = outlineSchema.safeParse(await readJson(runPaths(runDir).state));
@@ -85,7 +101,7 @@ function unreadable(note: string): Omit<FoundRun, "run_dir" | "run_id"> {
 async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, "run_dir" | "run_id">> {
   const kind = kindOfRun(state);
   const status = state.status ?? (state.completed_at === undefined ? "in_progress" : "complete");
-  const last = kind === "vendor_v4" ? parseEvent(state.events?.at(-1)) : (await lastEvents(runDir)).at(-1);
+  const last = kind === "vendor_v4" ? parseEvent(state.events?.at(-1)) : (await lastEvents(runDir, 1)).at(-1);
   return {
     kind,
     status,
@@ -113,10 +129,15 @@ function noteOn(kind: RunKind, version: number): string | undefined {
   return kind === "unreadable" ? `State version ${version} is not known here.` : undefined;
 }
 
-/** The whole lines at the end of the log; a torn tail is skipped, the journal deals with it when the run is opened. */
-export async function lastEvents(runDir: string): Promise<LastEvent[]> {
+/** The last `most` whole lines of the log; a torn tail is skipped, the journal deals with it when the run is opened. */
+export async function lastEvents(runDir: string, most: number): Promise<LastEvent[]> {
   const lines = (await readTail(runPaths(runDir).log, tailBytes)).split("\n");
-  return lines.flatMap((line) => parseLine(line) ?? []);
+  const events: LastEvent[] = [];
+  while (events.length < most && lines.length > 0) {
+    const event = parseLine(lines.pop() ?? "");
+    if (event !== undefined) events.unshift(event);
+  }
+  return events;
 }
 
 function parseLine(line: string): LastEvent | undefined {
