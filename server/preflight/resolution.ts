@@ -6,6 +6,8 @@ import type { PlanRequest } from "./request.ts";
 import type { FoundRun, LastEvent } from "./unfinished.ts";
 import type { WorkspaceSource } from "./workspace.ts";
 
+export type TwinsFound = { readonly pairs: readonly TwinPair[]; readonly left_out: number };
+
 /**
  * One finding. `fixable` is put right by the server after approval, by the fix it names, and blocks nothing;
  * `halt` needs the human first, and there is no plan while one is open.
@@ -59,7 +61,7 @@ export type Resolution = {
   question?: Question;
   unfinished_runs: readonly FoundRun[];
   /** Pairs of images that look like one, the most alike first. */
-  twins?: readonly TwinPair[];
+  twins?: TwinsFound;
   /** Set when the request names a live run. */
   live?: LiveRun;
   /** Names of the parameters that differ from the live run's plan. */

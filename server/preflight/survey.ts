@@ -11,9 +11,9 @@ import type { Platform } from "../run/labels.ts";
 import type { MetricContract } from "../run/metric.ts";
 import type { Settings } from "../run/platform-settings.ts";
 import type { Program } from "../run/platform-traits.ts";
-import type { Plan, TwinPair } from "../run/state.ts";
+import type { Plan } from "../run/state.ts";
 import type { PlanRequest } from "./request.ts";
-import type { Check, Missing } from "./resolution.ts";
+import type { Check, Missing, TwinsFound } from "./resolution.ts";
 import type { FoundRun } from "./unfinished.ts";
 
 /** The frozen test set is optional and has one place only. */
@@ -96,8 +96,8 @@ export type Survey = {
   /** Assets that a fix will fetch after approval, by URI. */
   readonly fetches: readonly string[];
   readonly sides?: Sides | undefined;
-  /** Pairs of images that look like one. */
-  readonly twins?: readonly TwinPair[] | undefined;
+  /** Pairs of images that look like one, and how many images were too many to be looked at. */
+  readonly twins?: TwinsFound | undefined;
   readonly adopts?: Readonly<Record<string, unknown>> | undefined;
   readonly runs: readonly FoundRun[];
   /** How fast this host was before, by platform. */

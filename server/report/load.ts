@@ -62,6 +62,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
+    twins_left_out: state.twins_left_out ?? 0,
     gallery: await gallery(dir, read, scored, best?.label),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),

@@ -256,6 +256,8 @@ export type ReportModel = {
   readonly ruler?: NonNullable<RunState["ruler"]>;
   /** Pairs of images of the run's sets that look like one. */
   readonly twins: readonly TwinView[];
+  /** Images that were too many to be looked at for such pairs. */
+  readonly twins_left_out: number;
   /** The frozen test set in one sentence, where the run came to its end with one. */
   readonly holdout?: string;
   readonly approvals: readonly Approval[];

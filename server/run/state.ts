@@ -311,6 +311,8 @@ export const runStateSchema = z.looseObject({
     .optional(),
   /** Pairs of images that the preflight warned of. Ours. */
   twins: z.array(twinPairSchema).optional(),
+  /** Images of training and pool that were too many to be looked at for such pairs. */
+  twins_left_out: z.number().optional(),
   /** What the human was told that the run would take, in minutes, and what it rested on. Ours. */
   estimate: z
     .object({

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { boardsIn, shortLoop, stateOf } from "../support/board-run.ts";
@@ -35,7 +36,7 @@ describe("a loop that a person runs without an agent", () => {
     while (!/baseline +train/.test(begun.printed.stderr)) await sleep(50);
     begun.signal("SIGINT");
     const left = await begun.ended;
-    const run = /deft-mcp run --resume (\S+)/.exec(left.stderr)?.[1] ?? "";
+    const run = resolve(folder.path, /deft-mcp run --resume (\S+)/.exec(left.stderr)?.[1] ?? "");
     expect([left.exit, (await stateOf(run)).status]).toEqual([130, "in_progress"]);
     const resumed = runBuilt(["run", "--resume", "--workspace", workspace, "--json"], { home: folder.path });
     const result = JSON.parse(resumed.stdout);

@@ -3,7 +3,7 @@ import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
-import type { Candidate } from "../twins/search.ts";
+import type { Candidate, Place } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
@@ -40,13 +40,17 @@ export function fingerprintImages(paths: readonly string[], signal?: AbortSignal
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
-export async function searchTwins(prints: readonly (Fingerprint | undefined)[], signal?: AbortSignal) {
+export async function searchTwins(
+  prints: readonly (Fingerprint | undefined)[],
+  places: readonly Place[] | undefined,
+  signal?: AbortSignal,
+) {
   if (prints.length < 2) return [];
   const share = Math.ceil(prints.length / laneCount);
   const found = await Promise.all(
     Array.from({ length: laneCount }, (_, lane) => {
       const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
-      return askOutside({ kind: "twin candidates", prints, from, to }, { limitMs: batchMs, signal });
+      return askOutside({ kind: "twin candidates", prints, from, to, places }, { limitMs: batchMs, signal });
     }),
   );
   return (found as Candidate[][][]).flat(2);

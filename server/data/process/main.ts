@@ -3,6 +3,7 @@ import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
+import type { Place } from "../twins/search.ts";
 import type { Comparison } from "./image-work.ts";
 import type { NearestRequest, SimilarRequest } from "./nearest-work.ts";
 import type { PairFiles } from "./pair-work.ts";
@@ -23,6 +24,7 @@ export type Request =
       readonly prints: readonly (Fingerprint | undefined)[];
       readonly from: number;
       readonly to: number;
+      readonly places?: readonly Place[] | undefined;
     }
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
@@ -68,7 +70,7 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield (await import("./twin-work.ts")).fingerprints(request.items);
       return;
     case "twin candidates":
-      yield* (await import("../twins/search.ts")).candidates(request.prints, request.from, request.to);
+      yield* (await import("../twins/search.ts")).candidates(request.prints, request.from, request.to, request.places);
       return;
     case "twins":
       yield (await import("./twin-work.ts")).twinLikenesses(request.items);

@@ -3,6 +3,7 @@ import { stampOf } from "../../fs/stamp.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Place } from "./search.ts";
 
 /** Two images, by their numbers in the list, that agree in their grain by 0..1 (`grainLikeness`). */
 export type Twins = { readonly one: number; readonly other: number; readonly likeness: number };
@@ -21,28 +22,38 @@ const keptSearches = 8;
  * brighter or compressed again. A flat image is no copy of anything.
  *
  * @param paths real paths of distinct files
+ * @param places where golden images are among them: of each, and only pairs of a golden and an inspected image are told
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
-export async function findTwins(paths: readonly string[], signal?: AbortSignal): Promise<Twins[]> {
+export async function findTwins(
+  paths: readonly string[],
+  signal?: AbortSignal,
+  places?: readonly Place[],
+): Promise<Twins[]> {
   const marks = paths.map((path) => `${path}\0${stampOf(path)}`);
-  const name = sha256(marks.join("\0"));
+  const name = sha256([...marks, ...(places ?? [])].join("\0"));
   const before = searches.get(name);
   if (before !== undefined) return before;
-  const found = await search(paths, marks, signal);
+  const found = await search(paths, marks, places, signal);
   const [oldest] = searches.keys();
   if (searches.size >= keptSearches && oldest !== undefined) searches.delete(oldest);
   searches.set(name, found);
   return found;
 }
 
-async function search(paths: readonly string[], marks: readonly string[], signal?: AbortSignal): Promise<Twins[]> {
+async function search(
+  paths: readonly string[],
+  marks: readonly string[],
+  places: readonly Place[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Twins[]> {
   const made = await remembered(prints, marks, (wanted) =>
     fingerprintImages(
       wanted.map((at) => paths[at] ?? ""),
       signal,
     ),
   );
-  const pairs = distinct(await searchTwins(made, signal));
+  const pairs = distinct(await searchTwins(made, places, signal));
   const names = pairs.map(
     ({ of, like, orientation, window }) => `${marks[of]}\0${marks[like]}\0${orientation}${window}`,
   );

@@ -22,17 +22,28 @@ const portionSize = 64;
 const keyBits = 48;
 const firstBits = 14;
 
+/** The sets that an image is in, a bit for each, and above them whether it is a golden one. */
+export type Place = number;
+export const goldenPlace: Place = 1 << 8;
+
+/** A golden image is held against inspected ones of other sets alone: within a set it is one's reference. */
+function mayMeet(golden: Place, other: Place): boolean {
+  return (other & goldenPlace) === 0 && (golden & other) === 0;
+}
+
 /**
  * Finds images that may be copies of one another. Fingerprints become keys of signs, which are sorted in several orders;
  * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
  *
  * @param prints undefined for an image that shows nothing
  * @param from the first image whose windows are looked for, `to` the one behind the last: the work can be shared
+ * @param places where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else
  */
 export function* candidates(
   prints: readonly (Fingerprint | undefined)[],
   from = 0,
   to = prints.length,
+  places?: readonly Place[],
 ): Generator<Candidate[]> {
   const orders = Array.from({ length: lists }, (_, list) => orderOf(list));
   const sorted = orders.map((order) => sortedKeys(prints, order));
@@ -41,9 +52,9 @@ export function* candidates(
   let [stamp, portion] = [0, [] as Candidate[]];
   for (let of = from; of < to; of++) {
     const print = prints[of];
-    if (print === undefined) continue;
+    if (print === undefined || (places !== undefined && ((places[of] as Place) & goldenPlace) === 0)) continue;
     const found = new Map<number, Candidate & { readonly likeness: number }>();
-    for (const window of windows.keys()) {
+    for (const window of places === undefined ? windows.keys() : [0]) {
       const part = print.subarray(window * perWindow, (window + 1) * perWindow);
       const length = lengthOf(part);
       if (length === 0) continue;
@@ -54,6 +65,7 @@ export function* candidates(
         for (const like of near(asked, sorted, orders, window === 0 ? [lists, 3] : [2, 2])) {
           if (like === of || seen[like] === stamp) continue;
           seen[like] = stamp;
+          if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) continue;
           const likeness = productOf(asked, prints[like] as Fingerprint) / (length * (lengths[like] as number));
           if (likeness < limit || likeness <= (found.get(like)?.likeness ?? 0)) continue;
           found.set(like, { of, like, orientation, window, likeness });

@@ -197,7 +197,8 @@ function firstState(runDir: string, resolution: Approvable, approval: Approval, 
     approvals: [approval],
     acknowledgements: [],
     pins: {},
-    ...(twins === undefined || twins.length === 0 ? {} : { twins: [...twins] }),
+    ...(twins === undefined || twins.pairs.length === 0 ? {} : { twins: [...twins.pairs] }),
+    ...(twins === undefined || twins.left_out === 0 ? {} : { twins_left_out: twins.left_out }),
     ...defined({ estimate: resolution.estimate && estimateKept(resolution.estimate) }),
   };
 }

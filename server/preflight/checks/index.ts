@@ -60,7 +60,7 @@ export const steps: readonly Step[] = [
   embeddedOnlyStep,
   leakageStep,
   generatorLeakageStep,
-  twinsStep,
+  twinsStep(),
   boardsStep,
   requiredStep,
 ];

@@ -1,100 +1,86 @@
-import { type RowColumns, textAt } from "../../data/row-columns.ts";
-import type { RowImages } from "../../data/row-images.ts";
 import { findTwins } from "../../data/twins/find.ts";
-import { excerpt, type RefusalCode } from "../../errors.ts";
+import { goldenPlace } from "../../data/twins/search.ts";
+import type { RefusalCode } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
 import type { TwinPair } from "../../run/state.ts";
 import { halt, ok } from "../findings.ts";
-import type { Findings, Side, Sides, Step, StepCheck } from "../survey.ts";
+import type { Findings, Side, Step, StepCheck } from "../survey.ts";
 import { leakPairs } from "./leakage.ts";
+import { sideNames, type TwinGroup, type TwinImage, twinGroups } from "./twin-images.ts";
 
 /** Agreement from which two images of one board with one label are one photograph: a turned or brightened copy. */
 const oneImage = 0.85;
-/** Images beyond this are not compared: it would hold up the plan by more than a few minutes. */
+/** Images of one lighting beyond this are not compared: it would hold up the plan by more than a few minutes. */
 const mostImages = 40_000;
 /** Pairs that are named. */
 const shown = 12;
 
-const names: Readonly<Record<Side, string>> = {
-  training_csv: "training",
-  validation_csv: "validation",
-  kpi_csv: "KPI",
-  holdout_csv: "frozen test",
-  pool: "pool",
-};
-
 /**
  * Copies of images that were turned, mirrored, scaled, cut, made brighter or compressed again, between sets that must
- * share nothing and within one set. Two boards of one design look alike but for their grain, which is what is compared.
+ * share nothing and within one set, under each lighting. Two boards of one design look alike but for their grain, which is
+ * what is compared. A golden image is held against what other sets inspect.
  */
-export const twinsStep: Step = {
-  id: "near_copies",
-  title: "Changed copies of images",
-  async look({ sides, signal }): Promise<Findings> {
-    if (sides === undefined) return {};
-    const images = imagesOf(sides);
-    if (images.length > mostImages) {
-      const warning = `${images.length} images are too many to look for turned, cut or brightened copies among them.`;
-      return ok("not looked for", { warnings: [warning] });
-    }
-    const found = await findTwins(
-      images.map(({ path }) => path),
-      signal,
-    );
-    const pairs = found.flatMap(({ one, other, likeness }): Found[] => {
-      const [a, b] = [images[one], images[other]];
-      return a === undefined || b === undefined ? [] : (judged(a, b, likeness) ?? []);
-    });
-    return findingsOn(pairs);
-  },
-};
-
-type Image = TwinPair["one"] & { readonly path: string; readonly side: Side; readonly line: number };
-type Found = { readonly pair: TwinPair; readonly sides: readonly [Side, Side]; readonly code?: RefusalCode };
-
-/** The inspected image of every row under its first light, each file once: of a set that is held out where it is in one. */
-function imagesOf({ index, ...sides }: Sides): Image[] {
-  const seen = new Set<number>();
-  const images: Image[] = [];
-  for (const side of ["holdout_csv", "kpi_csv", "validation_csv", "training_csv", "pool"] as const) {
-    const rows = sides[side];
-    for (let row = 0; rows !== undefined && row < rows.columns.rows; row++) {
-      const file = index.identityOf(rows.input[row * rows.count] ?? -1);
-      if (seen.has(file) || index.stateOf(file) !== "ok") continue;
-      seen.add(file);
-      images.push({ ...partOf(rows, row), path: index.pathOf(file), side, set: names[side] });
-    }
-  }
-  return images;
-}
-
-function partOf({ columns }: RowImages, row: number) {
-  const board = boardOf(columns, row);
+export function twinsStep(most = mostImages): Step {
   return {
-    object_name: excerpt(columns.object_name[row] ?? "", 80),
-    label: excerpt(textAt(columns, columns.label, row), 80),
-    ...(board === "" ? {} : { board: excerpt(board, 80) }),
-    line: columns.lines[row] ?? 0,
+    id: "near_copies",
+    title: "Changed copies of images",
+    async look({ sides, signal }): Promise<Findings> {
+      if (sides === undefined) return {};
+      const { inspected, golden } = twinGroups(sides, most);
+      const pairs: Found[] = [];
+      for (const group of inspected) pairs.push(...(await foundIn(group, signal)));
+      for (const group of golden) pairs.push(...(await foundIn(group, signal, true)));
+      return findingsOn(onceEach(pairs), Math.max(0, ...[...inspected, ...golden].map(({ left_out }) => left_out)));
+    },
   };
 }
 
-function boardOf(columns: RowColumns, row: number): string {
-  return textAt(columns, columns.boardname, row).trim();
+type Found = { readonly pair: TwinPair; readonly sides: readonly [Side, Side]; readonly code?: RefusalCode };
+
+async function foundIn({ images }: TwinGroup, signal: AbortSignal | undefined, withGolden = false): Promise<Found[]> {
+  const found = await findTwins(
+    images.map(({ path }) => path),
+    signal,
+    withGolden ? images.map(({ place }) => place) : undefined,
+  );
+  return found.flatMap(({ one, other, likeness }): Found[] => {
+    const [a, b] = [images[one], images[other]];
+    // Drawings of one design are clean and alike: short of one image, a golden one is like many.
+    if (a === undefined || b === undefined || (withGolden && likeness < oneImage)) return [];
+    return judged(a, b, likeness) ?? [];
+  });
+}
+
+/** Two parts that are alike under several lightings are one pair, told by the most alike of their images. */
+function onceEach(found: readonly Found[]): Found[] {
+  const best = new Map<string, Found>();
+  for (const one of found) {
+    const key = [one.pair.one, one.pair.other].map(({ set, line }) => `${set} ${line}`).join("\0");
+    if ((best.get(key)?.pair.likeness ?? -1) < one.pair.likeness) best.set(key, one);
+  }
+  return [...best.values()].sort((a, b) => b.pair.likeness - a.pair.likeness);
+}
+
+function leftOutText(left_out: number): string[] {
+  if (left_out === 0) return [];
+  const images = counted(left_out, "training and pool image");
+  return [`${images} under one lighting were not looked at for turned, cut or brightened copies: there are too many.`];
 }
 
 /** What a pair means; undefined where both images train. */
-function judged(a: Image, b: Image, likeness: number): Found[] | undefined {
+function judged(a: TwinImage, b: TwinImage, likeness: number): Found[] | undefined {
   const within = a.side === b.side;
   const leak = leakPairs.find(([used, held]) => sameTwo([used, held], [a.side, b.side]));
   if (!within && leak === undefined) return undefined;
   const agree = canonicalLabel(a.label) === canonicalLabel(b.label) && a.board !== undefined && a.board === b.board;
-  const stops = !within && agree && likeness >= oneImage;
+  const inspected = ((a.place | b.place) & goldenPlace) === 0;
+  const stops = inspected && !within && agree && likeness >= oneImage;
   const pair = { one: shownPart(a), other: shownPart(b), likeness: Math.round(likeness * 1000) / 1000 };
   return [{ pair, sides: [a.side, b.side], ...(stops && leak !== undefined ? { code: leak[2] } : {}) }];
 }
 
-function shownPart({ side: _, ...part }: Image): TwinPair["one"] {
+function shownPart({ side: _side, place: _place, ...part }: TwinImage): TwinPair["one"] {
   return part;
 }
 
@@ -102,18 +88,19 @@ function sameTwo([a, b]: readonly [Side, Side], [c, d]: readonly [Side, Side]): 
   return (a === c && b === d) || (a === d && b === c);
 }
 
-function findingsOn(found: readonly Found[]): Findings {
+function findingsOn(found: readonly Found[], left_out: number): Findings {
   const groups = new Map<string, Found[]>();
   for (const one of found) {
     const key = [...[...one.sides].sort(), one.code ?? ""].join(" ");
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const checks: StepCheck[] = [];
-  const warnings: string[] = [];
+  const warnings = leftOutText(left_out);
   for (const group of groups.values()) {
     const [{ sides: [one, other] = [], code } = {}] = group;
     if (one === undefined || other === undefined) continue;
-    const where = one === other ? `within the ${names[one]} set` : `of the ${names[one]} and the ${names[other]} set`;
+    const where =
+      one === other ? `within the ${sideNames[one]} set` : `of the ${sideNames[one]} and the ${sideNames[other]} set`;
     const detail = `${counted(group.length, "pair")} of images ${where} ${group.length === 1 ? "is a copy" : "are copies"} but for turning, cut, size, brightness or compression`;
     const examples = group.slice(0, shown).map(({ pair }) => pair);
     if (code === undefined) warnings.push(`${detail}, or look so: ${examples.map(pairText).join("; ")}.`);
@@ -123,7 +110,8 @@ function findingsOn(found: readonly Found[]): Findings {
         facts: { count: group.length, examples },
       });
   }
-  const state = { twins: found.slice(0, shown).map(({ pair }) => pair) };
+  const twins = found.slice(0, shown).map(({ pair }) => pair);
+  const state = { twins: { pairs: twins, left_out } };
   if (checks.length > 0) return { checks, warnings, found: state };
   return ok(`${counted(found.length, "pair")} found`, { warnings, found: state });
 }
