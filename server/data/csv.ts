@@ -43,6 +43,36 @@ export async function readTable(path: string): Promise<Table> {
  * `open` gets the header and returns what is called for each row with its cells and its physical line.
  */
 export async function scanTable(path: string, open: (header: readonly string[]) => OnRecord): Promise<TableFacts> {
+  const scan = scanPieces(path, open);
+  for (;;) {
+    const piece = await scan.next();
+    if (piece.done) return piece.value;
+  }
+}
+
+/** One row of a file that is read as it goes; `line` is the physical line on which it starts. */
+export type TableRow = { readonly header: readonly string[]; readonly cells: readonly string[]; readonly line: number };
+
+/**
+ * Reads like `scanTable`, for whoever waits for something at a row: never more than the rows of one piece of the file is
+ * in memory. What is wrong with a row is thrown before any row of its piece.
+ */
+export async function* tableRows(path: string): AsyncGenerator<TableRow, void, undefined> {
+  let read: TableRow[] = [];
+  const scan = scanPieces(path, (header) => (cells, line) => read.push({ header, cells, line }));
+  for (;;) {
+    const { done } = await scan.next();
+    yield* read;
+    if (done) return;
+    read = [];
+  }
+}
+
+/** Pauses after each piece of the file. */
+async function* scanPieces(
+  path: string,
+  open: (header: readonly string[]) => OnRecord,
+): AsyncGenerator<void, TableFacts, undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const sink = tableSink(path, open);
   const scanner = csvScanner(sink.record);
@@ -58,6 +88,7 @@ export async function scanTable(path: string, open: (header: readonly string[]) 
         first = false;
       }
       scanner.push(decode(path, decoder, bytes, true));
+      yield;
     }
     scanner.push(decode(path, decoder, new Uint8Array(0), false));
     scanner.end();
@@ -86,6 +117,19 @@ export function* csvPieces(header: readonly string[], rows: Iterable<readonly st
   yield text;
 }
 
+/** The text of a CSV file in pieces, of rows that come one by one, the header first. */
+async function* csvPiecesOf(rows: AsyncIterable<readonly string[]>): AsyncGenerator<string> {
+  let text = "";
+  for await (const cells of rows) {
+    if (text.length > pieceSize) {
+      yield text;
+      text = "";
+    }
+    text += csvLine(cells);
+  }
+  yield text;
+}
+
 /** Writes a table atomically: UTF-8, no byte order mark, LF, minimal quotes. @throws Refusal `input.write-failed`. */
 export async function writeTable(
   path: string,
@@ -93,6 +137,11 @@ export async function writeTable(
   rows: Iterable<readonly string[]>,
 ): Promise<void> {
   await writeAtomic(path, csvPieces(header, rows));
+}
+
+/** Writes a table like `writeTable`, row by row as they come, the header first; what the rows throw leaves no file. */
+export async function writeRows(path: string, rows: AsyncIterable<readonly string[]>): Promise<void> {
+  await writeAtomic(path, csvPiecesOf(rows));
 }
 
 /** The refusal of a file that is no usable table; `detail` begins with the line where there is one. */

@@ -12,7 +12,7 @@ import { changing, writeFailure } from "./write-failure.ts";
  */
 export async function writeAtomic(
   path: string,
-  data: string | Uint8Array | Iterable<string>,
+  data: string | Uint8Array | Iterable<string> | AsyncIterable<string>,
   mode = 0o644,
   last: () => void = () => {},
 ): Promise<void> {
@@ -21,7 +21,7 @@ export async function writeAtomic(
     const file = await open(temporary, "wx", mode);
     try {
       const pieces = typeof data === "string" || ArrayBuffer.isView(data) ? [data] : data;
-      for (const piece of pieces) await file.writeFile(piece);
+      for await (const piece of pieces) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

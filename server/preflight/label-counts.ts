@@ -4,7 +4,17 @@ import { counted } from "../run/counted.ts";
 /** Rows by label as written: `PASS` first, then the most frequent, equal counts by name. */
 export function labelCounts(rows: readonly { readonly label: string }[]): Record<string, number> {
   const counts = new Map<string, number>();
-  for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const row of rows) countLabel(counts, row);
+  return rankedCounts(counts);
+}
+
+/** Counts one more row. */
+export function countLabel(counts: Map<string, number>, { label }: { readonly label: string }): void {
+  counts.set(label, (counts.get(label) ?? 0) + 1);
+}
+
+/** Counts in the order of `labelCounts`. */
+export function rankedCounts(counts: ReadonlyMap<string, number>): Record<string, number> {
   const rank = ([label, count]: [string, number]) => (label === "PASS" ? Number.POSITIVE_INFINITY : count);
   return Object.fromEntries([...counts].sort((a, b) => rank(b) - rank(a) || (a[0] < b[0] ? -1 : 1)));
 }

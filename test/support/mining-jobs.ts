@@ -13,7 +13,7 @@ export async function snapshotPool(home: StageWorkspace): Promise<void> {
   const source = poolSource(home.config, { lightings: home.lightings, image_ext: ".jpg" });
   const path = join(home.runDir, "inputs", "mining_pool.resolved.csv");
   await put(path, "");
-  await writeResolvedPool(path, source, await resolvePool(source));
+  await writeResolvedPool(path, source, resolvePool(source));
   home.config.resolved_mining_pool_csv = path;
 }
 

@@ -178,7 +178,7 @@ async function poolOfRevision(
   const { resolved_mining_pool_csv: _snapshot, ...rest } = next;
   const source = poolSource(rest, layoutOf(await readSpec(rest.specs_file), rest.images_dir));
   const fresh = join(runPaths(runDir).inputs, `mining_pool.resolved.${plan.plan_id}.csv`);
-  await writeResolvedPool(fresh, source, await resolvePool(source));
+  await writeResolvedPool(fresh, source, resolvePool(source));
   const { [path]: _old, ...others } = pins;
   return { path: fresh, pins: { ...others, ...(await takePins([fresh])) } };
 }

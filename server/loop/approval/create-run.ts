@@ -56,7 +56,7 @@ async function fillRun(runDir: string, resolution: Approvable, approval: Approva
   const layout = layoutOf(await readSpec(config.specs_file), config.images_dir);
   if (config.mining_pool_csv !== undefined) {
     const source = poolSource(config, layout);
-    await writeResolvedPool(paths.resolvedPool, source, await resolvePool(source));
+    await writeResolvedPool(paths.resolvedPool, source, resolvePool(source));
     config.resolved_mining_pool_csv = paths.resolvedPool;
   }
   const state = firstState(runDir, { ...resolution, config }, approval, deps);

@@ -1,10 +1,10 @@
 import { labelFindings } from "../../data/sanity/labels.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { workspacePaths } from "../../run/paths.ts";
-import { readPool } from "../../stages/shared/mining-pool.ts";
+import { poolLines } from "../../stages/shared/mining-pool.ts";
 import { resolvePool } from "../../stages/shared/pool-resolver.ts";
 import { notNeeded, ok } from "../findings.ts";
-import { labelCounts, labelText } from "../label-counts.ts";
+import { countLabel, labelText, rankedCounts } from "../label-counts.ts";
 import type { Findings, Step } from "../survey.ts";
 import { inputPath } from "../workspace.ts";
 
@@ -18,13 +18,21 @@ export const miningPoolStep: Step = {
     }
     const { spec, images_dir } = survey;
     const path = await inputPath(survey.workspace, workspacePaths(survey.workspace).poolCsv, "mining pool");
-    await readPool(path);
-    if (spec === undefined || images_dir === undefined) return {};
+    if (spec === undefined || images_dir === undefined) {
+      for await (const _row of poolLines(path));
+      return {};
+    }
     const { lightings, image_ext } = spec.content;
-    const rows = await resolvePool({ csv_path: path, images_dir, filepath_root: images_dir, lightings, image_ext });
-    const labels = labelCounts(rows);
-    const pool = { path, sha256: await sha256OfFile(path), rows: rows.length, labels };
+    const counts = new Map<string, number>();
+    let rows = 0;
+    const source = { csv_path: path, images_dir, filepath_root: images_dir, lightings, image_ext };
+    for await (const row of resolvePool(source)) {
+      rows++;
+      countLabel(counts, row);
+    }
+    const labels = rankedCounts(counts);
+    const pool = { path, sha256: await sha256OfFile(path), rows, labels };
     const warnings = labelFindings(new Map(Object.entries(labels))).map(({ text }) => `${path}: ${text}.`);
-    return ok(`${rows.length} rows (${labelText(labels)})`, { found: { pool }, warnings });
+    return ok(`${rows} rows (${labelText(labels)})`, { found: { pool }, warnings });
   },
 };

@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative } from "node:path";
 import { type ChangeNetRow, refuseMissingColumns } from "../../data/changenet.ts";
-import { readTable, type Table, writeTable } from "../../data/csv.ts";
+import { type TableRow, tableRows, writeRows } from "../../data/csv.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
 import { type ImageLayout, joinPath } from "../../run/images.ts";
@@ -43,37 +43,44 @@ export function poolSource(config: RunConfig, layout: ImageNames): PoolSource {
 export const resolvedColumns = ["filepath", "golden_filepath"] as const;
 
 /** Writes the snapshot that the run mines from: the pool's columns, `filepath` and `golden_filepath`. */
-export async function writeResolvedPool(path: string, source: PoolSource, rows: readonly PoolRow[]): Promise<void> {
-  const columns = new Set(rows.flatMap((row) => Object.keys(row.cells)));
-  for (const name of resolvedColumns) columns.delete(name);
-  const header = [...columns, ...resolvedColumns];
-  const written = rows.map((row) => {
+export async function writeResolvedPool(path: string, source: PoolSource, rows: AsyncIterable<PoolRow>): Promise<void> {
+  await writeRows(path, snapshotOf(source, rows));
+}
+
+/** Header and rows of the snapshot: every row of a pool has the columns of the first. */
+async function* snapshotOf(source: PoolSource, rows: AsyncIterable<PoolRow>): AsyncGenerator<readonly string[]> {
+  let header: readonly string[] | undefined;
+  for await (const row of rows) {
+    if (header === undefined) {
+      const own = Object.keys(row.cells).filter((name) => !(resolvedColumns as readonly string[]).includes(name));
+      header = [...own, ...resolvedColumns];
+      yield header;
+    }
     const first = poolImages(row, source)[0];
     const places: Record<string, string> = {
       filepath: first ? spelled(source, first.input) : "",
       golden_filepath: first?.golden === undefined ? "" : spelled(source, first.golden),
     };
-    return header.map((column) => places[column] ?? row.cells[column] ?? "");
-  });
-  await writeTable(path, header, written);
+    yield header.map((column) => places[column] ?? row.cells[column] ?? "");
+  }
 }
 
 /** Reads a snapshot back; its files were found when it was written. @throws Refusal `gate.empty-pool`. */
 export async function readResolvedPool(source: PoolSource): Promise<PoolRow[]> {
-  const table = await readPool(source.csv_path);
-  refuseMissingColumns(source.csv_path, table.header, ["label", ...resolvedColumns]);
-  return table.rows.map((cells) => {
-    const row = byColumn(table.header, cells);
+  const rows: PoolRow[] = [];
+  for await (const { header, cells } of poolLines(source.csv_path, ["label", ...resolvedColumns])) {
+    const row = byColumn(header, cells);
     const input = joinPath(source.filepath_root, row.filepath ?? "");
     const golden = row.golden_filepath ?? "";
-    return {
+    rows.push({
       cells: row,
       label: row.label ?? "",
       object_name: objectOf(input, source) ?? row.object_name ?? "",
       input_dir: dirname(input),
       golden_dir: golden === "" ? undefined : dirname(joinPath(source.filepath_root, golden)),
-    };
-  });
+    });
+  }
+  return rows;
 }
 
 /** Every image of a pool row, one a lighting in `input_map` order. */
@@ -86,9 +93,11 @@ export function poolImages(row: PoolRow, layout: ImageNames): { input: string; g
 
 /** Labels of a pool, upper-cased, for routing. */
 export async function poolLabels(csvPath: string): Promise<string[]> {
-  const table = await readPool(csvPath);
-  const at = table.header.indexOf("label");
-  return [...new Set(table.rows.map((cells) => (cells[at] ?? "").trim().toUpperCase()))];
+  const labels = new Set<string>();
+  for await (const { header, cells } of poolLines(csvPath)) {
+    labels.add((cells[header.indexOf("label")] ?? "").trim().toUpperCase());
+  }
+  return [...labels];
 }
 
 /** A pool row as a training row in workspace coordinates, without its places. */
@@ -97,18 +106,23 @@ export function poolCells(row: PoolRow): Omit<ChangeNetRow, "input_path" | "gold
   return { ...cells, label: row.label, object_name: row.object_name };
 }
 
-/** Reads a pool file. @throws Refusal `gate.empty-pool` when it is absent or has no row. */
-export async function readPool(path: string): Promise<Table> {
-  let table: Table;
+/** The rows of a pool file as it is read. @throws Refusal `gate.empty-pool` when it is absent or has no row; `gate.schema`. */
+export async function* poolLines(
+  path: string,
+  needed: readonly string[] = ["label"],
+): AsyncGenerator<TableRow, void, undefined> {
+  let rows = 0;
   try {
-    table = await readTable(path);
+    for await (const row of tableRows(path)) {
+      if (rows === 0) refuseMissingColumns(path, row.header, needed);
+      rows++;
+      yield row;
+    }
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== "input.unreadable-file") throw error;
     throw new Refusal("gate.empty-pool", "The mining pool cannot be read.", error.facts, { cause: error });
   }
-  if (table.rows.length === 0) throw new Refusal("gate.empty-pool", "The mining pool has no row.", { path });
-  refuseMissingColumns(path, table.header, ["label"]);
-  return table;
+  if (rows === 0) throw new Refusal("gate.empty-pool", "The mining pool has no row.", { path });
 }
 
 /** What follows the object name in the file names of a row, one a lighting. */

@@ -4,10 +4,10 @@ import { realPathOf } from "../../fs/contained.ts";
 import { joinPath, normalPath } from "../../run/images.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { heldListings } from "./listings.ts";
-import { byColumn, objectOf, type PoolRow, type PoolSource, poolImages, readPool, suffixes } from "./mining-pool.ts";
+import { byColumn, objectOf, type PoolRow, type PoolSource, poolImages, poolLines, suffixes } from "./mining-pool.ts";
 
 /**
- * Finds the images of every pool row, all of them or none (tao-stages 4.5).
+ * Finds the images of every pool row, all of them or none (tao-stages 4.5): row by row, the refusal last.
  *
  * A path may be relative to the CSV's directory or to the images root, and name a directory or the file itself;
  * exactly one existing file must answer, and each further lighting must lie beside the first.
@@ -15,22 +15,26 @@ import { byColumn, objectOf, type PoolRow, type PoolSource, poolImages, readPool
  * @throws Refusal `gate.empty-pool` for a pool that is absent or has no row.
  * @throws Refusal `gate.missing-image` listing the rows that resolve to no file, or to several.
  */
-export async function resolvePool(source: PoolSource): Promise<PoolRow[]> {
-  const table = await readPool(source.csv_path);
+export async function* resolvePool(source: PoolSource): AsyncGenerator<PoolRow, void, undefined> {
   const finder = imageFinder(source);
-  const rows: PoolRow[] = [];
-  const failures: string[] = [];
-  for (const [at, cells] of table.rows.entries()) {
-    const found = await resolveRow(source, table.header, cells, finder);
-    if ("failure" in found) failures.push(`line ${table.lines[at]}: ${found.failure}`);
-    else rows.push(found);
+  const examples: string[] = [];
+  let failures = 0;
+  for await (const { header, cells, line } of poolLines(source.csv_path)) {
+    const found = await resolveRow(source, header, cells, finder);
+    if (!("failure" in found)) {
+      yield found;
+      continue;
+    }
+    failures++;
+    if (examples.length < exampleLimit) examples.push(`line ${line}: ${found.failure}`);
   }
-  if (failures.length > 0) {
-    const facts = { path: source.csv_path, rows: failures.length, examples: failures.slice(0, 10) };
+  if (failures > 0) {
+    const facts = { path: source.csv_path, rows: failures, examples };
     throw new Refusal("gate.missing-image", "Rows of the mining pool do not resolve to exactly one image.", facts);
   }
-  return rows;
 }
+
+const exampleLimit = 10;
 
 type Finder = {
   /** Existing files that a value of the pool may mean, one a real file. */
@@ -91,9 +95,12 @@ function imageFinder(source: PoolSource): Finder {
         ...(base.endsWith(source.image_ext) ? [base] : []),
         ...(objectName === "" ? [] : [joinPath(base, objectName + suffix)]),
       ]);
+      const present: string[] = [];
+      for (const path of new Set(spellings.map(normalPath))) if (await holds(path)) present.push(path);
+      // One file cannot be two: only several are asked for what they really are.
+      if (present.length <= 1) return present;
       const found = new Map<string, string>();
-      for (const path of new Set(spellings.map(normalPath))) {
-        if (!(await holds(path))) continue;
+      for (const path of present) {
         const real = await realPathOf(path);
         if (!found.has(real)) found.set(real, path);
       }

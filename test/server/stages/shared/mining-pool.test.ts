@@ -1,9 +1,14 @@
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { changenetColumns } from "../../../../server/data/changenet.ts";
 import { csvPieces } from "../../../../server/data/csv.ts";
-import { poolSource, readResolvedPool, writeResolvedPool } from "../../../../server/stages/shared/mining-pool.ts";
+import {
+  type PoolRow,
+  poolSource,
+  readResolvedPool,
+  writeResolvedPool,
+} from "../../../../server/stages/shared/mining-pool.ts";
 import { resolvePool } from "../../../../server/stages/shared/pool-resolver.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
@@ -24,6 +29,12 @@ async function pool(...rows: [input: string, golden: string, label: string, obje
   await put(poolDir("mining_pool.csv"), [...csvPieces(changenetColumns, cells)].join(""));
 }
 
+async function resolved(): Promise<PoolRow[]> {
+  const rows: PoolRow[] = [];
+  for await (const row of resolvePool(source())) rows.push(row);
+  return rows;
+}
+
 describe("the mining pool", () => {
   it.each([
     ["relative to the CSV's directory", "images/boards", "images/golden", "p1"],
@@ -31,7 +42,7 @@ describe("the mining pool", () => {
     ["with a slash at the end", "images/boards/", "images/golden/", "p1"],
   ])("is found when its paths are %s", async (_, input, golden, object) => {
     await pool([input, golden, "missing", object]);
-    const [row] = await resolvePool(source());
+    const [row] = await resolved();
     expect(row).toMatchObject({
       object_name: "p1",
       input_dir: poolDir("images", "boards"),
@@ -41,13 +52,13 @@ describe("the mining pool", () => {
 
   it.each(["boards", "images/boards"])("is found below the images root as %s", async (input) => {
     await pool([input, input.replace("boards", "golden"), "missing", "t1"]);
-    expect((await resolvePool(source()))[0]?.input_dir).toBe(home.at("images", "boards"));
+    expect((await resolved())[0]?.input_dir).toBe(home.at("images", "boards"));
   });
 
   it("reads back from its snapshot as it was resolved", async () => {
-    const rows = await resolvePool(source());
+    const rows = await resolved();
     const path = join(home.runDir, "pool.csv");
-    await writeResolvedPool(path, source(), rows);
+    await writeResolvedPool(path, source(), resolvePool(source()));
     const back = await readResolvedPool({ ...source(), csv_path: path });
     expect(
       back.map(({ object_name, input_dir, golden_dir, label }) => [object_name, input_dir, golden_dir, label]),
@@ -59,7 +70,7 @@ describe("the mining pool", () => {
   it("spells a file outside of its root with its absolute path", async () => {
     home.config.mining_images_root = home.at("elsewhere");
     const path = join(home.runDir, "pool.csv");
-    await writeResolvedPool(path, source(), await resolvePool(source()));
+    await writeResolvedPool(path, source(), resolvePool(source()));
     expect(await readFile(path, "utf8")).toContain(`,${poolDir("images", "boards", "p1_SolderLight.jpg")},`);
   });
 
@@ -97,7 +108,7 @@ describe("the mining pool", () => {
     ],
   ])("is refused whole when %s", async (_, spoil, failure) => {
     await spoil();
-    const refusal = await refusalOf(() => resolvePool(source()));
+    const refusal = await refusalOf(resolved);
     expect(refusal.code).toBe("gate.missing-image");
     expect(refusal.facts.examples).toEqual([expect.stringMatching(failure)]);
   });
@@ -105,7 +116,7 @@ describe("the mining pool", () => {
   it.each(["boards", "golden"])("is refused when a further lighting of a row is missing in %s", async (side) => {
     home = await stageWorkspace(await folder(), { lightings: ["SolderLight", "WhiteLight"] });
     await rm(poolDir("images", side, "p2_WhiteLight.jpg"));
-    const refusal = await refusalOf(() => resolvePool(source()));
+    const refusal = await refusalOf(resolved);
     expect(refusal.facts.examples).toEqual(["line 3: a lighting is missing (p2_WhiteLight.jpg)"]);
   });
 
@@ -114,6 +125,19 @@ describe("the mining pool", () => {
     ["without a row", () => pool()],
   ])("is refused when it is %s", async (_, spoil) => {
     await spoil();
-    expect((await refusalOf(() => resolvePool(source()))).code).toBe("gate.empty-pool");
+    expect((await refusalOf(resolved)).code).toBe("gate.empty-pool");
+  });
+
+  it("is read as it goes, and leaves no snapshot when its end is spoiled", async () => {
+    const cells = ["images/boards", "images/golden", "missing", "p1", ...Array<string>(10).fill("")];
+    const rows = Array.from({ length: 40_000 }, () => cells);
+    const csv = poolDir("mining_pool.csv");
+    await put(csv, [...csvPieces(changenetColumns, rows), "ragged\n"].join(""));
+    const first = await resolvePool(source()).next();
+    expect(first.value).toMatchObject({ object_name: "p1" });
+    const path = join(home.runDir, "pool.csv");
+    const refusal = await refusalOf(() => writeResolvedPool(path, source(), resolvePool(source())));
+    expect(refusal.code).toBe("input.bad-csv");
+    expect(await readdir(home.runDir)).not.toContainEqual(expect.stringContaining("pool.csv"));
   });
 });
