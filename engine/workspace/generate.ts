@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type ChangeNetRow, writeChangeNet } from "../../server/data/changenet.ts";
@@ -67,8 +68,11 @@ async function writePool(root: string, options: Options): Promise<void> {
   if (!shared) return await writeSplit(root, "mining_pool", options);
   const args = [bin, "engine", "draw_boards", root, "mining_pool", options.size, String(options.seed)];
   const drawer = spawn(process.execPath, args, { stdio: "ignore" });
-  const [code] = await once(drawer, "exit");
-  if (code !== 0) await writeSplit(root, "mining_pool", options);
+  const ended = await once(drawer, "exit").catch(() => []);
+  if (ended[0] === 0) return;
+  // What it left would stand in the way of drawing it here.
+  await rm(dirname(workspacePaths(root).poolCsv), { recursive: true, force: true });
+  await writeSplit(root, "mining_pool", options);
 }
 
 /** `draw_boards ROOT SPLIT SIZE SEED`: one split of a workspace that another process draws the rest of. */

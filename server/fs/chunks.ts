@@ -1,7 +1,7 @@
 import { openRegular, unreadable } from "./regular-file.ts";
 
 /** Size of the pieces that a file is read in, at most 1 MiB: a large buffer for each small file is work for the collector. */
-export function pieceSize(fileBytes: number): number {
+function pieceSize(fileBytes: number): number {
   return Math.min(1 << 20, Math.max(4096, fileBytes));
 }
 
