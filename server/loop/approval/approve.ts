@@ -100,7 +100,14 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
     const runDir = begun ?? (await createRun(resolution, approval, call.deps));
     await dropPending(approval.plan_id, call.deps);
     // Opening it keeps its head, by which every server of this user knows the run from now on.
-    const next = await withRun(runDir, async ({ state }) => nextAction(state), call.deps);
+    const next = await withRun(
+      runDir,
+      async (run) => {
+        if (begun !== undefined) await noteApproval(run, approval);
+        return nextAction(run.state);
+      },
+      call.deps,
+    );
     return { runDir, how: approval.how, created: true, next };
   }
   const next = await withRun(
@@ -126,6 +133,17 @@ async function untouchedRun({ workspace, plan }: Approvable, call: Call): Promis
     if (integrity.ok && adopted && state.plan.plan_id === plan.plan_id && !(await hasAttempts(run_dir))) return run_dir;
   }
   return undefined;
+}
+
+/** Who else says yes to the plan of a run that is there already stands beside who said it first; the same yes stands once. */
+async function noteApproval(run: OpenRun, approval: Approval): Promise<void> {
+  const { approvals } = run.state;
+  if (approvals.some((noted) => yesOf(noted) === yesOf(approval))) return;
+  await commitState(run, { ...run.state, approvals: [...approvals, approval] });
+}
+
+function yesOf({ plan_id, how, user, signer }: Approval): string {
+  return JSON.stringify([plan_id, how, user?.issuer, user?.subject, signer]);
 }
 
 /** What the evidence of a stage is held against, by its name in the plan. */

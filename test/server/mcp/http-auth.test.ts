@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { StreamableHTTPClientTransport as ModernHttpTransport } from "@modelcontextprotocol/client";
 import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -10,11 +11,13 @@ import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type HttpOptions, openHttp } from "../../../server/mcp/http.ts";
 import { metadataPath } from "../../../server/mcp/http-auth.ts";
+import type { Approval } from "../../../server/run/state.ts";
 import { testDeps } from "../../support/a-run.ts";
 import { boardsIn, shortLoop, stateOf } from "../../support/board-run.ts";
 import { builtBin } from "../../support/built-server.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { serveJson } from "../../support/json-service.ts";
+import { newModernClient } from "../../support/modern-client.ts";
 import { type OpenId, openId, visitor } from "../../support/open-id.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
@@ -112,6 +115,35 @@ describe("users of an OpenID provider", () => {
       await call("render_report", { run: run_dir });
       expect(await readFile(join(run_dir, "DEFT_Loop_Report.html"), "utf8")).toContain(`${name}@plant.example`);
     }
+  }, 120_000);
+
+  it("who say yes to the same plan without a session are each noted with the run, and each once", async () => {
+    const home = await newFolder();
+    const workspace = await boardsIn(home);
+    const { url } = await startBuilt(["--issuer", provider.issuer], home, workspace);
+    const tokens: Record<string, string> = {};
+    for (const name of ["alice", "bob"]) tokens[name] = (await logIn(url, provider, name)).token;
+    const runs: string[] = [];
+    for (const name of ["alice", "bob", "bob"]) {
+      const client = newModernClient({ answer: () => ({ action: "accept", content: { approve: true } }) });
+      const requestInit = { headers: { authorization: `Bearer ${tokens[name]}` } };
+      await client.connect(new ModernHttpTransport(new URL(url), { requestInit }));
+      opened.push(client);
+      const planned = await client.callTool({
+        name: "preflight",
+        arguments: { ...shortLoop, resume: "fresh" },
+      });
+      const { plan_id } = planned.structuredContent as { plan_id: string };
+      const approved = await client.callTool({ name: "approve_plan", arguments: { plan_id } });
+      expect(approved.structuredContent ?? approved).toHaveProperty("run_dir");
+      runs.push((approved.structuredContent as { run_dir: string }).run_dir);
+    }
+    expect(new Set(runs).size).toBe(1);
+    const { approvals } = await stateOf(String(runs[0]));
+    expect(approvals.map(({ how, user }: Approval) => [how, user?.subject])).toEqual([
+      ["elicited", "alice"],
+      ["elicited", "bob"],
+    ]);
   }, 120_000);
 
   it("cannot go on with each other's sessions, nor with tokens for another server", async () => {
