@@ -64,10 +64,12 @@ async function connect(variables: Record<string, string> = {}) {
 }
 
 describe("the whole loop on containers", () => {
+  let contained: Figures;
+
   it("gives the figures of the embedded engine, to the last digit, and names the images that gave them", async () => {
     const embedded = await demo(await workspace("embedded"), "embedded");
     const place = await workspace("docker");
-    const contained = await demo(place, "docker", { DEFT_RECORD: join(folder, "trace") });
+    contained = await demo(place, "docker", { DEFT_RECORD: join(folder, "trace") });
     expect(contained).toMatchObject({ status: "complete", iterations: embedded.iterations, best: embedded.best });
     for (const iteration of ["baseline", "iter1"]) {
       const csv = (run: string) => readFile(join(run, iteration, "inference", "best_val", "inference.csv"), "utf8");
@@ -83,6 +85,22 @@ describe("the whole loop on containers", () => {
       expect(await readFile(join(contained.run_dir, "jobs", name), "utf8")).not.toContain("NotForAnybody");
     }
   }, 240_000);
+
+  it("is audited by scoring again in a container, which finds a score that somebody changed", async () => {
+    const audit = async () => {
+      const argv = [main, "audit", contained.run_dir, "--json"];
+      const { exitCode, stdout } = await execa(process.execPath, argv, { env, extendEnv: false, reject: false });
+      return [exitCode, JSON.parse(stdout)];
+    };
+    expect(await audit()).toEqual([0, expect.objectContaining({ ok: true, findings: [] })]);
+    const csv = join(contained.run_dir, "iter1", "inference", "best_val", "inference.csv");
+    const text = await readFile(csv, "utf8");
+    await writeFile(csv, text.replace(/0\.\d+/, "0.123456"));
+    const [exit, found] = await audit();
+    expect([exit, found.ok]).toEqual([1, false]);
+    expect(JSON.stringify(found.findings)).toContain("inference.csv");
+    await writeFile(csv, text);
+  }, 120_000);
 
   it("was recorded, and the trace replays on a machine without Docker", async () => {
     const bare = { PATH: join(folder, "nowhere"), HOME: folder, DOCKER_HOST: `unix://${join(folder, "nowhere.sock")}` };
