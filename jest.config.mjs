@@ -36,18 +36,25 @@ const folders = ["interop", "docker", "slurm", "kubernetes", "browser", "clients
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
- * Proofs that need minutes, and OpenSSH for signed approvals: every trick against the gates, a failing disk at every write, whole
- * loops with kills, trainings on OSMO, a dozen replays.
+ * Proofs that need minutes, and OpenSSH for signed approvals: every trick against the gates, a failing disk at every
+ * write, whole loops with kills, every command and every way of approval through real processes, trainings on OSMO, a
+ * dozen replays. Beside each of them `npm test` keeps what proves its parts.
  */
 const long = [
-  "test/journeys/import-to-report.test.ts",
+  "test/journeys/adoption.test.ts",
+  "test/journeys/approval.test.ts",
+  "test/journeys/commands.test.ts",
+  "test/journeys/connections.test.ts",
+  "test/journeys/doubtful-data.test.ts",
   "test/journeys/http-recording.test.ts",
+  "test/journeys/import-to-report.test.ts",
+  "test/journeys/no-secret-leaves.test.ts",
+  "test/journeys/patience.test.ts",
   "test/journeys/replay.test.ts",
   "test/journeys/run-command.test.ts",
   "test/journeys/scripted-agent.test.ts",
   "test/journeys/shared-features.test.ts",
   "test/journeys/two-servers.test.ts",
-  "test/journeys/no-secret-leaves.test.ts",
   "test/journeys/whole-loop.test.ts",
   "test/red-team/catalogue.test.ts",
   "test/red-team/figures.test.ts",
@@ -57,9 +64,13 @@ const long = [
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/loop/approval/signed.test.ts",
+  "test/server/loop/holdout.test.ts",
   "test/server/platforms/osmo/training.test.ts",
+  "test/server/platforms/shell-job.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",
+  "test/server/trace/record.test.ts",
+  "test/server/trace/replay.test.ts",
 ];
 
 /** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
