@@ -86,11 +86,7 @@ function examplesOf(errors: unknown): string[] {
 /** Parameters and results that several tools share, spelled once. */
 export const runField = z.string().max(4096).optional().describe("id or path");
 export const workspaceField = z.string().max(4096).optional();
-export const wordsField = z
-  .string()
-  .max(2000)
-  .optional()
-  .describe("the human's answer, verbatim, if you cannot elicit");
+export const wordsField = z.string().max(2000).optional().describe("the human's own words, if you cannot ask");
 
 export const nextCallField = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) }).optional();
 

@@ -1,3 +1,4 @@
+import { isPass } from "../run/pass-labels.ts";
 import { type CoverTarget, coverTargets, weaknessWeights } from "./coverage.ts";
 
 export type Embedded = {
@@ -34,6 +35,8 @@ export type MiningChoice = {
   readonly weak_samples: number;
   /** Rows that the plan asks for in each iteration, instead of so many for the weak samples. */
   readonly rows?: number;
+  /** Percent of the rows that are to be PASS rows; without it weakness alone decides. */
+  readonly pass_pct?: number;
 };
 
 /** The chosen images with their similarity to the nearest weak image, in the order of choice, and counts on the way. */
@@ -57,11 +60,27 @@ export function chooseRows(
   const wanted = rowsWanted(choice, near.length);
   const asking = [weakTargets(targets, choice), poolTargets(candidates, choice)].filter((group) => group.length > 0);
   const shared = asking.flatMap((group) => group.map((one) => ({ ...one, weight: one.weight / asking.length })));
-  const { chosen, rounds } = coverTargets(shared, candidates, { reach: choice.min_similarity, count: wanted });
+  const covered = sidesOf(choice, wanted).map(({ takes, count }) => {
+    const ofSide = <Row extends { readonly label: string }>(rows: readonly Row[]) => rows.filter(takes);
+    return coverTargets(ofSide(shared), ofSide(candidates), { reach: choice.min_similarity, count });
+  });
+  const chosen = covered.flatMap((side) => side.chosen);
   return {
     nearest: new Map(chosen.map((path) => [path, similarity.get(path) ?? -1])),
-    counts: { free, in_reach: near.length, wanted, rounds },
+    counts: { free, in_reach: near.length, wanted, rounds: Math.max(...covered.map(({ rounds }) => rounds)) },
   };
+}
+
+type Side = { readonly takes: (row: { readonly label: string }) => boolean; readonly count: number };
+
+/** All rows at once, or so many PASS rows and so many defects; what one side lacks the other does not make up for. */
+function sidesOf({ pass_pct }: MiningChoice, wanted: number): Side[] {
+  if (pass_pct === undefined) return [{ takes: () => true, count: wanted }];
+  const count = Math.round((wanted * pass_pct) / 100);
+  return [
+    { takes: ({ label }) => isPass(label), count },
+    { takes: ({ label }) => !isPass(label), count: wanted - count },
+  ];
 }
 
 /** As many as the plan asks for, else one for so many weak samples; no more than this iteration's share of what is in reach. */

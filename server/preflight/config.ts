@@ -53,6 +53,7 @@ export function buildConfig(survey: Ready): RunConfig {
       ...defined({
         rule: parameters.mining?.value as MiningRule | undefined,
         rows_per_iteration: parameters.rows_per_iteration?.value as number | undefined,
+        mined_pass_pct: parameters.mined_pass_pct?.value as number | undefined,
       }),
       history_aware: true,
       ...defined({ model_path: survey.encoder }),

@@ -20,6 +20,7 @@ const changeable = [
   "top_k",
   "min_similarity",
   "rows_per_iteration",
+  "mined_pass_pct",
   "patience",
   "stage_time_limit_sec",
 ] as const;

@@ -67,7 +67,7 @@ export function resolveParameters(ground: Ground): Parameters {
   parameters.top_k = choose(request.top_k, undefined, defaults.top_k);
   parameters.min_similarity = choose(request.min_similarity, undefined, defaultCutOff[rule]);
   // Nor are these, unless somebody asks for them.
-  for (const name of ["rows_per_iteration", "patience"] as const) {
+  for (const name of ["rows_per_iteration", "mined_pass_pct", "patience"] as const) {
     if (request[name] !== undefined) put(name, request[name], "user");
   }
   parameters.generator_seed = choose(request.seed, undefined, defaults.generator_seed);

@@ -37,6 +37,7 @@ export const planRequestSchema = z.strictObject({
   mining: z.enum(miningRules).optional(),
   min_similarity: z.number().min(-1).max(1).optional(),
   rows_per_iteration: whole(1).optional(),
+  mined_pass_pct: whole(0, 100).optional(),
   patience: whole(0).optional(),
   seed: whole(0, 2_147_483_647).optional(),
   batch_size: whole(2).optional(),

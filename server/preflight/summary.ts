@@ -56,6 +56,7 @@ const settingNames: readonly (readonly [string, string])[] = [
   ["mining", "Mining rule"],
   ["top_k", "Mining top-k per target (rule vendor)"],
   ["rows_per_iteration", "Rows to mine per iteration (rule pool_error)"],
+  ["mined_pass_pct", "PASS rows among those mined (%, rule pool_error)"],
   ["mining_metric", "Mining distance"],
   ["min_similarity", "Mining cut-off"],
   ["top_k_per_label", "Weak samples per label"],

@@ -262,6 +262,8 @@ export const runConfigSchema = z.looseObject({
     rule: z.enum(miningRules).optional(),
     /** Rows that an iteration mines at most, instead of so many for its weak samples; not of the vendor's rule. */
     rows_per_iteration: z.number().int().optional(),
+    /** Percent of the mined rows that are to be PASS rows; not of the vendor's rule. */
+    mined_pass_pct: z.number().int().optional(),
     /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
     model: z.string().optional(),
     model_path: z.string().optional(),

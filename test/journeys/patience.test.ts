@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { logOf } from "../support/board-run.ts";
+import { logOf, stateOf } from "../support/board-run.ts";
 import { type TinyLoop, tinyLoop } from "../support/tiny-loop.ts";
 import { toolClient } from "../support/tool-client.ts";
 
@@ -8,7 +8,7 @@ const at = "iter1-evaluate";
 
 /** One row a round changes next to nothing. */
 beforeAll(async () => {
-  loop = await tinyLoop(at, { max_iterations: 3, patience: 1, rows_per_iteration: 1, num_sdg: 0 });
+  loop = await tinyLoop(at, { max_iterations: 3, patience: 1, rows_per_iteration: 1, mined_pass_pct: 100, num_sdg: 0 });
 });
 afterAll(() => loop.remove());
 
@@ -17,9 +17,17 @@ describe("a plan with patience", () => {
     const client = await toolClient(loop.deps());
     const { summary } = await client.result("preflight", loop.request);
     expect(summary).toContain("| Idle iterations in a row that end the loop | 1 | user |");
+    expect(summary).toContain("| PASS rows among those mined (%, rule pool_error) | 100 | user |");
     expect(summary).toContain("or 1 iteration in a row changed FAR by no more than chance");
     const mined = (await logOf(loop.runDir)).find(({ stage }) => stage === "data_mining");
     expect(mined?.summary).toContain("mined=1 source images");
+    expect((await stateOf(loop.runDir)).iterations.iter1.ledger).toMatchObject({ mined: 1, mined_pass: 1 });
+  });
+
+  it("warns where the mining rule does not look at what it names", async () => {
+    const client = await toolClient(loop.deps());
+    const { summary } = await client.result("preflight", { ...loop.request, mining: "vendor" });
+    expect(summary).toContain("rows_per_iteration and mined_pass_pct change nothing under the mining rule vendor.");
   });
 
   it("ends with the first idle iteration, whose figure is scored again", async () => {

@@ -150,7 +150,7 @@ function yesOf({ plan_id, how, user, signer }: Approval): string {
 const settingsOf: Partial<Record<StageName, readonly string[]>> = {
   train: ["num_epochs"],
   anomalygen: ["num_sdg"],
-  data_mining: ["top_k", "min_similarity", "rows_per_iteration", "mining_pool"],
+  data_mining: ["top_k", "min_similarity", "rows_per_iteration", "mined_pass_pct", "mining_pool"],
 };
 
 /** A job that runs was planned with the settings of before; its evidence would be held against the new ones. */

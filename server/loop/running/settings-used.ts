@@ -4,7 +4,7 @@ import type { Plan } from "../../run/state.ts";
 const settingsOf: Readonly<Partial<Record<StageName, readonly string[]>>> = {
   train: ["num_epochs", "batch_size", "seed", "num_gpus"],
   anomalygen: ["num_sdg", "generator_seed"],
-  data_mining: ["mining", "min_similarity", "top_k", "rows_per_iteration"],
+  data_mining: ["mining", "min_similarity", "top_k", "rows_per_iteration", "mined_pass_pct"],
   evaluate: ["kpi_target"],
 };
 

@@ -23,7 +23,7 @@ export const requiredStep: Step = {
     const goal = survey.contract === undefined ? [] : [describeContract(survey.contract)];
     const detail = [...goal, ...iterationsText(survey)].join("; ");
     if (missing.length > 0) return { missing };
-    return ok(detail, { warnings: limitWarning(survey) });
+    return ok(detail, { warnings: [...limitWarning(survey), ...unusedSettings(survey)] });
   },
 };
 
@@ -47,6 +47,13 @@ function iterationsQuestion(survey: Survey): Missing {
     ask: `${minutesText(limit)} leave room for about ${iterations} iteration(s) on ${survey.platform} (${figures}). Confirm with max_iterations=${iterations}?`,
     choices: [String(iterations)],
   };
+}
+
+/** Settings that the chosen mining rule does not look at. */
+function unusedSettings({ parameters }: Survey): string[] {
+  const given = ["rows_per_iteration", "mined_pass_pct"].filter((name) => parameters[name] !== undefined);
+  if (given.length === 0 || parameters.mining?.value === "pool_error") return [];
+  return [`${given.join(" and ")} ${given.length === 1 ? "changes" : "change"} nothing under the mining rule vendor.`];
 }
 
 function limitWarning(survey: Survey): string[] {

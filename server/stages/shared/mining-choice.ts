@@ -32,7 +32,7 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
     min_similarity,
     iteration,
     iterations_left: max_iterations - iteration + 1,
-    ...defined({ rows: config.mining_filter.rows_per_iteration }),
+    ...defined({ rows: config.mining_filter.rows_per_iteration, pass_pct: config.mining_filter.mined_pass_pct }),
     weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
   };
   const { nearest, counts } = await readTables(context, choice);

@@ -44,6 +44,19 @@ describe("choosing pool rows", () => {
     expect(chooseRows(inReach(choice), targets, { ...choice, rows: 4, iterations_left: 3 }).counts.wanted).toBe(2);
   });
 
+  test("keeps the share of PASS rows that the plan names, and makes up for neither side with the other", () => {
+    const free = new Map([...labelled(["a", "b", "c"], "PASS"), ...labelled(["d", "e"], "bridge")]);
+    const weak = new Map([["k", { label: "PASS", score: 0.9 }]]);
+    const pool_scores = new Map(["d", "e"].map((name) => [name, 0.4] as const));
+    const asked = { ...choice, free, weak, pool_scores, rows: 4 };
+    const labels = (pass_pct: number) =>
+      [...chooseRows(inReach(asked), targets, { ...asked, pass_pct }).nearest.keys()].map((path) => free.get(path));
+    expect(labels(50)).toEqual(["PASS", "PASS", "bridge", "bridge"]);
+    expect(labels(75)).toEqual(["PASS", "PASS", "PASS", "bridge"]);
+    expect(labels(0)).toEqual(["bridge", "bridge"]);
+    expect(labels(100)).toEqual(["PASS", "PASS", "PASS"]);
+  });
+
   test("does not search rows that were mined before", () => {
     const asked = { ...choice, free: labelled(["c", "d", "e"], "PASS") };
     const { nearest, counts } = chooseRows(inReach(asked), targets, asked);
