@@ -26,10 +26,13 @@ export function recordingExecutors(deps: Deps, pen: Pen): Deps["executors"] {
 /** The run's files when this server asked for a job to be started. */
 type Begun = { readonly at: number; readonly files: Snapshot };
 
+/** Platforms tell when a job began in whole seconds. */
+const tickMs = 1000;
+
 /** What a job left is what changed since; or, where a server that is gone had started it before, what is younger. */
 function sinceStart(begun: Begun | undefined, exit: JobExit, record: JobRecord): Snapshot | number {
   const really = Date.parse(exit.started_at ?? "");
-  if (begun !== undefined && !(really < begun.at)) return begun.files;
+  if (begun !== undefined && !(really < begun.at - tickMs)) return begun.files;
   return Number.isNaN(really) ? Date.parse(record.created_at) : really;
 }
 

@@ -25,6 +25,7 @@ async function outputsOf(started_at: string) {
   };
   await write("spec.yaml", -10);
   await write("testcase.jsonl", -2);
+  await write("handed.csv", -0.005);
   const lines: NewLine[] = [];
   const same = (text: string) => text;
   const pen: Pen = {
@@ -54,6 +55,10 @@ async function outputsOf(started_at: string) {
 }
 
 it("what a job wrote before its start was asked for is its work where a killed server had begun it", async () => {
-  expect(await outputsOf("2026-11-21T11:55:00Z")).toEqual(["late.jsonl", "testcase.jsonl"]);
+  expect(await outputsOf("2026-11-21T11:55:00Z")).toEqual(["handed.csv", "late.jsonl", "testcase.jsonl"]);
   expect(await outputsOf("2026-11-21T12:00:01Z")).toEqual(["late.jsonl"]);
+});
+
+it("what the server wrote within the second in which a job began is no work of the job", async () => {
+  expect(await outputsOf("2026-11-21T11:59:59.001Z")).toEqual(["late.jsonl"]);
 });
