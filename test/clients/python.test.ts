@@ -64,7 +64,7 @@ describe("the Python SDK", () => {
         asked: [expect.stringContaining("FAR < 0.1%")],
         calls: allFine,
         ...pages,
-        templates: 6,
+        templates: 7,
         completed: ["embedded"],
         cancelled: true,
         after: true,
