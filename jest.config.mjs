@@ -36,26 +36,12 @@ const folders = ["interop", "docker", "slurm", "kubernetes", "browser", "clients
 const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
- * Proofs that need minutes, and OpenSSH for signed approvals: every trick against the gates, a failing disk at every
- * write, whole loops with kills, every command and every way of approval through real processes, trainings on OSMO, a
- * dozen replays. Beside each of them `npm test` keeps what proves its parts.
+ * Proofs that need minutes, and OpenSSH for signed approvals, beside the journeys through real processes: every trick
+ * against the gates, a failing disk at every write, trainings on OSMO, a dozen replays. Beside each of them `npm test`
+ * keeps what proves its parts.
  */
 const long = [
-  "test/journeys/adoption.test.ts",
-  "test/journeys/approval.test.ts",
-  "test/journeys/commands.test.ts",
-  "test/journeys/connections.test.ts",
-  "test/journeys/doubtful-data.test.ts",
-  "test/journeys/http-recording.test.ts",
-  "test/journeys/import-to-report.test.ts",
-  "test/journeys/no-secret-leaves.test.ts",
-  "test/journeys/patience.test.ts",
-  "test/journeys/replay.test.ts",
-  "test/journeys/run-command.test.ts",
-  "test/journeys/scripted-agent.test.ts",
-  "test/journeys/shared-features.test.ts",
-  "test/journeys/two-servers.test.ts",
-  "test/journeys/whole-loop.test.ts",
+  "test/engine/training.test.ts",
   "test/red-team/catalogue.test.ts",
   "test/red-team/figures.test.ts",
   "test/red-team/mining.test.ts",
@@ -76,7 +62,7 @@ const long = [
 /** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
 const special = {
   layers: ["test/layers.test.ts"],
-  long,
+  long: [...inFolder("journeys"), ...long],
   interop: inFolder("interop"),
   docker: inFolder("docker"),
   slurm: inFolder("slurm"),
@@ -90,7 +76,7 @@ const special = {
     "test/server/{data/spreadsheet,data/decode/gray-levels,journal/kills,kpi/sweep,trace/mutations}.test.ts",
   ],
 };
-const elsewhere = [...folders.map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
+const elsewhere = [...[...folders, "journeys"].map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
   globalTeardown: "<rootDir>/test/support/teardown.mjs",
