@@ -1,8 +1,7 @@
 import { clientOfServerHere } from "../mcp/client/here.ts";
 import type { ToolClient } from "../mcp/client/open.ts";
-import { systemDeps } from "./deps.ts";
 import type { CliIo } from "./io.ts";
-import { recordingFolder, serverOptions } from "./server-options.ts";
+import { recordedDeps, recordingFolder, serverOptions } from "./server-options.ts";
 import { assertComplete } from "./shipped.ts";
 
 /**
@@ -17,11 +16,7 @@ export async function withOwnServer<T>(
   const own = { ...io, env: { ...io.env, ...variables } };
   const options = serverOptions(own, undefined);
   await assertComplete();
-  const dir = recordingFolder(undefined, own);
-  const { deps, tap } =
-    dir === undefined
-      ? { deps: systemDeps(own), tap: undefined }
-      : await (await import("../trace/recorder.ts")).startRecording(dir, systemDeps(own), options);
+  const { deps, tap } = await recordedDeps(recordingFolder(undefined, own), own, options);
   const client = await clientOfServerHere(deps, options, tap);
   try {
     return await work(client);

@@ -93,8 +93,8 @@ async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolea
     const missing = question?.missing.map(({ field, ask }) => `${optionNames[field] ?? field}: ${ask}`);
     const message =
       halted.length > 0 ? "What halts has to be put right first; `deft-mcp doctor` says how." : "There is no plan yet.";
-    const stops = halted.length === 0 ? {} : { halted };
-    throw new Refusal("approval.plan-incomplete", message, { ...stops, ...defined({ missing }) });
+    const stops = halted.length === 0 ? undefined : halted;
+    throw new Refusal("approval.plan-incomplete", message, defined({ halted: stops, missing }));
   }
   return await planned({ ...request, ...(await answersTo(question)) }, call, io, json);
 }

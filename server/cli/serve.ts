@@ -1,10 +1,9 @@
 import { Refusal } from "../errors.ts";
-import type { ServerOptions } from "../mcp/answers.ts";
 import { serveStdio } from "../mcp/stdio.ts";
 import { systemDeps } from "./deps.ts";
 import { command, exitOk } from "./frame.ts";
-import { type CliIo, print } from "./io.ts";
-import { recordingFolder, serverOptions } from "./server-options.ts";
+import { print } from "./io.ts";
+import { recordedDeps, recordingFolder, serverOptions } from "./server-options.ts";
 import { assertComplete } from "./shipped.ts";
 
 /** `deft-mcp serve`: speaks MCP until the client goes away, or over HTTP until a signal arrives. */
@@ -23,16 +22,10 @@ export const run = command("serve", async ({ options: given }, io) => {
   );
   if (stray !== undefined) throw new Refusal("input.invalid", `--${stray[0]} goes with --http.`, { option: stray[0] });
   if (process.stdin.isTTY) print(io.stderr, forPeople);
-  if (record === undefined) await serveStdio(systemDeps(io), options);
-  else await serveRecorded(record, options, io);
+  const { deps, tap } = await recordedDeps(record, io, options);
+  await serveStdio(deps, options, tap);
   return exitOk;
 });
 
 const forPeople =
   "deft-mcp speaks MCP on stdin and stdout; start it from an MCP client. `deft-mcp help` lists commands for people.\n";
-
-async function serveRecorded(dir: string, options: ServerOptions, io: CliIo): Promise<void> {
-  const { startRecording } = await import("../trace/recorder.ts");
-  const { deps, tap } = await startRecording(dir, systemDeps(io), options);
-  await serveStdio(deps, options, tap);
-}

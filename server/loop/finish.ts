@@ -13,7 +13,7 @@ import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
 import { trackRun } from "../tracking/export.ts";
 import { obtainConsent } from "./approval/consent.ts";
-import { lastScores, lastScorings, scoreUntil } from "./proof/reproduce.ts";
+import { claims, lastScores, lastScorings, scoreUntil } from "./proof/reproduce.ts";
 import { assertTargetMet } from "./running/fixed-contract.ts";
 import { assertImagesHold } from "./running/image-pins.ts";
 import { assertPinsHold, takePins } from "./running/pins.ts";
@@ -36,8 +36,6 @@ const summaries: Record<string, string> = {
     "Stopped because the last iterations changed the metric by no more than chance, for as long as the plan bears.",
   cancelled: "Stopped because a human cancelled the run.",
 };
-
-const claims = ["metric_met", "max_iterations", "no_gain"];
 
 /**
  * Ends a run: loop_stop entry, token alignment, hand-off files, report. Every step is idempotent, so the call may be

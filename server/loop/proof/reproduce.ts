@@ -27,13 +27,16 @@ import { planRescore, prepareRescore, type Rescore } from "./rescore.ts";
  */
 export type LastScoring = { readonly stage: "reproduce" | "holdout"; readonly label: IterationLabel };
 
+/** Ends of a run that claim its figure; one that ends otherwise hands over what it has. */
+export const claims: readonly string[] = ["metric_met", "max_iterations", "no_gain"];
+
 /**
  * What is scored before a run may end for a reason: the figure that is claimed, which for a run that came to its last
  * iteration is that of the model handed over, and the frozen test set with that model. A run that was cut short hands
  * over what it has and claims nothing.
  */
 export async function lastScorings(state: RunState, reason: string): Promise<LastScoring[]> {
-  if (!["metric_met", "max_iterations", "no_gain"].includes(reason)) return [];
+  if (!claims.includes(reason)) return [];
   const best = await bestIteration(state);
   const claimed = reason === "metric_met" ? iterationLabel(state.current_iteration) : best;
   return [
