@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { miningRules, platforms } from "../run/labels.ts";
+import { miningRules, networkModes, platforms } from "../run/labels.ts";
 import { type SettingValue, settingValueSchema } from "../run/platform-settings.ts";
 
 /** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
@@ -46,6 +46,7 @@ export const planRequestSchema = z.strictObject({
   time_limit_minutes: z.number().positive().optional(),
   stage_time_limit_sec: whole(1, 2_000_000).optional(),
   project: text().optional(),
+  network_mode: z.enum(networkModes).optional(),
   spec: text().optional(),
   training_csv: text().optional(),
   validation_csv: text().optional(),
