@@ -20,13 +20,22 @@ async def main(server, calls):
         )
         told = {
             "tools": [function.name for function in functions],
+            "strict": len([function for function in functions if function.strict_json_schema]),
             "lax": [function.name for function in functions if not function.strict_json_schema],
             "prompts": [prompt.name for prompt in (await connected.list_prompts()).prompts],
         }
-        name, given = calls[0]
-        function = next(one for one in functions if one.name == name)
-        context = ToolContext(context=None, tool_name=name, tool_call_id="1", tool_arguments=json.dumps(given))
-        told["planned"] = str(await function.on_invoke_tool(context, json.dumps(given)))
+        by_name = {function.name: function for function in functions}
+
+        async def call(name, given):
+            # A strict call holds every argument: null where nothing is meant.
+            every = dict.fromkeys(by_name[name].params_json_schema["properties"])
+            text = json.dumps({**every, **given})
+            context = ToolContext(context=None, tool_name=name, tool_call_id="1", tool_arguments=text)
+            return str(await by_name[name].on_invoke_tool(context, text))
+
+        told["planned"] = await call(*calls[0])
+        knobs = ["pretrained_model_sizes=2B"]
+        told["flow"] = await call("submit_osmo", {"flow": "setup_pretrained", "dry_run": True, "knobs": knobs})
     print(json.dumps(told))
 
 
