@@ -168,7 +168,7 @@ function executionPolicy({ parameters }: Plan, { env }: Deps) {
   const may = network_mode !== "airgap";
   return {
     network_mode,
-    activation_source: may ? "default" : "environment:AIR_GAPPED",
+    activation_source: may ? "default" : env.AIR_GAPPED === "1" ? "environment:AIR_GAPPED" : "plan:network_mode",
     allow_package_install: may,
     allow_remote_fetch: may,
     allow_container_pull: may,
