@@ -89,13 +89,13 @@ async function spelledCopies(inputs: string, { plan, config }: Approvable): Prom
 
 /** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */
 async function takeRuler(runDir: string, config: RunConfig, layout: ImageLayout, { env }: Deps) {
-  const ruler = await rulerOf(await readChangeNet(config.kpi_test_csv), layout);
+  const { ruler, rows } = await rulerOf(config.kpi_test_csv, layout);
   const place = { workspace: config.workspace, set: "kpi", env } as const;
   await keepRuler(place, ruler);
   const custody = await custodyOf(place, ruler, basename(runDir));
   return {
     digest: ruler.digest,
-    rows: Object.keys(ruler.rows).length,
+    rows,
     earlier_scorings: custody.scorings,
     earlier_runs: custody.runs,
     ...defined({ change: custodyText(custody) }),
