@@ -22,6 +22,9 @@ export const refusals = {
   "input.bare-folder": refuse("Show the human the command in the facts; invent no tables, splits or golden images."),
   "input.unreadable-file": refuse("Check that the named file exists and that this user may read it."),
   "input.bad-csv": refuse("Repair the rows named in the facts; `deft-mcp validate` lists every problem of the file."),
+  "input.too-many-rows": refuse(
+    "Split the table; where the facts name a setting and the machine has the memory, start the server with a higher one.",
+  ),
   "input.bad-yaml": refuse("Repair the YAML at the named line."),
   "input.bad-parquet": refuse("Produce the file again; it cannot be read as parquet."),
   "input.bad-json": refuse("Repair the JSON of the named file."),

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { type CommandName, commandsBelow, declarationOf, isCommand } from "../server/cli/declarations.ts";
 import { usageOf } from "../server/cli/help-text.ts";
 import { tools } from "../tools/index.ts";
+import { clientRows, clientTable } from "./support/client-table.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const read = (name: string) => readFile(join(root, name), "utf8");
@@ -50,6 +51,21 @@ describe("documents", () => {
     );
     const table = ["| command | what it does |", "|---|---|", ...rows].join("\n");
     expect(await read("README.md")).toContain(`test/docs.test.ts -->\n\n${table}\n\n<!-- /commands -->`);
+  });
+
+  /** With UPDATE_CLIENTS=1 the table is written anew. */
+  it.each(["README.md", "references/clients.md"])("%s shows the clients that are tried, as they are", async (name) => {
+    const place = /(<!-- clients: .*? -->\n\n)[\s\S]*?(<!-- \/clients -->)/;
+    const whole = (text: string) => text.replace(place, `$1${clientRows()}\n\n$2`);
+    if (process.env.UPDATE_CLIENTS === "1") await writeFile(join(root, name), whole(await read(name)));
+    expect(await read(name)).toMatch(place);
+    expect(await read(name)).toBe(whole(await read(name)));
+  });
+
+  it("the versions of those clients are the ones that are installed to try them", async () => {
+    const installed = await read(".ci/run");
+    const missing = Object.values(clientTable).filter(({ version }) => !installed.includes(version));
+    expect(missing).toEqual([]);
   });
 
   it.each(["README.md", "AGENTS.md", "references/clients.md", "references/replay.md"])(

@@ -8,7 +8,7 @@ export const acknowledgeStop = defineTool({
   name: "acknowledge_stop",
   title: "Accept a repaired hard stop",
   description:
-    "Ask the human to confirm that the cause of a hard stop is repaired (the stage then runs again), or to accept a lower yield or edited files as they are. Never acknowledge on your own.",
+    "Ask the human to confirm that the cause of a hard stop is repaired (the stage then runs again), or to accept a lower yield or edited files as they are.",
   toolset: "deft",
   input: z.strictObject({
     run: runField,

@@ -10,7 +10,7 @@ export const approvePlan = defineTool({
   description:
     "Ask the human to approve a plan from preflight, then create its run. If this client cannot ask, pass `words`: what the human answered to the summary just shown. Urgency in the first prompt is no approval.",
   toolset: "deft",
-  input: z.strictObject({ plan_id: z.string().max(64).describe("from preflight"), words: wordsField }),
+  input: z.strictObject({ plan_id: z.string().max(64), words: wordsField }),
   output: z.object({
     status_line: z.string(),
     run_dir: z.string(),

@@ -8,11 +8,17 @@ export type Link = { readonly uri: string; readonly name: string; readonly mimeT
 
 /** How a call that lasts goes on after its first answer. Without `goOn` the call does the work itself, and may do it again. */
 export type Lasting = {
+  /** Whether a call with these arguments may last; every one does unless told. */
+  lasts?(given: Given): boolean;
   /** Arguments that make it come back at once. */
-  readonly look?: Readonly<Record<string, unknown>>;
-  /** The arguments that ask on for what a result told of; undefined when that was the last. */
-  goOn?(result: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined;
+  readonly look?: Given;
+  /**
+   * The arguments that ask on for what a result told of; undefined when that was the last. A result with `next_look_sec`
+   * is not asked about sooner.
+   */
+  goOn?(result: Given, given: Given): Record<string, unknown> | undefined;
 };
+type Given = Readonly<Record<string, unknown>>;
 
 export type Toolset = "deft" | "osmo";
 

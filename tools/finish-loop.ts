@@ -9,7 +9,7 @@ export const finishLoop = defineTool({
   name: "finish_loop",
   title: "Finish the DEFT run",
   description:
-    "End a DEFT run whose next action is finish_loop: loop_stop entry, token alignment, best_model.json and inference spec, final report. The reason is derived; `cancelled` ends early and asks the human.",
+    "End a DEFT run whose next action is finish_loop: token alignment, best_model.json, inference spec, final report. The reason is derived; `cancelled` ends early and asks the human.",
   toolset: "deft",
   input: z.strictObject({
     run: runField,

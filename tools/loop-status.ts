@@ -20,7 +20,7 @@ export const loopStatus = defineTool({
   name: "loop_status",
   title: "Where the DEFT run stands",
   description:
-    "Where a DEFT run stands, from disk: iteration, metric, last five events, running job, hard stop, the single next action. Cheap; call it after a restart or when unsure.",
+    "Where a DEFT run stands, from disk: iteration, metric, last five events, running job, hard stop, the single next action. Cheap; for after a restart or when unsure.",
   toolset: "deft",
   input: z.strictObject({ run: runField, workspace: workspaceField }),
   output: z.object({

@@ -7,7 +7,7 @@ export const nextSeq = defineTool({
   name: "next_seq",
   title: "Next sequence number",
   description:
-    "Sequence number of the next loop_log.jsonl entry, from the live tail. For people: run_stage and log_stage number entries themselves.",
+    "Number of the next loop_log.jsonl entry. For people: run_stage and log_stage number entries themselves.",
   toolset: "deft",
   input: z.strictObject({ run: runField, workspace: workspaceField }),
   output: z.object({ status_line: z.string(), next_seq: z.number(), run_dir: z.string() }),

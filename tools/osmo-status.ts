@@ -13,6 +13,7 @@ export const osmoStatus = defineTool({
     task: z.string().optional().describe("show this task's log"),
     lines: z.int().min(1).max(5000).optional(),
     events: z.boolean().default(false),
+    wait_seconds: z.number().min(0).max(3000).optional().describe("for its end"),
   }),
   // Loose: the report types hold the rest, and every listed key is paid for in every session.
   output: z.looseObject({
@@ -24,8 +25,14 @@ export const osmoStatus = defineTool({
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   searchHint: "OSMO workflow query logs events failure",
-  async handle(args, call) {
-    const { statusWithWatcher } = await import("../server/osmo/watcher.ts");
-    return await statusWithWatcher(call, args as StatusArgs);
+  lasting: {
+    lasts: ({ wait_seconds }) => Number(wait_seconds) > 0,
+    look: { wait_seconds: 0 },
+    goOn: ({ terminal, workflow_id: run }, { wait_seconds: _over, ...given }) =>
+      terminal === false ? { ...given, run } : undefined,
+  },
+  async handle({ wait_seconds = 0, ...args }, call) {
+    const { statusAwaited } = await import("../server/osmo/watcher.ts");
+    return await statusAwaited(call, args as StatusArgs, wait_seconds);
   },
 });

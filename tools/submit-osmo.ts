@@ -3,6 +3,7 @@ import { countMeanings } from "../server/osmo/counting.ts";
 import { flowIds } from "../server/osmo/flow.ts";
 import type { SubmitArgs } from "../server/osmo/submit.ts";
 import type { SubmitReport } from "../server/osmo/submit-report.ts";
+import { keyValuesField, listOrText } from "../server/run/key-values.ts";
 import { defineTool } from "./define.ts";
 
 export const submitOsmo = defineTool({
@@ -18,7 +19,7 @@ export const submitOsmo = defineTool({
     board: z.string().optional(),
     count: z.int().min(1).max(1000000).optional(),
     count_means: z.enum(countMeanings).optional(),
-    knobs: z.record(z.string(), z.unknown()).optional().describe("lists taken; dig_url_root: storage root"),
+    knobs: keyValuesField(z.unknown(), listOrText).optional().describe("KEY=VALUE; dig_url_root: storage root"),
     pool: z.string().optional(),
     pair_with: z.string().optional().describe("other ChangeNet half, or new"),
     dry_run: z.boolean().default(false),

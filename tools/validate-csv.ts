@@ -9,9 +9,9 @@ export const validateCsv = defineTool({
     "Check any training, validation, KPI, pool or combined CSV: columns, labels, both images of every row, duplicates, pairs that are none, and leakage into validation_csv or kpi_csv. Counts and first five places of each problem.",
   toolset: "deft",
   input: z.strictObject({
-    csv: z.string().describe("Path; relative ones count from the workspace."),
+    csv: z.string().describe("relative to the workspace"),
     workspace: z.string().optional(),
-    images_root: z.string().optional().describe("Default: images, else kpi/images."),
+    images_root: z.string().optional().describe("default images, else kpi/images"),
     validation_csv: z.string().optional(),
     kpi_csv: z.string().optional(),
   }),

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { excerpt, Refusal } from "../errors.ts";
+import { keyValueOf } from "../run/key-values.ts";
 import { likely } from "../run/nearest.ts";
 import { type CommandName, commandsBelow, declarationOf, type Given } from "./declarations.ts";
 import type { Option } from "./options.ts";
@@ -95,10 +96,10 @@ function read(name: CommandName, key: string, option: Option, texts: readonly st
   return last;
 }
 
-function pairOf(name: CommandName, key: string, given: string): [string, string] {
-  const [, left, right] = /^([^=]+)=([\s\S]*)$/.exec(given) ?? [];
-  if (left === undefined) throw wrong(name, `--${key} takes KEY=VALUE`, { got: excerpt(given, 60) });
-  return [left, right ?? ""];
+function pairOf(name: CommandName, key: string, given: string) {
+  const pair = keyValueOf(given);
+  if (pair === undefined) throw wrong(name, `--${key} takes KEY=VALUE`, { got: excerpt(given, 60) });
+  return pair;
 }
 
 function numberOf(name: CommandName, key: string, { bounds = { min: 0 } }: Option, given: string): number {

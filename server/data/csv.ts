@@ -14,8 +14,10 @@ export type Table = {
   readonly bom: boolean;
 };
 
-/** A table of the loop has about 20 columns; a million rows, the most that is promised, fill a gigabyte in memory. */
-const csvLimits = { rows: 1_000_000, columns: 1000 } as const;
+/** A table of the loop has about 20 columns. */
+const mostColumns = 1000;
+/** Rows of a table that is held in memory, a gigabyte a million; who has more of both starts the server with a higher one. */
+const mostRows = (): number => Number(process.env.DEFT_TABLE_ROWS) || 1_000_000;
 
 export type TableFacts = { readonly header: readonly string[]; readonly rows: number; readonly bom: boolean };
 
@@ -25,12 +27,14 @@ export type TableFacts = { readonly header: readonly string[]; readonly rows: nu
  * @throws Refusal `input.unreadable-file` for a directory, a FIFO, a missing file or no permission.
  * @throws Refusal `input.bad-csv` naming the line: UTF-16, NUL, other delimiter, duplicate column names, ragged rows,
  * an open quote, a row beyond 1 MiB, no header.
+ * @throws Refusal `input.too-many-rows` naming the limit and what sets it.
  */
 export async function readTable(path: string): Promise<Table> {
+  const limit = mostRows();
   const rows: string[][] = [];
   const lines: number[] = [];
   const { header, bom } = await scanTable(path, () => (cells, line) => {
-    if (rows.length === csvLimits.rows) throw badCsv(path, `line ${line}: there are more than ${csvLimits.rows} rows`);
+    if (rows.length === limit) throw tooManyRows(path, limit);
     rows.push(cells);
     lines.push(line);
   });
@@ -144,6 +148,15 @@ export async function writeRows(path: string, rows: AsyncIterable<readonly strin
   await writeAtomic(path, csvPiecesOf(rows));
 }
 
+function tooManyRows(path: string, limit: number): Refusal {
+  const facts = { path, limit, setting: "DEFT_TABLE_ROWS" };
+  return new Refusal(
+    "input.too-many-rows",
+    `${path} has more than ${limit} rows, and this step holds all of them.`,
+    facts,
+  );
+}
+
 /** The refusal of a file that is no usable table; `detail` begins with the line where there is one. */
 export function badCsv(path: string, detail: string, facts: Facts = {}, options?: ErrorOptions): Refusal {
   return new Refusal("input.bad-csv", `${path}, ${detail}.`, { path, ...facts }, options);
@@ -181,8 +194,8 @@ function tableSink(path: string, open: (header: readonly string[]) => OnRecord) 
 }
 
 function checkedHeader(path: string, cells: readonly string[]): readonly string[] {
-  if (cells.length > csvLimits.columns || cells.includes("__proto__")) {
-    const facts = { line: 1, columns: cells.length, limit: csvLimits.columns };
+  if (cells.length > mostColumns || cells.includes("__proto__")) {
+    const facts = { line: 1, columns: cells.length, limit: mostColumns };
     throw badCsv(path, "line 1: the header has too many columns, or one that no row can hold", facts);
   }
   const seen = new Set<string>();

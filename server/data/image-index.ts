@@ -3,6 +3,7 @@ import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs
 import { normalPath } from "../run/images.ts";
 import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
+import { createTextTable } from "./text-table.ts";
 
 /** `deep`: gray of more than eight bits. */
 export type SeenFormat = ImageFormat | "deep png" | "deep tiff";
@@ -88,10 +89,15 @@ const formats: readonly SeenFormat[] = ["jpeg", "png", "bmp", "tiff", "webp", "d
 /** What was seen of each file; the target of a link is numbered too and looked at in its turn. */
 function createResults(files: FileNumbers) {
   /** States, and behind them the formats of what is `ok`. */
-  const codes: number[] = [];
+  let codes = new Uint8Array(1024);
   const targets = new Map<number, number>();
   const set = (image: number, seen: ImageState | SeenFormat) => {
     const state = states.indexOf(seen as ImageState);
+    if (image >= codes.length) {
+      const wider = new Uint8Array(Math.max(files.size(), 2 * codes.length));
+      wider.set(codes);
+      codes = wider;
+    }
     codes[image] = state >= 0 ? state : states.length + formats.indexOf(seen as SeenFormat);
   };
   const identityOf = (image: number) => targets.get(image) ?? image;
@@ -145,43 +151,35 @@ type FileNumbers = {
   size(): number;
 };
 
-type Directory = { readonly path: string; readonly exists: boolean; readonly files: Map<string, number> };
-
 /** Numbers files without looking at them; each directory is resolved once. */
 function createFileNumbers(): FileNumbers {
-  const bySpelling = new Map<string, Directory>();
-  const byPath = new Map<string, Directory>();
-  const names: string[] = [];
-  const directories: Directory[] = [];
+  const bySpelling = new Map<string, number>();
+  const byPath = new Map<string, number>();
+  const directories: { readonly path: string; readonly exists: boolean }[] = [];
+  /** Names in the group of their directory. */
+  const names = createTextTable();
 
-  const directoryAt = (spelling: string): Directory => {
+  const directoryAt = (spelling: string): number => {
     const known = bySpelling.get(spelling);
     if (known !== undefined) return known;
     const real = realPathIfPresent(spelling);
     const path = real ?? normalPath(spelling);
-    const directory = byPath.get(path) ?? { path, exists: real !== undefined, files: new Map() };
-    byPath.set(path, directory);
-    bySpelling.set(spelling, directory);
-    return directory;
+    const number = byPath.get(path) ?? directories.push({ path, exists: real !== undefined }) - 1;
+    byPath.set(path, number);
+    bySpelling.set(spelling, number);
+    return number;
   };
-  const numberIn = (directory: Directory, name: string): number => {
-    const known = directory.files.get(name);
-    if (known !== undefined) return known;
-    directory.files.set(name, names.length);
-    directories.push(directory);
-    return names.push(name) - 1;
-  };
-  const directoryOf = (file: number) => directories[file]?.path ?? "";
+  const directoryOf = (file: number) => directories[names.groupOf(file)]?.path ?? "";
 
   return {
     numberOf(directory, name) {
       const slash = name.lastIndexOf("/");
-      if (slash < 0) return numberIn(directoryAt(directory), name);
-      return numberIn(directoryAt(`${directory}/${name.slice(0, slash)}`), name.slice(slash + 1));
+      if (slash < 0) return names.numberOf(name, directoryAt(directory));
+      return names.numberOf(name.slice(slash + 1), directoryAt(`${directory}/${name.slice(0, slash)}`));
     },
     directoryOf,
-    directoryExists: (file) => directories[file]?.exists === true,
-    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names[file] ?? ""}`,
-    size: () => names.length,
+    directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
+    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
+    size: names.size,
   };
 }

@@ -1,9 +1,8 @@
 import { excerpt } from "../errors.ts";
-import { normalPath } from "../run/images.ts";
-import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import type { Contents } from "./content-cache.ts";
 import { contentMatches } from "./content-matches.ts";
+import { heldKeys } from "./held-keys.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
@@ -71,13 +70,14 @@ export async function leakageBetween(
   index: ImageIndex,
   options: Options = {},
 ): Promise<Leakage> {
-  const heldKeys = keyTable(training.columns, held.columns);
-  const heldFiles = fileTable(held, index);
-  const contents = await contentTable(training, held, index, options);
+  const rowWithKey = heldKeys(training.columns, held.columns);
+  const heldRows = inspectingRows(held, index);
+  const rowWithFile = fileTable(training, heldRows, index);
+  const contents = await contentTable({ training, held, heldRows }, index, options);
   const leaks = leakList(training.columns, held.columns);
   const near = leakList(training.columns, held.columns, nearLimit);
   for (let row = 0; row < training.columns.rows; row++) {
-    const found = tagged("key", heldKeys(row)) ?? tagged("path", heldFiles(training, row));
+    const found = tagged("key", rowWithKey(row)) ?? tagged("path", rowWithFile(row));
     if (found !== undefined) {
       leaks.add(row, found);
       continue;
@@ -111,49 +111,27 @@ function tagged(by: Leak["by"], heldRow: number | undefined): Found | undefined 
 }
 
 function leakOf(columns: RowColumns, row: number, held: RowColumns, { by, heldRow }: Found): Leak {
-  const object_name = excerpt(columns.object_name[row] ?? "", 80);
+  const object_name = excerpt(textAt(columns, columns.object_name, row), 80);
   return { line: columns.lines[row] ?? 0, held_line: held.lines[heldRow] ?? 0, by, object_name };
 }
 
-/** Finds the held row with the same key. Keys are only built for object names that both sides have. */
-function keyTable(training: RowColumns, held: RowColumns): (row: number) => number | undefined {
-  const withBoard = training.boardname !== undefined && held.boardname !== undefined;
-  const rows = new Map<string, Map<string, number>>();
-  const heldKey = keyMaker(held, withBoard);
-  for (let row = 0; row < held.rows; row++) {
-    const object = (held.object_name[row] ?? "").trim();
-    const keys = rows.get(object) ?? new Map<string, number>();
-    if (!keys.has(heldKey(row))) keys.set(heldKey(row), row);
-    rows.set(object, keys);
+/** The first held row that inspects an image, by the number of its file; -1 where none does. */
+function inspectingRows(held: RowImages, index: ImageIndex): Int32Array {
+  const rows = new Int32Array(index.size()).fill(-1);
+  for (let at = held.input.length - 1; at >= 0; at--) {
+    rows[index.identityOf(held.input[at] ?? -1)] = Math.floor(at / held.count);
   }
-  const trainingKey = keyMaker(training, withBoard);
-  return (row) => rows.get((training.object_name[row] ?? "").trim())?.get(trainingKey(row));
+  return rows;
 }
-
-function keyMaker(columns: RowColumns, withBoard: boolean): (row: number) => string {
-  const paths = columns.texts.map((text) => normalPath(text.trim()));
-  const labels = columns.texts.map(canonicalLabel);
-  return (row) => {
-    const board = withBoard ? textAt(columns, columns.boardname, row).trim() : "";
-    const [input, golden] = [paths[columns.input_path[row] ?? -1], paths[columns.golden_path[row] ?? -1]];
-    return `${input}\0${golden}\0${labels[columns.label[row] ?? -1]}\0${board}`;
-  };
-}
-
-type FindRow = (training: RowImages, row: number) => number | undefined;
 
 /** Finds the held row whose inspected image is an image, input or golden, of a training row. */
-function fileTable(held: RowImages, index: ImageIndex): FindRow {
-  const rows = new Map<number, number>();
-  for (let at = held.input.length - 1; at >= 0; at--) {
-    rows.set(index.identityOf(held.input[at] ?? -1), Math.floor(at / held.count));
-  }
-  if (rows.size === 0) return () => undefined;
-  return (training, row) => {
+function fileTable(training: RowImages, heldRows: Int32Array, index: ImageIndex): (row: number) => number | undefined {
+  return (row) => {
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
-      const found =
-        rows.get(index.identityOf(training.input[at] ?? -1)) ?? rows.get(index.identityOf(training.golden[at] ?? -1));
-      if (found !== undefined) return found;
+      for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
+        const found = heldRows[index.identityOf(image)] ?? -1;
+        if (found >= 0) return found;
+      }
     }
     return undefined;
   };
@@ -162,20 +140,20 @@ function fileTable(held: RowImages, index: ImageIndex): FindRow {
 type Alike = { readonly heldRow: number; readonly likeness: "copy" | "near" };
 
 /** Finds the held row whose inspected image shows what an image of a training row shows: a copy first, then a near one. */
-async function contentTable(training: RowImages, held: RowImages, index: ImageIndex, options: Options) {
+async function contentTable(
+  { training, held, heldRows }: { training: RowImages; held: RowImages; heldRows: Int32Array },
+  index: ImageIndex,
+  options: Options,
+) {
   if (options.contents === undefined) return { undecoded: 0, find: () => undefined };
   const { matches, undecoded } = await contentMatches(training, held, index, options.contents, options.signal);
-  const rows = new Map<number, number>();
-  for (let at = held.input.length - 1; at >= 0; at--) {
-    rows.set(index.identityOf(held.input[at] ?? -1), Math.floor(at / held.count));
-  }
   const find = (row: number): Alike | undefined => {
     let near: Alike | undefined;
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
       for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
         const match = matches.get(index.identityOf(image));
         if (match === undefined) continue;
-        const found = { heldRow: rows.get(match.held) ?? 0, likeness: match.likeness };
+        const found = { heldRow: heldRows[match.held] ?? 0, likeness: match.likeness };
         if (found.likeness === "copy") return found;
         near ??= found;
       }

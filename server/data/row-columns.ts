@@ -1,68 +1,89 @@
 import { mandatoryColumns } from "./changenet.ts";
 import { scanTable } from "./csv.ts";
+import { createNumberList, type NumberList } from "./number-list.ts";
+import { createTextTable, type TextTable } from "./text-table.ts";
 
-/** The cells of a ChangeNet CSV that checks need, compact enough for millions of rows. */
+/** Columns that checks need; the last two may be absent. */
+const names = [...mandatoryColumns, "boardname", "comp_name"] as const;
+type Column = (typeof names)[number];
+
+/**
+ * The cells of a ChangeNet CSV that checks need, as numbers into `texts`: four bytes each, and about 20
+ * beside its own for every distinct text.
+ */
 export type RowColumns = {
   readonly path: string;
   readonly header: readonly string[];
+  /** Whether the file opened with a byte order mark. */
+  readonly bom: boolean;
   /** Mandatory columns that the header lacks; then no row was kept. */
   readonly missing: readonly string[];
   readonly rows: number;
-  readonly lines: readonly number[];
-  /** Numbers into `texts`. */
-  readonly input_path: readonly number[];
-  readonly golden_path: readonly number[];
-  readonly label: readonly number[];
-  readonly boardname: readonly number[] | undefined;
-  readonly comp_name: readonly number[] | undefined;
-  readonly object_name: readonly string[];
-  /** Every distinct directory, label, board and place once. */
-  readonly texts: readonly string[];
-};
+  readonly lines: Int32Array;
+  /** Every distinct cell of the columns once. */
+  readonly texts: TextTable;
+} & Readonly<Record<(typeof mandatoryColumns)[number], Int32Array>> &
+  Readonly<Record<"boardname" | "comp_name", Int32Array | undefined>>;
 
-/** Reads the columns that checks need. @throws what `scanTable` throws. */
+/** Reads the columns that checks need. @throws what `scanTable` throws; Refusal `input.too-many-rows`. */
 export async function readRowColumns(path: string): Promise<RowColumns> {
-  const numbers = new Map<string, number>();
-  const texts: string[] = [];
-  const lines: number[] = [];
-  const input_path: number[] = [];
-  const golden_path: number[] = [];
-  const label: number[] = [];
-  const [boardname, comp_name]: [number[], number[]] = [[], []];
-  const object_name: string[] = [];
+  const texts = createTextTable();
+  const lines = createNumberList();
+  const columns = new Map<Column, NumberList>();
   let missing: readonly string[] = [];
-  let [hasBoard, hasPlace] = [false, false];
-  const numberOf = (text: string | undefined): number => {
-    const known = numbers.get(text ?? "");
-    if (known !== undefined) return known;
-    numbers.set(text ?? "", texts.length);
-    return texts.push(text ?? "") - 1;
-  };
-  const { header, rows } = await scanTable(path, (names) => {
-    missing = mandatoryColumns.filter((column) => !names.includes(column));
+  const { header, rows, bom } = await scanTable(path, (all) => {
+    missing = mandatoryColumns.filter((column) => !all.includes(column));
     if (missing.length > 0) return () => undefined;
-    const [inputAt = 0, goldenAt = 0, labelAt = 0, objectAt = 0] = mandatoryColumns.map((name) => names.indexOf(name));
-    const boardAt = names.indexOf("boardname");
-    const placeAt = names.indexOf("comp_name");
-    [hasBoard, hasPlace] = [boardAt >= 0, placeAt >= 0];
+    const kept = names
+      .filter((name) => all.includes(name))
+      .map((name) => cellReader(all.indexOf(name), texts, name, columns));
     return (cells, line) => {
       lines.push(line);
-      input_path.push(numberOf(cells[inputAt]));
-      golden_path.push(numberOf(cells[goldenAt]));
-      label.push(numberOf(cells[labelAt]));
-      object_name.push(cells[objectAt] ?? "");
-      if (hasBoard) boardname.push(numberOf(cells[boardAt]));
-      if (hasPlace) comp_name.push(numberOf(cells[placeAt]));
+      for (const keep of kept) keep(cells);
     };
   });
-  const named = {
-    boardname: hasBoard ? boardname : undefined,
-    comp_name: hasPlace ? comp_name : undefined,
+  const numbers = (name: Column): Int32Array => columns.get(name)?.all() ?? new Int32Array(0);
+  const where = { path, header, bom, missing, rows, lines: lines.all(), texts };
+  return {
+    ...where,
+    input_path: numbers("input_path"),
+    golden_path: numbers("golden_path"),
+    label: numbers("label"),
+    object_name: numbers("object_name"),
+    boardname: columns.get("boardname")?.all(),
+    comp_name: columns.get("comp_name")?.all(),
   };
-  return { path, header, missing, rows, lines, input_path, golden_path, label, ...named, object_name, texts };
 }
 
-/** A text of `texts` by the number that a column holds. */
-export function textAt(columns: RowColumns, column: readonly number[] | undefined, row: number): string {
-  return columns.texts[column?.[row] ?? -1] ?? "";
+/** Keeps one cell of each row; the cell above is often the same. */
+function cellReader(at: number, texts: TextTable, name: Column, columns: Map<Column, NumberList>) {
+  const numbers = createNumberList();
+  columns.set(name, numbers);
+  let [last, number] = ["", -1];
+  return (cells: readonly string[]): void => {
+    const cell = cells[at] ?? "";
+    if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
+    numbers.push(number);
+  };
+}
+
+/** A text of `texts` by the number that a column holds; empty for a column that is absent. */
+export function textAt({ texts }: RowColumns, column: Int32Array | undefined, row: number): string {
+  return column === undefined ? "" : texts.at(column[row] ?? -1);
+}
+
+/** What is said of a text by its number, asked once each: for columns of few labels or directories. */
+export function onceEachText<Value>({ texts }: RowColumns, ask: (text: string) => Value): (number: number) => Value {
+  const known = new Map<number, Value>();
+  return (number) => {
+    if (!known.has(number)) known.set(number, ask(texts.at(number)));
+    return known.get(number) as Value;
+  };
+}
+
+/** Rows by label as written, in the order of first mention. */
+export function rowsByLabel({ label, texts }: RowColumns): Map<string, number> {
+  const counts = new Map<number, number>();
+  for (const text of label) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return new Map([...counts].map(([text, rows]) => [texts.at(text), rows]));
 }

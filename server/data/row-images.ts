@@ -1,7 +1,7 @@
 import { realPathIfPresent } from "../fs/head.ts";
 import { type ImageLayout, imagePath, joinPath } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
-import { type RowColumns, textAt } from "./row-columns.ts";
+import { onceEachText, type RowColumns, textAt } from "./row-columns.ts";
 
 export type Lightings = Pick<ImageLayout, "lightings" | "image_ext">;
 
@@ -30,7 +30,7 @@ export function rootOf(columns: RowColumns, roots: readonly string[], lightings:
     for (let row = 0; row < columns.rows; row += step) {
       const layout = { ...lightings, images_dir: root };
       const directory = textAt(columns, columns.input_path, row);
-      const path = imagePath(layout, directory, columns.object_name[row] ?? "", lightings.lightings[0]);
+      const path = imagePath(layout, directory, textAt(columns, columns.object_name, row), lightings.lightings[0]);
       if (realPathIfPresent(path) !== undefined) hits++;
     }
     if (hits > best.hits) best = { root, hits };
@@ -50,11 +50,11 @@ export function numberImages(
   const count = suffixes.length;
   const input = new Int32Array(columns.rows * count);
   const golden = new Int32Array(columns.rows * count);
-  const directories = columns.texts.map((text) => withoutSlash(joinPath(images_dir, text)));
+  const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
   for (let row = 0; row < columns.rows; row++) {
-    const object = columns.object_name[row] ?? "";
-    const from = directories[columns.input_path[row] ?? -1] ?? images_dir;
-    const reference = directories[columns.golden_path[row] ?? -1] ?? images_dir;
+    const object = textAt(columns, columns.object_name, row);
+    const from = directoryOf(columns.input_path[row] ?? -1);
+    const reference = directoryOf(columns.golden_path[row] ?? -1);
     for (const [at, suffix] of suffixes.entries()) {
       const name = object + suffix;
       input[row * count + at] = object.startsWith("/") ? index.numberOf("", name) : index.numberOf(from, name);

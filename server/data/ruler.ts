@@ -1,18 +1,21 @@
 import { z } from "zod";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import { stampOf } from "../fs/stamp.ts";
-import { type ImageLayout, imagesOf } from "../run/images.ts";
+import type { ImageLayout } from "../run/images.ts";
 import { canonicalLabel } from "../run/pass-labels.ts";
-import type { ChangeNetTable } from "./changenet.ts";
+import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
+import { createImageIndex, type ImageIndex } from "./image-index.ts";
 import { digestFiles } from "./process/image-batches.ts";
+import { readRowColumns, textAt } from "./row-columns.ts";
+import { numberImages } from "./row-images.ts";
 
 /**
  * What figures are measured on: the KPI rows, each with its label and a digest of its images, by a short digest of the
- * cells that name the part. The order of the rows counts for nothing.
+ * cells that name the part, where there are not too many. The order of the rows counts for nothing.
  */
 export const rulerSchema = z.object({
   digest: z.string(),
-  rows: z.record(z.string(), z.tuple([z.string(), z.string()])),
+  rows: z.record(z.string(), z.tuple([z.string(), z.string()])).optional(),
 });
 export type Ruler = z.infer<typeof rulerSchema>;
 
@@ -24,32 +27,85 @@ export type RulerChange = {
   readonly images: number;
 };
 
+/** Beyond this many rows a ruler says whether something changed, and not what: its rows would fill a gigabyte. */
+export const namedRows = 200_000;
+/** Files of one request, so that not all paths are held at once. */
+const filesAtOnce = 1 << 16;
+const digestBytes = 32;
+
+export type TakenRuler = { readonly ruler: Ruler; readonly rows: number };
+
 /**
- * Takes the ruler of a KPI set: every image of every row is read. An image that is not there is one of its own kind, for
- * the row checks to name.
+ * Takes the ruler of a KPI set: every image of every row is read, each once. An image that is not there is one of its own
+ * kind, for the row checks to name. Memory: that of the columns, 32 bytes an image and 8 a row.
  *
- * @throws Refusal `input.unreadable-file`, or the reason of the signal.
+ * @throws Refusal `input.unreadable-file`, `gate.schema` for a table without the mandatory columns, what reading it
+ * throws, or the reason of the signal.
  */
-export async function rulerOf(
-  { rows }: Pick<ChangeNetTable, "rows">,
-  layout: ImageLayout,
-  signal?: AbortSignal,
-): Promise<Ruler> {
-  const images = rows.map((row) => imagesOf(row, layout).flatMap(({ input, golden }) => [input, golden]));
-  const paths = [...new Set(images.flat())].filter((path) => stampOf(path) !== "absent");
-  const digests = await digestFiles(paths, signal);
-  const digestOf = new Map(paths.map((path, at) => [path, digests[at] ?? ""]));
-  const found: Ruler["rows"] = {};
-  for (const [at, row] of rows.entries()) {
-    const name = [row.input_path, row.golden_path, row.object_name, row.boardname ?? ""];
-    const shown = (images[at] ?? []).map((path) => digestOf.get(path) ?? "absent");
-    found[freeKey(found, short(name))] = [canonicalLabel(row.label), short(shown)];
+export async function rulerOf(csv: string, layout: ImageLayout, signal?: AbortSignal): Promise<TakenRuler> {
+  const columns = await readRowColumns(csv);
+  refuseMissingColumns(csv, columns.header, mandatoryColumns);
+  const index = createImageIndex();
+  const { input, golden, count } = numberImages(columns, layout.images_dir, layout, index);
+  const digestOf = await digestsOf(index, signal);
+  const rowAt = (row: number): RulerRow => {
+    const { input_path, golden_path, object_name, boardname } = columns;
+    const name = [input_path, golden_path, object_name, boardname].map((column) => textAt(columns, column, row));
+    const shown = [];
+    for (let at = row * count; at < (row + 1) * count; at++) {
+      shown.push(digestOf(input[at] ?? -1), digestOf(golden[at] ?? -1));
+    }
+    return { name: short(name), label: canonicalLabel(textAt(columns, columns.label, row)), images: short(shown) };
+  };
+  return {
+    ruler: columns.rows > namedRows ? unnamed(columns.rows, rowAt) : named(columns.rows, rowAt),
+    rows: columns.rows,
+  };
+}
+
+type RulerRow = { readonly name: string; readonly label: string; readonly images: string };
+
+function named(rows: number, rowAt: (row: number) => RulerRow): Ruler {
+  const found: Record<string, [string, string]> = {};
+  for (let row = 0; row < rows; row++) {
+    const { name, label, images } = rowAt(row);
+    found[freeKey(found, name)] = [label, images];
   }
   return { digest: sha256(canonicalJson(found)), rows: found };
 }
 
+/** A digest over the sorted digests of all rows. */
+function unnamed(rows: number, rowAt: (row: number) => RulerRow): Ruler {
+  const digests = new BigUint64Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const { name, label, images } = rowAt(row);
+    digests[row] = BigInt(`0x${short([name, label, images])}`);
+  }
+  digests.sort();
+  return { digest: sha256(new Uint8Array(digests.buffer)) };
+}
+
+/** The digest of every file of an index as text, `absent` for one that is not there. */
+async function digestsOf(index: ImageIndex, signal?: AbortSignal): Promise<(image: number) => string> {
+  const found = Buffer.alloc(digestBytes * index.size());
+  const present = new Uint8Array(index.size());
+  for (let from = 0; from < index.size(); from += filesAtOnce) {
+    const files: number[] = [];
+    for (let file = from; file < Math.min(index.size(), from + filesAtOnce); file++) {
+      if (stampOf(index.pathOf(file)) !== "absent") files.push(file);
+    }
+    const digests = await digestFiles(files.map(index.pathOf), signal);
+    for (const [at, file] of files.entries()) {
+      found.write(digests[at] ?? "", digestBytes * file, "hex");
+      present[file] = 1;
+    }
+  }
+  return (image) =>
+    present[image] === 1 ? found.toString("hex", digestBytes * image, digestBytes * (image + 1)) : "absent";
+}
+
 /** A row that stands there twice counts twice. */
-function freeKey(rows: Ruler["rows"], key: string): string {
+function freeKey(rows: NonNullable<Ruler["rows"]>, key: string): string {
   let free = key;
   for (let copy = 2; Object.hasOwn(rows, free); copy++) free = `${key}#${copy}`;
   return free;
@@ -59,9 +115,9 @@ function short(parts: readonly string[]): string {
   return sha256(parts.join("\0")).slice(0, 16);
 }
 
-/** Undefined for equal rulers. */
+/** Undefined for equal rulers, and where one of them names no rows. */
 export function rulerChange(before: Ruler, now: Ruler): RulerChange | undefined {
-  if (before.digest === now.digest) return undefined;
+  if (before.digest === now.digest || before.rows === undefined || now.rows === undefined) return undefined;
   const change = { added: 0, removed: 0, labels: 0, images: 0 };
   for (const [key, [label, images]] of Object.entries(now.rows)) {
     const old = before.rows[key];

@@ -24,7 +24,7 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
 }
 
 /** Who does a piece of work: a process, its host, and by what else it is known there, such as the id of a batch job. */
-const ownerSchema = z.looseObject({ ...processIdentitySchema.shape, host: z.string().optional() });
+export const ownerSchema = z.looseObject({ ...processIdentitySchema.shape, host: z.string().optional() });
 export type Owner = z.infer<typeof ownerSchema>;
 
 /** Judges an owner on another host, of which no process can be seen from here. */

@@ -7,6 +7,8 @@ export const limits = {
   text_bytes: 256 << 20,
   /** Twice what the largest image that is decoded (64 megapixels) fills as a PNG that does not shrink. */
   image_bytes: 256 << 20,
+  /** Distinct paths and names of one table: ten million rows have some 500 MB. */
+  table_text_bytes: 2 ** 31,
   /** One JSON text: state and log lines stay below a megabyte, a recorded output below 32. */
   json_characters: 64 << 20,
   /** Records of the loop, TAO and OSMO nest below 10; recursive code that gets them overflows at some thousand. */

@@ -80,8 +80,9 @@ function textMeant(name: string, text: string, kind: string, env: Env): unknown 
   if (kind === "string") return pathMeant(name, text, env);
   if (kind === "number" && numberText.test(bare)) return Number(bare);
   if (kind === "boolean" && /^(?:true|false)$/i.test(bare)) return bare.toLowerCase() === "true";
-  if ((kind === "object" || kind === "record") && bare.startsWith("{")) return jsonOr(text);
-  if (kind === "array" && bare.startsWith("[")) return jsonOr(text);
+  // A pipe takes a list or an object.
+  if (["object", "record", "pipe"].includes(kind) && bare.startsWith("{")) return jsonOr(text);
+  if (["array", "pipe"].includes(kind) && bare.startsWith("[")) return jsonOr(text);
   return kind === "enum" ? bare : text;
 }
 

@@ -3,6 +3,7 @@ import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Profile } from "../exec/osmo/shapes.ts";
 import type { Call } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import { keyValues } from "../run/key-values.ts";
 import { type Answers, askChoices, chosenArgs } from "./ask.ts";
 import { endpointQuestion, poolQuestion, rootQuestion, templateQuestion } from "./first-questions.ts";
 import { flows } from "./flow-table.ts";
@@ -83,7 +84,11 @@ async function askAndMerge(
   known: Basis & { readonly pool: string | undefined },
 ): Promise<Decided> {
   const why = contradicts.length > 0 ? "The arguments and the request disagree." : "Some choices are yours to make.";
-  const told = { pass, not_used: open, ...defined({ contradicts: contradicts.length > 0 ? contradicts : undefined }) };
+  const told = {
+    pass: asShown(pass),
+    not_used: open,
+    ...defined({ contradicts: contradicts.length > 0 ? contradicts : undefined }),
+  };
   const answers = await askChoices(call, questions, why, told);
   const chosen = chosenArgs(questions, answers);
   stopForWork(questions, answers, pass);
@@ -99,7 +104,7 @@ async function askAndMerge(
   // The human has seen every open word, so the answers alone count now.
   const again = understand({ ...merged, request: undefined }, known);
   if (again.settled === undefined) {
-    const facts = { questions: questionFacts(again.questions), pass: again.pass };
+    const facts = { questions: questionFacts(again.questions), pass: asShown(again.pass) };
     throw new Refusal("osmo.needs-choice", "One choice led to another.", facts);
   }
   const root = merged.knobs?.dig_url_root ?? known.remembered.dig_url_root;
@@ -119,8 +124,16 @@ function stopForWork(questions: readonly ChoiceQuestion[], answers: Answers, pas
   for (const { id, options } of questions) {
     const answer = options.find(({ label }) => label === answers.get(id));
     if (!["photo", "pair"].includes(id) || answer === undefined || answer.args !== undefined) continue;
-    throw new Refusal("osmo.needs-choice", `${answer.label}: ${answer.set}.`, { do_first: answer.set, pass });
+    throw new Refusal("osmo.needs-choice", `${answer.label}: ${answer.set}.`, {
+      do_first: answer.set,
+      pass: asShown(pass),
+    });
   }
+}
+
+/** Arguments in the form that the tool's schema shows. */
+function asShown(pass: RequestArgs) {
+  return { ...pass, ...defined({ knobs: pass.knobs && keyValues(pass.knobs) }) };
 }
 
 function poolFor(args: DecideArgs, preferences: Preferences, profile: Profile): string | undefined {

@@ -4,11 +4,12 @@ import { Refusal } from "../errors.ts";
 import type { OsmoClient } from "../exec/osmo/client.ts";
 import type { Call } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
+import { withWorkspaceKeys } from "../run/workspace-keys.ts";
 import { askChoices } from "./ask.ts";
 import { checkPool } from "./capacity.ts";
 import { templateQuestion } from "./first-questions.ts";
 import { activeTasks, passesThrough } from "./flow.ts";
-import { hfToken, probeModels } from "./hf-token.ts";
+import { probeModels } from "./gated-models.ts";
 import { imageEditModel } from "./knob-table.ts";
 import { unknownName } from "./names.ts";
 import type { SubmitPlan } from "./plan.ts";
@@ -51,7 +52,7 @@ async function checkCredentials(context: PreflightContext): Promise<Finding | un
   if (notes.has("osmo.credentials")) return { check, state: "remembered", detail: "checked in this conversation" };
   const present = async () =>
     (await client.credentials()).credentials.some(({ cred_name }) => cred_name === "hf-token");
-  const token = await hfToken(call.deps.env, workspace);
+  const { HF_TOKEN: token } = await withWorkspaceKeys(call.deps.env, workspace);
   if (!(await present())) {
     if (token === undefined) {
       throw new Refusal("osmo.missing-credential", "OSMO has no credential hf-token, and no HF_TOKEN is at hand.", {

@@ -53,6 +53,18 @@ export async function statusWithWatcher(call: Call, args: StatusArgs): Promise<S
   return watcher === undefined ? report : { ...report, watcher };
 }
 
+/** The same once the workflow has ended, or after so many seconds; looks in between keep its pace. */
+export async function statusAwaited(call: Call, args: StatusArgs, waitSec: number): Promise<StatusReport> {
+  for (let left = waitSec; ; ) {
+    const report = await statusWithWatcher(call, args);
+    if (report.terminal || left <= 0) return report;
+    call.progress(report.status_line);
+    const pause = Math.min(left, report.next_look_sec ?? left);
+    await sleep(pause * 1000, undefined, { signal: call.signal });
+    left -= pause;
+  }
+}
+
 const recordSchema = z.looseObject({
   at: z.string().optional(),
   status: z.string().optional(),

@@ -86,7 +86,7 @@ export function rangeText([least, most]: Range): string {
 type Known = {
   readonly platform?: Platform | undefined;
   readonly program?: Program | undefined;
-  readonly csvs: { readonly [role in Role]?: { readonly table: { readonly rows: readonly unknown[] } } };
+  readonly csvs: { readonly [role in Role]?: { readonly rows: number } };
   readonly pool?: { readonly rows: number } | undefined;
   readonly parameters: Readonly<Record<string, { readonly value?: unknown }>>;
   readonly paces?: Paces | undefined;
@@ -104,9 +104,9 @@ export function estimateOf({ platform, program, csvs, pool, parameters, paces }:
     estimateRuntime(
       program,
       {
-        training_rows: csvs.training_csv?.table.rows.length ?? 0,
-        validation_rows: csvs.validation_csv?.table.rows.length ?? 0,
-        kpi_rows: csvs.kpi_csv?.table.rows.length ?? 0,
+        training_rows: csvs.training_csv?.rows ?? 0,
+        validation_rows: csvs.validation_csv?.rows ?? 0,
+        kpi_rows: csvs.kpi_csv?.rows ?? 0,
         pool_rows: pool?.rows ?? 0,
         num_epochs: count("num_epochs"),
         num_sdg: count("num_sdg"),

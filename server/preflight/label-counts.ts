@@ -1,11 +1,10 @@
 import { quoted } from "../errors.ts";
 import { counted } from "../run/counted.ts";
+import { isPass } from "../run/pass-labels.ts";
 
-/** Rows by label as written: `PASS` first, then the most frequent, equal counts by name. */
-export function labelCounts(rows: readonly { readonly label: string }[]): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const row of rows) countLabel(counts, row);
-  return rankedCounts(counts);
+/** Rows of good parts. */
+export function passRows(labels: Readonly<Record<string, number>>): number {
+  return Object.entries(labels).reduce((sum, [label, rows]) => sum + (isPass(label) ? rows : 0), 0);
 }
 
 /** Counts one more row. */
@@ -13,7 +12,7 @@ export function countLabel(counts: Map<string, number>, { label }: { readonly la
   counts.set(label, (counts.get(label) ?? 0) + 1);
 }
 
-/** Counts in the order of `labelCounts`. */
+/** Rows by label: `PASS` first, then the most frequent, equal counts by name. */
 export function rankedCounts(counts: ReadonlyMap<string, number>): Record<string, number> {
   const rank = ([label, count]: [string, number]) => (label === "PASS" ? Number.POSITIVE_INFINITY : count);
   return Object.fromEntries([...counts].sort((a, b) => rank(b) - rank(a) || (a[0] < b[0] ? -1 : 1)));

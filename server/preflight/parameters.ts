@@ -78,15 +78,15 @@ export function resolveParameters(ground: Ground): Parameters {
   put("top_k_per_label", 50, "default");
   put("min_recall", (contract === undefined ? 100 : recallTargetPct(contract)) / 100, "default");
   if (ground.trains_on !== undefined) put("trains_on", ground.trains_on, "user");
-  if (program === "tao") {
+  if (program === "tao" || request.network_mode !== undefined) {
     put("network_mode", ground.airgapped ? "airgap" : "network-enabled", ground.airgapped ? "user" : "default");
   }
   return parameters;
 }
 
-/** Whether nothing may be fetched; only `AIR_GAPPED=1` says so. */
-export function isAirgapped(deps: Pick<Deps, "env">): boolean {
-  return deps.env.AIR_GAPPED === "1";
+/** Whether nothing may be fetched: the person says so, or `AIR_GAPPED=1` does for every run of this server. */
+export function isAirgapped({ request, deps }: { request: PlanRequest; deps: Pick<Deps, "env"> }): boolean {
+  return request.network_mode === "airgap" || deps.env.AIR_GAPPED === "1";
 }
 
 /** A negative seed means "no seed" to TAO; a run has one, so the default takes its place. */

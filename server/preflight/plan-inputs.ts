@@ -1,9 +1,7 @@
-import { layoutOf } from "../data/spec.ts";
 import { defined } from "../run/defined.ts";
-import { imagesOf } from "../run/images.ts";
 import type { Plan } from "../run/state.ts";
 import type { Ready } from "./config.ts";
-import type { CsvFacts } from "./survey.ts";
+import { type CsvFacts, csvRoles } from "./survey.ts";
 
 /**
  * The resolved inputs as the plan keeps and hashes them: files by path and content, images by count, and what is
@@ -11,7 +9,7 @@ import type { CsvFacts } from "./survey.ts";
  */
 export function planInputs(ready: Ready): Plan["inputs"] {
   const { spec, csvs, pool, generator } = ready;
-  const rows = Object.values(csvs).reduce((sum, csv) => sum + csv.table.rows.length, 0);
+  const rows = Object.values(csvs).reduce((sum, csv) => sum + csv.rows, 0);
   return {
     spec: { path: spec.path, sha256: spec.sha256 },
     training_csv: csvInput(csvs.training_csv),
@@ -40,17 +38,18 @@ function containerInputs(containers: NonNullable<Ready["containers"]>): Plan["in
 }
 
 /** Distinct image files that the base rows name. */
-function countFiles(ready: Ready): number {
-  const layout = layoutOf(ready.spec.content, ready.images_dir);
-  const files = new Set<string>();
-  for (const { table } of Object.values(ready.csvs)) {
-    for (const row of table.rows) for (const pair of imagesOf(row, layout)) files.add(pair.input).add(pair.golden);
+function countFiles({ sides }: Ready): number {
+  if (sides === undefined) return 0;
+  const seen = new Uint8Array(sides.index.size());
+  for (const role of csvRoles) {
+    for (const images of [sides[role]?.input ?? [], sides[role]?.golden ?? []])
+      for (const image of images) seen[image] = 1;
   }
-  return files.size;
+  return seen.reduce((sum, one) => sum + one, 0);
 }
 
-function csvInput({ path, sha256, table, labels, relabelled }: CsvFacts): Plan["inputs"][string] {
-  return { path, sha256, rows: table.rows.length, labels, ...defined({ relabelled }) };
+function csvInput({ path, sha256, rows, labels, relabelled }: CsvFacts): Plan["inputs"][string] {
+  return { path, sha256, rows, labels, ...defined({ relabelled }) };
 }
 
 function generatorInput(generator: NonNullable<Ready["generator"]>): Plan["inputs"][string] {

@@ -1,20 +1,10 @@
 import { z } from "zod";
-import { miningRules, platforms } from "../run/labels.ts";
-import { type SettingValue, settingValueSchema } from "../run/platform-settings.ts";
+import { keyValuesField } from "../run/key-values.ts";
+import { miningRules, networkModes, platforms } from "../run/labels.ts";
+import { settingValueSchema } from "../run/platform-settings.ts";
 
 /** Text that is not empty; checked without a `minLength`, which would cost every client bytes in each schema. */
 const text = () => z.string().refine((value) => value.trim() !== "", "must not be empty");
-/** Checked without a type for the values, which would cost every client bytes as well. */
-const settingsField = () =>
-  z.record(
-    z.string(),
-    z
-      .unknown()
-      .refine(
-        (value) => settingValueSchema.safeParse(value).success,
-        "takes text, a number or true/false",
-      ) as unknown as z.ZodType<SettingValue>,
-  );
 const whole = (least: number, most = 9999) => z.number().int().min(least).max(most);
 
 /**
@@ -30,7 +20,7 @@ export const planRequestSchema = z.strictObject({
   constraints: text().optional().describe("escapes <= 2"),
   evaluator: text().optional().describe("program or {iter_label} path"),
   platform: z.enum(platforms).optional(),
-  platform_settings: settingsField().optional(),
+  platform_settings: keyValuesField(settingValueSchema).optional().describe("KEY=VALUE"),
   num_epochs: whole(1).optional(),
   num_sdg: whole(0).optional(),
   top_k: whole(1).optional(),
@@ -46,6 +36,7 @@ export const planRequestSchema = z.strictObject({
   time_limit_minutes: z.number().positive().optional(),
   stage_time_limit_sec: whole(1, 2_000_000).optional(),
   project: text().optional(),
+  network_mode: z.enum(networkModes).optional(),
   spec: text().optional(),
   training_csv: text().optional(),
   validation_csv: text().optional(),

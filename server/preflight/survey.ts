@@ -1,4 +1,3 @@
-import type { ChangeNetTable } from "../data/changenet.ts";
 import type { ImageIndex } from "../data/image-index.ts";
 import type { RowImages } from "../data/row-images.ts";
 import type { TrainSpec } from "../data/spec.ts";
@@ -29,7 +28,7 @@ export type Sides = { readonly index: ImageIndex } & Readonly<Record<Side, RowIm
 export type CsvFacts = {
   readonly path: string;
   readonly sha256: string;
-  readonly table: ChangeNetTable;
+  readonly rows: number;
   /** Rows by label, `PASS` first, then by count. */
   readonly labels: Readonly<Record<string, number>>;
   /** Rows whose label is written otherwise than the loader compares it: a run works on a copy that spells them right. */
@@ -43,7 +42,7 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
 
 /** The pool with the number of its rows, all of which lead to an image. */
-type PoolFacts = Pick<CsvFacts, "path" | "sha256" | "labels"> & { readonly rows: number };
+type PoolFacts = Omit<CsvFacts, "relabelled">;
 
 export type GeneratorFacts = {
   readonly project: string;

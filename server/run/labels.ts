@@ -36,6 +36,10 @@ export type Platform = (typeof platforms)[number];
 export const miningRules = ["vendor", "pool_error"] as const;
 export type MiningRule = (typeof miningRules)[number];
 
+/** Whether the jobs of a run may fetch anything. */
+export const networkModes = ["network-enabled", "airgap"] as const;
+export type NetworkMode = (typeof networkModes)[number];
+
 /** One stage of one iteration. */
 export type StageRef = { readonly iteration: IterationLabel; readonly stage: StageName };
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { tools } from "../../tools/index.ts";
 import { boardsIn, shortLoop } from "../support/board-run.ts";
 import { builtBin } from "../support/built-server.ts";
+import { clientTable, type Feature, featuresSeen } from "../support/client-table.ts";
 import { folderOfFile } from "../support/folder.ts";
 import { python } from "./official.ts";
 
@@ -39,6 +40,11 @@ async function told(venv: string, script: string, ...args: string[]) {
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 }
 
+/** Holds what a client was seen to use against its row of the documents' table. */
+function asInTable(answered: Record<string, unknown>, { era, seen }: { era: string; seen: readonly Feature[] }) {
+  expect([answered.revision, featuresSeen(answered)]).toEqual([era, seen]);
+}
+
 const names = tools.map(({ name }) => name);
 const isFine = { error: false, text: expect.stringMatching(/^\{"status_line":/) };
 const allFine = { preflight: isFine, approve_plan: isFine, loop_status: isFine, run_stage: isFine };
@@ -51,15 +57,14 @@ const pages = {
 
 describe("the Python SDK", () => {
   it.each([
-    ["auto", "2026-07-28"],
-    ["legacy", "2025-11-25"],
-    ["2026-07-28", "2026-07-28"],
+    ["auto", clientTable.sdkAuto],
+    ["legacy", clientTable.sdkLegacy],
+    ["2026-07-28", clientTable.sdkModern],
   ])(
     "in mode %s lists, calls, asks its human, hears progress, gives up, reads and completes",
-    async (mode, revision) => {
+    async (mode, row) => {
       const answered = await told("sdk", "sdk.py", mode);
       expect(answered).toMatchObject({
-        revision,
         tools: names,
         asked: [expect.stringContaining("FAR < 0.1%")],
         calls: allFine,
@@ -70,27 +75,30 @@ describe("the Python SDK", () => {
         after: true,
         missing: -32602,
       });
-      expect(answered.progress.length).toBeGreaterThan(0);
+      asInTable(answered, row);
     },
     180_000,
   );
 });
 
 describe("FastMCP", () => {
-  it("lists, calls, asks its human, hears progress, reads and completes", async () => {
+  it("lists, calls, asks its human, hears progress, gives up, reads and completes", async () => {
     const answered = await told("fastmcp", "fast.py");
     expect(answered).toMatchObject({ tools: names, asked: [expect.stringContaining("FAR < 0.1%")], calls: allFine });
-    expect(answered).toMatchObject({ ...pages, completed: ["embedded"] });
-    expect(answered.progress).toBeGreaterThan(0);
+    expect(answered).toMatchObject({ ...pages, completed: ["embedded"], after: true });
+    asInTable(answered, clientTable.fastmcp);
   }, 180_000);
 });
 
 describe("the OpenAI Agents SDK", () => {
-  it("takes every tool but the one with open knobs as strict, calls it, and reads prompts", async () => {
+  it("takes every tool as strict, calls one with all that a strict call holds, and reads prompts", async () => {
     const answered = await told("agents", "agents_sdk.py");
     expect(answered.tools).toEqual(names);
-    expect(answered.lax).toEqual(["preflight", "submit_osmo"]);
+    expect([answered.strict, answered.lax]).toEqual([tools.length, []]);
     expect(answered).toMatchObject({ planned: expect.stringContaining("plan_id"), prompts: pages.prompts });
+    expect(answered.flow).toContain("pretrained_model_sizes=2B");
+    expect(answered).toMatchObject({ approved: expect.stringContaining("run_dir"), after: true });
+    asInTable(answered, clientTable.agents);
   }, 180_000);
 });
 
@@ -99,6 +107,7 @@ describe("LangChain's adapters", () => {
     const answered = await told("langchain", "langchain_adapters.py");
     expect(answered).toMatchObject({ tools: names, asked: [expect.stringContaining("FAR < 0.1%")] });
     expect(answered.planned).toContain("plan_id");
-    expect(answered).toMatchObject({ prompt: pages.prompt, read: expect.stringContaining("gate.") });
+    expect(answered).toMatchObject({ prompt: pages.prompt, read: expect.stringContaining("gate."), after: true });
+    asInTable(answered, clientTable.langchain);
   }, 180_000);
 });

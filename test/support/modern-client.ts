@@ -1,7 +1,9 @@
-import { Client } from "@modelcontextprotocol/client";
+import { Client, type Transport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { InMemoryTransport, type JSONRPCMessage } from "@modelcontextprotocol/server";
 import { serveModern } from "../../server/mcp/modern/connection.ts";
 import type { Deps } from "../../server/ports/call.ts";
+import { builtBin } from "./built-server.ts";
 import type { Elicited } from "./memory-client.ts";
 
 export const revision = "2026-07-28";
@@ -57,7 +59,24 @@ export type Told = {
 
 /** Asks a server of its own in messages as they lie on the wire; every request says what the client can do. */
 export async function modernWire(deps: Deps, capabilities: Record<string, unknown> = {}) {
-  const here = await serveHere(deps);
+  return await wireOver(await serveHere(deps), capabilities);
+}
+
+/** The same with the built server in a process of its own, which `kill` ends as a crash would. */
+export async function modernProcess(env: Record<string, string>, cwd: string, capabilities: Record<string, unknown>) {
+  const transport = new StdioClientTransport({ command: process.execPath, args: [builtBin, "serve"], env, cwd });
+  const wire = await wireOver(transport, capabilities);
+  return {
+    ...wire,
+    async kill(): Promise<void> {
+      const gone = new Promise<void>((resolve) => (transport.onclose = resolve));
+      process.kill(Number(transport.pid), "SIGKILL");
+      await gone;
+    },
+  };
+}
+
+async function wireOver(here: Transport, capabilities: Record<string, unknown>) {
   const waiting = new Map<unknown, (told: Told) => void>();
   here.onmessage = (message) => {
     if ("id" in message) waiting.get(message.id)?.(message as Told);

@@ -48,7 +48,7 @@ describe("a dry run", () => {
     expect(code).toBe("osmo.needs-choice");
     expect(facts).toMatchObject({
       not_used: ["fifty"],
-      pass: { flow: "structural_defect_generation", board: "0603_H100", knobs: { defect_modes: "tombstone" } },
+      pass: { flow: "structural_defect_generation", board: "0603_H100", knobs: ["defect_modes=tombstone"] },
       questions: [{ id: "count", options: [{ set: "count=50 count_means=structural_crops" }, {}] }],
     });
     const { pass } = facts as { pass: object };

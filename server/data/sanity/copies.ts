@@ -19,11 +19,18 @@ export type Copies = {
  *
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
-export async function findCopies(images: Iterable<number>, index: ImageIndex, signal?: AbortSignal): Promise<Copies> {
+export async function findCopies(
+  images: readonly Iterable<number>[],
+  index: ImageIndex,
+  signal?: AbortSignal,
+): Promise<Copies> {
   const files = new Set<number>();
-  for (const image of images) {
-    const file = index.identityOf(image);
-    if (index.stateOf(file) === "ok") files.add(file);
+  for (const some of images) {
+    for (const image of some) {
+      const file = index.identityOf(image);
+      // One more than is looked at tells that there are too many.
+      if (files.size <= copyLimit && index.stateOf(file) === "ok") files.add(file);
+    }
   }
   const same = new Map<number, number>();
   const complete = files.size <= copyLimit;

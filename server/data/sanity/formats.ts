@@ -20,14 +20,19 @@ const names: Readonly<Record<SeenFormat, string>> = {
  * Images that the engine of the run cannot read although TAO can, and gray of more than eight bits: TAO's loader does
  * not scale it but cuts it off, so that all but the darkest levels become white.
  */
-export function formatFindings(images: Iterable<number>, index: ImageIndex, reader: Reader): SetFinding[] {
+export function formatFindings(images: readonly Int32Array[], index: ImageIndex, reader: Reader): SetFinding[] {
   const byFormat = new Map<SeenFormat, number[]>();
-  for (const file of new Set(Array.from(images, index.identityOf))) {
-    const format = index.formatOf(file);
-    if (format === undefined || format === "jpeg" || format === "png") continue;
-    const group = byFormat.get(format);
-    if (group === undefined) byFormat.set(format, [file]);
-    else group.push(file);
+  const seen = new Uint8Array(index.size());
+  for (const some of images) {
+    for (const image of some) {
+      const file = index.identityOf(image);
+      const format = seen[file] === 1 ? undefined : index.formatOf(file);
+      seen[file] = 1;
+      if (format === undefined || format === "jpeg" || format === "png") continue;
+      const group = byFormat.get(format);
+      if (group === undefined) byFormat.set(format, [file]);
+      else group.push(file);
+    }
   }
   return [...byFormat].flatMap(([format, files]) => {
     const verdict = judge(format, reader);

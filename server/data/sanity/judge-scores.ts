@@ -1,6 +1,7 @@
 import { normalPath } from "../../run/images.ts";
 import { scanTable } from "../csv.ts";
 import type { ScoreColumns } from "../inference.ts";
+import { createTextTable } from "../text-table.ts";
 import type { SetFinding } from "./finding.ts";
 import { labelFindings } from "./labels.ts";
 import { repeatSearch } from "./repeats.ts";
@@ -21,6 +22,7 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
   const labels = new Map<string, number>();
   const repeats = repeatSearch();
+  const [directories, objects] = [createTextTable(), createTextTable()];
   await scanTable(path, (header) => {
     const labelAt = header.indexOf(columns.label_column ?? "label");
     const [inputAt, objectAt] = [header.indexOf("input_path"), header.indexOf("object_name")];
@@ -29,8 +31,10 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
       labels.set(label, (labels.get(label) ?? 0) + 1);
       if (inputAt < 0 || objectAt < 0) return;
       const object_name = cells[objectAt] ?? "";
-      const image = `${normalPath((cells[inputAt] ?? "").trim())}\0${object_name.trim()}`;
-      repeats.add({ image, file: image, pass: label.trim().toUpperCase() === passLabel, line, label, object_name });
+      const directory = directories.numberOf(normalPath((cells[inputAt] ?? "").trim()));
+      const image = objects.numberOf(object_name.trim(), directory);
+      const pass = label.trim().toUpperCase() === passLabel;
+      repeats.add({ image, file: image, pass, line, label, object_name: () => object_name });
     };
   });
   return { findings: [...repeats.findings(), ...labelFindings(labels, passLabel)], labels };

@@ -1,6 +1,6 @@
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
-import { type RowColumns, textAt } from "../row-columns.ts";
+import { onceEachText, rowsByLabel, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
 import { findCopies } from "./copies.ts";
 import type { SetFinding } from "./finding.ts";
@@ -29,35 +29,25 @@ export async function judgeSet(
   options: JudgeOptions = {},
 ): Promise<SetFinding[]> {
   const { columns, count, input, golden } = images;
-  const copies = await findCopies([...input, ...golden], index, options.signal);
+  const copies = await findCopies([input, golden], index, options.signal);
   const repeats = repeatSearch();
+  const labelOf = onceEachText(columns, (text) => ({ label: text, pass: isPass(text) }));
   for (let row = 0; row < columns.rows; row++) {
     const image = input[row * count] ?? -1;
-    const label = textAt(columns, columns.label, row);
     repeats.add({
       image: copies.imageOf(image),
       file: index.identityOf(image),
-      pass: isPass(label),
       line: columns.lines[row] ?? 0,
-      label,
-      object_name: columns.object_name[row] ?? "",
+      ...labelOf(columns.label[row] ?? -1),
+      object_name: () => textAt(columns, columns.object_name, row),
     });
   }
-  const labels = labelsOf(columns);
+  const labels = rowsByLabel(columns);
   return [
     ...labelFindings(labels),
     ...oneClassFinding(labels),
     ...repeats.findings(),
     ...(options.pairs === false ? [] : await pairFindings(images, index, copies, options.signal)),
-    ...formatFindings([...input, ...golden], index, options.reader),
+    ...formatFindings([input, golden], index, options.reader),
   ];
-}
-
-function labelsOf(columns: RowColumns): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (let row = 0; row < columns.rows; row++) {
-    const label = textAt(columns, columns.label, row);
-    counts.set(label, (counts.get(label) ?? 0) + 1);
-  }
-  return counts;
 }

@@ -2,8 +2,9 @@ import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
+import { createNumberList } from "../number-list.ts";
 import { comparePairs } from "../process/image-batches.ts";
-import { type RowColumns, textAt } from "../row-columns.ts";
+import { onceEachText, type RowColumns, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
 import type { Copies } from "./copies.ts";
 import { exampleLimit, type SetFinding } from "./finding.ts";
@@ -32,17 +33,31 @@ export async function pairFindings(
   return found.filter((finding) => finding !== undefined);
 }
 
-/** Rows of which every image is its own golden, by file or by bytes. */
-function ownGoldens({ columns, count, input, golden }: RowImages, copies: Copies): Set<number> {
-  const own = new Set<number>();
+/** Rows of which every image is its own golden, by file or by bytes: a byte a row, and the first of them. */
+type OwnGoldens = {
+  readonly flags: Uint8Array;
+  readonly count: number;
+  readonly defects: number;
+  readonly first: number[];
+};
+
+function ownGoldens({ columns, count, input, golden }: RowImages, copies: Copies): OwnGoldens {
+  const flags = new Uint8Array(columns.rows);
+  const first: number[] = [];
+  const isDefect = onceEachText(columns, (label) => !isPass(label));
+  let [own, defects] = [0, 0];
   for (let row = 0; row < columns.rows; row++) {
     let same = true;
     for (let at = row * count; same && at < (row + 1) * count; at++) {
       same = copies.imageOf(input[at] ?? -1) === copies.imageOf(golden[at] ?? -2);
     }
-    if (same) own.add(row);
+    if (!same) continue;
+    flags[row] = 1;
+    own++;
+    if (isDefect(columns.label[row] ?? -1)) defects++;
+    if (first.length < exampleLimit) first.push(row);
   }
-  return own;
+  return { flags, count: own, defects, first };
 }
 
 type Looked = { readonly rows: number; readonly apart: Place[]; readonly same: number[] };
@@ -51,18 +66,19 @@ type Looked = { readonly rows: number; readonly apart: Place[]; readonly same: n
 async function lookAtSample(
   { columns, count, input, golden }: RowImages,
   index: ImageIndex,
-  own: ReadonlySet<number>,
+  own: OwnGoldens,
   signal: AbortSignal | undefined,
 ): Promise<Looked> {
-  const usable: number[] = [];
+  const usable = createNumberList();
   for (let row = 0; row < columns.rows; row++) {
     const [one, other] = [input[row * count] ?? -1, golden[row * count] ?? -1];
-    if (!own.has(row) && index.stateOf(one) === "ok" && index.stateOf(other) === "ok") usable.push(row);
+    if (own.flags[row] === 0 && index.stateOf(one) === "ok" && index.stateOf(other) === "ok") usable.push(row);
   }
   const step = Math.max(1, usable.length / sampleSize);
+  const numbers = usable.all();
   const rows = Array.from(
-    { length: Math.min(sampleSize, usable.length) },
-    (_, at) => usable[Math.floor(at * step)] ?? 0,
+    { length: Math.min(sampleSize, numbers.length) },
+    (_, at) => numbers[Math.floor(at * step)] ?? 0,
   );
   const files = rows.map((row) => ({
     input: index.pathOf(index.identityOf(input[row * count] ?? -1)),
@@ -82,21 +98,21 @@ async function lookAtSample(
   return looked;
 }
 
-function ownGoldenFinding(columns: RowColumns, own: ReadonlySet<number>, looked: Looked): SetFinding | undefined {
-  const rows = [...own, ...looked.same];
-  if (rows.length === 0) return undefined;
-  const defects = rows.filter((row) => !isPass(textAt(columns, columns.label, row))).length;
+function ownGoldenFinding(columns: RowColumns, own: OwnGoldens, looked: Looked): SetFinding | undefined {
+  const count = own.count + looked.same.length;
+  if (count === 0) return undefined;
+  const defects = own.defects + looked.same.filter((row) => !isPass(textAt(columns, columns.label, row))).length;
   const sampledShare = looked.same.length / Math.max(1, looked.rows);
-  const many = own.size > ownGoldenShare * columns.rows || (looked.same.length > 1 && sampledShare > ownGoldenShare);
+  const many = own.count > ownGoldenShare * columns.rows || (looked.same.length > 1 && sampledShare > ownGoldenShare);
   const seen =
     looked.same.length === 0 ? "" : `, ${looked.same.length} of them by the pixels of ${looked.rows} sampled pairs`;
   const named = defects === 0 ? "" : `, ${counted(defects, "defect")} among them`;
   return {
     code: "gate.own-golden",
     weight: defects > 0 || many ? "halt" : "warning",
-    count: rows.length,
-    text: `the inspected image is its own golden in ${counted(rows.length, "row")}${named}${seen}`,
-    examples: rows.slice(0, exampleLimit).map((row) => placeOf(columns, row)),
+    count,
+    text: `the inspected image is its own golden in ${counted(count, "row")}${named}${seen}`,
+    examples: [...own.first, ...looked.same].slice(0, exampleLimit).map((row) => placeOf(columns, row)),
   };
 }
 
@@ -109,15 +125,18 @@ const goldenName = /(?:^|[/_-])(?:goldens?|references?|ref|templates?|masters?)(
 function swappedFinding({ columns, count, input, golden }: RowImages, copies: Copies): SetFinding | undefined {
   const { rows } = columns;
   const swapped: number[] = [];
-  const [inputs, goldens] = [new Set<number>(), new Set<number>()];
+  const [inputs, goldens] = [countDistinct(), countDistinct()];
+  const isGolden = onceEachText(columns, (text) => goldenName.test(text));
+  let named = 0;
   for (let row = 0; row < rows; row++) {
     inputs.add(copies.imageOf(input[row * count] ?? -1));
     goldens.add(copies.imageOf(golden[row * count] ?? -1));
-    const [from, to] = [textAt(columns, columns.input_path, row), textAt(columns, columns.golden_path, row)];
-    if (goldenName.test(from) && !goldenName.test(to)) swapped.push(row);
+    if (!isGolden(columns.input_path[row] ?? -1) || isGolden(columns.golden_path[row] ?? -1)) continue;
+    named++;
+    if (swapped.length < exampleLimit) swapped.push(row);
   }
-  const byName = swapped.length > rows / 2;
-  const byUse = rows >= 10 && inputs.size < rows / 2 && goldens.size > 0.9 * rows;
+  const byName = named > rows / 2;
+  const byUse = rows >= 10 && inputs.count() < rows / 2 && goldens.count() > 0.9 * rows;
   if (!byName && !byUse) return undefined;
   const why = byName
     ? "its directories are named like goldens"
@@ -125,9 +144,27 @@ function swappedFinding({ columns, count, input, golden }: RowImages, copies: Co
   return {
     code: "gate.swapped-columns",
     weight: "warning",
-    count: byName ? swapped.length : rows,
+    count: byName ? named : rows,
     text: `input_path and golden_path seem to have changed places: of input_path ${why}`,
     examples: (byName ? swapped : [0]).slice(0, exampleLimit).map((row) => placeOf(columns, row)),
+  };
+}
+
+/** How many different numbers there are, at a byte each. */
+function countDistinct() {
+  let seen = new Uint8Array(1024);
+  let count = 0;
+  return {
+    add(number: number): void {
+      if (number >= seen.length) {
+        const wider = new Uint8Array(2 * number);
+        wider.set(seen);
+        seen = wider;
+      }
+      if (seen[number] === 0) count++;
+      seen[number] = 1;
+    },
+    count: () => count,
   };
 }
 
@@ -148,7 +185,7 @@ function placeFinding({ rows, apart }: Looked): SetFinding | undefined {
 function placeOf(columns: RowColumns, row: number): Place {
   return {
     line: columns.lines[row],
-    object_name: excerpt(columns.object_name[row] ?? "", 80),
+    object_name: excerpt(textAt(columns, columns.object_name, row), 80),
     label: excerpt(textAt(columns, columns.label, row), 80),
   };
 }

@@ -21,7 +21,7 @@ export async function sharedGolden(
   }
   const often = [...uses].filter(([, count]) => count > 1).sort((a, b) => b[1] - a[1]);
   if (often.length === 0) return undefined;
-  const copies = await findCopies([...often.map(([file]) => file), ...held.input], index, signal);
+  const copies = await findCopies([often.map(([file]) => file), held.input], index, signal);
   const lines = new Map<number, number>();
   for (const [at, image] of held.input.entries()) {
     const shown = copies.imageOf(image);

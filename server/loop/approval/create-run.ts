@@ -89,13 +89,13 @@ async function spelledCopies(inputs: string, { plan, config }: Approvable): Prom
 
 /** The KPI set as the run begins with it is kept outside the workspace, beside those of earlier runs. */
 async function takeRuler(runDir: string, config: RunConfig, layout: ImageLayout, { env }: Deps) {
-  const ruler = await rulerOf(await readChangeNet(config.kpi_test_csv), layout);
+  const { ruler, rows } = await rulerOf(config.kpi_test_csv, layout);
   const place = { workspace: config.workspace, set: "kpi", env } as const;
   await keepRuler(place, ruler);
   const custody = await custodyOf(place, ruler, basename(runDir));
   return {
     digest: ruler.digest,
-    rows: Object.keys(ruler.rows).length,
+    rows,
     earlier_scorings: custody.scorings,
     earlier_runs: custody.runs,
     ...defined({ change: custodyText(custody) }),
@@ -168,7 +168,7 @@ function executionPolicy({ parameters }: Plan, { env }: Deps) {
   const may = network_mode !== "airgap";
   return {
     network_mode,
-    activation_source: may ? "default" : "environment:AIR_GAPPED",
+    activation_source: may ? "default" : env.AIR_GAPPED === "1" ? "environment:AIR_GAPPED" : "plan:network_mode",
     allow_package_install: may,
     allow_remote_fetch: may,
     allow_container_pull: may,

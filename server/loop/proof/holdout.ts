@@ -43,7 +43,7 @@ export async function holdoutFigure(
   if (fp + tn === 0 || tp + fn === 0) {
     throw new Refusal("metric.undefined", "The frozen test set has one class only.", { path: holdout_csv, ...counts });
   }
-  const ruler = await rulerOf(asked, layoutOf(await readSpec(specs_file), images_dir));
+  const { ruler } = await rulerOf(holdout_csv, layoutOf(await readSpec(specs_file), images_dir));
   const place = { workspace, set: "holdout", env } as const;
   await keepRuler(place, ruler);
   const earlier = (await rulerUses(place)).filter(({ run }) => run !== basename(runDir));

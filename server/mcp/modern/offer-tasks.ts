@@ -50,7 +50,7 @@ export function handleOf(record: TaskRecord): Result {
   return { resultType: "task", ...taskOf(record) };
 }
 
-function taskOf({ task_id, status, message, created_at, updated_at }: TaskRecord) {
+function taskOf({ task_id, status, message, created_at, updated_at, next_look_sec: pace }: TaskRecord) {
   return {
     taskId: task_id,
     status,
@@ -58,7 +58,7 @@ function taskOf({ task_id, status, message, created_at, updated_at }: TaskRecord
     createdAt: created_at,
     lastUpdatedAt: updated_at,
     ttlMs: taskTtlMs,
-    pollIntervalMs,
+    pollIntervalMs: pace === undefined ? pollIntervalMs : pace * 1000,
   };
 }
 

@@ -103,9 +103,8 @@ function offerTools(server: Server, answers: Answers, rounds: RoundTrips, tasks:
         progress: progressSender(context.mcpReq._meta?.progressToken, context.mcpReq.notify, answers.clean),
       };
       try {
-        if (tool.lasting === undefined || !knows(context, tasksExtension)) {
-          return await answers.callTool(tool, given, caller);
-        }
+        const lasts = tool.lasting !== undefined && (tool.lasting.lasts?.(membersOf(given)) ?? true);
+        if (!lasts || !knows(context, tasksExtension)) return await answers.callTool(tool, given, caller);
         const begun = await tasks.begin(tool, given, owner, caller);
         return "task_id" in begun ? (handleOf(begun as TaskRecord) as CallToolResult) : begun;
       } catch (error) {

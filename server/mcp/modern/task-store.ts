@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { ownerSchema } from "../../exec/identity.ts";
 import { makeDirectory } from "../../fs/atomic.ts";
 import { parseJson, writeJson } from "../../fs/json.ts";
 import { listPaths, readTextIfPresent } from "../../fs/read.ts";
@@ -24,7 +25,11 @@ const recordSchema = z.looseObject({
   message: z.string().optional(),
   /** The result of the tool, of a completed task. */
   result: z.record(z.string(), z.unknown()).optional(),
-  error: z.object({ code: z.number(), message: z.string() }).optional(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.unknown() }).optional(),
+  /** Seconds before another look tells more. */
+  next_look_sec: z.number().optional(),
+  /** The process that does the work, where the call does it itself. */
+  worker: ownerSchema.optional(),
   /** What a human is asked, and what they answered so far, by the digest of the question. */
   question: z.record(z.string(), z.unknown()).optional(),
   answers: z.record(z.string(), z.unknown()),

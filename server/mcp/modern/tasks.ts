@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import type { Tool } from "../../../tools/define.ts";
+import { isOwnerAlive, thisOwner } from "../../exec/identity.ts";
 import { ownKey } from "../../fs/secret.ts";
 import type { Answer, Deps, Question } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
@@ -55,7 +56,8 @@ export function tasksOf(deps: Deps, answers: Answers) {
     async get(taskId: string, owner: Owner): Promise<TaskRecord> {
       const record = await ownedBy(desk, taskId, owner);
       if (record.status !== "working") return record;
-      const step = desk.steps.get(taskId) ?? takeUp(desk, record, owner);
+      const step = desk.steps.get(taskId) ?? (await resume(desk, record, owner));
+      if (step === undefined) return await ownedBy(desk, taskId, owner);
       await Promise.race([step.end, sleep(glanceMs, undefined, { ref: false })]);
       const latest = await ownedBy(desk, taskId, owner);
       return latest.status === "working" ? { ...latest, ...defined({ message: step.message }) } : latest;
@@ -67,7 +69,7 @@ export function tasksOf(deps: Deps, answers: Answers) {
       if (record.status !== "input_required" || answer === undefined) return;
       const { question, ...rest } = record;
       const answers = { ...record.answers, [digestOf(question as unknown as Question)]: answerOf(answer) };
-      const next = await written(desk, { ...rest, status: "working", answers });
+      const next = await written(desk, { ...rest, ...(await workedBy(desk, rest)), status: "working", answers });
       takeUp(desk, next, owner);
     },
     /** Ends a task; a job behind it runs on, since only a human stops one. @throws ProtocolError for none of theirs. */
@@ -75,8 +77,7 @@ export function tasksOf(deps: Deps, answers: Answers) {
       const { question: _asked, ...record } = await ownedBy(desk, taskId, owner);
       if (isOver(record)) return;
       desk.steps.get(taskId)?.abort.abort();
-      const isJob = answers.toolNamed(record.tool).lasting?.goOn !== undefined;
-      const message = isJob ? "No longer waited for; its job runs on." : "Given up.";
+      const message = isJob(desk, record) ? "No longer waited for; its job runs on." : "Given up.";
       await written(desk, { ...record, status: "cancelled", message });
     },
   };
@@ -86,17 +87,19 @@ export function tasksOf(deps: Deps, answers: Answers) {
 async function beginJob(desk: Desk, tool: Tool, given: Record<string, unknown>, owner: Owner, caller: Caller) {
   const { look, goOn } = tool.lasting ?? {};
   const result = await desk.answers.callTool(tool, { ...given, ...look }, caller);
-  const next = result.isError ? undefined : goOn?.(membersOf(result.structuredContent));
+  const next = result.isError ? undefined : goOn?.(membersOf(result.structuredContent), given);
   if (next === undefined) return result;
   // The same work has the same task, whoever of this user asks again.
   const key = await ownKey(join(userDir(desk.deps.env, "state"), "request-state.key"));
   const name = createHmac("sha256", key).update(JSON.stringify([owner.principal, tool.name, next]));
-  return await written(desk, newRecord(desk, tool, name.digest("hex").slice(0, 32), next, owner, lineOf(result)));
+  const record = newRecord(desk, tool, name.digest("hex").slice(0, 32), next, owner);
+  return await written(desk, { ...record, ...toldBy(result) });
 }
 
-/** Work that the call itself does, begun here; whoever asks for it after a restart does it again. */
+/** Work that the call itself does, begun here. */
 async function beginWork(desk: Desk, tool: Tool, given: Record<string, unknown>, owner: Owner) {
-  const record = newRecord(desk, tool, randomBytes(16).toString("hex"), given, owner, undefined);
+  const begun = newRecord(desk, tool, randomBytes(16).toString("hex"), given, owner);
+  const record = { ...begun, ...(await workedBy(desk, begun)) };
   const step = stepOf(desk, record, owner);
   const change = await Promise.race([step.end, sleep(glanceMs, undefined, { ref: false })]);
   if (change?.result !== undefined) return change.result as ToolResult;
@@ -104,6 +107,37 @@ async function beginWork(desk: Desk, tool: Tool, given: Record<string, unknown>,
   await written(desk, { ...record, ...defined({ message: step.message }) });
   follow(desk, record, step);
   return record;
+}
+
+/**
+ * Goes on with a task that nobody works on: a job is looked at when its next look is due, and what only reads is read
+ * again. What another process does is left to it; what it left half done is told as that.
+ */
+async function resume(desk: Desk, record: TaskRecord, owner: Owner): Promise<Step | undefined> {
+  if (isJob(desk, record)) {
+    const sinceSec = (desk.deps.clock.now().getTime() - Date.parse(record.updated_at)) / 1000;
+    return sinceSec < (record.next_look_sec ?? 0) ? undefined : takeUp(desk, record, owner);
+  }
+  if (record.worker !== undefined && (await isOwnerAlive(record.worker))) return undefined;
+  const { tool, arguments: given } = record;
+  if (desk.answers.toolNamed(tool).annotations.readOnlyHint) {
+    const ours = await written(desk, { ...record, ...(await workedBy(desk, record)) });
+    // Whoever else looked meanwhile may have taken it up.
+    return desk.steps.get(record.task_id) ?? takeUp(desk, ours, owner);
+  }
+  const message = `The server that did this ended before it was done. Call ${tool} again with the same arguments.`;
+  const data = { next_call: { tool, arguments: given } };
+  await written(desk, { ...record, status: "failed", error: { code: ProtocolErrorCode.InternalError, message, data } });
+  return undefined;
+}
+
+function isJob({ answers }: Desk, { tool }: TaskRecord): boolean {
+  return answers.toolNamed(tool).lasting?.goOn !== undefined;
+}
+
+/** That this process does the work of a call; a job has a process of its own. */
+async function workedBy(desk: Desk, record: TaskRecord): Promise<Pick<TaskRecord, "worker">> {
+  return isJob(desk, record) ? {} : { worker: await thisOwner() };
 }
 
 function takeUp(desk: Desk, record: TaskRecord, owner: Owner): Step {
@@ -144,12 +178,14 @@ function stepOf({ answers }: Desk, record: TaskRecord, owner: Owner): Step {
   const end = Promise.resolve()
     .then(() => answers.callTool(tool, look, caller))
     .then((result): Partial<TaskRecord> => {
-      const next = result.isError ? undefined : tool.lasting?.goOn?.(membersOf(result.structuredContent));
-      return next === undefined ? { status: "completed", result } : defined({ message: lineOf(result) });
+      const told = membersOf(result.structuredContent);
+      const next = result.isError ? undefined : tool.lasting?.goOn?.(told, record.arguments);
+      return next === undefined ? { status: "completed", result } : toldBy(result);
     })
     .catch((error: unknown): Partial<TaskRecord> => {
       if (error instanceof Asked) return { status: "input_required", question: { ...error.question } };
-      return { status: "failed", error: { code: ProtocolErrorCode.InternalError, message: "Internal error" } };
+      const internal = { code: ProtocolErrorCode.InternalError, message: "Internal error", data: undefined };
+      return { status: "failed", error: internal };
     });
   const step: Step = { abort, end };
   return step;
@@ -161,11 +197,10 @@ function newRecord(
   name: string,
   given: Record<string, unknown>,
   { principal, client }: Owner,
-  message: string | undefined,
 ): TaskRecord {
   const at = deps.clock.now().toISOString();
   const whose = { task_id: `${tool.name}-${name}`, tool: tool.name, arguments: given, principal, client };
-  return { ...whose, created_at: at, updated_at: at, status: "working", answers: {}, ...defined({ message }) };
+  return { ...whose, created_at: at, updated_at: at, status: "working", answers: {} };
 }
 
 async function written({ store, deps }: Desk, record: TaskRecord): Promise<TaskRecord> {
@@ -184,7 +219,11 @@ function isOver({ status }: TaskRecord): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
 
-function lineOf({ structuredContent }: ToolResult): string | undefined {
-  const line = membersOf(structuredContent).status_line;
-  return typeof line === "string" ? line : undefined;
+/** What a result that is not the last says of the task. */
+function toldBy({ structuredContent }: ToolResult): Pick<TaskRecord, "message" | "next_look_sec"> {
+  const { status_line: line, next_look_sec: pace } = membersOf(structuredContent);
+  return defined({
+    message: typeof line === "string" ? line : undefined,
+    next_look_sec: typeof pace === "number" ? pace : undefined,
+  });
 }

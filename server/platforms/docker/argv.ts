@@ -3,13 +3,12 @@ import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
 import { canonicalJson, sha256 } from "../../fs/hash.ts";
 import type { JobSpec } from "../../run/job.ts";
+import type { NetworkMode } from "../../run/labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { jobCommand } from "../command.ts";
 
 /** Ids of the person that the server runs as; what a job writes belongs to them. */
 export type HostUser = { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
-
-export type NetworkMode = "airgap" | "network-enabled";
 
 /** The person that this process runs as. */
 export function hostUser(): HostUser {

@@ -4,6 +4,7 @@ import { workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { readAsIfPresent } from "../../fs/json.ts";
 import { imageKeys } from "../../run/job.ts";
+import { networkModes } from "../../run/labels.ts";
 import { runPaths } from "../../run/paths.ts";
 import type { RunState } from "../../run/state.ts";
 
@@ -16,7 +17,7 @@ const readySchema = z.object({
   message: z.string(),
   /** `<blocker> cleared -> resuming step N`, in order. */
   cleared: z.array(z.string()),
-  network_mode: z.enum(["airgap", "network-enabled"]),
+  network_mode: z.enum(networkModes),
   images: z.partialRecord(z.enum(imageKeys), imageSchema),
   /** sha256 of what was fetched, by path. */
   fetched: z.record(z.string(), z.string()),

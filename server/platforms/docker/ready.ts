@@ -7,6 +7,7 @@ import { readAs } from "../../fs/json.ts";
 import type { Readiness } from "../../ports/executor.ts";
 import { runPaths } from "../../run/paths.ts";
 import { runStateSchema } from "../../run/state.ts";
+import { withWorkspaceKeys } from "../../run/workspace-keys.ts";
 import { type Fix, type FixContext, type Ready, readinessStem, readReadiness } from "./readiness.ts";
 
 /**
@@ -35,6 +36,7 @@ async function prepare(fixes: readonly Fix[], stem: string, env: NodeJS.ProcessE
   if ((await readReadiness(stem))?.state === "ready") return;
   const { runDir } = jobOf(stem);
   const state = await readAs(runPaths(runDir).state, runStateSchema);
+  const keys = await withWorkspaceKeys(env, state.config.workspace);
   const mode = state.plan.parameters.network_mode?.value === "airgap" ? "airgap" : "network-enabled";
   let ready: Ready = { state: "working", message: "", cleared: [], network_mode: mode, images: {}, fetched: {} };
   const note = async (change: Partial<Ready>) => {
@@ -44,7 +46,7 @@ async function prepare(fixes: readonly Fix[], stem: string, env: NodeJS.ProcessE
   try {
     for (const [at, fix] of fixes.entries()) {
       await note({ message: `step ${at + 1} of ${fixes.length}: ${fix.title}` });
-      const context: FixContext = { runDir, state, env, ready, say: (message) => note({ message }) };
+      const context: FixContext = { runDir, state, env: keys, ready, say: (message) => note({ message }) };
       const { blockers, ...found } = await fix.run(context);
       const step = at + 1 < fixes.length ? `step ${at + 2}` : "the first stage";
       const cleared = blockers.map((one) => `${one} cleared -> resuming ${step}`);

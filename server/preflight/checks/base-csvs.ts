@@ -1,15 +1,16 @@
-import { type ChangeNetTable, readChangeNet } from "../../data/changenet.ts";
+import { mandatoryColumns, refuseMissingColumns } from "../../data/changenet.ts";
 import type { Problem } from "../../data/problems.ts";
+import { type RowColumns, readRowColumns, rowsByLabel } from "../../data/row-columns.ts";
 import { likelyPassLabel } from "../../data/sanity/labels.ts";
 import { type Validation, validateCsv } from "../../data/validate.ts";
 import { quoted, Refusal } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
-import { canonicalLabel, isPass } from "../../run/pass-labels.ts";
+import { canonicalLabel } from "../../run/pass-labels.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { halt, ok } from "../findings.ts";
-import { labelCounts, labelText } from "../label-counts.ts";
+import { labelText, passRows, rankedCounts } from "../label-counts.ts";
 import {
   type CsvFacts,
   type CsvRole,
@@ -40,21 +41,32 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     const usual = usualPath(survey, role);
     if (role === "holdout_csv" && (await kindOf(usual)) === "absent") return {};
     const path = await inputPath(survey.workspace, given ?? usual, role);
-    const table = await readChangeNet(path);
-    if (table.rows.length === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
-    const labels = labelCounts(table.rows.map(({ label }) => ({ label: canonicalLabel(label) })));
-    refuseBadShape(survey, role, path, table, labels);
-    const judged = await judge(survey, path);
+    const columns = await readRowColumns(path);
+    const { rows } = columns;
+    refuseMissingColumns(path, columns.header, mandatoryColumns);
+    if (rows === 0) throw new Refusal("gate.no-rows", `${path} has a header and no rows.`, { path });
+    const labels = labelsOf(columns);
+    refuseBadShape(survey, role, path, { rows, labels });
+    const judged = await judge(survey, path, columns);
     const relabelled = judged.problems.find(({ code }) => code === "gate.label-case")?.count;
-    const csv: CsvFacts = { path, sha256: await sha256OfFile(path), table, labels, ...defined({ relabelled }) };
+    const csv: CsvFacts = { path, sha256: await sha256OfFile(path), rows, labels, ...defined({ relabelled }) };
     const found = { csvs: { ...survey.csvs, [role]: csv } };
-    const warnings = [...warningsOn(path, table, judged), ...fewSteps(survey, role, table.rows.length)];
+    const warnings = [...warningsOn(columns, judged), ...fewSteps(survey, role, rows)];
     const halts = judged.problems.filter(({ code }) => code !== "gate.duplicate-row" && code !== "gate.label-case");
     if (halts.length > 0) return { found, checks: halts.map((problem) => fault(path, problem)), warnings };
-    const detail = `${table.rows.length} rows (${labelText(labels)}); ${path}`;
+    const detail = `${rows} rows (${labelText(labels)}); ${path}`;
     return ok(detail, { found, warnings });
   },
 }));
+
+/** Rows by label as the run will spell it. */
+function labelsOf(columns: RowColumns): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const [label, rows] of rowsByLabel(columns)) {
+    counts.set(canonicalLabel(label), (counts.get(canonicalLabel(label)) ?? 0) + rows);
+  }
+  return rankedCounts(counts);
+}
 
 function usualPath(survey: Survey, role: CsvRole): string {
   const paths = workspacePaths(survey.workspace);
@@ -63,11 +75,15 @@ function usualPath(survey: Survey, role: CsvRole): string {
 }
 
 /** What is wrong with the rows; without a spec or an images root no path means anything yet. */
-async function judge(survey: Survey, csv: string): Promise<Pick<Validation, "problems" | "warnings">> {
+async function judge(
+  survey: Survey,
+  csv: string,
+  columns: RowColumns,
+): Promise<Pick<Validation, "problems" | "warnings">> {
   const { spec, images_dir, workspace, signal } = survey;
   if (spec === undefined || images_dir === undefined) return { problems: [], warnings: [] };
   const reader = survey.program === "engine" ? "embedded" : survey.program;
-  const where = { csv, workspace, images_root: images_dir, lightings: spec.content };
+  const where = { csv, columns, workspace, images_root: images_dir, lightings: spec.content };
   return await validateCsv({ ...where, ...defined({ reader, signal }) });
 }
 
@@ -84,7 +100,7 @@ function fault(path: string, { code, count, examples, text }: Problem): StepChec
   return { ...halt(code, `${path}: ${what}${placeText(examples)}`), facts: { count, examples } };
 }
 
-function warningsOn(path: string, table: ChangeNetTable, judged: Awaited<ReturnType<typeof judge>>): string[] {
+function warningsOn({ path, bom }: RowColumns, judged: Awaited<ReturnType<typeof judge>>): string[] {
   const doubled = judged.problems.filter((problem) => problem.code === "gate.duplicate-row");
   const spelled = judged.problems.filter((problem) => problem.code === "gate.label-case");
   const copies = spelled.map(
@@ -95,7 +111,7 @@ function warningsOn(path: string, table: ChangeNetTable, judged: Awaited<ReturnT
     ({ text, examples }) => `${path}: ${text}${placeText(examples)}.`,
   );
   return [
-    ...(table.bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : []),
+    ...(bom ? [`${path} begins with a byte order mark, which TAO's loader does not take.`] : []),
     ...doubts,
     ...copies,
   ];
@@ -129,13 +145,11 @@ function refuseBadShape(
   survey: Survey,
   role: CsvRole,
   path: string,
-  table: ChangeNetTable,
-  labels: Readonly<Record<string, number>>,
+  { rows, labels }: Pick<CsvFacts, "rows" | "labels">,
 ): void {
-  const rows = table.rows.length;
   const likely = likelyPassLabel(new Map(Object.entries(labels)));
   const meant = likely === undefined ? "" : ` ${quoted(likely)} reads like PASS: write PASS for good parts.`;
-  const pass = table.rows.filter((row) => isPass(row.label)).length;
+  const pass = passRows(labels);
   const isMeasured = role === "kpi_csv" || role === "holdout_csv";
   if (isMeasured && (pass === 0 || pass === rows)) {
     throw new Refusal("metric.undefined", `${path} has one class only.${meant}`, { path, rows, pass, labels });

@@ -1,4 +1,5 @@
-import { type RowColumns, textAt } from "../../data/row-columns.ts";
+import { onceEachText, type RowColumns } from "../../data/row-columns.ts";
+import { createTextTable } from "../../data/text-table.ts";
 import { quoted } from "../../errors.ts";
 import { ok } from "../findings.ts";
 import type { Findings, Side, Step } from "../survey.ts";
@@ -20,7 +21,7 @@ export const boardsStep: Step = {
     for (const [used, held] of leakPairs) {
       const [left, right] = [sides[used]?.columns, sides[held]?.columns];
       if (left === undefined || right === undefined) continue;
-      const text = sharedText({ side: used, boards: boardsOf(left) }, { side: held, boards: boardsOf(right) });
+      const text = sharedText({ side: used, columns: left }, { side: held, columns: right });
       if (text !== undefined) warnings.push(text);
     }
     return ok(warnings.length === 0 ? "no board is in two sets" : `${warnings.length} pairs of sets share boards`, {
@@ -29,30 +30,43 @@ export const boardsStep: Step = {
   },
 };
 
-/** The named places of each named board. */
-type Boards = ReadonlyMap<string, ReadonlySet<string>>;
+type Used = { readonly side: Side; readonly columns: RowColumns };
 
-function boardsOf(columns: RowColumns): Boards {
-  const boards = new Map<string, Set<string>>();
-  for (let row = 0; row < columns.rows; row++) {
-    const board = textAt(columns, columns.boardname, row).trim();
-    if (board === "") continue;
-    const places = boards.get(board) ?? new Set<string>();
-    boards.set(board, places);
-    const place = textAt(columns, columns.comp_name, row).trim();
-    if (place !== "") places.add(place);
-  }
-  return boards;
-}
-
-function sharedText(used: { side: Side; boards: Boards }, held: { side: Side; boards: Boards }): string | undefined {
-  const shared = [...held.boards.keys()].filter((board) => used.boards.has(board));
-  if (shared.length === 0) return undefined;
-  const same = (board: string) =>
-    [...(held.boards.get(board) ?? [])].filter((place) => used.boards.get(board)?.has(place));
-  const places = shared.reduce((sum, board) => sum + same(board).length, 0);
+function sharedText(used: Used, held: Used): string | undefined {
+  const boards = createTextTable();
+  const places = createTextTable();
+  forEachPlace(held.columns, boards.numberOf, (board, place) => places.numberOf(place, board));
+  const [sharedBoards, sharedPlaces] = [new Set<number>(), new Uint8Array(places.size())];
+  const find = (board: string): number => {
+    const number = boards.find(board);
+    if (number >= 0) sharedBoards.add(number);
+    return number;
+  };
+  forEachPlace(used.columns, find, (board, place) => {
+    const number = places.find(place, board);
+    if (number >= 0) sharedPlaces[number] = 1;
+  });
+  if (sharedBoards.size === 0) return undefined;
+  const shared = [...sharedBoards].sort((a, b) => a - b).map(boards.at);
+  const same = sharedPlaces.reduce((sum, one) => sum + one, 0);
   const names = shared.slice(0, shown).map((board) => quoted(board));
   const more = shared.length > shown ? ", ..." : "";
-  const where = `${shared.length} of ${held.boards.size} boards of ${held.side} are boards of ${used.side}, too`;
-  return `${where} (${names.join(", ")}${more}), with ${places} places (boardname, comp_name) in both: the figure says less about boards that nobody trained on.`;
+  const where = `${shared.length} of ${boards.size()} boards of ${held.side} are boards of ${used.side}, too`;
+  return `${where} (${names.join(", ")}${more}), with ${same} places (boardname, comp_name) in both: the figure says less about boards that nobody trained on.`;
+}
+
+/** Each named place of a named board, by what `numberOf` says of the board, which is passed over below 0. */
+function forEachPlace(
+  columns: RowColumns,
+  numberOf: (board: string) => number,
+  on: (board: number, place: string) => void,
+) {
+  const boardOf = onceEachText(columns, (text) => (text.trim() === "" ? -1 : numberOf(text.trim())));
+  const placeOf = onceEachText(columns, (text) => text.trim());
+  if (columns.boardname === undefined) return;
+  for (let row = 0; row < columns.rows; row++) {
+    const board = boardOf(columns.boardname[row] ?? -1);
+    const place = columns.comp_name === undefined ? "" : placeOf(columns.comp_name[row] ?? -1);
+    if (board >= 0 && place !== "") on(board, place);
+  }
 }

@@ -1,5 +1,6 @@
 import type { ImageFacts } from "../../ports/executor.ts";
 import { type ImageKey, imageKeys } from "../../run/job.ts";
+import { withWorkspaceKeys } from "../../run/workspace-keys.ts";
 import { halt } from "../findings.ts";
 import { isAirgapped } from "../parameters.ts";
 import type { Findings, Step, StepCheck, Survey } from "../survey.ts";
@@ -17,7 +18,9 @@ export const dockerImagesStep: Step = {
     if (host === undefined) return {};
     const needed = neededImages(survey);
     const containers = Object.fromEntries(needed.map((key) => [key, host.images[key]])) as Containers;
-    const checks = needed.map((key) => judge(key, host.images[key], survey));
+    const { NGC_KEY } = await withWorkspaceKeys(survey.deps.env, survey.workspace);
+    const credentials = NGC_KEY ? "with NGC_KEY" : "with the credentials that Docker has stored";
+    const checks = needed.map((key) => judge(key, host.images[key], survey, credentials));
     return { found: { containers }, checks };
   },
 };
@@ -32,8 +35,9 @@ export function neededImages({ parameters }: Survey): ImageKey[] {
   return imageKeys.filter((key) => !spared.has(key));
 }
 
-function judge(key: ImageKey, image: ImageFacts, { host, deps }: Survey): StepCheck {
-  const here = imageArchitecture[host?.daemon.architecture ?? ""] ?? host?.daemon.architecture;
+function judge(key: ImageKey, image: ImageFacts, survey: Survey, credentials: string): StepCheck {
+  const architecture = survey.host?.daemon.architecture;
+  const here = imageArchitecture[architecture ?? ""] ?? architecture;
   const named = `${image.uri} (${image.source})`;
   const built = image.architecture ?? (key === "anomalygen" ? "amd64" : here);
   if (built !== here) {
@@ -47,10 +51,9 @@ function judge(key: ImageKey, image: ImageFacts, { host, deps }: Survey): StepCh
     return { outcome: "ok", detail: `${named}: ${digest}${size}${engine}` };
   }
   const detail = `${named} is not on this host`;
-  if (isAirgapped(deps)) {
+  if (isAirgapped(survey)) {
     const fix = `Load it on this host: docker load < image.tar, or docker tag ... ${image.uri}.`;
     return halt("executor.image-missing", detail, fix);
   }
-  const credentials = deps.env.NGC_KEY ? "with NGC_KEY" : "with the credentials that Docker has stored";
   return { outcome: "fixable", detail, fix: `pull ${image.uri} ${credentials}` };
 }

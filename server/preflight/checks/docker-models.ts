@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { fileFacts, kindOf, listNames } from "../../fs/read.ts";
 import { workspacePaths } from "../../run/paths.ts";
+import { withWorkspaceKeys } from "../../run/workspace-keys.ts";
 import { stagedBackbone } from "../../stages/shared/backbone.ts";
 import { halt, notNeeded, ok } from "../findings.ts";
 import { isAirgapped } from "../parameters.ts";
@@ -30,7 +31,7 @@ export const backboneStep: Step = {
     }
     const origin = originOf(spec.content.backbone_type ?? "");
     const detail = `no ${name} in ${backboneDir}`;
-    if (origin === undefined || containers === undefined || isAirgapped(survey.deps)) {
+    if (origin === undefined || containers === undefined || isAirgapped(survey)) {
       const fix = `Copy the backbone file to ${join(backboneDir, name)}.`;
       return { checks: [halt("input.unreadable-file", detail, fix)] };
     }
@@ -84,7 +85,7 @@ export function encoderDir(workspace: string): string {
 }
 
 function absent(survey: Survey, detail: string, fix: string): StepCheck {
-  if (!isAirgapped(survey.deps)) return { outcome: "fixable", detail, fix };
+  if (!isAirgapped(survey)) return { outcome: "fixable", detail, fix };
   return halt("network.forbidden", detail, "Stage it at that place; an air-gapped run fetches nothing.");
 }
 
@@ -92,11 +93,12 @@ function absent(survey: Survey, detail: string, fix: string): StepCheck {
 export const credentialsStep: Step = {
   id: "credentials",
   title: "Credentials",
-  async look({ platform, fetches, deps }): Promise<Findings> {
+  async look({ platform, fetches, workspace, deps }): Promise<Findings> {
     if (platform === undefined) return {};
     if (fetches.length === 0) return notNeeded("nothing has to be fetched");
     if (deps.env.HF_TOKEN) return ok("HF_TOKEN is set");
-    const fix = "Set HF_TOKEN in the server's environment, or stage the assets yourself.";
+    if ((await withWorkspaceKeys(deps.env, workspace)).HF_TOKEN) return ok(`HF_TOKEN is in ${join(workspace, ".env")}`);
+    const fix = `Set HF_TOKEN in the server's environment or in ${join(workspace, ".env")}, or stage the assets yourself.`;
     return {
       checks: [halt("executor.unavailable", `HF_TOKEN is not set; needed to fetch ${fetches.join(", ")}`, fix)],
     };

@@ -73,7 +73,7 @@ function fetches({ platform }: Survey): boolean {
 /** Containers can fetch the published set after approval; elsewhere nothing is fetched. */
 function absentDataset(survey: Survey): Findings {
   const place = join(workspacePaths(survey.workspace).anomalygen, "datasets", "<project>");
-  if (!fetches(survey) || isAirgapped(survey.deps)) {
+  if (!fetches(survey) || isAirgapped(survey)) {
     const detail = `no generator data set under ${place}`;
     const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
     return { checks: [halt("input.unreadable-file", detail, fix)] };
@@ -129,7 +129,7 @@ async function withCheckpoint(
     return ok(`${detail}; checkpoint step ${step}`, { found: { generator: { ...generator, checkpoint_dir, step } } });
   }
   const missing = `${detail}; no checkpoint in ${checkpoint_dir}`;
-  if (!fetches(survey) || isAirgapped(survey.deps)) {
+  if (!fetches(survey) || isAirgapped(survey)) {
     const fix = "Stage a checkpoint there before the run, or plan without generation: num_sdg 0 (--num-sdg 0).";
     return { checks: [{ outcome: "halt", code: "network.forbidden", detail: missing, fix }] };
   }

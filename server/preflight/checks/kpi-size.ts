@@ -1,7 +1,7 @@
 import { escapeBoundPct, farBoundPct, rowsNeeded } from "../../kpi/certainty.ts";
 import { describeContract, recallTargetPct } from "../../kpi/metric-contract.ts";
-import { isPass } from "../../run/pass-labels.ts";
 import { halt, notNeeded, ok } from "../findings.ts";
+import { passRows } from "../label-counts.ts";
 import type { Findings, Step } from "../survey.ts";
 
 /** Recall of 100 % can be shown by no number of rows; the rows are then counted for this one, in percent. */
@@ -17,9 +17,8 @@ export const kpiSizeStep: Step = {
   async look({ contract, csvs: { kpi_csv } }): Promise<Findings> {
     if (contract === undefined || kpi_csv === undefined) return {};
     if (contract.name !== "far_pct") return notNeeded("the metric is no share of counted parts");
-    const { rows } = kpi_csv.table;
-    const pass_rows = rows.filter((row) => isPass(row.label)).length;
-    const defective_rows = rows.length - pass_rows;
+    const pass_rows = passRows(kpi_csv.labels);
+    const defective_rows = kpi_csv.rows - pass_rows;
     const recall_pct = Math.min(recallTargetPct(contract), nearlyAllPct);
     const needed = rowsNeeded(contract, recall_pct);
     // The best that such a set can show: no false alarm and no miss.

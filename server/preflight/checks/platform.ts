@@ -92,10 +92,21 @@ async function offerOf(executor: Executor | undefined, platform: Platform, setti
 export const networkModeStep: Step = {
   id: "network_mode",
   title: "Network mode",
-  async look({ platform, program, deps }): Promise<Findings> {
+  async look(survey): Promise<Findings> {
+    const { platform, program, request, executor, deps } = survey;
     if (platform === undefined) return {};
+    const operator = deps.env.AIR_GAPPED === "1";
+    if (operator && request.network_mode === "network-enabled") {
+      const fix = "Leave network_mode out, or start the server without AIR_GAPPED=1.";
+      return { checks: [halt("network.forbidden", "AIR_GAPPED=1 holds for every run of this server", fix)] };
+    }
     if (program === "engine") return notNeeded("the embedded engine fetches nothing");
-    return ok(isAirgapped(deps) ? "airgap (AIR_GAPPED=1)" : "network-enabled (default)");
+    if (!isAirgapped(survey)) return ok(`network-enabled (${request.network_mode ? "asked for" : "default"})`);
+    if (executor?.trains_on !== undefined) {
+      const fix = "Start the server without DEFT_OSMO_TRAIN_POOL, or plan without network_mode airgap.";
+      return { checks: [halt("network.forbidden", `an air-gapped run would train on ${executor.trains_on}`, fix)] };
+    }
+    return ok(`airgap (${operator ? "AIR_GAPPED=1" : "asked for"})`);
   },
 };
 
@@ -103,9 +114,10 @@ export const networkModeStep: Step = {
 export const settingsStep: Step = {
   id: "settings",
   title: "Settings",
-  async look({ request, spec, contract, program, planned, executor, deps }): Promise<Findings> {
+  async look(survey): Promise<Findings> {
+    const { request, spec, contract, program, planned, executor } = survey;
     const ground = { request, spec: spec?.content, contract, program, planned, trains_on: executor?.trains_on };
-    return { found: { parameters: resolveParameters({ ...ground, airgapped: isAirgapped(deps) }) } };
+    return { found: { parameters: resolveParameters({ ...ground, airgapped: isAirgapped(survey) }) } };
   },
 };
 

@@ -15,7 +15,7 @@ export const rulerStep: Step = {
   title: "Custody of the KPI set",
   async look({ spec, images_dir, workspace, deps, signal, csvs: { kpi_csv, holdout_csv } }): Promise<Findings> {
     if (spec === undefined || images_dir === undefined || kpi_csv === undefined) return {};
-    const ruler = await rulerOf(kpi_csv.table, layoutOf(spec.content, images_dir), signal);
+    const { ruler } = await rulerOf(kpi_csv.path, layoutOf(spec.content, images_dir), signal);
     const custody = await custodyOf({ workspace, set: "kpi", env: deps.env }, ruler);
     const changed = custodyText(custody);
     const used = `scored ${counted(custody.scorings, "time")} by ${counted(custody.runs, "earlier run")} of this workspace`;

@@ -69,8 +69,10 @@ function releaseThatRuns({ containers, environment, executor, platform }: Survey
 } {
   const image = containers?.tao_pyt;
   const installed = environment?.packages?.tao;
-  if (environment !== undefined)
-    return { release: releaseOf(installed ?? undefined), named: installed ?? environment.venv };
+  if (environment !== undefined) {
+    const named = installed ? `installed version ${installed}` : environment.venv;
+    return { release: releaseOf(installed ?? undefined), named };
+  }
   if (image !== undefined && image.engine === undefined) return { release: releaseOf(image.uri), named: image.uri };
   const engine = image?.engine ?? executor?.engine ?? platform;
   return { release: { ...releaseOf(undefined), known: true }, named: engine };

@@ -1,3 +1,4 @@
+import { createNumberList, type NumberList } from "../../data/number-list.ts";
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { goldenPlace, type Place } from "../../data/twins/search.ts";
@@ -37,40 +38,49 @@ export function twinGroups(sides: Sides, most: number): { inspected: TwinGroup[]
   const inspected: TwinGroup[] = [];
   const golden: TwinGroup[] = [];
   for (let light = 0; light < lightings; light++) {
-    const parts = imagesOf(sides, light, "input");
-    inspected.push(shared(parts, most));
-    const seen = new Set(parts.map(({ path }) => path));
-    const references = imagesOf(sides, light, "golden").filter(({ path }) => !seen.has(path));
-    if (references.length > 0) golden.push(shared([...parts, ...references], most));
+    const parts = filesOf(sides, light, "input");
+    inspected.push(shared(sides, [parts], most));
+    const references = filesOf(sides, light, "golden", parts.places);
+    if (references.files.length > 0) golden.push(shared(sides, [parts, references], most));
   }
   return { inspected, golden };
 }
 
-function imagesOf(sides: Sides, light: number, kind: "input" | "golden"): TwinImage[] {
+/** Files with the first row that uses each: numbers alone, since there may be millions. */
+type Files = {
+  readonly kind: "input" | "golden";
+  readonly files: NumberList;
+  readonly rows: NumberList;
+  /** Places in `order`. */
+  readonly sets: NumberList;
+  /** By number of the file; 0 for one that is not among them. */
+  readonly places: Uint16Array;
+};
+
+function filesOf(sides: Sides, light: number, kind: Files["kind"], without?: Uint16Array): Files {
   const { index } = sides;
-  const images = new Map<number, TwinImage>();
-  for (const [bit, side] of order.entries()) {
-    const rows = sides[side];
-    for (let row = 0; rows !== undefined && light < rows.count && row < rows.columns.rows; row++) {
-      const file = index.identityOf(rows[kind][row * rows.count + light] ?? -1);
-      if (index.stateOf(file) !== "ok") continue;
-      const known = images.get(file);
-      const place = (known?.place ?? (kind === "golden" ? goldenPlace : 0)) | (1 << bit);
-      if (known !== undefined) {
-        if (known.place !== place) images.set(file, { ...known, place });
-        continue;
-      }
-      const set = kind === "golden" ? `${sideNames[side]}, golden` : sideNames[side];
-      images.set(file, { ...partOf(rows, row), path: index.pathOf(file), side, set, place });
+  const places = new Uint16Array(index.size());
+  const [files, rows, sets] = [createNumberList(), createNumberList(), createNumberList()];
+  for (const [set, side] of order.entries()) {
+    const images = sides[side];
+    for (let row = 0; images !== undefined && light < images.count && row < images.columns.rows; row++) {
+      const file = index.identityOf(images[kind][row * images.count + light] ?? -1);
+      if (index.stateOf(file) !== "ok" || (without?.[file] ?? 0) > 0) continue;
+      const known = places[file] as number;
+      places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (1 << set);
+      if (known > 0) continue;
+      files.push(file);
+      rows.push(row);
+      sets.push(set);
     }
   }
-  return [...images.values()];
+  return { kind, files, rows, sets, places };
 }
 
 function partOf({ columns }: RowImages, row: number) {
   const board = boardOf(columns, row);
   return {
-    object_name: excerpt(columns.object_name[row] ?? "", 80),
+    object_name: excerpt(textAt(columns, columns.object_name, row), 80),
     label: excerpt(textAt(columns, columns.label, row), 80),
     ...(board === "" ? {} : { board: excerpt(board, 80) }),
     line: columns.lines[row] ?? 0,
@@ -82,11 +92,32 @@ function boardOf(columns: RowColumns, row: number): string {
 }
 
 /** All that figures are measured on, and of the rest what there is room for, evenly. */
-function shared(images: readonly TwinImage[], most: number): TwinGroup {
-  if (images.length <= most) return { images, left_out: 0 };
-  const rest = images.filter(({ side }) => side === "training_csv" || side === "pool");
-  const room = Math.max(0, most - (images.length - rest.length));
-  const kept = new Set(Array.from({ length: room }, (_, at) => rest[Math.floor((at * rest.length) / room)]));
-  const dropped = new Set(rest.filter((image) => !kept.has(image)));
-  return { images: images.filter((image) => !dropped.has(image)), left_out: dropped.size };
+function shared(sides: Sides, groups: readonly Files[], most: number): TwinGroup {
+  const isRest = ({ sets }: Files, at: number): boolean => restSets.has(sets.at(at));
+  const total = groups.reduce((sum, { files }) => sum + files.length, 0);
+  let rest = 0;
+  for (const group of groups) for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) rest++;
+  const room = total <= most ? rest : Math.max(0, most - (total - rest));
+  const images: TwinImage[] = [];
+  let [seen, kept] = [0, 0];
+  for (const group of groups) {
+    for (let at = 0; at < group.files.length; at++) {
+      if (isRest(group, at)) {
+        const wanted = kept < room && seen++ >= Math.floor((kept * rest) / room);
+        if (!wanted) continue;
+        kept++;
+      }
+      images.push(imageAt(sides, group, at));
+    }
+  }
+  return { images, left_out: rest - room };
+}
+
+const restSets: ReadonlySet<number> = new Set([order.indexOf("training_csv"), order.indexOf("pool")]);
+
+function imageAt({ index, ...sides }: Sides, { kind, files, rows, sets, places }: Files, at: number): TwinImage {
+  const [file, side] = [files.at(at), order[sets.at(at)] ?? "pool"];
+  const set = kind === "golden" ? `${sideNames[side]}, golden` : sideNames[side];
+  const part = partOf(sides[side] as RowImages, rows.at(at));
+  return { ...part, path: index.pathOf(file), side, set, place: places[file] ?? 0 };
 }

@@ -26,6 +26,8 @@ async def main(server, calls):
         told["tools"] = [tool.name for tool in await client.list_tools()]
         told["resources"] = [str(resource.uri) for resource in await client.list_resources()]
         told["unread"] = [uri for uri in told["resources"] if not await client.read_resource(uri)]
+        told["read"] = not told["unread"]
+        told["revision"] = client.protocol_version
         told["prompts"] = [prompt.name for prompt in await client.list_prompts()]
         prompt = await client.get_prompt("run-deft-loop", {"platform": "docker"})
         told["prompt"] = prompt.messages[0].content.text
@@ -41,6 +43,13 @@ async def main(server, calls):
             told["calls"][name] = {"error": bool(result.is_error), "text": text[:200]}
             structured = result.structured_content or {}
             told.update({key: structured[key] for key in ("plan_id", "run_dir") if key in structured})
+        try:
+            # A call that is given up ends at once, and the connection goes on.
+            await asyncio.wait_for(client.call_tool("run_stage", {"wait_seconds": 60}), 0.2)
+            told["cancelled"] = False
+        except (asyncio.TimeoutError, TimeoutError):
+            told["cancelled"] = True
+        told["after"] = bool((await client.call_tool("loop_status", {})).structured_content)
     print(json.dumps(told))
 
 

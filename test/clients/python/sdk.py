@@ -33,6 +33,7 @@ async def main(mode, server, calls):
         resources = (await client.list_resources()).resources
         told["resources"] = [str(resource.uri) for resource in resources]
         told["unread"] = [uri for uri in told["resources"] if not (await client.read_resource(uri)).contents]
+        told["read"] = not told["unread"]
         told["templates"] = len((await client.list_resource_templates()).resource_templates)
         told["prompts"] = [prompt.name for prompt in (await client.list_prompts()).prompts]
         prompt = await client.get_prompt("run-deft-loop", {"platform": "docker"})

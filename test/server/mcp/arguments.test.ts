@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Refusal } from "../../../server/errors.ts";
 import { failureText } from "../../../server/mcp/answer.ts";
 import { parseArguments } from "../../../server/mcp/arguments.ts";
+import { keyValuesField } from "../../../server/run/key-values.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const schema = z.strictObject({ max_iterations: z.number().int().optional(), kpi_target: z.string().optional() });
@@ -48,6 +49,7 @@ const sent = z.strictObject({
   min_similarity: z.number().optional(),
   synthetic_only: z.boolean().default(false),
   knobs: z.record(z.string(), z.unknown()).optional(),
+  settings: keyValuesField(z.unknown()).optional(),
   platform: z.enum(["embedded", "docker"]).optional(),
   kpi_target: z.string().optional(),
   workspace: z.string().optional(),
@@ -71,6 +73,8 @@ describe("arguments as clients send them", () => {
     ["a number as text", { max_iterations: "3", min_similarity: "0.9" }, { max_iterations: 3, min_similarity: 0.9 }],
     ["a boolean as text", { synthetic_only: "True" }, { synthetic_only: true }],
     ["an object as text", { knobs: '{"a": 1}' }, { knobs: { a: 1 } }],
+    ["pairs as text", { settings: '["a=1"]' }, { settings: { a: "1" } }],
+    ["pairs as an object in text", { settings: '{"a": 1}' }, { settings: { a: 1 } }],
     ["an enum with blanks", { platform: " docker " }, { platform: "docker" }],
     ["a file URI", { workspace: "file:///data/my%20boards" }, { workspace: "/data/my boards" }],
     ["quotes", { workspace: "'/data/boards'", csv: '"b.csv"' }, { workspace: "/data/boards", csv: "b.csv" }],

@@ -1,6 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import type { Executor } from "../../../server/ports/executor.ts";
+import type { PlanRequest } from "../../../server/preflight/request.ts";
 import { resolvePlan } from "../../../server/preflight/resolve.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { boardsIn, completeRequest, depsIn, put, specText, standIn } from "./support/boards.ts";
@@ -11,6 +13,8 @@ const checkpoint = "augmentation/anomalygen/checkpoints/boards";
 async function onDocker(
   env: Record<string, string>,
   prepare: (root: string) => Promise<unknown> = async () => undefined,
+  more: PlanRequest = {},
+  executor: Executor = standIn("docker"),
 ) {
   const root = await boardsIn(await folder());
   const backbone =
@@ -20,8 +24,8 @@ async function onDocker(
     specText.replace("type: c_radio_v2_vit_base_patch16_224", backbone),
   );
   await prepare(root);
-  const deps = { ...depsIn(root, env), executors: { docker: async () => standIn("docker") } };
-  const resolution = await resolvePlan({ ...completeRequest, platform: "docker" }, deps);
+  const deps = { ...depsIn(root, env), executors: { docker: async () => executor } };
+  const resolution = await resolvePlan({ ...completeRequest, ...more, platform: "docker" }, deps);
   const outcome = (id: string) => resolution.checks.find((check) => check.id === id);
   return { ...resolution, outcome };
 }
@@ -57,11 +61,40 @@ describe("generator assets in containers", () => {
     expect(outcome("credentials")).toMatchObject({ outcome: "halt", detail: expect.stringContaining("HF_TOKEN") });
   });
 
+  it.each([
+    ["HF_TOKEN=hf_of_the_file", "ok"],
+    ["export HF_TOKEN='hf_of_the_file'  # ours", "ok"],
+    ["# HF_TOKEN=hf_of_the_file", "halt"],
+    ["MY_HF_TOKEN=hf_of_the_file\nHF_TOKEN=", "halt"],
+  ])("may have their credential in the workspace's .env: %s", async (line, outcome) => {
+    const found = await onDocker({}, (root) => put(join(root, ".env"), `${line}\n`));
+    expect(found.outcome("credentials")?.outcome).toBe(outcome);
+    expect(JSON.stringify(found)).not.toContain("of_the_file");
+  });
+
   it("stop an air-gapped plan, whatever credential there is", async () => {
     const { plan, outcome } = await onDocker({ AIR_GAPPED: "1", HF_TOKEN: "x" });
     expect(plan).toBeUndefined();
     expect(outcome("network_mode")?.detail).toBe("airgap (AIR_GAPPED=1)");
     expect(outcome("generator_assets")).toMatchObject({ outcome: "halt", code: "network.forbidden" });
+  });
+
+  it("stop a plan that is asked to be air-gapped, and the server's own air gap cannot be lifted", async () => {
+    const { plan, outcome } = await onDocker({ HF_TOKEN: "x" }, undefined, { network_mode: "airgap" });
+    expect(plan).toBeUndefined();
+    expect(outcome("network_mode")?.detail).toBe("airgap (asked for)");
+    expect(outcome("generator_assets")).toMatchObject({ outcome: "halt", code: "network.forbidden" });
+    const lifted = await onDocker({ AIR_GAPPED: "1", HF_TOKEN: "x" }, undefined, { network_mode: "network-enabled" });
+    expect(lifted.outcome("network_mode")).toMatchObject({ outcome: "halt", code: "network.forbidden" });
+  });
+
+  it("trains nowhere else when it is air-gapped", async () => {
+    const executor = { ...standIn("docker"), trains_on: "OSMO pool gpu (platform default), files below s3://b/deft" };
+    const { outcome } = await onDocker({}, undefined, { network_mode: "airgap" }, executor);
+    expect(outcome("network_mode")).toMatchObject({
+      outcome: "halt",
+      detail: expect.stringContaining("OSMO pool gpu"),
+    });
   });
 
   it("can be fetched whole when there is no data set at all", async () => {

@@ -36,8 +36,9 @@ const host: PlatformFacts = {
 };
 
 /** What preflight finds on such a host, in a workspace where everything is staged. */
-async function findings(facts: PlatformFacts, env: Record<string, string> = {}, request: object = {}) {
+async function findings(facts: PlatformFacts, env: Record<string, string> = {}, request: object = {}, dotEnv = "") {
   const root = await boardsIn(await folder());
+  await put(join(root, ".env"), dotEnv);
   const backbone =
     "type: c_radio_v2_vit_base_patch16_224, pretrained_backbone_path: /data/pretrained_models/C-RADIOv2_B.pth";
   await put(
@@ -74,6 +75,9 @@ describe("preflight for docker", () => {
       fix: expect.stringContaining("pull ds:1"),
     });
     expect(online.plan?.inputs.containers).toMatchObject({ tao_ds: { uri: "ds:1" }, fetch: ["ds:1"] });
+    const keyed = await findings(facts, {}, {}, 'NGC_KEY="nvapi-of-the-file"\n');
+    expect(keyed.outcomes("images_local")[1]?.fix).toBe("pull ds:1 with NGC_KEY");
+    expect(JSON.stringify(keyed)).not.toContain("of-the-file");
     const offline = await findings(facts, { AIR_GAPPED: "1" });
     expect(offline.plan).toBeUndefined();
     expect(offline.outcomes("images_local")[1]).toMatchObject({ outcome: "halt", code: "executor.image-missing" });

@@ -56,7 +56,7 @@ describe("preflight for a Python environment of this host", () => {
       platform_settings: { venv, program: "tao", embedding: "tao", neighbors: "tao" },
     });
     expect(summary_markdown).toContain(`| Setting venv of host | ${venv} | user |`);
-    expect(checks.find(({ id }) => id === "spec_keys")?.detail).toBe("the keys of TAO 7.3 (7.3.0)");
+    expect(checks.find(({ id }) => id === "spec_keys")?.detail).toBe("the keys of TAO 7.3 (installed version 7.3.0)");
     expect(checks.find(({ id }) => id === "stages")?.detail).toContain("nothing is generated (num_sdg 0)");
   });
 

@@ -1,17 +1,7 @@
-import { join } from "node:path";
-import { readTextIfPresent } from "../fs/read.ts";
 import type { Env } from "../run/env.ts";
 
 /** Gated models whose licence the token's owner must have accepted. */
 export const gatedModels = ["nvidia/Cosmos-AnomalyGen-PCB-2B", "nvidia/Cosmos-Predict2-2B-Text2Image"] as const;
-
-/** The Hugging Face token from the environment, else from the workspace's `.env`. */
-export async function hfToken(env: Env, workspace: string): Promise<string | undefined> {
-  if (env.HF_TOKEN) return env.HF_TOKEN;
-  const text = await readTextIfPresent(join(workspace, ".env"));
-  const found = /^\s*(?:export\s+)?HF_TOKEN\s*=\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))/m.exec(text ?? "");
-  return found?.[1] || found?.[2] || found?.[3] || undefined;
-}
 
 export type ProbeResult = {
   readonly model: string;

@@ -1,0 +1,151 @@
+import { Refusal } from "../errors.ts";
+import { limits } from "../fs/limits.ts";
+import { widened } from "./number-list.ts";
+
+/**
+ * Texts by number, each once in its group, in the order of their first mention. Held as UTF-8 outside the heap: beside its
+ * bytes a text costs about 26, however many there are.
+ */
+export type TextTable = {
+  /** @throws Refusal `input.too-many-rows` when all texts together pass the limit. */
+  numberOf(text: string, group?: number): number;
+  /** The number of a text that is there, else -1. */
+  find(text: string, group?: number): number;
+  /** Empty for a number that was never given. */
+  at(number: number): string;
+  groupOf(number: number): number;
+  size(): number;
+};
+
+/** A longer text has a block of its own. */
+const blockBytes = 1 << 22;
+const prefixBytes = 4;
+/** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
+const seed = Math.floor(Math.random() * 0x7fffffff);
+
+export function createTextTable(limitBytes: number = limits.table_text_bytes): TextTable {
+  const store = createStore(limitBytes);
+  let groups = new Int32Array(1024);
+  let hashes = new Int32Array(1024);
+  let slots = new Int32Array(2048).fill(-1);
+  let size = 0;
+
+  /** The slot of what `key` holds now, or the free one where it belongs. */
+  const slotOf = (group: number, hash: number): number => {
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const number = slots[slot] as number;
+      if (number < 0 || (hashes[number] === hash && groups[number] === group && store.holdsKey(number))) return slot;
+    }
+  };
+  const grow = (): void => {
+    const wider = new Int32Array(2 * slots.length).fill(-1);
+    const mask = wider.length - 1;
+    for (let number = 0; number < size; number++) {
+      let slot = (hashes[number] as number) & mask;
+      while ((wider[slot] as number) >= 0) slot = (slot + 1) & mask;
+      wider[slot] = number;
+    }
+    slots = wider;
+  };
+
+  return {
+    numberOf(text, group = 0) {
+      const hash = store.setKey(text, group);
+      const slot = slotOf(group, hash);
+      const known = slots[slot] as number;
+      if (known >= 0) return known;
+      const number = size++;
+      slots[slot] = number;
+      if (number === groups.length) [groups, hashes] = [widened(groups, 2 * number), widened(hashes, 2 * number)];
+      groups[number] = group;
+      hashes[number] = hash;
+      store.addKey();
+      if (size * 3 > slots.length * 2) grow();
+      return number;
+    },
+    find: (text, group = 0) => slots[slotOf(group, store.setKey(text, group))] as number,
+    at: (number) => (number >= 0 && number < size ? store.textAt(number) : ""),
+    groupOf: (number) => groups[number] ?? 0,
+    size: () => size,
+  };
+}
+
+/** Texts one behind the other in blocks, each with its length before it, and the one text that is looked for. */
+function createStore(limitBytes: number) {
+  const blocks: Buffer[] = [];
+  /** Where each text begins: its block, and its place there. */
+  let places = new Float64Array(1024);
+  let count = 0;
+  let used = 0;
+  let total = 0;
+  let key = Buffer.allocUnsafe(1024);
+  let keyLength = 0;
+
+  const blockOf = (number: number): Buffer => blocks[Math.floor((places[number] as number) / blockBytes)] as Buffer;
+  const startOf = (number: number): number => (places[number] as number) % blockBytes;
+
+  return {
+    /** Takes the text that is looked for; its hash. */
+    setKey(text: string, group: number): number {
+      if (key.length < 3 * text.length) key = Buffer.allocUnsafe(6 * text.length);
+      keyLength = encode(text, key);
+      return hashOf(key, keyLength, group);
+    },
+    addKey(): void {
+      total += keyLength;
+      if (total > limitBytes) throw tooMuchText(limitBytes);
+      const needed = prefixBytes + keyLength;
+      if (blocks.length === 0 || used + needed > blockBytes) {
+        blocks.push(Buffer.allocUnsafe(Math.max(blockBytes, needed)));
+        used = 0;
+      }
+      const block = blocks.at(-1) as Buffer;
+      if (count === places.length) {
+        const wider = new Float64Array(2 * count);
+        wider.set(places);
+        places = wider;
+      }
+      places[count++] = (blocks.length - 1) * blockBytes + used;
+      block.writeUInt32LE(keyLength, used);
+      for (let at = 0; at < keyLength; at++) block[used + prefixBytes + at] = key[at] as number;
+      used += needed;
+    },
+    holdsKey(number: number): boolean {
+      const [block, start] = [blockOf(number), startOf(number)];
+      if (block.readUInt32LE(start) !== keyLength) return false;
+      const from = start + prefixBytes;
+      for (let at = 0; at < keyLength; at++) if (block[from + at] !== key[at]) return false;
+      return true;
+    },
+    textAt(number: number): string {
+      const [block, start] = [blockOf(number), startOf(number)];
+      const from = start + prefixBytes;
+      return block.toString("utf8", from, from + block.readUInt32LE(start));
+    },
+  };
+}
+
+/** Writes a text as UTF-8; its length in bytes. Nearly all are short and plain, for which a call costs more than it does. */
+function encode(text: string, into: Buffer): number {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 127) return into.write(text, 0, "utf8");
+    into[at] = code;
+  }
+  return text.length;
+}
+
+function hashOf(bytes: Uint8Array, length: number, group: number): number {
+  let hash = seed ^ Math.imul(group, 0x9e3779b1);
+  for (let at = 0; at < length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  hash ^= hash >>> 16;
+  hash = Math.imul(hash, 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) & 0x7fffffff;
+}
+
+function tooMuchText(limit_bytes: number): Refusal {
+  return new Refusal("input.too-many-rows", `The texts of a table take more than ${limit_bytes} bytes.`, {
+    limit_bytes,
+  });
+}
