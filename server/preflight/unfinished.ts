@@ -112,7 +112,7 @@ async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, 
       max_iterations: state.max_iterations,
       last_event: last,
       hard_stop: state.hard_stop?.code,
-      note: noteOn(kind, state.version),
+      note: noteOn(kind, state),
     }),
   };
 }
@@ -123,7 +123,9 @@ function kindOfRun(state: Outline): RunKind {
   return state.plan === undefined ? "vendor_v2" : "ours";
 }
 
-function noteOn(kind: RunKind, version: number): string | undefined {
+function noteOn(kind: RunKind, { version, plan }: Outline): string | undefined {
+  if (kind === "vendor_v4" && plan !== undefined)
+    return "A run of this server to which another program committed since: adopt_run goes on from what was trained.";
   if (kind === "vendor_v2" || kind === "vendor_v4")
     return `State version ${version}, written by another program: adopt_run takes it over by approval.`;
   return kind === "unreadable" ? `State version ${version} is not known here.` : undefined;

@@ -1,4 +1,4 @@
-import { appendFile } from "node:fs/promises";
+import { appendFile, copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { type RefusalCode, refusals } from "../../server/errors.ts";
@@ -80,6 +80,10 @@ describe("a run that stopped", () => {
     expect(since(false)).toBe("2026-11-21T10:05:00Z");
   });
 });
+
+const kpi = "kpi/testing_set.csv";
+const spec = "specs/baseline_spec.yaml";
+const firstPass = (text: string) => text.split("\n").find((line) => line.includes(",PASS,")) ?? "";
 
 /** What provokes a code, the call that its remedy asks for, and what that call must lead to. */
 type Way = {
@@ -192,6 +196,89 @@ const ways: readonly Way[] = [
     leads: { next_call: { tool: "run_stage", arguments: expect.anything() } },
   },
   {
+    point: "created",
+    code: "input.invalid",
+    provoke: (client) => client.call("run_stage", { ...run(), wait_seconds: -1 }),
+    follow: (client) => client.result("run_stage", { ...run(), wait_seconds: 100 }),
+    leads: { outcome: "committed" },
+  },
+  {
+    point: "created",
+    code: "input.no-workspace",
+    async provoke() {
+      const lost = await toolClient({ ...loop.deps({ DEFT_WORKSPACE: "" }), cwd: loop.home });
+      const answer = await lost.call("preflight", tinyRequest);
+      await lost.close();
+      return answer;
+    },
+    follow: (client) => client.result("preflight", { ...tinyRequest, workspace: loop.workspace }),
+    leads: { ok: true },
+  },
+  {
+    point: "created",
+    code: "input.run-ambiguous",
+    async provoke(client) {
+      await client.result("approve_plan", { plan_id: (await planned(client)).plan_id, words: "yes" });
+      const other = await toolClient(loop.deps());
+      const answer = await other.call("run_stage", {});
+      await other.close();
+      return answer;
+    },
+    follow: (client, said) => client.result("loop_status", { run: facts(said).candidates[0].run }),
+    leads: { next_action: "run_stage baseline train" },
+  },
+  {
+    point: "created",
+    code: "gate.path-outside-workspace",
+    provoke: (client) => client.call("validate_csv", { csv: "/etc/hostname", workspace: loop.workspace }),
+    follow: (client) => client.result("validate_csv", { csv: "kpi/testing_set.csv", workspace: loop.workspace }),
+    leads: { ok: true },
+  },
+  {
+    point: "created",
+    code: "approval.plan-changed",
+    async provoke(client) {
+      const { plan_id } = await planned(client);
+      await appendFile(join(loop.workspace, "specs", "baseline_spec.yaml"), "\n# looked at again\n");
+      return await client.call("approve_plan", { plan_id, words: "yes" });
+    },
+    async follow(client) {
+      return await client.result("approve_plan", { plan_id: (await planned(client)).plan_id, words: "yes" });
+    },
+    leads: { approved: "relayed" },
+  },
+  {
+    point: "baseline-train",
+    code: "state.corrupt",
+    async provoke(client) {
+      await copyFile(join(loop.runDir, "deft_state.json"), join(loop.home, "backup.json"));
+      await writeFile(join(loop.runDir, "deft_state.json"), "{");
+      return await client.call("run_stage", run());
+    },
+    async follow(client) {
+      await copyFile(join(loop.home, "backup.json"), join(loop.runDir, "deft_state.json"));
+      return await client.result("run_stage", { ...run(), wait_seconds: 100 });
+    },
+    leads: { outcome: "committed", stage: "evaluate" },
+  },
+  {
+    // What the published commit_stage.py makes of a run that it commits to (tao-stages 5.2).
+    point: "baseline-evaluate",
+    code: "state.foreign-version",
+    async provoke(client) {
+      const path = join(loop.runDir, "deft_state.json");
+      const state = JSON.parse(await readFile(path, "utf8"));
+      const event = { seq: 1, iter: "baseline", stage: "rca", status: "ok", summary: "by hand", duration_sec: 1 };
+      await writeFile(path, JSON.stringify({ ...state, version: 4, events: [event] }));
+      return await client.call("run_stage", run());
+    },
+    async follow(client) {
+      const { plan_id } = await client.result("preflight", { adopt_run: loop.runDir, platform: "embedded" });
+      return await client.result("approve_plan", { plan_id, words: "yes" });
+    },
+    leads: { next_action: "run_stage baseline evaluate" },
+  },
+  {
     point: "baseline-train",
     code: "approval.required",
     async provoke(client) {
@@ -259,6 +346,37 @@ describe("the next step of a refusal", () => {
     expect(refused).toMatchObject({ ok: false, code: way.code });
     expect(refused.text).toMatch(/\nNext: \S/);
     expect(await way.follow(client, refused.text)).toMatchObject(way.leads);
+    await client.close();
+  });
+});
+
+/** What stops a plan, where, and how that is spoiled; `mended` is the file as the finding's next step asks for it. */
+const findings: readonly [code: string, path: string, spoilt: (text: string, held: string) => string][] = [
+  ["gate.schema", kpi, (text) => text.replace("object_name", "objectname")],
+  ["gate.no-rows", kpi, (text) => text.slice(0, text.indexOf("\n") + 1)],
+  ["gate.contradiction", kpi, (text) => `${text}${firstPass(text).replace(",PASS,", ",bridge,")}\n`],
+  ["gate.own-golden", kpi, (text) => text.replace(/^([^,\n]+),[^,\n]+,PASS/gm, "$1,$1,PASS")],
+  ["metric.undefined", kpi, (text) => text.replaceAll(",PASS,", ",good,")],
+  ["gate.missing-image", kpi, (text) => text.replace(/\n[^,]+,/, "\nnowhere,")],
+  ["gate.missing-value", kpi, (text) => text.replace(/,PASS,[^,\n]+/, ",PASS,nan")],
+  ["gate.train-kpi-leakage", "train/base/training_set.csv", (text, held) => `${text}${firstPass(held)}\n`],
+  ["input.bad-yaml", spec, (text) => `${text}\n  : [`],
+  ["input.spec-automl", spec, (text) => `${text}\nautoml_policy: {}\n`],
+  ["input.bad-spec", spec, (text) => text.replace("task: classify", "task: segment")],
+];
+
+describe("a finding that stops a plan", () => {
+  it.each(findings)("%s in %s is gone once the file is mended", async (code, path, spoil) => {
+    await loop.backTo("created");
+    const client = await toolClient(loop.deps());
+    const file = join(loop.workspace, path);
+    const text = await readFile(file, "utf8");
+    const held = await readFile(join(loop.workspace, kpi), "utf8");
+    await writeFile(file, spoil(text, held));
+    const halted = await client.result("preflight", { ...tinyRequest, seed: 5 });
+    expect(halted).toMatchObject({ ok: false, checks: expect.arrayContaining([expect.objectContaining({ code })]) });
+    await writeFile(file, text);
+    expect(await client.result("preflight", { ...tinyRequest, seed: 5 })).toMatchObject({ ok: true });
     await client.close();
   });
 });

@@ -30,7 +30,8 @@ export type Desk = {
 };
 
 export const root = "s3://lab/dig";
-const bin = fileURLToPath(new URL("../fixtures/bin/osmo", import.meta.url));
+/** The stand-in CLI. */
+export const osmoBin = fileURLToPath(new URL("../fixtures/bin/osmo", import.meta.url));
 
 /** Opens desks that are torn down after each test; with `process` each command is a program of its own. */
 export function osmoDesks(how: "here" | "process" = "here"): () => Promise<Desk> {
@@ -54,7 +55,7 @@ export function osmoDesks(how: "here" | "process" = "here"): () => Promise<Desk>
       HOME: home,
       XDG_CONFIG_HOME: join(home, "config"),
       XDG_STATE_HOME: join(home, "state"),
-      DEFT_OSMO_BIN: bin,
+      DEFT_OSMO_BIN: osmoBin,
       HF_ENDPOINT: url,
       OSMO_CONFIG_FILE_DIR: login,
       OSMO_STAND_IN_STORE: store,
@@ -70,7 +71,7 @@ export function osmoDesks(how: "here" | "process" = "here"): () => Promise<Desk>
       env,
       home,
       connect: (human) =>
-        connect(how === "here" ? { env, cwd: home, runOsmo: osmoHere(bin) } : { env, cwd: home }, human),
+        connect(how === "here" ? { env, cwd: home, runOsmo: osmoHere(osmoBin) } : { env, cwd: home }, human),
       put,
       store: async (...keys) => {
         for (const key of keys) await put(`${key}/one.bin`, "x");

@@ -1,13 +1,26 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { agreeing, type Desk, osmoDesks, root } from "../support/osmo-desk.ts";
-import { goodTemplate } from "../support/osmo-service.ts";
+import type { Facts } from "../../server/errors.ts";
+import { agreeing, type Desk, osmoBin, osmoDesks, root } from "../support/osmo-desk.ts";
+import { goodTemplate, OsmoService } from "../support/osmo-service.ts";
 import { good, settled, submit } from "../support/osmo-submit.ts";
 import { refusalOf } from "../support/refusal.ts";
 
 const open = osmoDesks();
 const settledDesk = async () => settled(await open());
+
+/** Whoever runs the service did what the next step asks of them. */
+const healed = (desk: Desk) => desk.service.failures.clear();
+const repairedTemplate = (desk: Desk) => {
+  desk.service.podTemplate = goodTemplate;
+};
+const anotherPool = (desk: Desk) => {
+  desk.service.pools.big = { status: "ONLINE", total_capacity: "8" };
+  desk.service.nodes = { "big/default": { cpu: "64", gpu: "8", memory: "512Gi", storage: "1Ti" } };
+  desk.service.profile = { ...desk.service.profile, pools: ["default", "big"] };
+  return { pool: "big" };
+};
 
 describe("preflights", () => {
   it("set a missing credential from .env by file, never by argument", async () => {
@@ -22,8 +35,17 @@ describe("preflights", () => {
     expect(desk.service.requests.filter((line) => line.startsWith("GET /api/models/"))).toHaveLength(2);
   });
 
-  it.each<[string, (desk: Desk) => unknown, string]>([
-    ["no credential anywhere", (desk) => desk.service.credentials.clear(), "osmo.missing-credential"],
+  /** What is wrong, the code, and what its next step asks for: arguments to pass, where it asks for some. */
+  it.each<[string, (desk: Desk) => unknown, string, (desk: Desk, facts: Facts) => unknown]>([
+    [
+      "no credential anywhere",
+      (desk) => desk.service.credentials.clear(),
+      "osmo.missing-credential",
+      async (desk) => {
+        await writeFile(join(desk.home, ".env"), "HF_TOKEN=hf_fromfile99\n");
+        return { workspace: desk.home };
+      },
+    ],
     [
       "licences not accepted",
       (desk) => {
@@ -31,6 +53,7 @@ describe("preflights", () => {
         desk.service.failures.set("GET /api/models/", { status: 403, body: "gated" });
       },
       "osmo.credential-refused",
+      healed,
     ],
     [
       "a pod template without OptiX",
@@ -38,6 +61,7 @@ describe("preflights", () => {
         desk.service.podTemplate = { default_user: { spec: { volumes: [] } } };
       },
       "osmo.pod-template",
+      repairedTemplate,
     ],
     [
       "a pod template with little shared memory",
@@ -48,6 +72,7 @@ describe("preflights", () => {
         desk.service.podTemplate = { default_user: { spec: { volumes } } };
       },
       "osmo.pod-template",
+      repairedTemplate,
     ],
     [
       "a malformed pod template",
@@ -55,6 +80,7 @@ describe("preflights", () => {
         desk.service.podTemplate = [];
       },
       "osmo.pod-template",
+      repairedTemplate,
     ],
     [
       "a template read that fails",
@@ -62,11 +88,17 @@ describe("preflights", () => {
         desk.service.failures.set("GET /api/configs", { status: 500, body: "boom" });
       },
       "osmo.pod-template",
+      healed,
     ],
     [
       "missing artifacts",
       (desk) => rm(join(desk.home, "store", "lab", "dig", "datasets", "pcb", "assets"), { recursive: true }),
       "osmo.missing-artifact",
+      async (desk, { submit: flows }) => {
+        for (const flow of flows as string[]) await submit(desk.connect(agreeing()), { flow });
+        // What the setup flow uploads.
+        await settled(desk);
+      },
     ],
     [
       "a storage without credentials",
@@ -74,6 +106,9 @@ describe("preflights", () => {
         desk.env.OSMO_STAND_IN_STORE = undefined;
       },
       "osmo.storage",
+      (desk) => {
+        desk.env.OSMO_STAND_IN_STORE = join(desk.home, "store");
+      },
     ],
     [
       "a pool with one GPU",
@@ -81,6 +116,7 @@ describe("preflights", () => {
         desk.service.pools.default = { status: "ONLINE", total_capacity: "1" };
       },
       "osmo.no-capacity",
+      anotherPool,
     ],
     [
       "a pool in maintenance",
@@ -88,6 +124,7 @@ describe("preflights", () => {
         desk.service.pools.default = { status: "MAINTENANCE", total_capacity: "8" };
       },
       "osmo.no-capacity",
+      anotherPool,
     ],
     [
       "an expired token",
@@ -95,6 +132,7 @@ describe("preflights", () => {
         desk.service.failures.set("GET /api/profile", { status: 401, body: "token has expired" });
       },
       "osmo.not-logged-in",
+      healed,
     ],
     [
       "a platform that the pool does not have",
@@ -102,6 +140,7 @@ describe("preflights", () => {
         desk.service.nodes = { "default/h100": { cpu: "64", gpu: "8", memory: "512Gi", storage: "1Ti" } };
       },
       "osmo.no-pool",
+      (_desk, { platforms }) => ({ knobs: { platform: (platforms as string[])[0] } }),
     ],
     [
       "nodes that are too small for a pod",
@@ -109,14 +148,27 @@ describe("preflights", () => {
         desk.service.nodes = { "default/default": { cpu: "64", gpu: "8", memory: "16Gi", storage: "1Ti" } };
       },
       "osmo.no-capacity",
+      (desk) => {
+        const big = { cpu: "64", gpu: "8", memory: "512Gi", storage: "1Ti" };
+        desk.service.nodes = { ...desk.service.nodes, "default/big": big };
+        return { knobs: { platform: "big" } };
+      },
     ],
-    ["no login", (desk) => rm(join(desk.home, "osmo"), { recursive: true }), "osmo.not-logged-in"],
+    [
+      "no login",
+      (desk) => rename(join(desk.home, "osmo"), join(desk.home, "away")),
+      "osmo.not-logged-in",
+      (desk) => rename(join(desk.home, "away"), join(desk.home, "osmo")),
+    ],
     [
       "no CLI",
       (desk) => {
         desk.env.DEFT_OSMO_BIN = "/nowhere/osmo";
       },
       "osmo.cli-missing",
+      (desk) => {
+        desk.env.DEFT_OSMO_BIN = osmoBin;
+      },
     ],
     [
       "a role without permission",
@@ -124,6 +176,7 @@ describe("preflights", () => {
         desk.service.failures.set("GET /api/credentials", { status: 403, body: "access denied" });
       },
       "osmo.forbidden",
+      healed,
     ],
     [
       "a service that is down",
@@ -131,6 +184,7 @@ describe("preflights", () => {
         desk.service.failures.set("GET /api/profile", { status: 503, body: "gone" });
       },
       "osmo.unavailable",
+      healed,
     ],
     [
       "a foreign answer",
@@ -138,15 +192,20 @@ describe("preflights", () => {
         desk.service.profile = { hello: "world" };
       },
       "osmo.bad-answer",
+      (desk) => {
+        desk.service.profile = new OsmoService().profile;
+      },
     ],
-  ])("%s", async (_title, spoil, code) => {
+  ])("%s: is told before a human is asked, and its next step leads to a submit", async (_title, spoil, code, mend) => {
     const desk = await settledDesk();
     await spoil(desk);
     const connection = desk.connect(agreeing());
-    expect((await refusalOf(() => submit(connection, good))).code).toBe(code);
+    const refusal = await refusalOf(() => submit(connection, good));
+    expect(refusal.code).toBe(code);
     expect(desk.service.workflows.size).toBe(0);
-    // What the CLI can tell is told before a human is asked to pay for it.
     expect(connection.asked).toEqual([]);
+    const more = (await mend(desk, refusal.facts)) as object | undefined;
+    expect(await submit(connection, { ...good, ...more })).toMatchObject({ outcome: "submitted" });
   });
 
   it("the CLI gets what it needs of the environment and no other secret", async () => {
