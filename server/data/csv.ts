@@ -54,6 +54,11 @@ export async function scanTable(path: string, open: (header: readonly string[]) 
   }
 }
 
+/** Rows of a table, each read and checked. @throws what `scanTable` throws. */
+export async function countRows(path: string): Promise<number> {
+  return (await scanTable(path, () => () => undefined)).rows;
+}
+
 /** One row of a file that is read as it goes; `line` is the physical line on which it starts. */
 export type TableRow = { readonly header: readonly string[]; readonly cells: readonly string[]; readonly line: number };
 
