@@ -10,13 +10,14 @@ import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
 import type { Given } from "./declarations.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import { type Display, displayFor, withBar } from "./display.ts";
+import { columnsOf, type Display, displayFor, withBar } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
 import { type CliIo, print, tell } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
 import { runNearby, workspaceNearby } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
+import { plainPlan } from "./plain-plan.ts";
 import { optionOf, planRequestOf } from "./plan-options.ts";
 import { confirmAtTerminal, isAtTerminal, withTerminal } from "./terminal.ts";
 
@@ -56,7 +57,8 @@ async function runOf(live: string | undefined, options: Options, call: Call, io:
 async function approvedRun(request: PlanRequest, json: boolean, call: Call, io: CliIo): Promise<string | undefined> {
   const { plan, live, summary_markdown: summary } = await planned(request, call, io, json);
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
-  tell(io, json ? io.stderr : io.stdout, `${summary}\n`);
+  const isRead = io.isTty && !json;
+  tell(io, json ? io.stderr : io.stdout, isRead ? plainPlan(summary, columnsOf(io.stdout)) : `${summary}\n`);
   const { plan_id } = plan;
   if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approvePlan(plan_id, undefined, call)).runDir;
   const isAgreed = isAtTerminal() && (await confirmAtTerminal(`Approve plan ${plan_id} and run it?`));
