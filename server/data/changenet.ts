@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.ts";
-import { readTable, writeTable } from "./csv.ts";
+import { readTable, tableRows, writeTable } from "./csv.ts";
 
 /** Columns that TAO needs (tao-stages 1.3). */
 export const mandatoryColumns = ["input_path", "golden_path", "label", "object_name"] as const;
@@ -40,6 +40,16 @@ export async function readChangeNet(path: string): Promise<ChangeNetTable> {
   const { header, rows, lines, bom } = await readTable(path);
   refuseMissingColumns(path, header, mandatoryColumns);
   return { columns: header, rows: rows.map((cells) => rowOf(header, cells)), lines, bom };
+}
+
+/** The rows of a ChangeNet CSV one by one. @throws like `readChangeNet`, but for no number of rows. */
+export async function* changeNetRows(path: string): AsyncGenerator<ChangeNetRow, void, undefined> {
+  let checked = false;
+  for await (const { header, cells } of tableRows(path)) {
+    if (!checked) refuseMissingColumns(path, header, mandatoryColumns);
+    checked = true;
+    yield rowOf(header, cells);
+  }
 }
 
 /** Writes the 14 published columns and then the extra ones, padding absent cells; atomic, LF, no byte order mark. */

@@ -148,6 +148,11 @@ export async function writeRows(path: string, rows: AsyncIterable<readonly strin
   await writeAtomic(path, csvPiecesOf(rows));
 }
 
+/** @throws Refusal `input.too-many-rows` where more rows are to be held in memory than is promised for. */
+export function refuseTooMany(path: string, rows: number): void {
+  if (rows > mostRows()) throw tooManyRows(path, mostRows());
+}
+
 function tooManyRows(path: string, limit: number): Refusal {
   const facts = { path, limit, setting: "DEFT_TABLE_ROWS" };
   return new Refusal(

@@ -31,8 +31,8 @@ export async function findNearest(
 }
 
 /**
- * The rows of both tables, and the cosine of rows to their nearest target: of those that are asked for by path, or of
- * those that the choice takes, in its order (`server/kpi/mining-rule.ts`).
+ * The rows of both tables, and of rows their nearest target and the cosine to it: of those that are asked for by path, or
+ * of those that the choice takes, in its order (`server/kpi/mining-rule.ts`).
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`; the reason of the signal.
  */
@@ -53,7 +53,7 @@ export async function compareTables(
     const similarity = found.nearest.get(path);
     return similarity === undefined ? [] : [[path, similarity]];
   });
-  return { ...rows, nearest: new Map(inOrder) };
+  return { ...rows, nearest: new Map(inOrder), like: found.like };
 }
 
 /** What the second process answers, less its progress. */

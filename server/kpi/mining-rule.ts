@@ -7,8 +7,8 @@ export type Embedded = {
   readonly unit: Float32Array;
 };
 
-/** A pool image within reach of some weak image, with its cosine to the nearest. */
-export type NearRow = Embedded & { readonly similarity: number };
+/** A pool image within reach of some weak image: its cosine to the nearest, and the path of that one. */
+export type NearRow = Embedded & { readonly similarity: number; readonly like: string };
 
 /** Weak samples to each new row of an iteration (references/decisions/003-mining-rule.md has the figures). */
 export const weakSamplesPerRow = 2;
@@ -42,6 +42,8 @@ export type MiningChoice = {
 /** The chosen images with their similarity to the nearest weak image, in the order of choice, and counts on the way. */
 export type MiningChosen = {
   readonly nearest: ReadonlyMap<string, number>;
+  /** The weak image that each chosen one is most like. */
+  readonly like: ReadonlyMap<string, string>;
   readonly counts: Readonly<Record<"free" | "in_reach" | "wanted" | "rounds", number>>;
 };
 
@@ -55,7 +57,7 @@ export function chooseRows(
   targets: readonly Embedded[],
   choice: MiningChoice,
 ): MiningChosen {
-  const similarity = new Map(near.map((row) => [row.filepath, row.similarity]));
+  const byPath = new Map(near.map((row) => [row.filepath, row]));
   const candidates = near.map((row) => ({ ...row, label: choice.free.get(row.filepath) ?? "" }));
   const wanted = rowsWanted(choice, near.length);
   const asking = [weakTargets(targets, choice), poolTargets(candidates, choice)].filter((group) => group.length > 0);
@@ -66,7 +68,8 @@ export function chooseRows(
   });
   const chosen = covered.flatMap((side) => side.chosen);
   return {
-    nearest: new Map(chosen.map((path) => [path, similarity.get(path) ?? -1])),
+    nearest: new Map(chosen.map((path) => [path, byPath.get(path)?.similarity ?? -1])),
+    like: new Map(chosen.map((path) => [path, byPath.get(path)?.like ?? ""])),
     counts: { free, in_reach: near.length, wanted, rounds: Math.max(...covered.map(({ rounds }) => rounds)) },
   };
 }

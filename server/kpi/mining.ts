@@ -1,11 +1,24 @@
+import { defined } from "../run/defined.ts";
 import { pythonFloat } from "./python-text.ts";
 
 /** The floor that the loop uses when the state names none (tao-stages 4.5). */
 export const defaultMinSimilarity = 0.9;
 
+/** A mined image, the similarity that decided, and the weak image that it is this similar to, where that is known. */
+export type Mined = {
+  readonly filepath: string;
+  readonly max_cosine_similarity: number;
+  readonly weak_filepath?: string;
+};
+
+/** Mined images with what each is most like, as far as it was noted. */
+export function withWeak(mined: readonly Mined[], like: ReadonlyMap<string, string> | undefined): Mined[] {
+  return mined.map((one) => ({ ...one, ...defined({ weak_filepath: like?.get(one.filepath) }) }));
+}
+
 export type CosineFloor = {
   /** Candidates at or above the floor, in their order. */
-  readonly kept: readonly { filepath: string; max_cosine_similarity: number }[];
+  readonly kept: readonly Mined[];
   readonly candidate_count: number;
   readonly rejected_count: number;
   readonly similarity_threshold: number;

@@ -15,6 +15,8 @@ export type EmbeddingFacts = {
   readonly targets: EmbeddedRows;
   /** Similarity to the nearest target of each asked image that the source has, or of each chosen one in its order. */
   readonly nearest: ReadonlyMap<string, number>;
+  /** The target that each of these is most like; absent from traces of before it was noted. */
+  readonly like?: ReadonlyMap<string, string>;
   /** What a choice counted on its way. */
   readonly counts?: Readonly<Record<string, number>>;
 };

@@ -1,5 +1,5 @@
 import { scriptText } from "./markup.ts";
-import type { Gallery } from "./model.ts";
+import type { ContactSheet, Gallery } from "./model.ts";
 
 /** What templates/gallery.js reads: a row is an array, and texts that rows share are numbers into `texts`. */
 export function galleryData({ iterations, rows, pictures }: Gallery) {
@@ -24,6 +24,20 @@ export function galleryData({ iterations, rows, pictures }: Gallery) {
       golden ?? -1,
     ]),
     texts,
+    pictures,
+  };
+}
+
+/** What templates/sheet.js reads. */
+export function sheetData({ sheets, pictures }: ContactSheet) {
+  return {
+    sheets: sheets.map(({ iteration, kind, rule, images, not_shown }) => ({
+      ...{ iteration, kind, rule, not_shown },
+      images: images.map(({ label, name, like, ...rest }) => ({
+        ...{ ...rest, label: scriptText(label), name: scriptText(name) },
+        ...(like === undefined ? {} : { like: { label: scriptText(like.label), name: scriptText(like.name) } }),
+      })),
+    })),
     pictures,
   };
 }

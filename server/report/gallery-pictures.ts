@@ -4,15 +4,17 @@ import { containedPath } from "../fs/contained.ts";
 import { readBytes } from "../fs/read.ts";
 import { dataUri, decode, pictureOf } from "./pictures.ts";
 
-/** All pictures of a gallery together, in characters of their data URIs: what a mail or a phone still takes. */
-const budget = 5_000_000;
+/**
+ * All pictures of a gallery together, in characters of their data URIs: what a mail or a phone still takes; and how many
+ * larger files are decoded and scaled down, which costs some 20 ms each.
+ */
+export type PictureLimits = { readonly budget: number; readonly decoded: number };
+const misjudgedLimits: PictureLimits = { budget: 5_000_000, decoded: 300 };
 /** Of these, what pictures may take that nobody may ever ask for. */
 const spareBudget = 2_000_000;
 /** A file of this size goes in as it is: nothing is decoded, which is what takes the time. */
 const verbatimBytes = 16_000;
 const verbatimSide = 640;
-/** Larger files are decoded and scaled down, which costs some 20 ms each. */
-const decodedLimit = 300;
 const scaledSide = 192;
 
 /** The pictures of a gallery, each image once, until their budget is spent. */
@@ -23,16 +25,17 @@ export type GalleryPictures = {
 };
 
 /** Collects pictures of images below `roots`; nothing else is ever read. */
-export function galleryPictures(roots: readonly string[]): GalleryPictures {
+export function galleryPictures(roots: readonly string[], limits: PictureLimits = misjudgedLimits): GalleryPictures {
   const uris: string[] = [];
   const known = new Map<string, number | undefined>();
-  const scaling = { left: decodedLimit };
+  const scaling = { left: limits.decoded };
   let spent = 0;
   return {
     uris,
     async add(path, kind = "needed") {
       if (known.has(path)) return known.get(path);
-      const uri = spent >= (kind === "needed" ? budget : spareBudget) ? undefined : await uriOf(path, roots, scaling);
+      const uri =
+        spent >= (kind === "needed" ? limits.budget : spareBudget) ? undefined : await uriOf(path, roots, scaling);
       spent += uri?.length ?? 0;
       const at = uri === undefined ? undefined : uris.push(uri) - 1;
       known.set(path, at);

@@ -10,7 +10,7 @@ import { progressChart } from "./charts/progress.ts";
 import { stageClass, timelineChart } from "./charts/timeline.ts";
 import { tradeoffChart } from "./charts/tradeoff.ts";
 import * as format from "./format.ts";
-import { galleryData } from "./gallery-data.ts";
+import { galleryData, sheetData } from "./gallery-data.ts";
 import { attributeText, dataText, escapeHtml } from "./markup.ts";
 import type { ReportModel } from "./model.ts";
 import { valueText } from "./outcome.ts";
@@ -26,7 +26,14 @@ export function renderPage(model: ReportModel, templates: Templates, kind: PageK
   const shared = { ...helpers, near, model, ...prepared(model) };
   const include = (name: string, local: object = {}): string =>
     ejs.render(text(templates, `${name}.ejs`), { ...shared, ...local, include }, options);
-  const scripts = ["behaviour.js", "difference.js", "gallery.js", ...(kind === "live" ? ["live.js"] : [])];
+  const scripts = [
+    "behaviour.js",
+    "difference.js",
+    "cards.js",
+    "gallery.js",
+    "sheet.js",
+    ...(kind === "live" ? ["live.js"] : []),
+  ];
   const joined = (names: readonly string[]) => names.map((name) => text(templates, name)).join("");
   const style = joined(["style.css", "gallery.css"]);
   return include("page", { style, script: joined(scripts), policy: policies[kind] });
@@ -96,6 +103,7 @@ const helpers = {
   describeContract,
   intervalsOf,
   galleryData,
+  sheetData,
   stageClass,
   valueText,
   data: dataText,

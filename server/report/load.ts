@@ -5,8 +5,9 @@ import type { Deps } from "../ports/call.ts";
 import { type Clock, isoSeconds } from "../run/clock.ts";
 import { defined } from "../run/defined.ts";
 import { breakdown, changeView } from "./breakdown.ts";
+import { contactSheet } from "./contact-sheet.ts";
 import { evidenceOf } from "./evidence.ts";
-import { galleryOf, galleryReadLimit } from "./gallery.ts";
+import { galleryOf, galleryReadLimit, type PicturePlaces } from "./gallery.ts";
 import { growthRows, miningRows } from "./growth.ts";
 import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
@@ -40,6 +41,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
   const best = bestIteration(state.metric_contract, iterations);
   const scored = await scoredIterations(read.iterations, best?.label, note);
+  const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
+  const pictures = { roots: rootsOf(dir, config.images_dir), layout: await kpiLayout(spec, config.images_dir) };
   return {
     generated_at: isoSeconds(deps.clock.now()),
     run_name: basename(dir),
@@ -63,7 +66,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     ...(await samplesOf(dir, read, scored[0], note)),
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
     twins_left_out: state.twins_left_out ?? 0,
-    gallery: await gallery(dir, read, scored, best?.label),
+    gallery: await gallery(read, scored, best?.label, pictures),
+    sheet: await contactSheet({ runDir: dir, workspace: dirname(dirname(dir)), ...read }, pictures),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
     configuration: configurationRows(state, config),
@@ -127,7 +131,12 @@ function whereItFails([best, ...others]: readonly Scored[], note: Note) {
 }
 
 /** The gallery over every measured iteration, or over the scored ones where all are too many rows to read. */
-async function gallery(dir: string, { config, iterations }: ReadState, scored: readonly Scored[], best?: string) {
+async function gallery(
+  { iterations }: ReadState,
+  scored: readonly Scored[],
+  best: string | undefined,
+  pictures: PicturePlaces,
+) {
   const measured = iterations.filter(({ iteration }) => iteration.inference_csv !== undefined);
   const isFew = measured.length * (scored[0]?.rows.length ?? 0) <= galleryReadLimit;
   const judged: Judged[] = [];
@@ -138,10 +147,7 @@ async function gallery(dir: string, { config, iterations }: ReadState, scored: r
     const rows = known?.rows ?? (await readKpiRows(iteration.inference_csv ?? "", label, () => undefined));
     judged.push({ label, rows, threshold: known?.view.point.threshold ?? iteration.threshold ?? 0 });
   }
-  const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
-  const layout = await kpiLayout(spec, config.images_dir);
-  const labels = iterations.map(({ label }) => label);
-  return await galleryOf(judged, best, labels, { runDir: dir, imagesDir: config.images_dir, layout });
+  return await galleryOf(judged, best, pictures);
 }
 
 /** A recorded FAR must follow from the scores on disk; a report that shows both must not hide that it does not. */

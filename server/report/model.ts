@@ -189,12 +189,35 @@ export type GalleryIteration = {
   readonly still?: number;
 };
 
-/** Rows that came into the training set of an iteration, by label, with a few pictures. */
-export type Arrivals = {
+/** A row that came into a training set; pictures are numbers into those of its sheet. */
+export type NewImage = {
+  readonly label: string;
+  readonly name: string;
+  readonly picture: number;
+  /** Of a mined image the weak sample that it is most like, of a generated one the image that it was made from. */
+  readonly beside?: number;
+  /** A generated image with its defect framed, where the generator left one. */
+  readonly marked?: number;
+  readonly like?: { readonly label: string; readonly name: string };
+  /** Cosine to the weak sample. */
+  readonly similarity?: number;
+};
+
+/** What one source brought into the training set of one iteration. */
+export type NewImages = {
   readonly iteration: string;
   readonly kind: "mined" | "generated";
+  /** The mining rule; empty for what was generated. */
+  readonly rule: string;
   readonly labels: readonly { readonly label: string; readonly rows: number }[];
-  readonly pictures: readonly { readonly label: string; readonly picture: number }[];
+  readonly images: readonly NewImage[];
+  readonly not_shown: number;
+};
+
+export type ContactSheet = {
+  readonly sheets: readonly NewImages[];
+  /** Data URIs. */
+  readonly pictures: readonly string[];
 };
 
 export type Gallery = {
@@ -203,7 +226,6 @@ export type Gallery = {
   /** Misjudged parts that the page has no room for. */
   readonly left_out: number;
   readonly without_picture: number;
-  readonly arrivals: readonly Arrivals[];
   /** Data URIs. */
   readonly pictures: readonly string[];
 };
@@ -248,6 +270,7 @@ export type ReportModel = {
   readonly pairs: readonly PairView[];
   readonly weakest: readonly WeakSample[];
   readonly gallery: Gallery;
+  readonly sheet: ContactSheet;
   /** What each iteration's training spec changes against the one before. */
   readonly spec_changes: readonly { readonly label: string; readonly changes: readonly SpecChange[] }[];
   readonly images: readonly { readonly name: string; readonly reference: string }[];

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Refusal } from "../errors.ts";
 import { fileFacts } from "../fs/read.ts";
 import type { ReadEmbeddings } from "../ports/stage.ts";
+import { defined } from "../run/defined.ts";
 import type { Trace } from "./load.ts";
 import type { Pen } from "./pen.ts";
 import { hashOfStored, isKept, restoreValue, storeValue } from "./stored-file.ts";
@@ -10,7 +11,11 @@ import type { Symbols } from "./symbols.ts";
 /** Rows as path and length of the vector, similarities as path and number. */
 const pairs = z.array(z.tuple([z.string(), z.number()]));
 const counts = z.record(z.string(), z.number());
-const readFacts = z.object({ source: pairs, targets: pairs, nearest: pairs, counts: counts.optional() });
+const like = z.array(z.tuple([z.string(), z.string()]));
+const readFacts = z.object({
+  ...{ source: pairs, targets: pairs, nearest: pairs },
+  ...{ like: like.optional(), counts: counts.optional() },
+});
 
 /** Reads embedding tables and writes down what was read of those that are too large to be kept. */
 export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddings {
@@ -20,8 +25,9 @@ export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddin
     const kept = await Promise.all(paths.map(async (path) => isKept(path, (await fileFacts(path))?.size_bytes ?? 0)));
     if (!kept.every(Boolean)) {
       const rowsOf = (rows: typeof facts.source) => rows.map(({ filepath, length }) => [filepath, length] as const);
-      const { source, targets, nearest, counts } = facts;
-      const value = { source: rowsOf(source), targets: rowsOf(targets), nearest: [...nearest], counts };
+      const { source, targets, nearest, like, counts } = facts;
+      const found = { nearest: [...nearest], like: like && [...like], counts };
+      const value = { source: rowsOf(source), targets: rowsOf(targets), ...found };
       const file = storeValue(value, pen.cleanFile);
       const stored = hashOfStored(file);
       pen.write({ kind: "file", sha256: stored, ...file });
@@ -52,7 +58,8 @@ export function replayedEmbeddings(trace: Trace, symbols: Symbols, read: ReadEmb
     if (unread !== undefined) {
       throw new Refusal("trace.unusable", "The trace does not hold the vectors that are asked for now.", { unread });
     }
-    const found = parsed.data.counts === undefined ? { nearest } : { nearest, counts: parsed.data.counts };
+    const { like, counts } = parsed.data;
+    const found = { nearest, ...defined({ like: like && new Map(like), counts }) };
     return { source: rowsOf(parsed.data.source), targets: rowsOf(parsed.data.targets), ...found };
   };
 }

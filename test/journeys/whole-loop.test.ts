@@ -86,6 +86,25 @@ describe("a whole loop on generated boards, through the built server", () => {
     expect(await digestOutsideResults(workspace)).toBe(before);
   });
 
+  it("shows in the report what came in, each image beside what it is to be held against", async () => {
+    const html = await readFile(join(result.run_dir, "DEFT_Loop_Report.html"), "utf8");
+    const { sheets, pictures } = JSON.parse(/data-sheet>[\s\S]*?data-rows>([^<]*)</.exec(html)?.[1] ?? "");
+    const of = (wanted: string) => sheets.find(({ kind }: { kind: string }) => kind === wanted);
+    const [mined, made] = [of("mined"), of("generated")];
+    const [, iter1] = result.iterations;
+    for (const [{ images, not_shown }, rows] of [[mined, iter1?.mined_rows] as const, [made, iter1?.synthetic_rows]]) {
+      expect(images.length).toBeGreaterThan(0);
+      expect(images.length + not_shown).toBe(rows);
+      for (const { picture, beside } of images) expect([pictures[picture], pictures[beside]]).not.toContain(undefined);
+    }
+    const weak = new Set((await readFile(join(workspace, "kpi", "testing_set.csv"), "utf8")).match(/[^,\n]+/g));
+    for (const { similarity, like } of mined.images) {
+      expect(similarity).toBeGreaterThanOrEqual(0.7);
+      expect(weak).toContain(like.name);
+    }
+    for (const { marked } of made.images) expect(pictures[marked]).toMatch(/^data:image/);
+  });
+
   it("comes to the same figures and rows when the server is killed between and inside stages", async () => {
     const run = await approvedRun(folder.path, workspace);
     const home = folder.path;

@@ -1,6 +1,6 @@
 import type { Metric, Vectors } from "../../kpi/nearest/comparer.ts";
 import { createNearest, type Nearest } from "../../kpi/nearest/nearest.ts";
-import { similarityTo } from "../../kpi/nearest/similarity.ts";
+import { type Alike, similarityTo } from "../../kpi/nearest/similarity.ts";
 
 /** What rows are compared with, and how: the nearest rows of each target, or the nearest target of each row. */
 export type Comparing = { readonly targets: Vectors } & (
@@ -10,8 +10,8 @@ export type Comparing = { readonly targets: Vectors } & (
 
 export type Block = { readonly first: number; readonly values: Float64Array<ArrayBuffer> };
 
-/** Of a block: its similarities, where they are what is asked for, and the vectors back. */
-export type Compared = Block & { readonly similarity: Float64Array | undefined };
+/** Of a block: what its rows are most like, where that is what is asked for, and the vectors back. */
+export type Compared = Block & { readonly alike: Alike | undefined };
 
 /** Compares one block after the other. */
 export type CompareLane = { add(block: Block): Compared; end(): Nearest | undefined };
@@ -23,14 +23,14 @@ export function createLane(comparing: Comparing): CompareLane {
     return {
       add(block) {
         search.add({ width: targets.width, values: block.values }, block.first);
-        return { ...block, similarity: undefined };
+        return { ...block, alike: undefined };
       },
       end: () => search.result(),
     };
   }
-  const similarity = similarityTo(targets);
+  const alikeOf = similarityTo(targets);
   return {
-    add: (block) => ({ ...block, similarity: similarity({ width: targets.width, values: block.values }) }),
+    add: (block) => ({ ...block, alike: alikeOf({ width: targets.width, values: block.values }) }),
     end: () => undefined,
   };
 }

@@ -42,8 +42,8 @@ export type EmbeddedPart = {
   readonly filepaths: readonly string[];
   readonly lengths: Uint32Array;
 };
-/** Similarity of what was asked for or, in their order, of the chosen ones. */
-export type Similar = { readonly nearest: ReadonlyMap<string, number>; readonly counts?: MiningChosen["counts"] };
+/** Similarity of what was asked for or, in their order, of the chosen ones, each with the target that it is most like. */
+export type Similar = Pick<MiningChosen, "nearest" | "like"> & Partial<MiningChosen>;
 
 /** The `k` nearest rows of each target. @throws Refusal `input.bad-parquet`. */
 export async function* nearestRows(request: NearestRequest): AsyncGenerator<Progress | NearestRows> {
@@ -95,7 +95,7 @@ export async function* similarRows(request: SimilarRequest): AsyncGenerator<Prog
     compared.set(batch.first, some.filepaths);
     return some;
   });
-  const gather = "free" in asked ? gatherNear(asked, targets) : gatherSimilarities();
+  const gather = "free" in asked ? gatherNear(asked, targets) : gatherSimilarities(targets);
   let rows = 0;
   for await (const block of compareBlocks(blocks, { kind: "similarity", targets: targets.vectors }, table.rows)) {
     gather.add(compared.get(block.first) ?? [], block);
@@ -111,13 +111,18 @@ export async function* similarRows(request: SimilarRequest): AsyncGenerator<Prog
 
 type Gathering = { add(paths: readonly string[], block: Compared): void; end(): Similar };
 
-function gatherSimilarities(): Gathering {
+function gatherSimilarities({ units }: Targets): Gathering {
   const nearest = new Map<string, number>();
+  const like = new Map<string, string>();
   return {
-    add: (paths, { similarity }) => {
-      for (const [at, path] of paths.entries()) nearest.set(path, similarity?.[at] ?? -1);
+    add(paths, { alike }) {
+      for (const [at, path] of paths.entries()) {
+        nearest.set(path, alike?.cosine[at] ?? -1);
+        const target = units[alike?.target[at] ?? -1];
+        if (target !== undefined) like.set(path, target.filepath);
+      }
     },
-    end: () => ({ nearest }),
+    end: () => ({ nearest, like }),
   };
 }
 
@@ -126,13 +131,14 @@ function gatherNear(choice: MiningChoice, { vectors: { width }, units }: Targets
   const near: (NearRow & { readonly at: number })[] = [];
   let free = 0;
   return {
-    add(paths, { first, values, similarity }) {
+    add(paths, { first, values, alike }) {
       free += paths.length;
       for (const [at, filepath] of paths.entries()) {
-        const found = similarity?.[at] ?? -1;
-        if (found < choice.min_similarity) continue;
+        const similarity = alike?.cosine[at] ?? -1;
+        if (similarity < choice.min_similarity) continue;
+        const like = units[alike?.target[at] ?? -1]?.filepath ?? "";
         const unit = unit32(values.subarray(at * width, (at + 1) * width));
-        near.push({ at: first + at, filepath, unit, similarity: found });
+        near.push({ at: first + at, filepath, unit, similarity, like });
       }
     },
     end() {

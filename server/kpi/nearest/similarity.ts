@@ -3,19 +3,23 @@ import { createComparer, type Vectors } from "./comparer.ts";
 /** A pair of a row and a target that may be among the closest of the row. */
 type Pair = { readonly row: number; readonly target: number; readonly closeness: number };
 
+/** Of each row the cosine to the target that it is most like, and the number of that target: -1 where there is none. */
+export type Alike = { readonly cosine: Float64Array; readonly target: Int32Array };
+
 /**
  * Largest cosine of rows to any of the targets, -1 at least: what float64 gives, to the last digit, where float32
- * arithmetic has sorted out the targets that cannot be the nearest. A zero vector is like nothing (0).
+ * arithmetic has sorted out the targets that cannot be the nearest. Of equally near targets the first one counts. A zero
+ * vector is like nothing (0).
  */
-export function similarityTo(targets: Vectors): (rows: Vectors) => Float64Array {
-  if (targets.values.length === 0) return (rows) => new Float64Array(rows.values.length).fill(-1);
+export function similarityTo(targets: Vectors): (rows: Vectors) => Alike {
+  if (targets.values.length === 0) return (rows) => nothingAlike(rows.values.length);
   const exact = unitsOf(targets);
   const comparer = createComparer(exact, "cosine");
   const { width } = targets;
   return (rows) => {
     const units = unitsOf(rows);
     const most = new Float64Array(rows.values.length / width).fill(-Infinity);
-    const nearest = new Float64Array(most.length).fill(-1);
+    const found = nothingAlike(most.length);
     const pairs: Pair[] = [];
     let off = 0;
     comparer.compare(units, ({ firstQuery, firstRow, closeness, stride, slack, ...strip }) => {
@@ -23,20 +27,26 @@ export function similarityTo(targets: Vectors): (rows: Vectors) => Float64Array 
       for (let r = 0; r < strip.rows; r++) {
         const row = firstRow + r;
         for (let q = 0, at = r * stride; q < strip.queries; q++, at++) {
-          const found = closeness[at] as number;
-          if (found < (most[row] as number) - 2 * off) continue;
-          if (found > (most[row] as number)) most[row] = found;
-          pairs.push({ row, target: firstQuery + q, closeness: found });
+          const near = closeness[at] as number;
+          if (near < (most[row] as number) - 2 * off) continue;
+          if (near > (most[row] as number)) most[row] = near;
+          pairs.push({ row, target: firstQuery + q, closeness: near });
         }
       }
     });
     for (const { row, target, closeness } of pairs) {
       if (closeness < (most[row] as number) - 2 * off) continue;
       const cosine = product(units, row, exact, target);
-      if (cosine > (nearest[row] as number)) nearest[row] = cosine;
+      if (cosine <= (found.cosine[row] as number)) continue;
+      found.cosine[row] = cosine;
+      found.target[row] = target;
     }
-    return nearest;
+    return found;
   };
+}
+
+function nothingAlike(rows: number): Alike {
+  return { cosine: new Float64Array(rows).fill(-1), target: new Int32Array(rows).fill(-1) };
 }
 
 /** Each vector at length 1; a zero vector stays. */

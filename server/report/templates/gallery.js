@@ -1,23 +1,13 @@
-// Shows misjudged parts a page at a time. Pictures are decoded when they are shown; differences are drawn here.
+// Shows misjudged parts a page at a time.
 (() => {
-  const perPage = 24;
+  const { make, pictured, score, fillFilter, cardList } = window.deftCards;
   const chosen = {};
   const moved = {};
-  let page = 0;
   let data;
-  let shown = [];
+  let cards;
 
   const section = () => document.querySelector("[data-gallery]");
   const part = (name) => section()?.querySelector(`[data-${name}]`);
-  const score = (value) => (value === null ? "–" : String(Number(value.toPrecision(4))));
-
-  const make = (tag, attributes = {}, ...children) => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  };
-
   const isWrong = (row, at, threshold) => row.scores[at] !== null && row.defective !== row.scores[at] > threshold;
 
   const read = () => {
@@ -69,20 +59,11 @@
       .sort((a, b) => b.row.defective - a.row.defective || off(b.row) - off(a.row));
   };
 
-  const fill = (name, options, fallback) => {
-    const box = section().querySelector(`[data-filter="${name}"]`);
-    box.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
-    box.parentElement.hidden = options.length < 2 || (options.length === 2 && options[0][0] === "");
-    const values = options.map(([value]) => value);
-    if (!values.includes(chosen[name])) chosen[name] = fallback ?? values[0];
-    box.value = chosen[name];
-    box.onchange = () => {
-      chosen[name] = box.value;
-      page = 0;
+  const fill = (name, options, fallback) =>
+    fillFilter(section(), chosen, name, options, fallback, () => {
       if (name === "iteration") fillAgainst(true);
-      draw();
-    };
-  };
+      show(0);
+    });
 
   const fillAgainst = (anew) => {
     const at = iterationAt("iteration");
@@ -107,22 +88,9 @@
     }
   };
 
-  const figure = (text, element) => make("span", {}, element, text);
-
   /** Golden, inspected and difference of a part; `measured` hears what the difference says. */
-  const views = (row, measured = () => undefined) => {
-    if (row.test === undefined) return [make("span", { class: "absent" }, "its images are not in this page")];
-    const image = (src, alt) => make("img", { src, alt, decoding: "async" });
-    const test = image(row.test, `inspected image of ${row.name}`);
-    if (row.golden === undefined) return [figure("inspected", test)];
-    const golden = image(row.golden, `golden image of ${row.name}`);
-    const canvas = make("canvas", { role: "img", "aria-label": `difference of ${row.name}` });
-    Promise.all([golden.decode(), test.decode()]).then(
-      () => measured(window.deftDifference.draw(canvas, golden, test)),
-      () => canvas.replaceWith("no difference: an image cannot be decoded"),
-    );
-    return [figure("golden", golden), figure("inspected", test), figure("difference", canvas)];
-  };
+  const views = ({ row }, measured) =>
+    pictured({ name: row.name, golden: row.golden, test: row.test, texts: ["golden", "inspected"] }, measured);
 
   const flags = { broken: "newly wrong", still: "still wrong", fixed: "fixed" };
 
@@ -138,62 +106,19 @@
     ];
   };
 
-  const card = (entry, at) => {
-    const open = make("button", { type: "button", class: "views", title: "Enlarge" });
-    open.append(...views(entry.row));
-    open.onclick = () => zoom(at);
-    return make("li", entry.row.defective ? {} : { class: "alarm" }, open, ...facts(entry));
-  };
-
-  const zoom = (at) => {
-    const entry = shown[at];
-    const box = part("zoom");
-    if (entry === undefined) return;
+  const large = (entry) => {
     const guess = make("p", { class: "guess" });
-    const pictures = views(entry.row, (found) => {
+    const pictures = views(entry, (found) => {
       guess.textContent = `A guess from the pixels, not a finding: ${window.deftDifference.guess(entry.row, found)}.`;
     });
     const rest = data.iterations.map(({ label }, index) => `${label} ${score(entry.row.scores[index])}`).join(", ");
-    const button = (text, run, disabled = false) => {
-      const made = make("button", { type: "button" }, text);
-      made.disabled = disabled;
-      made.onclick = run;
-      return made;
-    };
-    const bar = make(
-      "div",
-      { class: "bar" },
-      button("Previous", () => zoom(at - 1), at === 0),
-      button("Next", () => zoom(at + 1), at === shown.length - 1),
-      button("Close", () => box.close()),
-    );
-    box.onkeydown = ({ key }) =>
-      key.startsWith("Arrow") && zoom(at + (key === "ArrowLeft" ? -1 : key === "ArrowRight" ? 1 : 0));
-    box.replaceChildren(
-      bar,
-      make("div", { class: "triple" }, ...pictures),
-      ...facts(entry),
-      make("p", {}, `scores: ${rest}`),
-      guess,
-    );
-    if (!box.open) box.showModal();
+    return { pictures, facts: [...facts(entry), make("p", {}, `scores: ${rest}`), guess] };
   };
 
-  const draw = (all = false) => {
-    shown = select();
-    const pages = Math.max(1, Math.ceil(shown.length / perPage));
-    page = Math.min(page, pages - 1);
-    const from = all ? 0 : page * perPage;
-    const some = shown.slice(from, all ? shown.length : from + perPage);
-    part("parts").replaceChildren(...some.map((entry, index) => card(entry, from + index)));
-    const at = iterationAt("iteration");
-    part("status").textContent =
-      `${shown.length} parts of ${chosen.iteration} at threshold ${score(thresholdOf(at))}${shown.length === 0 ? "" : `, the furthest off first; ${from + 1} to ${from + some.length} are shown`}.`;
-    part("pages").textContent = `page ${page + 1} of ${pages}`;
-    section().querySelector(".pager").hidden = pages === 1;
-    section().querySelector('[data-do="back"]').disabled = page === 0;
-    section().querySelector('[data-do="on"]').disabled = page === pages - 1;
-  };
+  const said = (count, shownText) =>
+    `${count} parts of ${chosen.iteration} at threshold ${score(thresholdOf(iterationAt("iteration")))}${count === 0 ? "" : `, the furthest off first; ${shownText}`}.`;
+
+  const show = (page) => cards.show(select(), page);
 
   const saveList = () => {
     const at = iterationAt("iteration");
@@ -201,7 +126,7 @@
       `"${String(value ?? "")
         .replace(/^[=+\-@]/, "'$&")
         .replaceAll('"', '""')}"`;
-    const lines = shown.map(({ row, change }) =>
+    const lines = select().map(({ row, change }) =>
       [row.name, row.label, row.board, row.component, row.defective ? "missed" : "false alarm", row.scores[at], change]
         .map(cell)
         .join(","),
@@ -218,30 +143,19 @@
   const start = () => {
     if (part("rows") == null) return;
     data = read();
+    cards = cardList(
+      section(),
+      { views, facts, large, said, kind: ({ row }) => (row.defective ? "" : "alarm") },
+      cards,
+    );
     fillAll();
-    const on = (name, run) => {
-      section().querySelector(`[data-do="${name}"]`).onclick = run;
-    };
-    on("back", () => {
-      page--;
-      draw();
-    });
-    on("on", () => {
-      page++;
-      draw();
-    });
-    on("list", saveList);
-    section().querySelector(".filters").hidden = false;
-    section().dataset.drawn = "";
-    part("list").open = false;
-    draw();
+    section().querySelector('[data-do="list"]').onclick = saveList;
+    show();
   };
   start();
   document.addEventListener("report:replaced", start);
   document.addEventListener("report:threshold", ({ detail }) => {
     moved[detail.label] = detail.threshold;
-    if (data !== undefined && (detail.label === chosen.iteration || detail.label === chosen.against)) draw();
+    if (data !== undefined && (detail.label === chosen.iteration || detail.label === chosen.against)) show();
   });
-  window.addEventListener("beforeprint", () => data !== undefined && draw(true));
-  window.addEventListener("afterprint", () => data !== undefined && draw());
 })();

@@ -1,6 +1,7 @@
 import { compareTables, type EmbeddedRows } from "../../data/nearest.ts";
 import { readParquet, textCell, writeParquet } from "../../data/parquet.ts";
 import { Refusal } from "../../errors.ts";
+import type { Mined } from "../../kpi/mining.ts";
 import type { ReadEmbeddings } from "../../ports/stage.ts";
 import { asEvidence, missing } from "./evidence.ts";
 
@@ -59,13 +60,12 @@ export async function readMinedPaths(path: string): Promise<string[]> {
   return rows.map((row) => textCell(row, "filepath"));
 }
 
-/** Writes mined paths with the similarity that decided. */
-export async function writeMined(
-  path: string,
-  mined: readonly { filepath: string; max_cosine_similarity: number }[],
-): Promise<void> {
+/** Writes mined paths with the similarity that decided, and the weak image of each where that is known. */
+export async function writeMined(path: string, mined: readonly Mined[]): Promise<void> {
+  const weak = mined.map((one) => one.weak_filepath ?? "");
   await writeParquet(path, [
     { name: "filepath", type: "string", values: mined.map((one) => one.filepath) },
     { name: "max_cosine_similarity", type: "double", values: mined.map((one) => one.max_cosine_similarity) },
+    ...(weak.some(Boolean) ? [{ name: "weak_filepath", type: "string" as const, values: weak }] : []),
   ]);
 }

@@ -1,8 +1,7 @@
-import type { CosineFloor } from "../../kpi/mining.ts";
+import type { CosineFloor, Mined } from "../../kpi/mining.ts";
 import type { HistoryFilter } from "../../kpi/mining-history.ts";
 import type { GateFacts, LedgerStep } from "../../ports/stage.ts";
 import type { Choice } from "./mining-choice.ts";
-import type { Mined } from "./mining-record.ts";
 
 /** What mining came to: by the server's choice, or by the vendor's k-NN where there is none. */
 export type Found = {

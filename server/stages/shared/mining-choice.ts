@@ -1,5 +1,5 @@
 import type { Gap } from "../../kpi/gaps.ts";
-import { type CosineFloor, defaultMinSimilarity } from "../../kpi/mining.ts";
+import { type CosineFloor, defaultMinSimilarity, withWeak } from "../../kpi/mining.ts";
 import { minedIdentity } from "../../kpi/mining-history.ts";
 import type { MiningChoice, MiningChosen } from "../../kpi/mining-rule.ts";
 import type { StageContext } from "../../ports/stage.ts";
@@ -35,8 +35,9 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
     ...defined({ rows: config.mining_filter.rows_per_iteration, pass_pct: config.mining_filter.mined_pass_pct }),
     weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
   };
-  const { nearest, counts } = await readTables(context, choice);
-  const kept = [...nearest].map(([filepath, max_cosine_similarity]) => ({ filepath, max_cosine_similarity }));
+  const { nearest, like, counts } = await readTables(context, choice);
+  const chosen = [...nearest].map(([filepath, max_cosine_similarity]) => ({ filepath, max_cosine_similarity }));
+  const kept = withWeak(chosen, like);
   const floor = { kept, candidate_count: kept.length, rejected_count: 0, similarity_threshold: min_similarity };
   return { floor, counts: { free: 0, in_reach: 0, wanted: 0, rounds: 0, ...counts, pool: images.size } };
 }

@@ -1,5 +1,12 @@
 import { writeTable } from "../../data/csv.ts";
-import { applyCosineFloor, type CosineFloor, defaultMinSimilarity, knnSummaryTable } from "../../kpi/mining.ts";
+import {
+  applyCosineFloor,
+  type CosineFloor,
+  defaultMinSimilarity,
+  knnSummaryTable,
+  type Mined,
+  withWeak,
+} from "../../kpi/mining.ts";
 import { filterByHistory, type HistoryFilter } from "../../kpi/mining-history.ts";
 import type { EmbeddingFacts, StageContext } from "../../ports/stage.ts";
 import { iterationNumber } from "../../run/labels.ts";
@@ -10,9 +17,6 @@ import { missing, requireFresh } from "./evidence.ts";
 import { readHistory, recordHistory } from "./history-file.ts";
 import { byFirstLighting, type Pool } from "./mined-rows.ts";
 import { miningPlaces } from "./mining-places.ts";
-
-/** A mined image and the similarity that decided. */
-export type Mined = { readonly filepath: string; readonly max_cosine_similarity: number };
 
 /** Reads both embedding tables of this attempt, proven to be those of its inputs. @throws Refusal `stage.evidence-missing`. */
 export async function readTables(
@@ -34,7 +38,7 @@ export async function applyFloor(context: StageContext): Promise<CosineFloor> {
   const places = miningPlaces(context);
   await requireFresh(context, places.mined_raw);
   const mined = await readMinedPaths(places.mined_raw);
-  const { targets, nearest } = await readTables(context, mined);
+  const { targets, nearest, like } = await readTables(context, mined);
   const { top_k_per_target, min_similarity } = context.state.config.mining_filter;
   const floor = applyCosineFloor(mined, nearest, min_similarity ?? defaultMinSimilarity);
   if (floor.unknown.length > 0) {
@@ -44,7 +48,7 @@ export async function applyFloor(context: StageContext): Promise<CosineFloor> {
   if (mined.length > targets.length * top_k_per_target) {
     throw missing(places.mined_raw, "has more rows than asked for", { rows: mined.length, targets: targets.length });
   }
-  return floor;
+  return { ...floor, kept: withWeak(floor.kept, like) };
 }
 
 /** Writes candidates, mined rows, counts and the ledger. */

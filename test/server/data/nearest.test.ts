@@ -102,6 +102,17 @@ describe("similarity of the rows that are asked for", () => {
     expect(found.targets).toEqual([{ filepath: "t", length: 2 }]);
   });
 
+  it("names the target that each row is most like, however the rows are chosen", async () => {
+    const sources = [row("a", 2, 0.5), row("b", 1, 3), row("c", 0, 1), row("d", -1, -1)];
+    const tables = await tablesOf(sources, [row("t", 3, 0), row("u", 0, 2)]);
+    const like = new Map(Object.entries({ a: "t", b: "u", c: "u" }));
+    expect((await compareTables(tables, ["c", "b", "a"])).like).toEqual(like);
+    const free = new Map(sources.map(({ filepath }) => [filepath, "PASS"]));
+    const weak = new Map(["t", "u"].map((path) => [path, { label: "PASS", score: 1 }]));
+    const rule = { min_similarity: 0.7, iteration: 1, iterations_left: 1, weak_samples: 8 };
+    expect((await compareTables(tables, { free, weak, pool_scores: new Map(), ...rule })).like).toEqual(like);
+  });
+
   it("names the table that cannot be read", async () => {
     const tables = await tablesOf([row("a", 2, 0)], [row("t", 3, 0)]);
     const refusal = await refusalOf(() => compareTables({ ...tables, targets: `${tables.targets}.gone` }, ["a"]));

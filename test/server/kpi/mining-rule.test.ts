@@ -23,14 +23,15 @@ const choice: MiningChoice = {
 function inReach(asked: MiningChoice) {
   const open = source.filter(({ filepath }) => asked.free.has(filepath));
   const cosine = ({ unit }: Embedded) => unit.reduce((sum, value, i) => sum + value * (targets[0]?.unit[i] ?? 0), 0);
-  const near = open.map((row) => ({ ...row, similarity: cosine(row) }));
+  const near = open.map((row) => ({ ...row, similarity: cosine(row), like: "k" }));
   return { free: open.length, near: near.filter(({ similarity }) => similarity >= asked.min_similarity) };
 }
 
 describe("choosing pool rows", () => {
   test("takes one row for two weak samples, each at least as similar as promised", () => {
-    const { nearest, counts } = chooseRows(inReach(choice), targets, choice);
+    const { nearest, like, counts } = chooseRows(inReach(choice), targets, choice);
     expect(counts).toEqual({ free: 6, in_reach: 5, wanted: 3, rounds: 3 });
+    expect([...like]).toEqual(["a", "b", "c"].map((path) => [path, "k"]));
     expect([...nearest.keys()]).toEqual(["a", "b", "c"]);
     for (const similarity of nearest.values()) expect(similarity).toBeGreaterThanOrEqual(0.7);
   });

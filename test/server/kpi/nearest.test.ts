@@ -102,17 +102,25 @@ describe("the similarity of rows to their nearest target", () => {
         0,
       );
     };
-    const expected = Array.from({ length: 130 }, (_, r) =>
-      Math.max(...Array.from({ length: 70 }, (_, t) => cosine(rowOf(pool, r), rowOf(weak, t)))),
+    const cosines = Array.from({ length: 130 }, (_, r) =>
+      Array.from({ length: 70 }, (_, t) => cosine(rowOf(pool, r), rowOf(weak, t))),
     );
-    expect([...similarityTo(weak)(pool)]).toEqual(expected);
+    const largest = cosines.map((ofRow) => Math.max(...ofRow));
+    const found = similarityTo(weak)(pool);
+    expect([...found.cosine]).toEqual(largest);
+    expect([...found.target]).toEqual(cosines.map((ofRow, r) => ofRow.indexOf(largest[r] as number)));
+  });
+
+  test("names the first of targets that are equally near", () => {
+    const twins: Vectors = { width: 2, values: Float64Array.from([-1, 0, 0, 1, 0, 2, 0, 1]) };
+    const { cosine, target } = similarityTo(twins)({ width: 2, values: Float64Array.from([0, 3]) });
+    expect([[...cosine], [...target]]).toEqual([[1], [1]]);
   });
 
   test("is 0 for a zero vector, and -1 where there is no target", () => {
     const rows: Vectors = { width: 2, values: Float64Array.from([0, 0]) };
-    expect([...similarityTo({ width: 2, values: Float64Array.from([1, 2, 3, 4]) })(rows)]).toEqual([0]);
-    expect([
-      ...similarityTo({ width: 0, values: new Float64Array() })({ width: 1, values: new Float64Array(1) }),
-    ]).toEqual([-1]);
+    expect([...similarityTo({ width: 2, values: Float64Array.from([1, 2, 3, 4]) })(rows).cosine]).toEqual([0]);
+    const none = similarityTo({ width: 0, values: new Float64Array() })({ width: 1, values: new Float64Array(1) });
+    expect([[...none.cosine], [...none.target]]).toEqual([[-1], [-1]]);
   });
 });

@@ -43,6 +43,11 @@ describe("data_mining", () => {
       ["augmentation/mining_pool/images/boards", "augmentation/mining_pool/images/golden", "missing", "p4"],
     ]);
     expect(rows[0]).not.toHaveProperty("filepath");
+    const mined = await readParquet(join(resultDir(home, "iter1"), "mined.parquet"));
+    const weak = await readParquet(join(resultDir(home, "iter1"), "targets.parquet"), ["filepath"]);
+    expect(weak.rows.map(({ filepath }) => filepath)).toEqual(
+      expect.arrayContaining(mined.rows.map((row) => row.weak_filepath)),
+    );
     expect(evidence.patch).toMatchObject({
       mining_mined_count: 2,
       mining_mined_parquet: join(resultDir(home, "iter1"), "mined.parquet"),

@@ -70,6 +70,19 @@ describe("embeddings of a large pool", () => {
     expect(await replayed(recorded)).toMatchObject({ code: 0, same: true, calls });
   });
 
+  it("are kept with what each image is most like; a trace of before replays without", async () => {
+    const folder = await editTrace(recorded, await newFolder(), (lines) => {
+      // What the server wrote in the second in which training began counts as left by training.
+      const own = ({ path }: { path: string }) => !path.startsWith("iter1/mining_results/");
+      for (const line of lines) if (/train|evaluate/.test(line.id)) line.outputs = line.outputs?.filter(own);
+      return editFacts(lines, (facts) => {
+        expect(facts.like?.map(([path]) => path)).toEqual(facts.nearest.map(([path]) => path));
+        delete facts.like;
+      });
+    });
+    expect(await replayed(folder)).toMatchObject({ code: 0, same: true });
+  });
+
   it.each<[string, (facts: Facts) => void]>([
     ["a row that is gone", ({ source }) => void source.pop()],
     [
@@ -98,7 +111,7 @@ describe("embeddings of a large pool", () => {
 });
 
 type Pair = [string, number];
-type Facts = { source: Pair[]; targets: Pair[]; nearest: Pair[] };
+type Facts = { source: Pair[]; targets: Pair[]; nearest: Pair[]; like?: [string, string][] };
 
 function editFacts(lines: Lines, change: (facts: Facts) => void): Lines {
   return editStored(lines, lines.find((line) => line.kind === "embeddings").stored, change);
