@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeGaps } from "../server/data/gap-files.ts";
-import { readInferenceRows, readScores } from "../server/data/inference.ts";
+import { readInferenceTable, readScores } from "../server/data/inference.ts";
 import { analyseKpi } from "../server/data/kpi-files.ts";
 import { analyseGaps } from "../server/kpi/gaps.ts";
 import { sweepThresholds } from "../server/kpi/sweep.ts";
@@ -59,16 +59,16 @@ async function measureGaps(bundles: string, folder: string): Promise<void> {
   await writeFile(path, inferenceCsv(rowCount, rowCount));
   const config = join(folder, "train.yaml");
   await writeFile(config, "dataset: {classify: {input_map: {SolderLight: 0}, image_ext: .jpg}}\n");
-  const rows = await readInferenceRows(path);
+  const table = await readInferenceTable(path);
   const layout = { images_dir: "/media", lightings: ["SolderLight"], image_ext: ".jpg" };
   const options = { minRecall: 1, topK: 50 };
   console.log(`\ngap analysis, ${rowCount} rows, ${rowCount} distinct scores`);
   show("limit: reading the file", await timed(() => readFile(path)));
-  show("threshold and ranking alone", await timed(() => analyseGaps(rows, options)));
+  show("threshold and ranking alone", await timed(() => analyseGaps(table, options)));
   const out = join(folder, "out");
   show(
     "work alone: reading, ranking, all files written",
-    await timed(async () => writeGaps(out, await readInferenceRows(path), layout, options)),
+    await timed(async () => writeGaps(out, await readInferenceTable(path), layout, options)),
   );
   const argv = ["--inference-dir", folder, "--train-config", config, "--media-root", "/media", "--output-dir", out];
   show("whole process: deft-mcp gaps", await timedCommand(bundles, "gaps", argv));

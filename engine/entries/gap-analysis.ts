@@ -3,7 +3,13 @@ import { badCsv, readTable, type Table } from "../../server/data/csv.ts";
 import { writeParquet } from "../../server/data/parquet.ts";
 import { makeDirectory, writeAtomic } from "../../server/fs/atomic.ts";
 import { kindOf } from "../../server/fs/read.ts";
-import { analyseGaps, breakdownText, expandLightings, type InferenceRow } from "../../server/kpi/gaps.ts";
+import {
+  analyseGaps,
+  breakdownText,
+  expandLightings,
+  type InferenceRow,
+  inferenceTable,
+} from "../../server/kpi/gaps.ts";
 import { pythonFloat } from "../../server/kpi/python-text.ts";
 import { parseScore } from "../../server/kpi/score.ts";
 import { isRecord } from "../../server/run/record.ts";
@@ -46,8 +52,8 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
   if ((await kindOf(csv)) !== "file") {
     throw new EngineFailure("FileNotFoundError", `Expected inference CSV at ${csv}`);
   }
-  const rows = readInference(csv, await readTable(csv));
-  const analysis = analyseGaps(rows, { minRecall, topK, threshold: pinned });
+  const table = inferenceTable(readInference(csv, await readTable(csv)));
+  const analysis = analyseGaps(table, { minRecall, topK, threshold: pinned });
   if (analysis === undefined) {
     throw new EngineFailure(
       "ValueError",
@@ -69,7 +75,7 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
     { name: "weakness", type: "double", values: gaps.map((gap) => gap.weakness) },
   ]);
   if (pinned < 0) await writeAtomic(join(results, "threshold.txt"), pythonFloat(analysis.threshold));
-  await writeAtomic(join(results, "weak_samples_breakdown.txt"), breakdownText(analysis, rows.length, topK));
+  await writeAtomic(join(results, "weak_samples_breakdown.txt"), breakdownText(analysis, table.rows, topK));
   io.stdout.write(`Threshold ${pythonFloat(analysis.threshold)}: ${gaps.length} weak sample images\n`);
 }
 

@@ -1,4 +1,4 @@
-import { readTable } from "../data/csv.ts";
+import { countRows, tableRows } from "../data/csv.ts";
 import { readScores } from "../data/inference.ts";
 import { farAtRecalls } from "../kpi/far-at-recall.ts";
 import { sweepThresholds } from "../kpi/sweep.ts";
@@ -35,7 +35,7 @@ async function figuresOf(label: string, iteration: IterationState, state: RunSta
     far_pct_at_recall_99: atRecall["99"] ?? null,
     recall_pct: metric?.constraints.recall_pct ?? null,
     threshold: iteration.threshold ?? null,
-    train_rows: (await readTable(iteration.combined_training_csv ?? state.config.training_csv)).rows.length,
+    train_rows: await countRows(iteration.combined_training_csv ?? state.config.training_csv),
     mined_rows,
     synthetic_rows: added - mined_rows,
   };
@@ -43,7 +43,9 @@ async function figuresOf(label: string, iteration: IterationState, state: RunSta
 
 /** Rows of a combined training CSV that are new in its iteration (tao-stages 4.9). */
 async function countAdded(provenanceCsv: string): Promise<number> {
-  const { header, rows } = await readTable(provenanceCsv);
-  const source = header.indexOf("source");
-  return rows.filter((cells) => cells[source] === "mining_pool").length;
+  let added = 0;
+  for await (const { header, cells } of tableRows(provenanceCsv)) {
+    if (cells[header.indexOf("source")] === "mining_pool") added++;
+  }
+  return added;
 }

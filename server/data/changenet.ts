@@ -1,5 +1,5 @@
 import { Refusal } from "../errors.ts";
-import { readTable, writeTable } from "./csv.ts";
+import { readTable, tableRows, writeRows, writeTable } from "./csv.ts";
 
 /** Columns that TAO needs (tao-stages 1.3). */
 export const mandatoryColumns = ["input_path", "golden_path", "label", "object_name"] as const;
@@ -42,6 +42,23 @@ export async function readChangeNet(path: string): Promise<ChangeNetTable> {
   return { columns: header, rows: rows.map((cells) => rowOf(header, cells)), lines, bom };
 }
 
+/** The rows of a ChangeNet CSV one by one. @throws like `readChangeNet`, but for no number of rows. */
+export async function* changeNetRows(path: string): AsyncGenerator<ChangeNetRow, void, undefined> {
+  for await (const { row } of changeNetLines(path)) yield row;
+}
+
+/** The same, each row with the physical line on which it starts. */
+export async function* changeNetLines(
+  path: string,
+): AsyncGenerator<{ readonly row: ChangeNetRow; readonly line: number }, void, undefined> {
+  let checked = false;
+  for await (const { header, cells, line } of tableRows(path)) {
+    if (!checked) refuseMissingColumns(path, header, mandatoryColumns);
+    checked = true;
+    yield { row: rowOf(header, cells), line };
+  }
+}
+
 /** Writes the 14 published columns and then the extra ones, padding absent cells; atomic, LF, no byte order mark. */
 export async function writeChangeNet(path: string, rows: readonly ChangeNetRow[]): Promise<void> {
   const columns = columnsOf(rows);
@@ -50,6 +67,28 @@ export async function writeChangeNet(path: string, rows: readonly ChangeNetRow[]
     columns,
     rows.map((row) => columns.map((column) => row[column] ?? "")),
   );
+}
+
+/** Copies a ChangeNet CSV row by row, each as `change` makes it, with the published columns first. */
+export async function copyChangeNet(
+  from: string,
+  to: string,
+  change: (row: ChangeNetRow) => ChangeNetRow,
+): Promise<void> {
+  await writeRows(to, changedLines(from, change));
+}
+
+async function* changedLines(from: string, change: (row: ChangeNetRow) => ChangeNetRow) {
+  let columns: readonly string[] | undefined;
+  for await (const row of changeNetRows(from)) {
+    if (columns === undefined) {
+      columns = columnsOf([row]);
+      yield columns;
+    }
+    const changed = change(row);
+    yield columns.map((column) => changed[column] ?? "");
+  }
+  if (columns === undefined) yield columnsOf([]);
 }
 
 /** The 14 published columns followed by every other column that a row has, in order of first appearance. */

@@ -54,6 +54,11 @@ export async function scanTable(path: string, open: (header: readonly string[]) 
   }
 }
 
+/** Rows of a table, each read and checked. @throws what `scanTable` throws. */
+export async function countRows(path: string): Promise<number> {
+  return (await scanTable(path, () => () => undefined)).rows;
+}
+
 /** One row of a file that is read as it goes; `line` is the physical line on which it starts. */
 export type TableRow = { readonly header: readonly string[]; readonly cells: readonly string[]; readonly line: number };
 
@@ -146,6 +151,11 @@ export async function writeTable(
 /** Writes a table like `writeTable`, row by row as they come, the header first; what the rows throw leaves no file. */
 export async function writeRows(path: string, rows: AsyncIterable<readonly string[]>): Promise<void> {
   await writeAtomic(path, csvPiecesOf(rows));
+}
+
+/** @throws Refusal `input.too-many-rows` where more rows are to be held in memory than is promised for. */
+export function refuseTooMany(path: string, rows: number): void {
+  if (rows > mostRows()) throw tooManyRows(path, mostRows());
 }
 
 function tooManyRows(path: string, limit: number): Refusal {

@@ -9,7 +9,7 @@ import {
   type Gap,
   type GapAnalysis,
   gapMetrics,
-  type InferenceRow,
+  type InferenceTable,
 } from "../kpi/gaps.ts";
 import { pythonFloat } from "../kpi/python-text.ts";
 import type { ImageLayout } from "../run/images.ts";
@@ -33,16 +33,16 @@ export type GapResult = { readonly analysis: GapAnalysis; readonly gaps: readonl
  */
 export async function writeGaps(
   directory: string,
-  rows: readonly InferenceRow[],
+  table: InferenceTable,
   layout: ImageLayout,
   options: GapOptions,
 ): Promise<GapResult> {
-  const analysis = analyseGaps(rows, options);
+  const analysis = analyseGaps(table, options);
   await makeDirectory(directory);
   if (analysis === undefined) {
     const reason = "No NO_PASS row: recall is undefined, so no threshold can be chosen.";
     await writeAtomic(join(directory, "unreachable_kpi.txt"), `${reason}\n`);
-    throw new Refusal("metric.undefined", reason, { rows: rows.length, no_pass_rows: 0 });
+    throw new Refusal("metric.undefined", reason, { rows: table.rows, no_pass_rows: 0 });
   }
   const gaps = expandLightings(analysis.ranked, layout);
   const gaps_path = join(directory, "kpi_gaps.parquet");
@@ -50,9 +50,9 @@ export async function writeGaps(
   if (!(options.threshold !== undefined && options.threshold >= 0)) {
     await writeAtomic(join(directory, "threshold.txt"), pythonFloat(analysis.threshold));
   }
-  const breakdown = breakdownText(analysis, rows.length, options.topK);
+  const breakdown = breakdownText(analysis, table.rows, options.topK);
   await writeAtomic(join(directory, "weak_samples_breakdown.txt"), breakdown);
-  await writeJson(join(directory, "metrics.json"), gapMetrics(rows, analysis));
+  await writeJson(join(directory, "metrics.json"), gapMetrics(table, analysis));
   return { analysis, gaps, gaps_path };
 }
 

@@ -1,8 +1,10 @@
 import { excerpt, Refusal } from "../errors.ts";
-import type { InferenceRow } from "../kpi/gaps.ts";
+import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { readsAsMissing } from "../run/pass-labels.ts";
-import { badCsv, scanTable } from "./csv.ts";
+import { badCsv, refuseTooMany, scanTable } from "./csv.ts";
+import { createNumberList } from "./number-list.ts";
+import { createTextTable } from "./text-table.ts";
 
 /** Which columns of an inference CSV hold what; the defaults are TAO's. */
 export type ScoreColumns = {
@@ -31,8 +33,8 @@ const exampleLimit = 5;
  */
 export async function readScores(path: string, columns: ScoreColumns = {}): Promise<ScoreTable> {
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
-  const scores: number[] = [];
-  const defective: number[] = [];
+  const scores = createScoreList();
+  const defective = createNumberList();
   const faults = scoreFaults(path);
   let blankLabels = 0;
   const { header } = await scanTable(path, (names) => {
@@ -48,18 +50,20 @@ export async function readScores(path: string, columns: ScoreColumns = {}): Prom
     };
   });
   faults.refuse();
-  if (scores.length === 0) throw badCsv(path, "line 1: there is no row below the header");
-  return { header, scores: Float64Array.from(scores), defective: Uint8Array.from(defective), blankLabels };
+  if (defective.length === 0) throw badCsv(path, "line 1: there is no row below the header");
+  return { header, scores: scores.all(), defective: Uint8Array.from(defective.all()), blankLabels };
 }
 
 /**
- * Reads what gap analysis needs of an inference CSV.
+ * Reads what gap analysis needs of an inference CSV, by column; 24 bytes a row, and its distinct paths and names.
  *
  * @throws Refusal like `readScores`; `input.bad-csv` also for labels that the published reader takes for missing,
  * because it counts such rows in the sweep and then loses them from the ranking.
  */
-export async function readInferenceRows(path: string): Promise<InferenceRow[]> {
-  const rows: InferenceRow[] = [];
+export async function readInferenceTable(path: string): Promise<InferenceTable> {
+  const [texts, labels] = [createTextTable(), createTextTable()];
+  const [inputs, objects, label] = [createNumberList(), createNumberList(), createNumberList()];
+  const scores = createScoreList();
   const faults = scoreFaults(path);
   await scanTable(path, (names) => {
     const [inputAt, objectAt, labelAt, scoreAt] = ["input_path", "object_name", "label", "siamese_score"].map((name) =>
@@ -72,17 +76,51 @@ export async function readInferenceRows(path: string): Promise<InferenceRow[]> {
       if (readsAsMissing(cell(labelAt).trim())) {
         throw badCsv(path, `line ${line}: the label reads as missing`, { line, label: excerpt(cell(labelAt)) });
       }
-      rows.push({
-        input_path: cell(inputAt),
-        object_name: cell(objectAt),
-        label: cell(labelAt),
-        score: score ?? 0,
-      });
+      inputs.push(texts.numberOf(cell(inputAt)));
+      objects.push(texts.numberOf(cell(objectAt)));
+      label.push(labels.numberOf(cell(labelAt)));
+      scores.push(score ?? 0);
     };
   });
   faults.refuse();
-  if (rows.length === 0) throw badCsv(path, "line 1: there is no row below the header");
-  return rows;
+  if (label.length === 0) throw badCsv(path, "line 1: there is no row below the header");
+  return {
+    rows: label.length,
+    scores: scores.all(),
+    label: label.all(),
+    labels: Array.from({ length: labels.size() }, (_, at) => labels.at(at)),
+    at: (row) => ({
+      input_path: texts.at(inputs.at(row)),
+      object_name: texts.at(objects.at(row)),
+      label: labels.at(label.at(row)),
+      score: scores.at(row),
+    }),
+  };
+}
+
+/** The same as rows, for whoever needs all of them. @throws Refusal also `input.too-many-rows`. */
+export async function readInferenceRows(path: string): Promise<InferenceRow[]> {
+  const table = await readInferenceTable(path);
+  refuseTooMany(path, table.rows);
+  return Array.from({ length: table.rows }, (_, row) => table.at(row));
+}
+
+/** Numbers of eight bytes that are added one by one. */
+function createScoreList() {
+  let room = new Float64Array(1024);
+  let length = 0;
+  return {
+    push(value: number): void {
+      if (length === room.length) {
+        const wider = new Float64Array(2 * length);
+        wider.set(room);
+        room = wider;
+      }
+      room[length++] = value;
+    },
+    at: (row: number): number => room[row] as number,
+    all: () => room.subarray(0, length),
+  };
 }
 
 function columnAt(path: string, header: readonly string[], name: string): number {

@@ -13,7 +13,7 @@ import {
 import type { Measurement } from "../kpi/metric-contract.ts";
 import { confusionMatrixSvg, recallFarSvg, scoreDistributionSvg } from "../kpi/plots.ts";
 import { bestAtRecall, bestByF1, type OperatingPoint, type Sweep, sweepThresholds } from "../kpi/sweep.ts";
-import { scanTable, writeTable } from "./csv.ts";
+import { refuseTooMany, scanTable, writeTable } from "./csv.ts";
 import { readScores, type ScoreColumns, type ScoreTable } from "./inference.ts";
 import { writeSpreadsheet } from "./spreadsheet.ts";
 
@@ -37,7 +37,8 @@ export async function analyseKpi(path: string, minRecall: number, columns: Score
  * Writes what the published KPI analysis leaves beside an inference CSV: `threshold_metrics.csv`, `summary.txt`,
  * `best_f1_missed_no_pass_samples.csv`, plots as SVG, and `metric_result.json` when a measurement is given.
  *
- * @returns the absolute paths written. @throws Refusal `input.write-failed`.
+ * @returns the absolute paths written.
+ * @throws Refusal `input.write-failed`; `input.too-many-rows` where more are missed than may be held in memory.
  */
 export async function writeKpiFiles(
   directory: string,
@@ -54,6 +55,7 @@ export async function writeKpiFiles(
   };
   await put("threshold_metrics.csv", (path) => writeTable(path, thresholdMetricsHeader, thresholdMetricsRows(sweep)));
   const missed = bestF1 === undefined ? [] : missedRows(table, bestF1.threshold);
+  refuseTooMany(inferenceCsv, missed.length);
   const missedName = "best_f1_missed_no_pass_samples.csv";
   await put(missedName, (path) => writeMissed(path, inferenceCsv, table, missed, bestF1));
   for (const [name, text] of plotsOf(analysis, options.minRecall)) await put(name, (path) => writeAtomic(path, text));

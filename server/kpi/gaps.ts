@@ -11,8 +11,31 @@ export type InferenceRow = {
   readonly score: number;
 };
 
+/** The rows of an inference CSV by column: 24 bytes a row, and no object for those that nobody asks for. */
+export type InferenceTable<Row extends InferenceRow = InferenceRow> = {
+  readonly rows: number;
+  readonly scores: Float64Array;
+  /** Numbers into `labels`. */
+  readonly label: Int32Array;
+  readonly labels: readonly string[];
+  at(row: number): Row;
+};
+
+/** A table of rows that are in memory anyway. */
+export function inferenceTable<Row extends InferenceRow>(rows: readonly Row[]): InferenceTable<Row> {
+  const labels = [...new Set(rows.map(({ label }) => label))];
+  const numbers = new Map(labels.map((label, at) => [label, at]));
+  return {
+    rows: rows.length,
+    scores: Float64Array.from(rows, ({ score }) => score),
+    label: Int32Array.from(rows, ({ label }) => numbers.get(label) ?? 0),
+    labels,
+    at: (row) => rows[row] as Row,
+  };
+}
+
 /** A weak KPI row: `weakness` is above 0 when misclassified, else minus the margin. */
-export type RankedRow = { readonly row: InferenceRow; readonly weakness: number };
+export type RankedRow<Row extends InferenceRow = InferenceRow> = { readonly row: Row; readonly weakness: number };
 
 /** One image of a weak row, as `kpi_gaps.parquet` holds it. */
 export type Gap = {
@@ -36,31 +59,62 @@ const upper = (label: string) => label.trim().toUpperCase();
  * of each label (TAO `gap_analysis vcn_aoi`). Undefined when no threshold can be chosen: there is no defective row.
  */
 export function analyseGaps(
-  rows: readonly InferenceRow[],
+  table: InferenceTable,
   options: { readonly minRecall: number; readonly topK: number; readonly threshold?: number | undefined },
 ): GapAnalysis | undefined {
-  const parts = { scores: rows.map((row) => row.score), defective: rows.map((row) => !isPass(row.label)) };
+  const isDefect = table.labels.map((label) => (isPass(label) ? 0 : 1));
+  const parts = { scores: table.scores, defective: Uint8Array.from(table.label, (label) => isDefect[label] ?? 1) };
   const pinned = options.threshold !== undefined && options.threshold >= 0 ? options.threshold : undefined;
   const point =
     pinned === undefined ? bestAtRecall(sweepThresholds(parts), options.minRecall) : evaluateThreshold(parts, pinned);
   if (point === undefined) return undefined;
-  return { threshold: point.threshold, point, ranked: rankGaps(rows, point.threshold, options.topK) };
+  return { threshold: point.threshold, point, ranked: rankGaps(table, point.threshold, options.topK) };
 }
 
 /** The weakest `topK` rows of each upper-cased label in one global order; equal weakness keeps the row order. */
-export function rankGaps(rows: readonly InferenceRow[], threshold: number, topK: number): RankedRow[] {
-  const ranked = rows.map((row) => ({
-    row,
-    weakness: isPass(row.label) ? row.score - threshold : threshold - row.score,
-  }));
-  ranked.sort((a, b) => b.weakness - a.weakness);
-  const kept = new Map<string, number>();
-  return ranked.filter(({ row }) => {
-    const label = upper(row.label);
-    const count = (kept.get(label) ?? 0) + 1;
-    kept.set(label, count);
-    return count <= topK;
+export function rankGaps<Row extends InferenceRow>(
+  table: InferenceTable<Row>,
+  threshold: number,
+  topK: number,
+): RankedRow<Row>[] {
+  const { groups, weaknessAt, groupAt } = byLabel(table, threshold);
+  const cuts = groups.map(({ sorted }) => {
+    const cut = sorted[sorted.length - topK] ?? -Infinity;
+    let above = 0;
+    while (above < sorted.length && (sorted[sorted.length - 1 - above] as number) > cut) above++;
+    return { cut, ties: topK - above };
   });
+  const kept: { readonly at: number; readonly weakness: number }[] = [];
+  for (let at = 0; at < table.rows; at++) {
+    const weakness = weaknessAt(at);
+    const group = cuts[groupAt(at)];
+    if (group === undefined || weakness < group.cut || (weakness === group.cut && group.ties-- <= 0)) continue;
+    kept.push({ at, weakness });
+  }
+  kept.sort((a, b) => b.weakness - a.weakness || a.at - b.at);
+  return kept.map(({ at, weakness }) => ({ row: table.at(at), weakness }));
+}
+
+/** The weaknesses of the rows of each upper-cased label, ascending. */
+function byLabel({ rows, scores, label, labels }: InferenceTable, threshold: number) {
+  const numbers = new Map([...new Set(labels.map(upper))].map((name, at) => [name, at]));
+  const names = [...numbers.keys()];
+  const groupOf = labels.map((text) => numbers.get(upper(text)) ?? 0);
+  const good = labels.map(isPass);
+  const groupAt = (row: number): number => groupOf[label[row] as number] as number;
+  const weaknessAt = (row: number): number => {
+    const score = scores[row] as number;
+    return good[label[row] as number] ? score - threshold : threshold - score;
+  };
+  const sizes = new Float64Array(names.length);
+  for (let row = 0; row < rows; row++) sizes[groupAt(row)] = (sizes[groupAt(row)] as number) + 1;
+  const groups = names.map((name, at) => ({ name, sorted: new Float64Array(sizes[at] as number), filled: 0 }));
+  for (let row = 0; row < rows; row++) {
+    const group = groups[groupAt(row)] as (typeof groups)[number];
+    group.sorted[group.filled++] = weaknessAt(row);
+  }
+  for (const { sorted } of groups) sorted.sort();
+  return { groups, groupAt, weaknessAt };
 }
 
 /** One gap a lighting for each ranked row, in `input_map` order; paths are spelled as Python's pathlib joins them. */
@@ -95,17 +149,14 @@ export function breakdownText(analysis: GapAnalysis, totalRows: number, topK: nu
   return `${[title, ...totals, "", ...lines].join("\n")}\n`;
 }
 
-/** What `metrics.json` documents: the operating point, and how weak the rows of each label are. */
-export function gapMetrics(rows: readonly InferenceRow[], analysis: GapAnalysis) {
+/** What `metrics.json` documents: the operating point, and how weak the rows of each label are, the weakest label first. */
+export function gapMetrics(table: InferenceTable, analysis: GapAnalysis) {
   const { precision, recall, f1, tp, fp, tn, fn } = analysis.point;
-  const weaknesses = new Map<string, number[]>();
-  for (const { row, weakness } of rankGaps(rows, analysis.threshold, Number.POSITIVE_INFINITY)) {
-    const label = upper(row.label);
-    const values = weaknesses.get(label) ?? [];
-    values.push(weakness);
-    weaknesses.set(label, values);
-  }
-  const per_label = Object.fromEntries([...weaknesses].map(([label, values]) => [label, weaknessFigures(values)]));
+  const weakest = rankGaps(table, analysis.threshold, 1);
+  const order = new Map(weakest.map(({ row }, at) => [upper(row.label), at]));
+  const { groups } = byLabel(table, analysis.threshold);
+  groups.sort((a, b) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0));
+  const per_label = Object.fromEntries(groups.map(({ name, sorted }) => [name, weaknessFigures(sorted)]));
   return { threshold: analysis.threshold, precision, recall, f1, confusion_matrix: { tp, fp, tn, fn }, per_label };
 }
 
@@ -125,16 +176,18 @@ export function targetDefects(analysis: GapAnalysis): string[] {
   return [...needs].sort(([, a], [, b]) => b.missed - a.missed || b.worst - a.worst).map(([label]) => label);
 }
 
-/** `values` come weakest first. */
-function weaknessFigures(values: readonly number[]) {
+/** `values` come ascending; they are added up from the weakest row on, which decides the last digit. */
+function weaknessFigures(values: Float64Array) {
   const middle = (values.length - 1) / 2;
-  const median = ((values[Math.floor(middle)] ?? Number.NaN) + (values[Math.ceil(middle)] ?? Number.NaN)) / 2;
+  const median = ((values[Math.ceil(middle)] ?? Number.NaN) + (values[Math.floor(middle)] ?? Number.NaN)) / 2;
+  let misclassified = 0;
+  for (const value of values) if (value > 0) misclassified++;
   return {
     total: values.length,
-    mean_weakness: values.reduce((sum, value) => sum + value, 0) / values.length,
+    mean_weakness: values.reduceRight((sum, value) => sum + value, 0) / values.length,
     median_weakness: median,
-    max_weakness: values[0] ?? Number.NaN,
-    n_misclassified: values.filter((value) => value > 0).length,
+    max_weakness: values.at(-1) ?? Number.NaN,
+    n_misclassified: misclassified,
   };
 }
 

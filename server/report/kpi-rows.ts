@@ -1,4 +1,4 @@
-import { scanTable } from "../data/csv.ts";
+import { refuseTooMany, scanTable } from "../data/csv.ts";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { InferenceRow } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
@@ -40,6 +40,7 @@ export async function readKpiRows(path: string, name: string, note: Note): Promi
         const score = parseScore(cell(scored));
         if (score === undefined) unscored++;
         else {
+          refuseTooMany(path, rows.length + 1);
           rows.push({
             input_path: cell(input),
             golden_path: cell(golden),

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { readInferenceRows } from "../data/inference.ts";
+import { readInferenceTable } from "../data/inference.ts";
 import { Refusal } from "../errors.ts";
 import { readRun } from "../journal/journal.ts";
 import type { Deps } from "../ports/call.ts";
@@ -58,7 +58,7 @@ function named(label: string | undefined, measured: readonly string[], runDir: s
 async function judgedOf(state: RunState, label: string): Promise<Judged> {
   const { inference_csv: path = "", threshold = 0 } = state.iterations[label] ?? {};
   // The strict reader names what is wrong with a table that the report would leave out.
-  await readInferenceRows(path);
+  await readInferenceTable(path);
   return { label, threshold, rows: await readKpiRows(path, label, () => undefined) };
 }
 

@@ -3,7 +3,7 @@ import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
-import { rankGaps } from "../kpi/gaps.ts";
+import { inferenceTable, rankGaps } from "../kpi/gaps.ts";
 import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
@@ -56,8 +56,8 @@ export async function weakestSamples(
 ): Promise<WeakSample[]> {
   const samples: WeakSample[] = [];
   let without = 0;
-  for (const { row, weakness } of rankGaps(rows, threshold, galleryPerLabel).slice(0, galleryLimit)) {
-    const { test, golden } = await imagesOfRow(row as KpiRow, layout, read);
+  for (const { row, weakness } of rankGaps(inferenceTable(rows), threshold, galleryPerLabel).slice(0, galleryLimit)) {
+    const { test, golden } = await imagesOfRow(row, layout, read);
     if (test === undefined) without++;
     samples.push({
       name: row.object_name,

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { type ChangeNetRow, columnsOf, readChangeNet, writeChangeNet } from "../data/changenet.ts";
-import { readTable, writeTable } from "../data/csv.ts";
+import { type ChangeNetRow, changeNetRows, columnsOf, readChangeNet } from "../data/changenet.ts";
+import { countRows, writeRows } from "../data/csv.ts";
 import type { Problem } from "../data/problems.ts";
+import { readRowColumns } from "../data/row-columns.ts";
 import { writeJson } from "../fs/json.ts";
 import type { LeakageFacts, LedgerStep, Stage, StageContext } from "../ports/stage.ts";
 import { previousLabel } from "../run/labels.ts";
@@ -12,7 +13,7 @@ import { contributionPaths } from "./shared/contribution.ts";
 import { asEvidence, missing } from "./shared/evidence.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
-import { rowKey, type SourcedRow, seedRows, trainingProblems } from "./shared/training-rows.ts";
+import { rowKey, seedRow, trainingProblems } from "./shared/training-rows.ts";
 
 /** Assembles the rows to train on: everything from before, and what this iteration adds (tao-stages 2.9 and 4.9). */
 export const dataMerge: Stage = {
@@ -24,16 +25,17 @@ export const dataMerge: Stage = {
   async collect(context) {
     const { config } = context.state;
     const { combined, provenance, report } = places(context);
-    const before = await earlierRows(context);
     const added = await addedRows(context);
-    const all = [...before, ...added];
-    await writeAssembly(combined, provenance, all);
-    const written = await readChangeNet(combined);
+    const earlier = await earlierRows(context);
+    const before = await writeAssembly(combined, provenance, earlier, added);
+    const columns = await readRowColumns(combined);
     const layout = await layoutFrom(inheritedSpec(context), config.workspace);
-    const problems = await trainingProblems(combined, written.rows, layout, config);
+    const problems = await trainingProblems(columns, layout, config);
     const leakage = await leakageOf(context, combined);
-    await writeJson(report, validation(all.length, problems, leakage));
-    const counts = { before: before.length, added: added.length, written: written.rows.length };
+    const assembled = before.rows + added.length;
+    await writeJson(report, validation(assembled, problems, leakage));
+    const counts = { before: before.rows, added: added.length, written: columns.rows };
+    const additions = { earlier_rows: before.rows, added_rows: added.length };
     return {
       summary: "validated combined training CSV",
       patch: {
@@ -41,17 +43,16 @@ export const dataMerge: Stage = {
         provenance_csv: provenance,
         merge_validation_report: report,
         ledger: {
-          earlier_rows: before.length,
-          added_rows: added.length,
-          new_unique_rows: newRows(before, added),
-          train_rows: all.length,
+          ...additions,
+          new_unique_rows: before.newRows,
+          train_rows: assembled,
         },
       },
       pins: [combined, provenance, report],
       warnings: [],
       facts: {
-        ledger: assemblySteps(context, counts, (await readTable(provenance)).rows.length),
-        additions: { earlier_rows: before.length, added_rows: added.length, new_rows: newRows(before, added) },
+        ledger: assemblySteps(context, counts, await countRows(provenance)),
+        additions: { ...additions, new_rows: before.newRows },
         rows: { csv: combined, problems },
         leakage,
       },
@@ -87,40 +88,77 @@ function places(context: StageContext) {
   };
 }
 
+/** Rows of a file that are read anew each time, as they go into the assembly. */
+type Earlier = { readonly source: string; rows(): AsyncIterable<ChangeNetRow> };
+
 /** Iteration 1 starts from the seed rows, or from those of the run that was taken over; a later one keeps every row of the one before, and never adds the seed again. */
-async function earlierRows(context: StageContext): Promise<SourcedRow[]> {
+async function earlierRows(context: StageContext): Promise<Earlier> {
   const { config, iterations } = context.state;
   const previous = previousLabel(context.iteration);
   const adopted = iterations.baseline?.combined_training_csv;
   if (previous === undefined || (previous === "baseline" && adopted === undefined)) {
-    const seed = await readChangeNet(config.training_csv);
-    const rows = seedRows(seed.rows, config.workspace, config.images_dir);
-    return rows.map((row) => ({ row, source: "base_train" }));
+    const asSeed = seedRow(config.workspace, config.images_dir);
+    return { source: "base_train", rows: () => changed(changeNetRows(config.training_csv), asSeed) };
   }
   const path = iterations[previous]?.combined_training_csv;
   if (path === undefined) throw missing(`${previous}.combined_training_csv`, "is not recorded");
-  const { rows } = await asEvidence(path, () => readChangeNet(path));
-  return rows.map((row) => ({ row, source: "previous_iter_train" }));
+  return { source: "previous_iter_train", rows: () => evidenceRows(path) };
 }
 
-async function addedRows(context: StageContext): Promise<SourcedRow[]> {
+/** @throws Refusal `stage.evidence-missing` for a file that is no table any more. */
+async function* evidenceRows(path: string): AsyncGenerator<ChangeNetRow> {
+  const rows = changeNetRows(path);
+  for (;;) {
+    const row = await asEvidence(path, () => rows.next());
+    if (row.done) return;
+    yield row.value;
+  }
+}
+
+async function* changed(rows: AsyncIterable<ChangeNetRow>, change: (row: ChangeNetRow) => ChangeNetRow) {
+  for await (const row of rows) yield change(row);
+}
+
+async function addedRows(context: StageContext): Promise<ChangeNetRow[]> {
   const { mining_pool } = contributionPaths(context);
   const { rows } = await asEvidence(mining_pool, () => readChangeNet(mining_pool));
-  return rows.map((row) => ({ row: { ...row, label: canonicalLabel(row.label) }, source: "mining_pool" }));
+  return rows.map((row) => ({ ...row, label: canonicalLabel(row.label) }));
 }
 
-function newRows(before: readonly SourcedRow[], added: readonly SourcedRow[]): number {
-  const known = new Set(before.map(({ row }) => rowKey(row)));
-  return new Set(added.map(({ row }) => rowKey(row)).filter((key) => !known.has(key))).size;
+/**
+ * Writes the combined CSV, and beside it the same rows with their source, line by line: however many rows came before,
+ * one piece of them is in memory.
+ *
+ * @returns the earlier rows, and how many different ones of the added are not among them.
+ */
+async function writeAssembly(combined: string, provenance: string, earlier: Earlier, added: readonly ChangeNetRow[]) {
+  const fresh = new Set(added.map(rowKey));
+  let before = 0;
+  let kept = columnsOf(added.slice(0, 1));
+  for await (const row of earlier.rows()) {
+    if (before++ === 0) kept = columnsOf([row, ...added.slice(0, 1)]);
+    fresh.delete(rowKey(row));
+  }
+  const named = kept.filter((column) => column !== "source");
+  await writeRows(combined, assembled(earlier, added, kept));
+  await writeRows(provenance, assembled(earlier, added, named, "mining_pool"));
+  return { rows: before, newRows: fresh.size };
 }
 
-/** The combined CSV, and beside it the same rows with their source, line by line. */
-async function writeAssembly(combined: string, provenance: string, all: readonly SourcedRow[]): Promise<void> {
-  const rows: ChangeNetRow[] = all.map(({ row }) => row);
-  await writeChangeNet(combined, rows);
-  const columns = columnsOf(rows).filter((column) => column !== "source");
-  const sourced = all.map(({ row, source }) => [...columns.map((column) => row[column] ?? ""), source]);
-  await writeTable(provenance, [...columns, "source"], sourced);
+/** Header and rows of an assembly; with the source of each row where that of the added ones is given. */
+async function* assembled(
+  earlier: Earlier,
+  added: readonly ChangeNetRow[],
+  columns: readonly string[],
+  source?: string,
+): AsyncGenerator<string[]> {
+  const line = (row: ChangeNetRow, from: string): string[] => {
+    const cells = columns.map((column) => row[column] ?? "");
+    return source === undefined ? cells : [...cells, from];
+  };
+  yield source === undefined ? [...columns] : [...columns, "source"];
+  for await (const row of earlier.rows()) yield line(row, earlier.source);
+  for (const row of added) yield line(row, source ?? "");
 }
 
 /** `merge_validation.json` as it was found; a gate, not this file, decides. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readChangeNet } from "../data/changenet.ts";
+import { changeNetRows } from "../data/changenet.ts";
 import { readGapTable } from "../data/gap-files.ts";
 import { quoted } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
@@ -83,11 +83,16 @@ async function targetsOf(context: StageContext): Promise<Gap[]> {
 async function targetImages(context: StageContext) {
   const { config } = context.state;
   const layout = await layoutFrom(inheritedSpec(context), config.images_dir);
-  const kpi = await readChangeNet(config.kpi_test_csv);
-  const golden = new Map(
-    kpi.rows.flatMap((row) => imagesOf(row, layout).map((pair) => [normalPath(pair.input), pair.golden] as const)),
-  );
-  return (await targetsOf(context)).map(({ filepath, label }) => {
+  const targets = await targetsOf(context);
+  const wanted = new Set(targets.map(({ filepath }) => normalPath(filepath)));
+  const golden = new Map<string, string>();
+  for await (const row of changeNetRows(config.kpi_test_csv)) {
+    for (const pair of imagesOf(row, layout)) {
+      const path = normalPath(pair.input);
+      if (wanted.has(path)) golden.set(path, pair.golden);
+    }
+  }
+  return targets.map(({ filepath, label }) => {
     const twin = golden.get(normalPath(filepath));
     if (twin === undefined) throw missing(filepath, "is a gap outside the KPI set");
     return { filepath, label, golden_filepath: twin };

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { readChangeNet } from "../data/changenet.ts";
+import { countRows } from "../data/csv.ts";
 import { readScores } from "../data/inference.ts";
 import { analyseKpi, writeKpiFiles } from "../data/kpi-files.ts";
 import { Refusal } from "../errors.ts";
@@ -17,7 +17,6 @@ import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
 import { previousLabel } from "../run/labels.ts";
 import type { MetricContract, MetricResult } from "../run/metric.ts";
-import { isPass } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { IterationState } from "../run/state.ts";
 import { present } from "./shared/committed.ts";
@@ -37,6 +36,8 @@ type Scored = {
   readonly swept: Measurement;
   readonly measurement: Measurement;
   readonly coverage: InferenceFacts;
+  /** Rows of good parts that were scored. */
+  readonly passRows: number;
 };
 
 /** Fewer scores may be alike by chance. */
@@ -59,8 +60,8 @@ export const evaluate: Stage = {
 
   async prepare(context) {
     const { config } = context.state;
-    const kpi = await readChangeNet(config.kpi_test_csv);
-    const text = await scoringSpec(context, { csv: config.kpi_test_csv, count: kpi.rows.length });
+    const count = await countRows(config.kpi_test_csv);
+    const text = await scoringSpec(context, { csv: config.kpi_test_csv, count });
     await writeAtomic(specPath(context), text);
     return {};
   },
@@ -79,25 +80,23 @@ export const evaluate: Stage = {
   },
 
   async collect(context, outcomes) {
-    const { metric_contract: contract, config } = context.state;
+    const { metric_contract: contract } = context.state;
     const all = candidates(context);
     await requireJobs(
       all.map(({ job }) => job),
       outcomes,
       { marker: true },
     );
-    const kpi = await readChangeNet(config.kpi_test_csv);
     const measured: Scored[] = [];
-    for (const candidate of all) measured.push(await measure(context, candidate, kpi));
+    for (const candidate of all) measured.push(await measure(context, candidate));
     const best = bestOf(contract, measured);
     if (!best) throw missing(inferenceDir(context), "holds no inference");
     const result = judged(contract, best.measurement);
-    const passRows = kpi.rows.filter(({ label }) => isPass(label)).length;
-    const remark = chanceRemark(context, best.far_pct, passRows);
+    const remark = chanceRemark(context, best.far_pct, best.passRows);
     return {
       summary: summaryOf(contract, result),
       patch: {
-        ...patchOf(best, result, measured.length, kpi.rows.length),
+        ...patchOf(best, result, measured.length, best.coverage.kpi_rows),
         ...defined({ program: context.program, gain_remark: remark }),
       },
       pins: [
@@ -141,16 +140,12 @@ function inferenceJob(context: StageContext, kind: Kind, checkpoint: string, dir
   return scoringJob(context, { name: `inference_${kind}`, checkpoint, spec: specPath(context), dir });
 }
 
-async function measure(
-  context: StageContext,
-  candidate: Candidate,
-  kpi: Awaited<ReturnType<typeof readChangeNet>>,
-): Promise<Scored> {
-  const { metric_contract: contract } = context.state;
+async function measure(context: StageContext, candidate: Candidate): Promise<Scored> {
+  const { metric_contract: contract, config } = context.state;
   await requireStatus(context, join(candidate.dir, "status.json"), "inference");
   const csv = join(candidate.dir, "inference.csv");
   await requireFresh(context, csv);
-  const coverage = await inferenceFacts(context, kpi, csv);
+  const coverage = await inferenceFacts(context, config.kpi_test_csv, csv);
   const recall_pct = recallTargetPct(contract);
   const analysis = await analyseKpi(csv, recall_pct / 100);
   const far = measureFar(analysis.sweep, recall_pct);
@@ -159,7 +154,15 @@ async function measure(
   const builtin = contract.evaluator.type === "builtin" ? { measurement } : {};
   await writeKpiFiles(candidate.dir, csv, analysis, { minRecall: recall_pct / 100, ...builtin });
   const verdict = await judgedBy(context, candidate, csv, measurement);
-  return { candidate, csv, far_pct: far.value, swept: far, measurement: verdict, coverage };
+  return {
+    candidate,
+    csv,
+    far_pct: far.value,
+    swept: far,
+    measurement: verdict,
+    coverage,
+    passRows: analysis.sweep.passRows,
+  };
 }
 
 /** FAR as swept here, or what the contract's own evaluator says. */

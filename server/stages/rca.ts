@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { readChangeNet } from "../data/changenet.ts";
 import { writeGaps } from "../data/gap-files.ts";
-import { readInferenceRows } from "../data/inference.ts";
+import { readInferenceTable } from "../data/inference.ts";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { kindOf } from "../fs/read.ts";
@@ -12,7 +11,7 @@ import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
 import { asEvidence } from "./shared/evidence.ts";
 import { layoutFrom, trainedSpec } from "./shared/specs.ts";
-import { type ScoredRow, writeSpotCheck } from "./shared/spot-check.ts";
+import { writeSpotCheck } from "./shared/spot-check.ts";
 
 /** Paths that are looked up on disk; a wrong images root shows in the first few. */
 const checkedPaths = 20;
@@ -27,17 +26,15 @@ export const rca: Stage = {
   async collect(context) {
     const { config } = context.state;
     const csv = recorded(context, "inference_csv");
-    const rows = await asEvidence(csv, () => readInferenceRows(csv));
+    const table = await asEvidence(csv, () => readInferenceTable(csv));
     const { top_k_per_label: topK, min_recall: minRecall } = config.rca;
     const layout = await layoutFrom(trainedSpec(context), config.images_dir);
     const dir = resultDir(context);
     const options = `min_recall: ${pythonFloat(minRecall)}\ntop_k_per_label: ${topK}\n`;
     await writeAtomic(join(dir, "vcn_aoi_spec.yaml"), options);
-    const { analysis, gaps, gaps_path } = await writeGaps(dir, rows, layout, { minRecall, topK });
+    const { analysis, gaps, gaps_path } = await writeGaps(dir, table, layout, { minRecall, topK });
     await requireImages(gaps, config.images_dir);
-    const table = await asEvidence(csv, () => readChangeNet(csv));
-    const scored = table.rows.map((row, at) => ({ ...row, score: rows[at]?.score ?? Number.NaN }) as ScoredRow);
-    const spotCheck = await writeSpotCheck(dir, scored, analysis.threshold, layout);
+    const spotCheck = await asEvidence(csv, () => writeSpotCheck(dir, { csv, table }, analysis.threshold, layout));
     const labels = new Set(analysis.ranked.map(({ row }) => row.label.trim().toUpperCase()));
     return {
       summary: `RCA (VCN): threshold=${pythonFloat(analysis.threshold)} recall=${pythonFloat(analysis.point.recall)}; gaps=${gaps.length} rows across ${labels.size} labels (${analysis.ranked.length} weak parts, one row for each light)`,

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { readChangeNet, writeChangeNet } from "../../data/changenet.ts";
+import { copyChangeNet } from "../../data/changenet.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
@@ -77,12 +77,8 @@ async function spelledCopies(inputs: string, { plan, config }: Approvable): Prom
   ] as const) {
     const csv = config[key];
     if (plan.inputs[input]?.relabelled === undefined || csv === undefined) continue;
-    const { rows } = await readChangeNet(csv);
     copies[key] = join(inputs, basename(csv));
-    await writeChangeNet(
-      copies[key],
-      rows.map((row) => ({ ...row, label: canonicalLabel(row.label) })),
-    );
+    await copyChangeNet(csv, copies[key], (row) => ({ ...row, label: canonicalLabel(row.label) }));
   }
   return copies;
 }

@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import { readChangeNet } from "../../data/changenet.ts";
 import { readScores } from "../../data/inference.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
@@ -12,7 +11,7 @@ import { defined } from "../../run/defined.ts";
 import type { IterationLabel } from "../../run/labels.ts";
 import type { HoldoutFigure } from "../../run/state.ts";
 import { missing } from "../../stages/shared/evidence.ts";
-import { firstOtherRow } from "../../stages/shared/inference-rows.ts";
+import { compareRows } from "../../stages/shared/inference-rows.ts";
 
 /**
  * What the scores of the frozen test set say at the threshold of the iteration's KPI figure: neither the model nor the
@@ -31,11 +30,10 @@ export async function holdoutFigure(
   const { holdout_csv = "", specs_file, images_dir, workspace } = state.config;
   const { metric_result, threshold = metric_result?.threshold } = state.iterations[label] ?? {};
   if (threshold === undefined) throw missing(`${label}.threshold`, "is not recorded");
-  const asked = await readChangeNet(holdout_csv);
-  const difference = firstOtherRow(asked, await readChangeNet(csv));
+  const { rows, scored, difference } = await compareRows(holdout_csv, csv);
   const { scores, defective } = await readScores(csv);
-  if (difference !== undefined || scores.length !== asked.rows.length) {
-    const facts = { rows: asked.rows.length, scored: scores.length, ...difference };
+  if (difference !== undefined || scored !== rows) {
+    const facts = { rows, scored, ...difference };
     throw new Refusal("metric.not-reproduced", "The scores are not those of the frozen test set.", facts);
   }
   const counts = countsAt(scores, defective, threshold);

@@ -1,5 +1,5 @@
 import { basename, dirname, join, relative } from "node:path";
-import { readChangeNet } from "../../data/changenet.ts";
+import { changeNetRows } from "../../data/changenet.ts";
 import { parseSpec, type TrainSpec } from "../../data/spec.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside, realPathOf } from "../../fs/contained.ts";
@@ -68,7 +68,7 @@ async function filesOf(spec: TrainSpec): Promise<{ lasting: Set<string>; own: Se
   for (const { csv_path, images_dir = "" } of [spec.datasets.train, spec.datasets.validation]) {
     if (csv_path === undefined) continue;
     own.add(csv_path);
-    for (const row of (await readChangeNet(csv_path)).rows) {
+    for await (const row of changeNetRows(csv_path)) {
       for (const { input, golden } of imagesOf(row, { ...spec, images_dir })) {
         lasting.add(plainPath(input, csv_path)).add(plainPath(golden, csv_path));
       }

@@ -1,4 +1,4 @@
-import { type ChangeNetTable, mandatoryColumns, readChangeNet } from "../../data/changenet.ts";
+import { changeNetLines, mandatoryColumns } from "../../data/changenet.ts";
 import { excerpt, type Facts } from "../../errors.ts";
 import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
@@ -9,26 +9,39 @@ import { asEvidence } from "./evidence.ts";
 export type InferenceFacts = NonNullable<GateFacts["inferences"]>[number];
 
 /**
- * How an inference stands to the KPI CSV, row by row and by position, because equal keys may occur twice; and whether
- * an earlier iteration's inference has the very same bytes.
+ * How an inference stands to the CSV that was to be scored, row by row and by position, because equal keys may occur
+ * twice; and whether an earlier iteration's inference has the very same bytes.
  */
-export async function inferenceFacts(context: StageContext, kpi: ChangeNetTable, csv: string): Promise<InferenceFacts> {
-  const inference = await asEvidence(csv, () => readChangeNet(csv));
-  const difference = firstOtherRow(kpi, inference);
+export async function inferenceFacts(context: StageContext, asked: string, csv: string): Promise<InferenceFacts> {
+  const { rows, scored, difference } = await asEvidence(csv, () => compareRows(asked, csv));
   const same_as = await sameEarlier(context, csv);
-  return { csv, kpi_rows: kpi.rows.length, inference_rows: inference.rows.length, difference, same_as };
+  return { csv, kpi_rows: rows, inference_rows: scored, difference, same_as };
 }
 
-/** The first row of an inference that is not the one at its place in the set that was to be scored. */
-export function firstOtherRow(kpi: ChangeNetTable, inference: ChangeNetTable): Facts | undefined {
-  for (const [at, row] of kpi.rows.entries()) {
-    const other = inference.rows[at];
-    const column = other && mandatoryColumns.find((name) => row[name] !== other[name]);
-    if (column === undefined) continue;
-    const [expected, actual] = [excerpt(row[column], 80), excerpt(other?.[column] ?? "", 80)];
-    return { line: inference.lines[at], column, expected, actual };
+export type RowComparison = {
+  readonly rows: number;
+  readonly scored: number;
+  /** The first row of the inference that is not the one at its place in the set that was to be scored. */
+  readonly difference?: Facts | undefined;
+};
+
+/** Reads both files side by side, a piece at a time. @throws what reading them throws. */
+export async function compareRows(asked: string, csv: string): Promise<RowComparison> {
+  const inference = changeNetLines(csv);
+  let [rows, scored] = [0, 0];
+  let difference: Facts | undefined;
+  for await (const { row } of changeNetLines(asked)) {
+    rows++;
+    const { value: other } = await inference.next();
+    if (!other) continue;
+    scored++;
+    const column = mandatoryColumns.find((name) => row[name] !== other.row[name]);
+    if (column === undefined || difference !== undefined) continue;
+    const [expected, actual] = [excerpt(row[column], 80), excerpt(other.row[column], 80)];
+    difference = { line: other.line, column, expected, actual };
   }
-  return undefined;
+  for await (const _more of inference) scored++;
+  return { rows, scored, difference };
 }
 
 async function sameEarlier(context: StageContext, csv: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readChangeNet, writeChangeNet } from "../../data/changenet.ts";
+import { changeNetRows, writeChangeNet } from "../../data/changenet.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { isInside } from "../../fs/contained.ts";
 import { readText } from "../../fs/read.ts";
@@ -74,17 +74,17 @@ export async function readPoolScores(context: StageContext, pool: Pool): Promise
   const csv = join(pool_scores, "inference.csv");
   await requireStatus(context, join(pool_scores, "status.json"), "inference");
   await requireFresh(context, csv);
-  const asked = await readChangeNet(pool_rows);
-  const { inference_rows, difference } = await inferenceFacts(context, asked, csv);
-  if (inference_rows !== asked.rows.length || difference !== undefined) {
-    const facts = { expected: asked.rows.length, actual: inference_rows, difference };
-    throw missing(csv, "does not score the pool's rows", facts);
+  const { kpi_rows, inference_rows, difference } = await inferenceFacts(context, pool_rows, csv);
+  if (inference_rows !== kpi_rows || difference !== undefined) {
+    throw missing(csv, "does not score the pool's rows", { expected: kpi_rows, actual: inference_rows, difference });
   }
-  const scored = (await readChangeNet(csv)).rows;
-  const entries = scorableRows(context, pool).map((row, at): [string, number] => {
-    const score = parseScore(scored[at]?.siamese_score ?? "");
-    if (score === undefined) throw missing(csv, "holds a score that is no finite number", { row: at + 1 });
-    return [poolImages(row, pool.layout)[0]?.input ?? "", score];
-  });
-  return new Map(entries);
+  const rows = scorableRows(context, pool);
+  const scores = new Map<string, number>();
+  let at = 0;
+  for await (const { siamese_score = "" } of changeNetRows(csv)) {
+    const [row, score] = [rows[at++], parseScore(siamese_score)];
+    if (score === undefined) throw missing(csv, "holds a score that is no finite number", { row: at });
+    if (row !== undefined) scores.set(poolImages(row, pool.layout)[0]?.input ?? "", score);
+  }
+  return scores;
 }

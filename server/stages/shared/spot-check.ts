@@ -1,9 +1,9 @@
 import { extname, join } from "node:path";
-import type { ChangeNetRow } from "../../data/changenet.ts";
+import { type ChangeNetRow, changeNetRows } from "../../data/changenet.ts";
 import { writeTable } from "../../data/csv.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { kindOf, readBytes } from "../../fs/read.ts";
-import { rankGaps } from "../../kpi/gaps.ts";
+import { type InferenceRow, type InferenceTable, rankGaps } from "../../kpi/gaps.ts";
 import { type ImageLayout, imagesOf } from "../../run/images.ts";
 import { isPass } from "../../run/pass-labels.ts";
 
@@ -18,7 +18,7 @@ const edgeShare = 0.05;
 type Cause = "mislabelled" | "edge case" | "systematic" | "quality";
 
 /** A row of an inference with its score as a number. */
-export type ScoredRow = ChangeNetRow & { readonly score: number };
+type ScoredRow = ChangeNetRow & { readonly score: number };
 
 /**
  * Lays the weakest PASS and the weakest defective parts out for a person: their images, first light, beside their golden
@@ -31,43 +31,60 @@ export type ScoredRow = ChangeNetRow & { readonly score: number };
  */
 export async function writeSpotCheck(
   directory: string,
-  rows: readonly ScoredRow[],
+  { csv, table }: { readonly csv: string; readonly table: InferenceTable },
   threshold: number,
   layout: ImageLayout,
 ): Promise<{ readonly path: string; readonly causes: Readonly<Partial<Record<Cause, number>>> }> {
-  const weakest = [rows.filter(({ label }) => isPass(label)), rows.filter(({ label }) => !isPass(label))].flatMap(
-    (group) => rankGaps(group, threshold, Number.POSITIVE_INFINITY).slice(0, ofEachClass),
-  ) as { readonly row: ScoredRow; readonly weakness: number }[];
+  const weakest = await weakestRows(csv, table, threshold);
   const causeOf = causesOf(
-    rows,
+    table,
     weakest.map(({ row }) => row),
     threshold,
   );
   const causes: Partial<Record<Cause, number>> = {};
-  const table: string[][] = [];
+  const lines: string[][] = [];
   for (const [at, { row, weakness }] of weakest.entries()) {
     const cause = causeOf(row);
     causes[cause] = (causes[cause] ?? 0) + 1;
     const images = await copyImages(join(directory, "rca_images"), at + 1, row, layout);
     const cells = [row.object_name, row.label, row.boardname ?? "", String(row.score), String(weakness), cause];
-    table.push([String(at + 1), ...cells, "", ...images]);
+    lines.push([String(at + 1), ...cells, "", ...images]);
   }
   const path = join(directory, "spot_check.csv");
   const header = ["number", "object_name", "label", "boardname", "siamese_score", "weakness", "suspected_cause"];
-  await writeTable(path, [...header, "seen_cause", "test_image", "golden_image"], table);
+  await writeTable(path, [...header, "seen_cause", "test_image", "golden_image"], lines);
   return { path, causes };
 }
 
-function causesOf(rows: readonly ScoredRow[], weakest: readonly ScoredRow[], threshold: number) {
-  const middle = (pass: boolean) => {
-    const scores = rows.filter(({ label }) => isPass(label) === pass).map(({ score }) => score);
-    return scores.toSorted((a, b) => a - b)[scores.length >> 1] ?? threshold;
+/** The weakest PASS rows and the weakest defective ones, with all their cells. */
+async function weakestRows(csv: string, table: InferenceTable, threshold: number) {
+  const pass = table.labels.map((label) => (isPass(label) ? 0 : 1));
+  // Of two classes in place of many labels, and rows by number.
+  const classes: InferenceTable<Numbered> = {
+    ...table,
+    label: table.label.map((label) => pass[label] ?? 1),
+    labels: ["PASS", "defect"],
+    at: (row) => ({ ...table.at(row), at: row }),
   };
-  const [good, bad] = [middle(true), middle(false)];
-  const scores = rows.map(({ score }) => score);
-  const range =
-    scores.reduce((most, score) => Math.max(most, score), -Infinity) -
-    scores.reduce((least, score) => Math.min(least, score), Infinity);
+  const ranked = rankGaps(classes, threshold, ofEachClass);
+  const wanted = new Set(ranked.map(({ row }) => row.at));
+  const cells = new Map<number, ChangeNetRow>();
+  let at = 0;
+  for await (const row of changeNetRows(csv)) {
+    if (wanted.has(at)) cells.set(at, row);
+    at++;
+  }
+  const rows = ranked.map(({ row, weakness }) => ({
+    row: { ...cells.get(row.at), score: row.score } as ScoredRow,
+    weakness,
+  }));
+  return [...rows.filter(({ row }) => isPass(row.label)), ...rows.filter(({ row }) => !isPass(row.label))];
+}
+
+type Numbered = InferenceRow & { readonly at: number };
+
+function causesOf(table: InferenceTable, weakest: readonly ScoredRow[], threshold: number) {
+  const { good, bad, range } = scoresOf(table, threshold);
   const onBoard = new Map<string, number>();
   for (const { boardname = "" } of weakest) onBoard.set(boardname, (onBoard.get(boardname) ?? 0) + 1);
   return ({ label, score, boardname = "" }: ScoredRow): Cause => {
@@ -75,6 +92,18 @@ function causesOf(rows: readonly ScoredRow[], weakest: readonly ScoredRow[], thr
     if (boardname !== "" && (onBoard.get(boardname) ?? 0) >= systematicFrom) return "systematic";
     return Math.abs(score - threshold) <= edgeShare * range ? "edge case" : "quality";
   };
+}
+
+/** The middle score of either class, the threshold for one without rows, and the range of all scores. */
+function scoresOf({ scores, label, labels }: InferenceTable, threshold: number) {
+  const good = labels.map(isPass);
+  const [pass, defective] = [true, false].map((wanted) =>
+    scores.filter((_, row) => good[label[row] as number] === wanted).sort(),
+  ) as [Float64Array, Float64Array];
+  const middle = (sorted: Float64Array): number => sorted[sorted.length >> 1] ?? threshold;
+  const most = Math.max(pass.at(-1) ?? -Infinity, defective.at(-1) ?? -Infinity);
+  const least = Math.min(pass[0] ?? Infinity, defective[0] ?? Infinity);
+  return { good: middle(pass), bad: middle(defective), range: most - least };
 }
 
 /** Copies the images of a row as they are; one that is not there leaves its cell empty. */

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { ChangeNetRow } from "../../data/changenet.ts";
 import { type Problem, type ProblemList, problemList } from "../../data/problems.ts";
+import { type RowColumns, rowsByLabel, textAt } from "../../data/row-columns.ts";
 import { validateCsv } from "../../data/validate.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
@@ -9,30 +10,24 @@ import { canonicalLabel, isPass } from "../../run/pass-labels.ts";
 import type { RunConfig } from "../../run/state.ts";
 import { heldListings } from "./listings.ts";
 
-/** A combined training row with where it came from. */
-export type SourcedRow = {
-  readonly row: ChangeNetRow;
-  readonly source: "base_train" | "previous_iter_train" | "mining_pool";
-};
-
 /**
- * Seed rows in workspace coordinates: the images-root prefix is put before both paths, once, and labels become
- * canonical.
+ * Makes a seed row one in workspace coordinates: the images-root prefix is put before both paths, once, and its label
+ * becomes canonical.
  *
  * @throws Refusal `gate.path-outside-workspace` when the images root lies outside: no prefix could express it.
  */
-export function seedRows(rows: readonly ChangeNetRow[], workspace: string, imagesDir: string): ChangeNetRow[] {
+export function seedRow(workspace: string, imagesDir: string): (row: ChangeNetRow) => ChangeNetRow {
   if (!isInside(workspace, imagesDir)) {
     const facts = { workspace, images_dir: imagesDir };
     throw new Refusal("gate.path-outside-workspace", "The images root lies outside the workspace.", facts);
   }
   const prefix = relative(workspace, imagesDir);
-  return rows.map((row) => ({
+  return (row) => ({
     ...row,
     input_path: inWorkspaceSpace(prefix, row.input_path),
     golden_path: inWorkspaceSpace(prefix, row.golden_path),
     label: canonicalLabel(row.label),
-  }));
+  });
 }
 
 /** What makes two training rows the same part: its images and its label. */
@@ -46,22 +41,23 @@ export function rowKey(row: ChangeNetRow): string {
  * the same image. Leakage is looked for elsewhere.
  */
 export async function trainingProblems(
-  path: string,
-  rows: readonly ChangeNetRow[],
+  columns: RowColumns,
   layout: ImageLayout,
   config: RunConfig,
 ): Promise<Problem[]> {
   const problems = problemList();
-  const pass_rows = rows.filter((row) => isPass(row.label)).length;
+  const { rows } = columns;
+  const pass_rows = [...rowsByLabel(columns)].reduce((sum, [label, of]) => sum + (isPass(label) ? of : 0), 0);
   const needed = config.batch_size * Math.max(1, config.num_gpus);
-  if (pass_rows === 0 || pass_rows === rows.length) {
-    problems.add("gate.schema", () => ({ what: "one class only", pass_rows, defect_rows: rows.length - pass_rows }));
+  if (pass_rows === 0 || pass_rows === rows) {
+    problems.add("gate.schema", () => ({ what: "one class only", pass_rows, defect_rows: rows - pass_rows }));
   }
-  if (rows.length < needed) {
-    problems.add("gate.schema", () => ({ what: "smaller than one batch", rows: rows.length, needed }));
+  if (rows < needed) {
+    problems.add("gate.schema", () => ({ what: "smaller than one batch", rows, needed }));
   }
   const found = await validateCsv({
-    csv: path,
+    csv: columns.path,
+    columns,
     workspace: config.workspace,
     images_root: config.images_dir,
     lightings: layout,
@@ -69,18 +65,16 @@ export async function trainingProblems(
   });
   for (const { code, count, examples } of found.problems) problems.addCounted(code, count, examples);
   const seen = found.problems.some(({ code }) => code === "gate.missing-image");
-  if (!seen) await addAbsentImages(problems, rows, layout);
+  if (!seen) await addAbsentImages(problems, columns, layout);
   return problems.all();
 }
 
 /** The validator takes the root that fits most rows; a training set must fit the workspace alone, in the directory form. */
-async function addAbsentImages(
-  problems: ProblemList,
-  rows: readonly ChangeNetRow[],
-  layout: ImageLayout,
-): Promise<void> {
+async function addAbsentImages(problems: ProblemList, columns: RowColumns, layout: ImageLayout): Promise<void> {
   const holds = heldListings();
-  for (const [at, row] of rows.entries()) {
+  for (let at = 0; at < columns.rows; at++) {
+    const cell = (column: "input_path" | "golden_path" | "object_name") => textAt(columns, columns[column], at);
+    const row = { input_path: cell("input_path"), golden_path: cell("golden_path"), object_name: cell("object_name") };
     for (const { input, golden } of imagesOf(row, layout)) {
       for (const image of [input, golden]) {
         if (!(await holds(normalPath(image)))) problems.add("gate.missing-image", () => ({ row: at + 1, image }));

@@ -9,6 +9,7 @@ import {
   type GapAnalysis,
   gapMetrics,
   type InferenceRow,
+  inferenceTable,
   targetDefects,
 } from "../../../server/kpi/gaps.ts";
 import { pythonFloat } from "../../../server/kpi/python-text.ts";
@@ -26,7 +27,7 @@ async function vector(name: string) {
 }
 
 function analysed(rows: readonly InferenceRow[], options: Parameters<typeof analyseGaps>[1]): GapAnalysis {
-  const analysis = analyseGaps(rows, options);
+  const analysis = analyseGaps(inferenceTable(rows), options);
   if (analysis === undefined) throw new Error("these rows have a defect");
   return analysis;
 }
@@ -78,7 +79,7 @@ describe("gap analysis", () => {
 
   it("works at a pinned threshold, also when no row is defective", () => {
     expect(analysed(golden, { minRecall: 1, topK: 1, threshold: 0.5 }).point).toMatchObject({ tp: 2, fn: 1, fp: 1 });
-    expect(analyseGaps([row("PASS", 1)], { minRecall: 1, topK: 1 })).toBeUndefined();
+    expect(analyseGaps(inferenceTable([row("PASS", 1)]), { minRecall: 1, topK: 1 })).toBeUndefined();
     expect(analysed([row("PASS", 1)], { minRecall: 1, topK: 1, threshold: 0 }).threshold).toBe(0);
     expect(analysed(golden, { minRecall: 1, topK: 1, threshold: -1 }).threshold).toBe(0.3);
   });
@@ -90,7 +91,7 @@ describe("gap analysis", () => {
   });
 
   it("sums up each label for metrics.json", () => {
-    const metrics = gapMetrics(golden, analysed(golden, { minRecall: 1, topK: 1 }));
+    const metrics = gapMetrics(inferenceTable(golden), analysed(golden, { minRecall: 1, topK: 1 }));
     expect(metrics.confusion_matrix).toEqual({ tp: 3, fp: 2, tn: 3, fn: 0 });
     expect(metrics.per_label.MISSING).toEqual({
       total: 2,

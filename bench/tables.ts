@@ -1,0 +1,59 @@
+// Tables of ten million rows through validate, kpi and gaps, beside `cat` of the same file, with the memory that each takes:
+// node bench/run.mjs tables [ROWS]. Every row names two images of its own; none of them is there.
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { changenetColumns } from "../server/data/changenet.ts";
+import { writeTable } from "../server/data/csv.ts";
+import { writeGaps } from "../server/data/gap-files.ts";
+import { readInferenceTable } from "../server/data/inference.ts";
+import { analyseKpi, writeKpiFiles } from "../server/data/kpi-files.ts";
+import { judgeScores } from "../server/data/sanity/judge-scores.ts";
+import { validateCsv } from "../server/data/validate.ts";
+import { residentMemory } from "./memory.ts";
+
+const layout = { lightings: ["SolderLight"], image_ext: ".jpg" };
+
+export async function measure(): Promise<void> {
+  const rows = Number(process.argv[2] ?? 10_000_000);
+  const folder = await mkdtemp(join(tmpdir(), "deft-bench-tables-"));
+  const [csv, out] = [join(folder, "inference.csv"), join(folder, "out")];
+  try {
+    await mkdir(join(folder, "images"));
+    await writeTable(csv, [...changenetColumns, "siamese_score"], rowsOf(rows));
+    console.log(`\n${rows} rows, ${((await stat(csv)).size / 1e6).toFixed(0)} MB`);
+    await told("limit: cat of the CSV", () => spawnSync("cat", [csv], { stdio: "ignore" }));
+    await told("validate: every cell, every image looked for", () =>
+      validateCsv({ csv, workspace: folder, images_root: join(folder, "images"), lightings: layout }),
+    );
+    await told("kpi: sweep and both operating points", () => analyseKpi(csv, 1));
+    await told("kpi: and whether rows repeat", () => judgeScores(csv));
+    await told("kpi: and all published files", async () =>
+      writeKpiFiles(out, csv, await analyseKpi(csv, 1), { minRecall: 1 }),
+    );
+    await told("gaps: ranking and all published files", async () =>
+      writeGaps(out, await readInferenceTable(csv), { ...layout, images_dir: folder }, { minRecall: 1, topK: 50 }),
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function* rowsOf(rows: number): Generator<readonly string[]> {
+  for (let at = 0; at < rows; at++) {
+    const board = Math.floor(at / 500);
+    const label = at % 10 === 0 ? "missing" : "PASS";
+    const score = ((at * 0.618033988749895 + (at % 10 === 0 ? 0.4 : 0)) % 1) * 0.9999;
+    const named = [`b${board}/`, `g${board}/`, label, `C${at}@1`, "p", `b${board}`, "C", "MPASS", "1", `C${at % 500}`];
+    yield [...named, "3", "8", "CAP X6S 0402 1uF", "3", String(score)];
+  }
+}
+
+async function told(what: string, work: () => unknown): Promise<void> {
+  const memory = residentMemory();
+  const started = performance.now();
+  await work();
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`  ${what.padEnd(46)} ${seconds.toFixed(1).padStart(7)} s, ${memory.stop().toFixed(0)} MB resident`);
+}
