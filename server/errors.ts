@@ -58,7 +58,9 @@ export const refusals = {
     "Stop here: the human may run the terminal command in the facts, or say what preflight should plan instead.",
   ),
   "approval.no-human": refuse("Ask the human to run the terminal command in the facts."),
-  "approval.no-terminal": refuse("Run the command yourself at a terminal; it cannot be piped."),
+  "approval.no-terminal": refuse(
+    "Run the command at a terminal, where you can be asked; a variable that the facts name answers, too.",
+  ),
   "approval.words-missing": refuse(
     "Put a change into preflight, answer a question; then pass `words`: the human's clear yes to the summary, verbatim.",
   ),

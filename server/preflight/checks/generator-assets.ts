@@ -75,7 +75,7 @@ function absentDataset(survey: Survey): Findings {
   const place = join(workspacePaths(survey.workspace).anomalygen, "datasets", "<project>");
   if (!fetches(survey) || isAirgapped(survey)) {
     const detail = `no generator data set under ${place}`;
-    const fix = "Put a data set with defect_spec.jsonl there, or plan with num_sdg=0.";
+    const fix = "Put a data set with defect_spec.jsonl there, or plan without generation: num_sdg 0 (--num-sdg 0).";
     return { checks: [halt("input.unreadable-file", detail, fix)] };
   }
   const uris = [published.dataset, published.checkpoint];

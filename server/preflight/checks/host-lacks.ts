@@ -15,7 +15,9 @@ export const hostLacksStep: Step = {
     const checks: StepCheck[] = [];
     if (parameters.num_sdg?.value !== 0) {
       const detail = `AnomalyGen is in no package, so ${venv} cannot generate`;
-      checks.push(halt("executor.program-missing", detail, "Plan with num_sdg=0: the loop then mines alone."));
+      checks.push(
+        halt("executor.program-missing", detail, "Plan with num_sdg 0 (--num-sdg 0): the loop then mines alone."),
+      );
     }
     const has = {
       embedding: scripts.embedding === "ok" && Boolean(packages.data_services),

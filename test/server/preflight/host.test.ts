@@ -202,7 +202,7 @@ describe("preflight for a Python environment of this host", () => {
     [
       "a generation that no package can do",
       { request: { num_sdg: 5 } },
-      /^executor\.program-missing: AnomalyGen is in no package.*\nDo: Plan with num_sdg=0/m,
+      /^executor\.program-missing: AnomalyGen is in no package.*\nDo: Plan with num_sdg 0/m,
     ],
     [
       "neighbours by TAO without cuML",
