@@ -35,6 +35,8 @@ const msPerMb = 500;
 const largeBytes = 16e6;
 const heapMbPerMb = 8;
 const heapMbLimit = 8192;
+/** Vectors are read page by page and lie outside the heap: a larger one would only put off collecting what is done with. */
+const vectorHeapMb = 512;
 
 /**
  * Reads a parquet file, all columns or some of them: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
@@ -66,8 +68,8 @@ export async function askOfParquet(
   try {
     const limits = { limitMs, signal, onPart };
     if (size_bytes <= largeBytes) return await askOutside(request, limits);
-    const heapMb = Math.min(heapMbLimit, Math.round((heapMbPerMb * size_bytes) / 1e6));
-    return await askAlone(request, limits, heapMb);
+    const heapMb = request.kind === "parquet" ? Math.round((heapMbPerMb * size_bytes) / 1e6) : vectorHeapMb;
+    return await askAlone(request, limits, Math.min(heapMbLimit, heapMb));
   } catch (error) {
     if (!(error instanceof WorkFailed)) throw error;
     const { why, refused } = error;
