@@ -37,8 +37,8 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
  * Proofs that need minutes, and OpenSSH for signed approvals, beside the journeys through real processes: every trick
- * against the gates, a failing disk at every write, trainings on OSMO, a dozen replays. Beside each of them `npm test`
- * keeps what proves its parts.
+ * against the gates, a failing disk at every write, trainings on OSMO, an OpenID provider, a dozen replays. Beside each of
+ * them `npm test` keeps what proves its parts.
  */
 const long = [
   "test/engine/training.test.ts",
@@ -46,15 +46,20 @@ const long = [
   "test/red-team/figures.test.ts",
   "test/red-team/mining.test.ts",
   "test/server/data/hostile-text.test.ts",
+  "test/server/cli/osmo.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/loop/approval/signed.test.ts",
+  "test/server/loop/approval/spelled-copies.test.ts",
   "test/server/loop/holdout.test.ts",
+  "test/server/mcp/http-auth.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/platforms/shell-job.test.ts",
+  "test/server/trace/histories.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",
+  "test/server/trace/mutations.test.ts",
   "test/server/trace/record.test.ts",
   "test/server/trace/replay.test.ts",
 ];

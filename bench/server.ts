@@ -32,6 +32,7 @@ export async function measure(): Promise<void> {
     show("bare server on the same SDK and zod, unbundled", bare);
     show(`deft-mcp serve (${(ours.median / bare.median).toFixed(2)} of the bare server)`, ours);
     show("deft-mcp serve, server/discover of 2026-07-28", await timed(() => firstAnswer([bin, "serve"], discover)));
+    show("deft-mcp serve, initialize and then tools/list", await timed(listAnswer));
     const everything = join(process.env.DEFT_TEST_CLIENTS ?? "", "node_modules", reference);
     if (existsSync(everything)) show("server-everything", await timed(() => firstAnswer([everything])));
     await calls(folder);
@@ -65,6 +66,13 @@ async function firstAnswer(
 ): Promise<void> {
   const child = start(args);
   await ask(child, 1, first.method, first.params);
+  child.kill("SIGKILL");
+}
+
+async function listAnswer(): Promise<void> {
+  const child = start([bin, "serve"]);
+  await ask(child, 1, "initialize", hello);
+  await ask(child, 2, "tools/list", {});
   child.kill("SIGKILL");
 }
 

@@ -2,6 +2,7 @@
 import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { mergeChunks } from "./merge-chunks.mjs";
 import { noticesOf } from "./notices.mjs";
 import { sbomOf } from "./sbom.mjs";
 
@@ -30,27 +31,41 @@ export { Unused as ${path.endsWith(".mjs") ? "n, Unused as t" : "AjvJsonSchemaVa
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
+const form = {
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Beside the program for whoever debugs it here; not shipped, so not referenced either.
+  sourcemap: "external",
+  banner: {
+    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  },
+  logLevel: "warning",
+};
+/** What is loaded together: by the start of every server, by that of each era, and by what is asked first. */
+const handshake = ["server/mcp/server.ts", "@modelcontextprotocol/sdk/dist/esm/server/stdio.js"];
+const modern = ["server/mcp/modern/connection.ts", "@modelcontextprotocol/server/dist/stdio.mjs"];
+const together = [
+  { name: "start", of: ["server/main.ts", "server/cli/serve.ts"], shared: [handshake[0], modern[0]] },
+  { name: "handshake", of: handshake, shared: [] },
+  { name: "modern", of: modern, shared: [] },
+  { name: "answers", of: ["server/mcp/answers.ts", "server/mcp/resources.ts"], shared: [] },
+];
 const { metafile } = await build({
   // The second entry reads hostile files in a process of its own.
   entryPoints: { "deft-mcp": "server/main.ts", "data-process": "server/data/process/main.ts" },
   outdir: out,
   bundle: true,
   splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  minifySyntax: true,
-  minifyWhitespace: true,
   plugins: [onlyEnglish, oneValidator],
-  // Beside the program for whoever debugs it here; not shipped, so not referenced either.
-  sourcemap: "external",
   chunkNames: "chunks/[name]-[hash]",
-  banner: {
-    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
-  },
-  logLevel: "warning",
   metafile: true,
+  ...form,
+  sourcemap: "linked",
 });
+await mergeChunks(metafile.outputs, together, "server/data/process/main.ts", form);
 await writeFile(`${out}/THIRD-PARTY-NOTICES.txt`, await noticesOf(metafile));
 await writeFile(`${out}/sbom.cdx.json`, `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
 await chmod(`${out}/deft-mcp.js`, 0o755);

@@ -1,15 +1,12 @@
-import { exportFormats, platforms } from "../run/labels.ts";
+import { exportFormats } from "../run/labels.ts";
 import { choice, type Declaration, flag, number, pairs, path, paths, text, type ValueOf } from "./options.ts";
+import { planOptions } from "./plan-options.ts";
 
 const workspace = text("DIR", "the workspace; else DEFT_WORKSPACE, else the only one in or above this directory");
 const whole = (min: number, max: number) => ({ min, max, whole: true });
-const numSdg = number("N", "defects to generate an iteration, as the plan will say; 0: none", {
-  bounds: { min: 0, whole: true },
-});
 const seed = number("N", "seed of generated boards", { bounds: whole(0, 2_147_483_647), fallback: 1 });
 const share = { min: 0, max: 1 };
-const platform = choice(platforms, "where stages run", { fallback: "embedded" });
-const set = pairs("a setting of the platform, as references/platforms.md lists them; may be repeated");
+const { platform, set, "num-sdg": numSdg } = planOptions;
 const planned = {
   usecase: text("U", "use case of the flow"),
   set: pairs("a knob of the flow; may be repeated"),
@@ -42,7 +39,7 @@ yours; or, with --issuer, a user's access token of that OpenID provider. Ending 
   },
   demo: {
     summary: "run a whole loop on generated boards; needs nothing but Node",
-    about: `The loop is driven through a real MCP client over stdio. Without --workspace board images are generated into
+    about: `The loop is driven by an MCP client, as an agent would drive it. Without --workspace board images are generated into
 ./deft-demo-workspace, which is kept. A given workspace gets nothing but results/run_*.
 The demo approves its own plan for boards that it drew; for others it asks at this terminal, or DEFT_APPROVE_PLAN names the plan.`,
     options: {
@@ -60,18 +57,9 @@ The demo approves its own plan for boards that it drew; for others it asks at th
     summary: "run a loop on a workspace of yours, without an agent",
     about: `Shows the plan, asks for a yes at this terminal, and drives the loop to its end as an agent would. What is left out is
 asked for. Where nobody can be asked, DEFT_APPROVE_PLAN names the plan that its operator agrees to. Ctrl-C ends the
-command, not the run: --resume, or naming a RUN, goes on with one.`,
+command, not the run: --resume, or naming a RUN, goes on with one; with settings beside it their change is asked first.`,
     positionals: ["[RUN]"],
-    options: {
-      workspace,
-      resume: flag("go on with the unfinished run"),
-      platform,
-      set,
-      "max-iterations": number("N", "after the baseline; else asked for", { bounds: whole(1, 99) }),
-      kpi: text("TARGET", "when to stop; else asked for"),
-      epochs: number("N", "of each training", { bounds: whole(1, 9999) }),
-      seed: number("N", "of training and mining", { bounds: whole(0, 2_147_483_647) }),
-    },
+    options: { workspace, resume: flag("go on with the unfinished run"), ...planOptions },
     examples: [
       'deft-mcp run --kpi "FAR < 1% at recall=100%" --max-iterations 3',
       "deft-mcp run --resume --workspace boards",
@@ -118,12 +106,7 @@ DIR-samples.html, to look at. Nothing of SOURCE is ever changed.`,
   doctor: {
     summary: "check a workspace",
     about: "Runs the checks of preflight for people. Changes nothing.",
-    options: {
-      workspace,
-      platform,
-      set,
-      "num-sdg": numSdg,
-    },
+    options: { workspace, ...planOptions },
     exit: "Exit 0: nothing would stop a run; 2: something would.",
   },
   validate: {
@@ -301,7 +284,7 @@ weak_samples_breakdown.txt and metrics.json.`,
   },
   call: {
     summary: "list the tools, or call one",
-    about: `Calls a tool through a real MCP client over stdio and prints its result; without TOOL it lists the tools.`,
+    about: `Calls a tool as an MCP client does and prints its result; without TOOL it lists the tools.`,
     positionals: ["[TOOL]", "[JSON]"],
     examples: [`deft-mcp call loop_status '{"workspace": "deft-demo-workspace"}'`],
   },

@@ -11,7 +11,6 @@ import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { command, exitDefect, exitOk } from "./frame.ts";
 import { type CliIo, tell } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
-import { settingsGiven } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
 import { agreed, confirmAtTerminal, isAtTerminal } from "./terminal.ts";
 
@@ -69,7 +68,7 @@ async function plan(wish: Wish, io: CliIo, display: Display): Promise<string> {
     const planned = await client.call("preflight", {
       workspace: wish.workspace.workspace,
       platform: wish.platform,
-      ...settingsGiven(wish.settings),
+      platform_settings: wish.settings,
       max_iterations: wish.maxIterations,
       kpi_target: wish.kpi,
       seed: wish.seed,

@@ -6,18 +6,20 @@ import type { Platform } from "../run/labels.ts";
 import { systemDeps } from "./deps.ts";
 import { withBar } from "./display.ts";
 import { command, exitOk, exitRefused } from "./frame.ts";
-import { settingsGiven, workspaceNearby } from "./nearby.ts";
+import { workspaceNearby } from "./nearby.ts";
+import { planRequestOf } from "./plan-options.ts";
 import { assertComplete } from "./shipped.ts";
 
 const marks: Record<Check["outcome"], string> = { ok: "ok", fixable: "fixable", halt: "HALT", not_applicable: "n/a" };
 
 /** `deft-mcp doctor`: what preflight finds in a workspace, without planning a run. */
-export const run = command("doctor", async ({ options: { platform, set, "num-sdg": num_sdg, ...options } }, io) => {
+export const run = command("doctor", async ({ options }, io) => {
   await assertComplete();
   const deps = systemDeps(io);
   const named = await workspaceNearby(options.workspace, deps);
-  const request = { platform, ...settingsGiven(set), ...defined({ workspace: named, num_sdg }) };
+  const request = { ...planRequestOf(options), ...defined({ workspace: named }) };
   const found = await withBar(io, options.json, (progress) => resolvePlan(request, deps, { progress }));
+  const { platform } = options;
   const { workspace, checks, warnings, unfinished_runs } = found;
   const ok = !checks.some((check) => check.outcome === "halt");
   const value = { ok, workspace, platform, checks, warnings, unfinished_runs };

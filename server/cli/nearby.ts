@@ -3,7 +3,6 @@ import { Refusal } from "../errors.ts";
 import { kindOf, listNames } from "../fs/read.ts";
 import { resolveRun } from "../loop/which-run.ts";
 import type { Deps } from "../ports/call.ts";
-import type { PlanRequest } from "../preflight/request.ts";
 import { noFolder } from "../run/nearest.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
 
@@ -63,9 +62,4 @@ async function firstAbove(from: string, fileOf: (dir: string) => string): Promis
     if ((await kindOf(fileOf(dir))) === "file") return dir;
     if (dir === dirname(dir)) return undefined;
   }
-}
-
-/** What `--set` gave, as a request has it: nothing where nothing was given. */
-export function settingsGiven(set: Readonly<Record<string, string>>): Pick<PlanRequest, "platform_settings"> {
-  return Object.keys(set).length === 0 ? {} : { platform_settings: { ...set } };
 }

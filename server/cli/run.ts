@@ -3,20 +3,22 @@ import { approveAtConsole, approvePlan } from "../loop/approval/approve.ts";
 import { loopStatus } from "../loop/status.ts";
 import { describeAction } from "../loop/transitions.ts";
 import type { Call } from "../ports/call.ts";
-import { savePending } from "../preflight/pending.ts";
+import { dropPending, savePending } from "../preflight/pending.ts";
 import type { PlanRequest } from "../preflight/request.ts";
 import type { Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
 import type { Given } from "./declarations.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
-import { type Display, displayFor, withBar } from "./display.ts";
+import { columnsOf, type Display, displayFor, withBar } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
 import { type Answer, command, exitOk, exitRefused } from "./frame.ts";
 import { type CliIo, print, tell } from "./io.ts";
 import { loopResultText, readLoopResult } from "./loop-result.ts";
-import { runNearby, settingsGiven, workspaceNearby } from "./nearby.ts";
+import { runNearby, workspaceNearby } from "./nearby.ts";
 import { withOwnServer } from "./own-server.ts";
+import { plainPlan } from "./plain-plan.ts";
+import { optionOf, planRequestOf } from "./plan-options.ts";
 import { confirmAtTerminal, isAtTerminal, withTerminal } from "./terminal.ts";
 
 type Options = Given<"run">["options"];
@@ -28,9 +30,8 @@ const exitHardStop = 4;
 export const run = command("run", async ({ positionals: [named], options }, io) => {
   const call = terminalCall(systemDeps(io));
   const isNamed = options.resume || named !== undefined;
-  const runDir = isNamed
-    ? await runNearby(named, options.workspace, call.deps, {})
-    : await approvedRun(options, call, io);
+  const live = isNamed ? await runNearby(named, options.workspace, call.deps, {}) : undefined;
+  const runDir = await runOf(live, options, call, io);
   if (runDir === undefined) return exitRefused;
   const display = displayFor(io, options.json);
   try {
@@ -41,44 +42,36 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
   }
 });
 
+/** The run to go on with: the live one, as it is or as a person lets it be changed, or a new one. */
+async function runOf(live: string | undefined, options: Options, call: Call, io: CliIo): Promise<string | undefined> {
+  const { platform, ...asked } = planRequestOf(options);
+  if (live === undefined) {
+    const workspace = await workspaceNearby(options.workspace, call.deps);
+    return await approvedRun({ platform, ...asked, ...defined({ workspace }) }, options.json, call, io);
+  }
+  if (Object.keys(asked).length === 0) return live;
+  return await approvedRun({ ...asked, run: live }, options.json, call, io);
+}
+
 /** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */
-async function approvedRun(options: Options, call: Call, io: CliIo): Promise<string | undefined> {
-  const {
-    plan,
-    live,
-    summary_markdown: summary,
-  } = await planned(await requestOf(options, call), call, io, options.json);
+async function approvedRun(request: PlanRequest, json: boolean, call: Call, io: CliIo): Promise<string | undefined> {
+  const { plan, live, summary_markdown: summary } = await planned(request, call, io, json);
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
-  tell(io, options.json ? io.stderr : io.stdout, `${summary}\n`);
+  const isRead = io.isTty && !json;
+  tell(io, json ? io.stderr : io.stdout, isRead ? plainPlan(summary, columnsOf(io.stdout)) : `${summary}\n`);
   const { plan_id } = plan;
   if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approvePlan(plan_id, undefined, call)).runDir;
+  const isAgreed = isAtTerminal() && (await confirmAtTerminal(`Approve plan ${plan_id} and run it?`));
+  if (isAgreed) return (await approveAtConsole(plan_id, call)).runDir;
+  // A change that nobody agreed to must not keep the run from going on as it was approved.
+  if (live !== undefined) await dropPending(plan_id, call.deps);
   if (!isAtTerminal()) {
     const facts = { plan_id, set: `DEFT_APPROVE_PLAN=${plan_id}` };
     throw new Refusal("approval.no-terminal", "Nobody can be asked here.", facts);
   }
-  if (!(await confirmAtTerminal(`Approve plan ${plan_id} and run it?`))) {
-    print(io.stdout, "Not approved; nothing was changed.\n");
-    return undefined;
-  }
-  return (await approveAtConsole(plan_id, call)).runDir;
+  print(io.stdout, "Not approved; nothing was changed.\n");
+  return undefined;
 }
-
-async function requestOf(given: Options, { deps }: Call): Promise<PlanRequest> {
-  const { platform, set, kpi, epochs, seed, "max-iterations": max_iterations } = given;
-  const workspace = await workspaceNearby(given.workspace, deps);
-  return {
-    platform,
-    ...settingsGiven(set),
-    ...defined({ workspace, kpi_target: kpi, max_iterations, num_epochs: epochs, seed }),
-  };
-}
-
-/** What answers a question of the plan on the command line. */
-const optionNames: Readonly<Record<string, string>> = {
-  kpi_target: "--kpi",
-  max_iterations: "--max-iterations",
-  num_epochs: "--epochs",
-};
 
 type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };
 
@@ -90,7 +83,7 @@ async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolea
   if (plan !== undefined) return { ...found, plan };
   const halted = checks.filter(({ outcome }) => outcome === "halt").map(({ title, detail }) => `${title}: ${detail}`);
   if (question === undefined || halted.length > 0 || !isAtTerminal()) {
-    const missing = question?.missing.map(({ field, ask }) => `${optionNames[field] ?? field}: ${ask}`);
+    const missing = question?.missing.map(({ field, ask }) => `${optionOf(field)}: ${ask}`);
     const message =
       halted.length > 0 ? "What halts has to be put right first; `deft-mcp doctor` says how." : "There is no plan yet.";
     const stops = halted.length === 0 ? undefined : halted;

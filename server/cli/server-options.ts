@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Toolset } from "../../tools/define.ts";
 import { Refusal } from "../errors.ts";
-import type { ServerOptions } from "../mcp/answers.ts";
+import type { ServerOptions } from "../mcp/options.ts";
 import type { Deps } from "../ports/call.ts";
 import { redactor } from "../run/redact.ts";
 import { version } from "../run/version.ts";

@@ -33,17 +33,20 @@ const LEAST_GAIN = 1e-9;
  * A candidate serves a target of its own label by how far their cosine lies above `reach`; a target counts its best
  * server alone, so a near copy of a chosen row adds nothing and a crowd of like targets takes no more than it needs.
  * The row that adds most is chosen again and again, ties in the order of the candidates. When no row adds anything,
- * serving begins anew with the rows that are left. A candidate that serves no target at all is never chosen.
+ * serving begins anew with the rows that are left. A candidate that serves no target at all is never chosen; of the
+ * others no more are than an equal share for each of so many `turns`, this one included.
  */
 export function coverTargets(
   targets: readonly CoverTarget[],
   candidates: readonly CoverCandidate[],
-  { reach, count }: { readonly reach: number; readonly count: number },
+  { reach, count, turns }: { readonly reach: number; readonly count: number; readonly turns: number },
 ): Coverage {
   const groups = groupByLabel(targets, candidates, reach);
+  const useful = groups.reduce((sum, { bounds }) => sum + bounds.filter((gain) => gain > LEAST_GAIN).length, 0);
+  const most = Math.min(count, Math.ceil(useful / Math.max(1, turns)));
   const chosen: string[] = [];
   let rounds = 1;
-  while (chosen.length < count) {
+  while (chosen.length < most) {
     const best = groups.reduce<Group | undefined>((top, group) => {
       const gain = bestOf(group);
       return gain > LEAST_GAIN && (top === undefined || gain > top.top.gain) ? group : top;

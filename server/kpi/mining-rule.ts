@@ -62,9 +62,10 @@ export function chooseRows(
   const wanted = rowsWanted(choice, near.length);
   const asking = [weakTargets(targets, choice), poolTargets(candidates, choice)].filter((group) => group.length > 0);
   const shared = asking.flatMap((group) => group.map((one) => ({ ...one, weight: one.weight / asking.length })));
+  const bounds = { reach: choice.min_similarity, turns: choice.iterations_left };
   const covered = sidesOf(choice, wanted).map(({ takes, count }) => {
     const ofSide = <Row extends { readonly label: string }>(rows: readonly Row[]) => rows.filter(takes);
-    return coverTargets(ofSide(shared), ofSide(candidates), { reach: choice.min_similarity, count });
+    return coverTargets(ofSide(shared), ofSide(candidates), { ...bounds, count });
   });
   const chosen = covered.flatMap((side) => side.chosen);
   return {

@@ -1,36 +1,19 @@
 import type { CallToolResult, Tool as ListedTool } from "@modelcontextprotocol/sdk/types.js";
-import type { Tool, Toolset } from "../../tools/define.ts";
+import type { Tool } from "../../tools/define.ts";
 import { tools } from "../../tools/index.ts";
 import { Refusal } from "../errors.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import { redactDeep, redactor } from "../run/redact.ts";
-import type { User } from "../run/state.ts";
 import { failure, success } from "./answer.ts";
 import { parseArguments } from "./arguments.ts";
 import { Asked } from "./asked.ts";
 import { iconsOf } from "./icons.ts";
 import { listed } from "./listing.ts";
 import { NotOffered } from "./not-offered.ts";
+import type { Caller, ServerOptions } from "./options.ts";
 import { completionsOf, listPrompts, promptOf } from "./prompts.ts";
 import { listResources, readResource, resourceTemplates } from "./resources.ts";
-
-export type ServerOptions = {
-  readonly version: string;
-  readonly toolsets: readonly Toolset[];
-  /** Who is connected, where an issuer vouches for it. */
-  readonly user?: User;
-  /** Where stacks of defects go; never stdout, which carries the protocol. */
-  log(line: string): void;
-};
-
-/** What a call of a tool needs besides what the server is built from: who asks, and how they are spoken to meanwhile. */
-export type Caller = Omit<Call, "deps">;
-
-/** What this server is called, in every era. */
-export function identityOf({ version }: ServerOptions) {
-  return { name: "deft-mcp", title: "DEFT AOI loop", version, icons: iconsOf("deft") };
-}
 
 /** What the server answers, whichever era of the protocol asks. @throws NotOffered for what there is not. */
 export type Answers = ReturnType<typeof answersOf>;

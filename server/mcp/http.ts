@@ -7,12 +7,12 @@ import { defined } from "../run/defined.ts";
 import type { User } from "../run/state.ts";
 import type { Recording } from "../trace/recorder.ts";
 import { failureText } from "./answer.ts";
-import type { ServerOptions } from "./answers.ts";
 import { enter, type Front, type FrontOptions, frontOf } from "./http-front.ts";
 import { isLoopback } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
 import { isModern, namesModern } from "./modern/era.ts";
 import type { BuildModern, ModernEndpoint } from "./modern/http.ts";
+import type { ServerOptions } from "./options.ts";
 import { buildServer } from "./server.ts";
 
 export type HttpOptions = ServerOptions &

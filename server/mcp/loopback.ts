@@ -5,8 +5,8 @@ import type { Transport as ModernTransport } from "@modelcontextprotocol/server"
 import type { Deps } from "../ports/call.ts";
 import type { Message } from "../trace/message.ts";
 import type { Line } from "../trace/talk.ts";
-import type { ServerOptions } from "./answers.ts";
 import { isModern } from "./modern/era.ts";
+import type { ServerOptions } from "./options.ts";
 import { buildServer } from "./server.ts";
 
 /**

@@ -1,6 +1,5 @@
 import { stampOf } from "../fs/stamp.ts";
 import type { Deps } from "../ports/call.ts";
-import { runFileOf } from "./resources.ts";
 
 const lookEveryMs = 500;
 
@@ -47,6 +46,7 @@ export function watchResources(deps: Deps, tell: (uri: string) => Promise<void>)
 }
 
 async function stampBehind(uri: string, deps: Deps): Promise<string> {
+  const { runFileOf } = await import("./resources.ts");
   const file = await runFileOf(uri, deps);
   return file === undefined ? "absent" : stampOf(file.path);
 }

@@ -14,11 +14,13 @@ import {
 import type { Call, Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import type { User } from "../run/state.ts";
-import { type Answers, answersOf, identityOf, type ServerOptions } from "./answers.ts";
+import type { Answers } from "./answers.ts";
+import { answersLater } from "./answers-later.ts";
 import { humanOf } from "./human.ts";
 import { instructions } from "./instructions.ts";
 import { lenient } from "./lenient-messages.ts";
 import { NotOffered } from "./not-offered.ts";
+import { identityOf, type ServerOptions } from "./options.ts";
 import { progressSender } from "./progress.ts";
 import { schemaValidator } from "./schema-validator.ts";
 import { offerSubscriptions } from "./subscriptions.ts";
@@ -30,7 +32,7 @@ const capabilities = { tools: {}, resources: { subscribe: true }, prompts: {}, c
  * conversation goes with it.
  */
 export function buildServer(deps: Deps, options: ServerOptions): Server {
-  const answers = answersOf(deps, options);
+  const answers = answersLater(deps, options);
   const server = new Server(identityOf(options), {
     capabilities,
     instructions: instructions(options.toolsets),
@@ -44,14 +46,18 @@ export function buildServer(deps: Deps, options: ServerOptions): Server {
   return server;
 }
 
-function offerTools(server: Server, answers: Answers, user: User | undefined): void {
+type Later = () => Promise<Answers>;
+
+function offerTools(server: Server, later: Later, user: User | undefined): void {
   const connection: Call["connection"] = { shownPlans: new Set(), notes: new Map() };
-  server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: answers.listTools(server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined),
-  }));
+  server.setRequestHandler(ListToolsRequestSchema, async () => {
+    const showsViews = server.getClientCapabilities()?.extensions?.["io.modelcontextprotocol/ui"] !== undefined;
+    return { tools: (await later()).listTools(showsViews) };
+  });
   server.setRequestHandler(
     CallToolRequestSchema,
     worded(async ({ params: { name, arguments: given, _meta } }, extra: Extra) => {
+      const answers = await later();
       const peer = server.getClientVersion();
       return await answers.callTool(answers.toolNamed(name), given, {
         signal: extra.signal,
@@ -67,23 +73,25 @@ function offerTools(server: Server, answers: Answers, user: User | undefined): v
 
 type Extra = Parameters<Parameters<Server["setRequestHandler"]>[1]>[1];
 
-function offerPages(server: Server, answers: Answers): void {
-  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await answers.listResources() }));
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: answers.resourceTemplates(),
+function offerPages(server: Server, later: Later): void {
+  server.setRequestHandler(ListResourcesRequestSchema, async () => ({
+    resources: await (await later()).listResources(),
+  }));
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => ({
+    resourceTemplates: (await later()).resourceTemplates(),
   }));
   server.setRequestHandler(
     ReadResourceRequestSchema,
-    worded(async ({ params: { uri } }) => ({ contents: [await answers.readResource(uri)] })),
+    worded(async ({ params: { uri } }) => ({ contents: [await (await later()).readResource(uri)] })),
   );
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: answers.listPrompts() }));
+  server.setRequestHandler(ListPromptsRequestSchema, async () => ({ prompts: (await later()).listPrompts() }));
   server.setRequestHandler(
     GetPromptRequestSchema,
-    worded(async ({ params }) => answers.getPrompt(params.name, params.arguments)),
+    worded(async ({ params }) => (await later()).getPrompt(params.name, params.arguments)),
   );
   server.setRequestHandler(
     CompleteRequestSchema,
-    worded(({ params: { ref, argument } }) => answers.complete(ref, argument)),
+    worded(async ({ params: { ref, argument } }) => (await later()).complete(ref, argument)),
   );
 }
 

@@ -2,10 +2,10 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { Transport as ModernTransport } from "@modelcontextprotocol/server";
 import type { Deps } from "../ports/call.ts";
 import type { Tap } from "../trace/recorder.ts";
-import type { ServerOptions } from "./answers.ts";
 import { firstMessage } from "./first-line.ts";
 import { withoutMark } from "./lenient-messages.ts";
 import { isModern } from "./modern/era.ts";
+import type { ServerOptions } from "./options.ts";
 import { tapped } from "./tap.ts";
 
 /**

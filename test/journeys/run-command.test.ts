@@ -38,12 +38,17 @@ describe("a loop that a person runs without an agent", () => {
     const left = await begun.ended;
     const run = resolve(folder.path, /deft-mcp run --resume (\S+)/.exec(left.stderr)?.[1] ?? "");
     expect([left.exit, (await stateOf(run)).status]).toEqual([130, "in_progress"]);
+    const change = ["run", run, "--patience", "3", "--json"];
+    const asked = JSON.parse(runBuilt(change, { home: folder.path }).stdout).error;
+    expect([asked.code, asked.facts.plan_id === env.DEFT_APPROVE_PLAN]).toEqual(["approval.no-terminal", false]);
     const resumed = runBuilt(["run", "--resume", "--workspace", workspace, "--json"], { home: folder.path });
     const result = JSON.parse(resumed.stdout);
     expect([resumed.exit, result.run_dir, result.status, result.outcome]).toEqual([3, run, "complete", "gap"]);
     expect((await stateOf(run)).approvals).toMatchObject([{ how: "preauthorised" }]);
     const again = runBuilt(["run", run, "--json"], { home: folder.path });
     expect([again.exit, JSON.parse(again.stdout).iterations]).toEqual([3, result.iterations]);
+    const ended = runBuilt(["run", run, "--max-iterations", "2", "--json"], { home: folder.path });
+    expect([ended.exit, JSON.parse(ended.stdout).error.code]).toEqual([2, "state.finished"]);
     const none = runBuilt(["run", "--resume", "--workspace", workspace], { home: folder.path });
     expect([none.exit, none.stderr]).toEqual([2, expect.stringMatching(/^input\.no-run: /)]);
   });

@@ -14,9 +14,10 @@ import {
   type ServerContext,
   type Tool,
 } from "@modelcontextprotocol/server";
-import { answersOf, identityOf } from "../../server/mcp/answers.ts";
+import { answersOf } from "../../server/mcp/answers.ts";
 import { instructions } from "../../server/mcp/instructions.ts";
 import type { BuildModern } from "../../server/mcp/modern/http.ts";
+import { identityOf } from "../../server/mcp/options.ts";
 import {
   contentFixtures,
   listedFixture,

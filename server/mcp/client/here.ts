@@ -1,7 +1,7 @@
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import type { Deps } from "../../ports/call.ts";
 import type { Tap } from "../../trace/recorder.ts";
-import type { ServerOptions } from "../answers.ts";
+import type { ServerOptions } from "../options.ts";
 import { buildServer } from "../server.ts";
 import { tapped } from "../tap.ts";
 import { openToolClient, type ToolClient } from "./open.ts";

@@ -1,7 +1,7 @@
 import type { JSONRPCMessage, MessageExtraInfo, Transport } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import type { Deps } from "../../ports/call.ts";
-import type { ServerOptions } from "../answers.ts";
+import type { ServerOptions } from "../options.ts";
 import { newConversation } from "./conversations.ts";
 import { isHandshake } from "./era.ts";
 import { modernBuilder } from "./server.ts";

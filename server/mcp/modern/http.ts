@@ -5,7 +5,7 @@ import type { Deps } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
 import type { User } from "../../run/state.ts";
 import type { Recording } from "../../trace/recorder.ts";
-import type { ServerOptions } from "../answers.ts";
+import type { ServerOptions } from "../options.ts";
 import { tapped } from "../tap.ts";
 import { authOf } from "./context.ts";
 import { type Conversations, conversations } from "./conversations.ts";

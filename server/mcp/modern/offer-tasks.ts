@@ -10,9 +10,10 @@ import type { Question } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
 import { visible } from "../../run/visible.ts";
 import { formOf } from "../form.ts";
+import type { Behind } from "./behind.ts";
 import { knows } from "./context.ts";
 import { type TaskRecord, taskTtlMs } from "./task-store.ts";
-import type { Owner, Tasks } from "./tasks.ts";
+import type { Owner } from "./tasks.ts";
 
 /** Tasks as an extension of the protocol: a call may be answered by a handle, which is polled. */
 export const tasksExtension = "io.modelcontextprotocol/tasks";
@@ -23,24 +24,27 @@ const named = z.looseObject({ taskId: z.string() });
 /** Offers to poll, answer and end tasks. */
 export function offerTasks(
   server: Server,
-  tasks: Tasks,
+  later: () => Promise<Behind>,
   ownerOf: (context: ServerContext) => Owner,
-  clean: (text: string) => string,
 ): void {
   const askedBy = (context: ServerContext): Owner => {
     if (knows(context, tasksExtension)) return ownerOf(context);
     throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
   };
   server.setRequestHandler("tasks/get", { params: named }, async ({ taskId }, context): Promise<Result> => {
-    return detailed(await tasks.get(taskId, askedBy(context)), clean);
+    const owner = askedBy(context);
+    const { tasks, answers } = await later();
+    return detailed(await tasks.get(taskId, owner), answers.clean);
   });
   const answered = z.looseObject({ taskId: z.string(), inputResponses: z.unknown() });
   server.setRequestHandler("tasks/update", { params: answered }, async ({ taskId, inputResponses }, context) => {
-    await tasks.update(taskId, inputResponses ?? context.mcpReq.inputResponses, askedBy(context));
+    const owner = askedBy(context);
+    await (await later()).tasks.update(taskId, inputResponses ?? context.mcpReq.inputResponses, owner);
     return {};
   });
   server.setRequestHandler("tasks/cancel", { params: named }, async ({ taskId }, context) => {
-    await tasks.cancel(taskId, askedBy(context));
+    const owner = askedBy(context);
+    await (await later()).tasks.cancel(taskId, owner);
     return {};
   });
 }

@@ -14,19 +14,19 @@ import {
 import type { Deps } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
 import { membersOf } from "../../run/record.ts";
-import { type Answers, answersOf, identityOf, type ServerOptions } from "../answers.ts";
 import { Asked } from "../asked.ts";
 import { instructions } from "../instructions.ts";
 import { lenient } from "../lenient-messages.ts";
 import { NotOffered } from "../not-offered.ts";
+import { identityOf, type ServerOptions } from "../options.ts";
 import { progressSender } from "../progress.ts";
 import { schemaValidator } from "../schema-validator.ts";
+import type { Behind } from "./behind.ts";
 import { canElicit, clientOf, knows, principalOf, userOf } from "./context.ts";
 import type { Conversation } from "./conversations.ts";
 import { handleOf, offerTasks, tasksExtension } from "./offer-tasks.ts";
-import { type RoundTrips, roundTrips } from "./round-trips.ts";
 import type { TaskRecord } from "./task-store.ts";
-import { type Owner, type Tasks, tasksOf } from "./tasks.ts";
+import type { Owner } from "./tasks.ts";
 
 const capabilities = {
   tools: {},
@@ -47,6 +47,7 @@ const cacheHints = {
   "resources/templates/list": fixed,
 } as const;
 
+type Later = () => Promise<Behind>;
 type OwnerOf = (context: ServerContext) => Owner;
 /** What a request belongs to. */
 type ConversationOf = (context: ServerContext) => Conversation;
@@ -56,12 +57,15 @@ export type ModernBuilder = () => Server;
 
 /**
  * The same answers as in every era; a human is asked by round trips, and work that lasts becomes a task where the client
- * knows tasks. What goes on between requests is one for all servers that are built.
+ * knows tasks. What goes on between requests is one for all servers that are built, and loaded when something is asked that
+ * needs it: who says hello waits for no tool.
  */
 export function modernBuilder(deps: Deps, options: ServerOptions, conversationOf: ConversationOf): ModernBuilder {
-  const answers = answersOf(deps, options, true);
-  const rounds = roundTrips(deps, answers.clean);
-  const tasks = tasksOf(deps, answers);
+  let loaded: Promise<Behind> | undefined;
+  const later: Later = () => {
+    loaded ??= import("./behind.ts").then(({ behindOf }) => behindOf(deps, options));
+    return loaded;
+  };
   const ownerOf = (context: ServerContext): Owner => ({
     client: clientOf(context),
     connection: conversationOf(context),
@@ -75,24 +79,26 @@ export function modernBuilder(deps: Deps, options: ServerOptions, conversationOf
       instructions: instructions(options.toolsets),
       cacheHints,
       jsonSchemaValidator: schemaValidator,
-      requestState: { verify: rounds.verify },
+      requestState: { verify: async (state, context) => (await later()).rounds.verify(state, context) },
     });
-    offerTools(server, answers, rounds, tasks, ownerOf);
-    offerTasks(server, tasks, ownerOf, answers.clean);
-    offerPages(server, answers);
+    offerTools(server, later, ownerOf);
+    offerTasks(server, later, ownerOf);
+    offerPages(server, later);
     const connect = server.connect.bind(server);
     server.connect = (transport) => connect(bare(lenient(transport)));
     return server;
   };
 }
 
-function offerTools(server: Server, answers: Answers, rounds: RoundTrips, tasks: Tasks, ownerOf: OwnerOf): void {
-  server.setRequestHandler("tools/list", (_request, context) => {
+function offerTools(server: Server, later: Later, ownerOf: OwnerOf): void {
+  server.setRequestHandler("tools/list", async (_request, context) => {
+    const { answers } = await later();
     return { tools: answers.listTools(knows(context, "io.modelcontextprotocol/ui")) as Tool[] };
   });
   server.setRequestHandler(
     "tools/call",
     worded(async ({ params: { name, arguments: given } }, context: ServerContext) => {
+      const { answers, rounds, tasks } = await later();
       const tool = answers.toolNamed(name);
       const round = await rounds.open(context, { tool: name, given });
       const owner = ownerOf(context);
@@ -115,24 +121,27 @@ function offerTools(server: Server, answers: Answers, rounds: RoundTrips, tasks:
   );
 }
 
-function offerPages(server: Server, answers: Answers): void {
-  server.setRequestHandler("resources/list", async () => ({ resources: await answers.listResources() }));
-  server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: answers.resourceTemplates() }));
+function offerPages(server: Server, later: Later): void {
+  const answers = async () => (await later()).answers;
+  server.setRequestHandler("resources/list", async () => ({ resources: await (await answers()).listResources() }));
+  server.setRequestHandler("resources/templates/list", async () => ({
+    resourceTemplates: (await answers()).resourceTemplates(),
+  }));
   server.setRequestHandler(
     "resources/read",
     worded(async ({ params: { uri } }) => {
-      const contents = [await answers.readResource(uri)];
+      const contents = [await (await answers()).readResource(uri)];
       return uri.startsWith("deft://reference/") ? { contents, ...fixed } : { contents };
     }),
   );
-  server.setRequestHandler("prompts/list", () => ({ prompts: answers.listPrompts() }));
+  server.setRequestHandler("prompts/list", async () => ({ prompts: (await answers()).listPrompts() }));
   server.setRequestHandler(
     "prompts/get",
-    worded(async ({ params }) => answers.getPrompt(params.name, params.arguments)),
+    worded(async ({ params }) => (await answers()).getPrompt(params.name, params.arguments)),
   );
   server.setRequestHandler(
     "completion/complete",
-    worded(({ params: { ref, argument } }) => answers.complete(ref, argument)),
+    worded(async ({ params: { ref, argument } }) => (await answers()).complete(ref, argument)),
   );
 }
 

@@ -9,8 +9,9 @@ import type { Answer, Deps, Question } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
 import { userDir } from "../../run/env.ts";
 import { membersOf } from "../../run/record.ts";
-import type { Answers, Caller } from "../answers.ts";
+import type { Answers } from "../answers.ts";
 import { Asked } from "../asked.ts";
+import type { Caller } from "../options.ts";
 import { answerOf, digestOf, humanWith } from "./questions.ts";
 import { type TaskRecord, type TaskStore, taskStore } from "./task-store.ts";
 
@@ -33,8 +34,6 @@ type Desk = {
   readonly store: TaskStore;
   readonly steps: Map<string, Step>;
 };
-
-export type Tasks = ReturnType<typeof tasksOf>;
 
 /**
  * Calls that go on after their answer. A task is a record on disk that names the call; the work behind it is a durable job,

@@ -90,6 +90,6 @@ function shortOf({ floor, counts }: Choice): string[] {
   if (counts.in_reach === 0) return ["No row of the mining pool that is left reaches the cosine floor."];
   if (floor.kept.length >= counts.wanted) return [];
   return [
-    `Only ${floor.kept.length} of ${counts.wanted} rows were found: the others in reach have none of the asked labels.`,
+    `Only ${floor.kept.length} of ${counts.wanted} rows are mined: no more of those in reach resemble a target of their label, but for the share of later iterations.`,
   ];
 }

@@ -10,31 +10,37 @@ const row = (filepath: string, degrees: number, label = "bridge") => ({ filepath
 describe("choosing rows that resemble many targets", () => {
   test("takes one of two near copies first, then what serves the other target", () => {
     const rows = [row("a", 1), row("copy of a", 2), row("b", 60)];
-    const { chosen, rounds } = coverTargets([target(0), target(55)], rows, { reach: 0.7, count: 2 });
+    const { chosen, rounds } = coverTargets([target(0), target(55)], rows, { reach: 0.7, count: 2, turns: 1 });
     expect({ chosen, rounds }).toEqual({ chosen: ["a", "b"], rounds: 1 });
   });
 
   test("serves the heavier target first", () => {
     const rows = [row("a", 0), row("b", 90)];
-    expect(coverTargets([target(0, 1), target(90, 2)], rows, { reach: 0.5, count: 1 }).chosen).toEqual(["b"]);
+    expect(coverTargets([target(0, 1), target(90, 2)], rows, { reach: 0.5, count: 1, turns: 1 }).chosen).toEqual(["b"]);
   });
 
   test("begins anew when nothing is left to add, so that it does not run dry", () => {
     const rows = [row("a", 0), row("b", 1), row("c", 2)];
-    const { chosen, rounds } = coverTargets([target(0)], rows, { reach: 0.7, count: 3 });
+    const { chosen, rounds } = coverTargets([target(0)], rows, { reach: 0.7, count: 3, turns: 1 });
     expect({ chosen, rounds }).toEqual({ chosen: ["a", "b", "c"], rounds: 3 });
   });
 
   test("gives no row to a target of another label, and none that lies below the reach", () => {
     const rows = [row("pass", 0, "PASS"), row("far", 80), row("near", 10, " Bridge ")];
-    expect(coverTargets([target(0)], rows, { reach: 0.7, count: 3 }).chosen).toEqual(["near"]);
+    expect(coverTargets([target(0)], rows, { reach: 0.7, count: 3, turns: 1 }).chosen).toEqual(["near"]);
+  });
+
+  test("keeps an equal share of the rows that serve any target for each later turn", () => {
+    const rows = [row("far", 90), ...[0, 1, 2, 3, 4].map((degrees) => row(`r${degrees}`, degrees))];
+    const chosen = (turns: number) => coverTargets([target(0)], rows, { reach: 0.7, count: 4, turns }).chosen;
+    expect([1, 2, 5].map((turns) => chosen(turns).length)).toEqual([4, 3, 1]);
   });
 
   test("never takes a row twice and agrees with trying every row each time", () => {
     const turns = Array.from({ length: 60 }, (_, i) => (i * 137.5) % 360);
     const rows = turns.map((degrees, i) => row(`r${i}`, degrees, i % 3 === 0 ? "PASS" : "bridge"));
     const targets = turns.map((degrees, i) => target(degrees + 7, 1 + (i % 5), i % 2 === 0 ? "PASS" : "bridge"));
-    const { chosen } = coverTargets(targets, rows, { reach: 0.8, count: 25 });
+    const { chosen } = coverTargets(targets, rows, { reach: 0.8, count: 25, turns: 1 });
     expect(new Set(chosen).size).toBe(25);
     expect(chosen).toEqual(byBruteForce(targets, rows, 0.8, 25));
   });
