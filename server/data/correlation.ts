@@ -1,5 +1,32 @@
+import type { GrayImage } from "./decode/gray-image.ts";
+
 /** Mean gray levels of the fields of an image, row by row. */
-type Fields = { readonly across: number; readonly down: number; readonly means: ArrayLike<number> };
+export type Fields = {
+  readonly across: number;
+  readonly down: number;
+  readonly means: Float64Array;
+  /** Pixels a field. */
+  readonly scale: number;
+};
+
+/** An image by square fields, `side` of them on its longer side. */
+export function fieldsOf({ width, height, data }: GrayImage, side: number): Fields {
+  const scale = Math.max(1, Math.max(width, height) / side);
+  const [across, down] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))];
+  const means = new Float64Array(across * down);
+  const counts = new Uint32Array(across * down);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor((y * down) / height) * across;
+    for (let x = 0; x < width; x++) {
+      const field = row + Math.floor((x * across) / width);
+      means[field] = (means[field] as number) + (data[y * width + x] as number);
+      counts[field] = (counts[field] as number) + 1;
+    }
+  }
+  for (let field = 0; field < means.length; field++)
+    means[field] = (means[field] as number) / (counts[field] as number);
+  return { across, down, means, scale };
+}
 
 /** Correlation of the fields that lie over each other when `b` is shifted; null where either deviates by no more than `flat`. */
 export function correlationAt(a: Fields, b: Fields, dx: number, dy: number, flat: number): number | null {

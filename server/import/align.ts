@@ -1,4 +1,4 @@
-import { correlationAt } from "../data/correlation.ts";
+import { correlationAt, type Fields, fieldsOf } from "../data/correlation.ts";
 import type { GrayImage } from "../data/decode/gray-image.ts";
 
 /** Fields on the longer side: fine enough to measure a shift, coarse enough for noise not to matter. */
@@ -7,14 +7,6 @@ const side = 48;
 const reach = 6;
 /** Gray levels of deviation below which an image is flat: grain and noise of bare laminate stay below. */
 const flat = 6;
-
-/** Mean gray levels of the fields of an image, and pixels a field. */
-export type Fields = {
-  readonly across: number;
-  readonly down: number;
-  readonly means: Float64Array;
-  readonly scale: number;
-};
 
 /** How a golden image lies to the inspected one. */
 export type Alignment = {
@@ -25,23 +17,8 @@ export type Alignment = {
   readonly dy_px: number;
 };
 
-export function fieldsOf({ width, height, data }: GrayImage): Fields {
-  const scale = Math.max(1, Math.max(width, height) / side);
-  const [across, down] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))];
-  const means = new Float64Array(across * down);
-  const counts = new Uint32Array(across * down);
-  for (let y = 0; y < height; y++) {
-    const row = Math.floor((y * down) / height) * across;
-    for (let x = 0; x < width; x++) {
-      const field = row + Math.floor((x * across) / width);
-      means[field] = (means[field] as number) + (data[y * width + x] as number);
-      counts[field] = (counts[field] as number) + 1;
-    }
-  }
-  for (let field = 0; field < means.length; field++)
-    means[field] = (means[field] as number) / (counts[field] as number);
-  return { across, down, means, scale };
-}
+/** The fields that an image is aligned by. */
+export const alignmentFields = (image: GrayImage) => fieldsOf(image, side);
 
 /** Finds the shift at which two images of about one size are most alike. Images of other proportions are no pair. */
 export function alignFields(inspected: Fields, golden: Fields): Alignment {

@@ -1,6 +1,7 @@
+import type { Fields } from "../data/correlation.ts";
 import { Refusal } from "../errors.ts";
 import { sha256 } from "../fs/hash.ts";
-import { type Alignment, alignFields, type Fields, fieldsOf } from "./align.ts";
+import { type Alignment, alignFields, alignmentFields } from "./align.ts";
 import { cropPixels, type Decoder, grayOf, wholeOf } from "./gray.ts";
 import type { LeftOut, Part } from "./parts.ts";
 import type { Rect } from "./source.ts";
@@ -69,8 +70,8 @@ const keptFields = 2000;
 function looker(decode: Decoder): Look {
   const kept = new Map<string, Fields>();
   return async (path, window) => {
-    if (window !== undefined) return fieldsOf(grayOf(cropPixels(await decode(path), window)));
-    const known = kept.get(path) ?? fieldsOf(grayOf(await decode(path)));
+    if (window !== undefined) return alignmentFields(grayOf(cropPixels(await decode(path), window)));
+    const known = kept.get(path) ?? alignmentFields(grayOf(await decode(path)));
     kept.delete(path);
     kept.set(path, known);
     for (const old of kept.keys()) if (kept.size > keptFields) kept.delete(old);

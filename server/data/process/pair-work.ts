@@ -1,5 +1,5 @@
 import { readFileStart } from "../../fs/head.ts";
-import { correlationAt } from "../correlation.ts";
+import { correlationAt, type Fields, fieldsOf } from "../correlation.ts";
 import type { GrayImage } from "../decode/gray-image.ts";
 import { grayLevels } from "../decode/gray-levels.ts";
 import { copyLimits } from "../sketch.ts";
@@ -29,7 +29,7 @@ export function pairLikenesses(pairs: readonly PairFiles[]): (PairLikeness | und
     const [one, other] = [levelsOf(input), levelsOf(golden)];
     if (one === undefined || other === undefined) return undefined;
     const tiny = [one, other].some(({ width, height }) => Math.min(width, height) < smallest);
-    const correlation = tiny ? null : bestCorrelation(coarse(one), coarse(other));
+    const correlation = tiny ? null : bestCorrelation(fieldsOf(one, side), fieldsOf(other, side));
     return { correlation, same: isSame(one, other) };
   });
 }
@@ -48,26 +48,6 @@ function isSame(a: GrayImage, b: GrayImage): boolean {
     if (difference > copyLimits.most || sum > limit) return false;
   }
   return true;
-}
-
-type Fields = { readonly across: number; readonly down: number; readonly means: Float64Array };
-
-function coarse({ width, height, data }: GrayImage): Fields {
-  const scale = Math.max(1, Math.max(width, height) / side);
-  const [across, down] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))];
-  const means = new Float64Array(across * down);
-  const counts = new Uint32Array(across * down);
-  for (let y = 0; y < height; y++) {
-    const row = Math.floor((y * down) / height) * across;
-    for (let x = 0; x < width; x++) {
-      const field = row + Math.floor((x * across) / width);
-      means[field] = (means[field] as number) + (data[y * width + x] as number);
-      counts[field] = (counts[field] as number) + 1;
-    }
-  }
-  for (let field = 0; field < means.length; field++)
-    means[field] = (means[field] as number) / (counts[field] as number);
-  return { across, down, means };
 }
 
 function bestCorrelation(a: Fields, b: Fields): number | null {

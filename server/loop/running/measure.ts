@@ -19,7 +19,8 @@ type Continue<T> = {
  * Has a stage ask the user's own programs, without the run lock, and goes on with what they said. When `deadline`
  * passes first the result is undefined, while the programs run on and what they say is still committed.
  *
- * One process at a time asks; another waits for its commit, and asks in its place should it die.
+ * One process at a time asks; another waits for its commit, and asks in its place should it die. No keeper does it: what
+ * the programs say stays in this process until it is committed, so that nobody can edit it on the way.
  *
  * @throws Refusal of the commit; `input.write-failed` when the disk takes no claim.
  */

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { run } from "../../../server/cli/import.ts";
 import { readTable } from "../../../server/data/csv.ts";
 import { isGoodWord } from "../../../server/data/sanity/labels.ts";
-import { alignFields, fieldsOf } from "../../../server/import/align.ts";
+import { alignFields, alignmentFields } from "../../../server/import/align.ts";
 import { defectLabel } from "../../../server/import/labels.ts";
 import { planImport } from "../../../server/import/plan.ts";
 import { splitNames } from "../../../server/import/split.ts";
@@ -31,7 +31,7 @@ describe("alignment", () => {
   ])("of a golden image moved by %i, %i px is measured to a pixel", (dx, dy) => {
     const { gray, side } = photograph(part, "a");
     const golden = { width: side, height: side, data: moved(photograph(part, "b").gray, side, dx, dy) };
-    const found = alignFields(fieldsOf({ width: side, height: side, data: gray }), fieldsOf(golden));
+    const found = alignFields(alignmentFields({ width: side, height: side, data: gray }), alignmentFields(golden));
     expect(found.correlation).toBeGreaterThan(0.9);
     expect(Math.abs(found.dx_px - dx)).toBeLessThan(1.2);
     expect(Math.abs(found.dy_px - dy)).toBeLessThan(1.2);
@@ -39,7 +39,7 @@ describe("alignment", () => {
 
   it("of an image that shows nothing has no figure", () => {
     const data = new Uint8Array(64 * 64).fill(90);
-    const flat = fieldsOf({ width: 64, height: 64, data });
+    const flat = alignmentFields({ width: 64, height: 64, data });
     expect(alignFields(flat, flat).correlation).toBeNull();
   });
 });
