@@ -1,10 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Watches how much memory this process and all below it have resident; `stop` tells the most at one time in MB. */
-export function residentMemory(): { stop(): number } {
-  let most = 0;
+/**
+ * Watches how much memory this process and all below it have resident; `stop` tells the most at one time in MB, and `below`
+ * that of the others alone: what this one holds may be left of making the data.
+ */
+export function residentMemory(): { stop(): number; below(): number } {
+  let [most, below] = [0, 0];
   const look = (): void => {
-    most = Math.max(most, residentBelow(process.pid));
+    const all = residentBelow(process.pid);
+    most = Math.max(most, all);
+    below = Math.max(below, all - process.memoryUsage.rss() / 2 ** 20);
   };
   const timer = setInterval(look, 100);
   return {
@@ -13,6 +18,7 @@ export function residentMemory(): { stop(): number } {
       look();
       return most;
     },
+    below: () => below,
   };
 }
 

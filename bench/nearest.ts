@@ -86,7 +86,7 @@ export async function measure(): Promise<void> {
       found = await findNearest(tables, { metric: "cosine", k: Number(flags.k) });
     });
     console.log(
-      `  exact float64, all in all                   ${ours.toFixed(1)} s, ${memory.stop().toFixed(0)} MB with the second process`,
+      `  exact float64, all in all                   ${ours.toFixed(1)} s, ${memory.stop().toFixed(0)} MB, ${memory.below().toFixed(0)} of them in the second process`,
     );
     console.log(`  ratio to the peer                           ${(ours / theirs).toFixed(2)}`);
     const same = peer.best.flat().filter((row: number, at: number) => row === found?.nearest.rows[at]).length;

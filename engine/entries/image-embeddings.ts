@@ -57,7 +57,11 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
     {
       name: "embedding",
       type: "double_list",
-      values: rows.map((row) => Array.from(vectors.get(textCell(row, "filepath")) ?? [])),
+      // A vector in double precision for the rows of one group at a time.
+      values: {
+        length: rows.length,
+        at: (row) => Array.from(vectors.get(textCell(rows[row] ?? {}, "filepath")) ?? []),
+      },
     },
   ]);
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { withHeadway } from "../data/headway.ts";
+import { withKeptImages } from "../data/kept-images.ts";
 import { type Validation, validateCsv } from "../data/validate.ts";
 import { imagesRootOf, lightingsOf } from "../data/workspace-images.ts";
 import { refusals } from "../errors.ts";
@@ -23,7 +24,7 @@ export const run = command("validate", async ({ positionals: [name], options }, 
   const validation = await withBar(io, options.json, (progress) =>
     withHeadway(
       (what, done, all) => progress(`${done} of ${all} ${what}`, done / all),
-      () => validateCsv(check),
+      () => withKeptImages({ env: io.env, workspace }, () => validateCsv(check)),
     ),
   );
   return { value: validation, text: textOf(csv, validation), exit: validation.ok ? exitOk : exitRefused };

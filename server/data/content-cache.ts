@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { stampOf, toldBy } from "../fs/stamp.ts";
+import { stampOf } from "../fs/stamp.ts";
+import { isSettled } from "./kept-images.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 
@@ -20,15 +21,13 @@ type Sketched = Map<string, Kept>;
 const madeHere: Sketched = new Map();
 const madeHereLimit = 300_000;
 
-/** A file system's clock goes in steps of a few milliseconds. */
-const clockTickMs = 50;
-
 /** Images between two pauses: the server goes on answering. */
 const sliceSize = 500;
 
 /**
- * Contents with the memory of this process alone: what decides about a leak is never read from a file that somebody else
- * may write. An entry counts only for a file of the same size, times and inode.
+ * Contents with the memory of this process, and what is kept of the workspace under a seal (`kept-images.ts`): what decides
+ * about a leak is never read from a file that somebody else may write. An entry counts only for a file of the same size,
+ * times and inode.
  */
 export function openContents(memory: Sketched = madeHere): Contents {
   let decoded = 0;
@@ -62,11 +61,6 @@ function entryOf(memory: Sketched, path: string): Kept {
   const stamp = stampOf(path);
   const remembered = memory.get(path);
   return remembered?.stamp === stamp ? remembered : { stamp };
-}
-
-/** A file that was written a moment ago may be written again with the same times: what it shows is not kept. */
-function isSettled(stamp: string): boolean {
-  return Date.now() - toldBy(stamp).changed_ms > clockTickMs;
 }
 
 /** The oldest entries go first. */

@@ -9,11 +9,19 @@ import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
 
 type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "nearest" | "similar" }>;
 
-/** One column to write: a name and values of one kind. */
+/** One column to write: a name and values of one kind, which may be made as they are asked for. */
 export type ParquetColumn =
-  | { readonly name: string; readonly type: "string"; readonly values: readonly string[] }
-  | { readonly name: string; readonly type: "double"; readonly values: readonly number[] }
-  | { readonly name: string; readonly type: "double_list"; readonly values: readonly (readonly number[])[] };
+  | { readonly name: string; readonly type: "string"; readonly values: Values<string> }
+  | { readonly name: string; readonly type: "double"; readonly values: Values<number> }
+  | { readonly name: string; readonly type: "double_list"; readonly values: Values<readonly number[]> };
+
+/** An array is one. */
+type Values<Value> = { readonly length: number; at(row: number): Value | undefined };
+
+/** Rows of the first group, for readers that look into a file, and of the others; fewer where a row is a long list. */
+const groupRows = { first: 1000, most: 100_000 } as const;
+/** Numbers of a group of lists: what is in memory of them at one time, some 50 MB. */
+const groupNumbers = 2_000_000;
 
 export type ParquetTable = {
   readonly columns: readonly string[];
@@ -27,6 +35,8 @@ const msPerMb = 500;
 const largeBytes = 16e6;
 const heapMbPerMb = 8;
 const heapMbLimit = 8192;
+/** Vectors are read page by page and lie outside the heap: a larger one would only put off collecting what is done with. */
+const vectorHeapMb = 512;
 
 /**
  * Reads a parquet file, all columns or some of them: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
@@ -58,8 +68,8 @@ export async function askOfParquet(
   try {
     const limits = { limitMs, signal, onPart };
     if (size_bytes <= largeBytes) return await askOutside(request, limits);
-    const heapMb = Math.min(heapMbLimit, Math.round((heapMbPerMb * size_bytes) / 1e6));
-    return await askAlone(request, limits, heapMb);
+    const heapMb = request.kind === "parquet" ? Math.round((heapMbPerMb * size_bytes) / 1e6) : vectorHeapMb;
+    return await askAlone(request, limits, Math.min(heapMbLimit, heapMb));
   } catch (error) {
     if (!(error instanceof WorkFailed)) throw error;
     const { why, refused } = error;
@@ -105,17 +115,42 @@ function cellsOf(cells: Cells): ArrayLike<unknown> {
 
 /**
  * Writes columns as parquet (Snappy), atomically, so that pyarrow reads `string`, `double` and `list<double>`, also
- * when there is no row. All columns must have the same length.
+ * when there is no row. All columns must have the same length. One row group after the other: memory does not grow with
+ * the rows beyond what `columns` hold themselves.
  *
  * @throws Refusal `input.write-failed`.
  */
 export async function writeParquet(path: string, columns: readonly ParquetColumn[]): Promise<void> {
-  const { parquetWriteBuffer } = await import("hyparquet-writer");
-  const file = parquetWriteBuffer({
-    columnData: columns.map(({ name, values }) => ({ name, data: [...values] })),
-    schema: [{ name: "schema", num_children: columns.length }, ...columns.flatMap(schemaOf)],
-  });
-  await writeAtomic(path, new Uint8Array(file));
+  await writeAtomic(path, parquetPieces(columns));
+}
+
+async function* parquetPieces(columns: readonly ParquetColumn[]): AsyncGenerator<Uint8Array> {
+  const { ByteWriter, ParquetWriter } = await import("hyparquet-writer");
+  const writer = new ByteWriter();
+  const schema = [{ name: "schema", num_children: columns.length }, ...columns.flatMap(schemaOf)];
+  const file = new ParquetWriter({ writer, schema });
+  const rows = columns[0]?.values.length ?? 0;
+  const most = groupSize(columns);
+  for (let from = 0, to = 0; from < rows; from = to) {
+    to = Math.min(rows, from + (from === 0 ? Math.min(groupRows.first, most) : most));
+    const rowGroupSize = to - from;
+    file.write({
+      columnData: columns.map(({ name, values }) => ({
+        name,
+        data: Array.from({ length: rowGroupSize }, (_, row) => values.at(from + row)),
+      })),
+      rowGroupSize,
+    });
+    yield writer.getBytes();
+    writer.index = 0;
+  }
+  file.finish();
+  yield writer.getBytes();
+}
+
+function groupSize(columns: readonly ParquetColumn[]): number {
+  const widths = columns.map((column) => (column.type === "double_list" ? (column.values.at(0)?.length ?? 0) : 0));
+  return Math.max(1, Math.min(groupRows.most, Math.floor(groupNumbers / Math.max(1, ...widths))));
 }
 
 /** A text cell of a read row; numbers are written out, null and absent are empty. */

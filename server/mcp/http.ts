@@ -12,6 +12,7 @@ import { isLoopback } from "./http-guard.ts";
 import { keepSessions, mostBodyBytes, type Sessions } from "./http-sessions.ts";
 import { isModern, namesModern } from "./modern/era.ts";
 import type { BuildModern, ModernEndpoint } from "./modern/http.ts";
+import { notRecorded } from "./not-recorded.ts";
 import type { ServerOptions } from "./options.ts";
 import { buildServer } from "./server.ts";
 
@@ -63,7 +64,7 @@ export async function openHttp(
   const sessions = keepSessions(open, { keepAliveMs, most: options.mostSessions ?? 64 });
   const sessionless = once(async () => {
     const { openModern } = await import("./modern/http.ts");
-    return openModern(deps, { ...options, maxBodyBytes: mostBodyBytes }, options.record, modern);
+    return openModern(deps, { ...options, maxBodyBytes: mostBodyBytes }, modern);
   });
   let service: Service | undefined;
   const http = createServer((request, response) => {
@@ -80,7 +81,7 @@ export async function openHttp(
   const { port: taken } = http.address() as AddressInfo;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`;
   try {
-    service = { ...(await frontOf(url, options)), sessions, sessionless };
+    service = { ...(await frontOf(url, options)), sessions, sessionless, records: options.record !== undefined };
   } catch (error) {
     http.close();
     throw error;
@@ -99,9 +100,17 @@ export async function openHttp(
 }
 
 /** Sessions for the eras that begin one, and what serves the requests of the era that needs none, once there is one. */
-type Service = Front & { readonly sessions: Sessions; readonly sessionless: Once<ModernEndpoint> };
+type Service = Front & {
+  readonly sessions: Sessions;
+  readonly sessionless: Once<ModernEndpoint>;
+  readonly records: boolean;
+};
 
-async function route(request: IncomingMessage, response: ServerResponse, { sessions, sessionless, ...front }: Service) {
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { sessions, sessionless, records, ...front }: Service,
+) {
   const asked = request.url?.split("?")[0];
   const entered = await enter(request, front);
   if (entered.answer !== undefined) {
@@ -116,6 +125,11 @@ async function route(request: IncomingMessage, response: ServerResponse, { sessi
   if (id === undefined && request.method !== "POST") return answer(response, 400, "Mcp-Session-Id is missing.");
   // Nothing is built for somebody who sends too much, or anything but a beginning.
   const body = id === undefined ? await firstMessage(request) : undefined;
+  if (typeof body === "object" && body.modern && records) {
+    return void response
+      .writeHead(400, { "content-type": "application/json" })
+      .end(JSON.stringify(notRecorded(body.message)));
+  }
   if (typeof body === "object" && body.modern) {
     return await (await sessionless.get()).handle(request, response, body.message, user);
   }

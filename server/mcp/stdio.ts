@@ -1,5 +1,4 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { Transport as ModernTransport } from "@modelcontextprotocol/server";
 import type { Deps } from "../ports/call.ts";
 import type { Tap } from "../trace/recorder.ts";
 import { firstMessage } from "./first-line.ts";
@@ -11,7 +10,7 @@ import { tapped } from "./tap.ts";
 /**
  * Serves one client over stdin and stdout until the client goes away or a signal arrives. Jobs run on without us.
  *
- * The first message tells the era; only its SDK is loaded. A transport does not notice the end of stdin by itself, so a
+ * The first message tells the era; only its SDK is loaded. What is recorded begins with a handshake. A transport does not notice the end of stdin by itself, so a
  * server with a live timer would stay for ever.
  */
 export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap): Promise<void> {
@@ -25,10 +24,10 @@ export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap):
   const input = withoutMark(process.stdin);
   const first = await Promise.race([firstMessage(input).then((message) => ({ message })), ended]);
   if (first !== undefined) {
-    const heard = <T extends Transport>(wire: T) => (tap === undefined ? wire : (tapped(wire, tap) as T));
-    const served = isModern(first.message)
-      ? await modernOn(input, deps, options, heard, gone)
-      : await handshakeOn(await stdioTransport(input, heard), deps, options, gone);
+    const served =
+      isModern(first.message) && tap === undefined
+        ? await modernOn(input, deps, options, gone)
+        : await handshakeOn(await stdioTransport(input, tap), deps, options, gone);
     await ended;
     await served.close();
   }
@@ -37,11 +36,12 @@ export async function serveStdio(deps: Deps, options: ServerOptions, tap?: Tap):
   tap?.close();
 }
 
-type Heard = <T extends Transport>(wire: T) => T;
-
-async function stdioTransport(input: ReturnType<typeof withoutMark>, heard: Heard): Promise<Transport> {
+async function stdioTransport(input: ReturnType<typeof withoutMark>, tap: Tap | undefined): Promise<Transport> {
   const { StdioServerTransport } = await import("@modelcontextprotocol/sdk/server/stdio.js");
-  return heard(new StdioServerTransport(input));
+  const wire = new StdioServerTransport(input);
+  if (tap === undefined) return wire;
+  const { handshakesOnly } = await import("./not-recorded.ts");
+  return tapped(handshakesOnly(wire), tap);
 }
 
 async function handshakeOn(wire: Transport, deps: Deps, options: ServerOptions, gone: () => void) {
@@ -56,17 +56,10 @@ async function handshakeOn(wire: Transport, deps: Deps, options: ServerOptions, 
   return server;
 }
 
-async function modernOn(
-  input: ReturnType<typeof withoutMark>,
-  deps: Deps,
-  options: ServerOptions,
-  heard: Heard,
-  gone: () => void,
-) {
+async function modernOn(input: ReturnType<typeof withoutMark>, deps: Deps, options: ServerOptions, gone: () => void) {
   const { StdioServerTransport } = await import("@modelcontextprotocol/server/stdio");
   const { serveModern } = await import("./modern/connection.ts");
-  const wire = heard(new StdioServerTransport(input) as unknown as Transport);
-  return await serveModern(wire as unknown as ModernTransport, deps, options, {
+  return await serveModern(new StdioServerTransport(input), deps, options, {
     gone,
     fallBack: (channel) => handshakeOn(channel as unknown as Transport, deps, options, gone),
   });

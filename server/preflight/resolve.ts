@@ -1,4 +1,5 @@
 import { withHeadway } from "../data/headway.ts";
+import { withKeptImages } from "../data/kept-images.ts";
 import { Refusal } from "../errors.ts";
 import { readPaces } from "../journal/pace.ts";
 import type { Call, Deps } from "../ports/call.ts";
@@ -43,7 +44,7 @@ export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiti
   const { signal } = waiting;
   const ground = { request, deps, signal, workspace, contract, planned: live?.plan.parameters };
   const start: Survey = { ...ground, parameters: {}, csvs: {}, fetches: [], runs, paces: await readPaces(deps.env) };
-  const outcome = await surveyAll(start, waiting);
+  const outcome = await withKeptImages({ env: deps.env, workspace }, () => surveyAll(start, waiting));
   const resolution: Omit<Resolution, "summary_markdown"> = {
     workspace,
     workspace_source: source,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { builtBin } from "../support/built-server.ts";
 
@@ -52,6 +53,42 @@ export async function inspect(
   const target = ["--cli", process.execPath, builtBin, "-e", `DEFT_WORKSPACE=${workspace}`, ...state];
   const args = [program(".bin/mcp-inspector"), ...target, "--method", method, "--format", "json", ...flags];
   return await runToEnd(program("node/bin/node"), args, home, { PATH: process.env.PATH, HOME: home });
+}
+
+/** Opens the MCP Inspector's web page on the built server, on ports of its own. */
+export async function openInspector(home: string, workspace: string, era: string) {
+  const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  const [page, sandbox, apps] = ports.map(String);
+  const where = { CLIENT_PORT: page, MCP_SANDBOX_PORT: sandbox, MCP_APP_ORIGIN_PORT: apps };
+  const env = { PATH: process.env.PATH, HOME: home, MCP_AUTO_OPEN_ENABLED: "false", ...where };
+  const given = [`DEFT_WORKSPACE=${workspace}`, `XDG_STATE_HOME=${home}/state`].flatMap((one) => ["-e", one]);
+  const args = [program(".bin/mcp-inspector"), "--web", process.execPath, builtBin, ...given, "--protocol-era", era];
+  const child = spawn(program("node/bin/node"), args, { cwd: home, env, stdio: ["ignore", "pipe", "pipe"] });
+  const gone = new Promise((resolve) => child.on("close", resolve));
+  let said = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on("close", () => reject(new Error(`the Inspector ended: ${said}`)));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const [found] = /http:\/\/\S+API_TOKEN=\w+(?=\s)/.exec(said) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+    }
+  });
+  const close = async () => {
+    child.kill();
+    await gone;
+  };
+  return { url, close };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** Runs one of the protocol's conformance suites against a URL. */

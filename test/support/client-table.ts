@@ -50,6 +50,13 @@ export const clientTable = {
     seen: ["list", "call", "resources", "prompts"],
     without: ["elicitation", "progress"],
   },
+  inspectorWeb: {
+    name: "the same, web page in Chromium",
+    version: "2.12.0",
+    era: "both",
+    seen: ["list", "call"],
+    without: [],
+  },
   claudeCode: { name: "Claude Code, connected without a login", version: "2.1.330", era: "", seen: [], without: [] },
 } as const satisfies Record<string, Row>;
 

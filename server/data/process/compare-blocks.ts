@@ -32,7 +32,7 @@ export async function* compareBlocks(
   const crew = startCrew(comparing, Math.min(mostThreads, availableParallelism()));
   try {
     for await (const block of blocks) {
-      while (crew.isFull()) yield* await crew.next();
+      while (crew.isFull() || crew.isReady()) yield* await crew.next();
       crew.add(block);
     }
     while (!crew.isIdle()) yield* await crew.next();
@@ -75,7 +75,9 @@ function startCrew(comparing: Comparing, size: number) {
     }
   };
   return {
-    isFull: () => compared.length === 0 && crew.every(({ load }) => load >= waiting),
+    /** Then more would only wait, with all their vectors in memory. */
+    isFull: () => crew.every(({ load }) => load >= waiting),
+    isReady: () => compared.length > 0,
     isIdle: () => compared.length === 0 && crew.every(({ load }) => load === 0),
     add(block: Block): void {
       const one = crew.reduce((least, other) => (other.load < least.load ? other : least));

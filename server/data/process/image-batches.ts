@@ -1,6 +1,7 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
+import { keptOfFiles } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
 import type { Candidate, Place } from "../twins/search.ts";
@@ -21,7 +22,9 @@ const oneMs = 10_000;
  * @throws Refusal `input.unreadable-file`.
  */
 export function sketchImages(paths: readonly string[], depth: Depth, signal?: AbortSignal) {
-  return inBatches<string, Sketch>(paths, (items) => ({ kind: "sketches", items, depth }), signal);
+  return keptOfFiles<Sketch>(`sketch ${depth}`, paths, (some) =>
+    inBatches<string, Sketch>(some, (items) => ({ kind: "sketches", items, depth }), signal),
+  );
 }
 
 /** Compares images with held-out ones pixel by pixel. @throws Refusal `input.unreadable-file`. */
@@ -36,7 +39,9 @@ export function comparePairs(pairs: readonly PairFiles[], signal?: AbortSignal) 
 
 /** Takes the fingerprints of images. @throws Refusal `input.unreadable-file`. */
 export function fingerprintImages(paths: readonly string[], signal?: AbortSignal) {
-  return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
+  return keptOfFiles<Fingerprint>("fingerprint", paths, (some) =>
+    inBatches<string, Fingerprint>(some, (items) => ({ kind: "fingerprints", items }), signal),
+  );
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
@@ -63,7 +68,9 @@ export function compareTwins(pairs: readonly TwinFiles[], signal?: AbortSignal) 
 
 /** sha256 of the bytes of files. @throws Refusal `input.unreadable-file`. */
 export async function digestFiles(paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
-  const found = await inBatches<string, string>(paths, (items) => ({ kind: "digests", items }), signal);
+  const found = await keptOfFiles<string>("digest", paths, (some) =>
+    inBatches<string, string>(some, (items) => ({ kind: "digests", items }), signal),
+  );
   return found.map((digest, at) => {
     if (digest !== undefined) return digest;
     throw new Refusal("input.unreadable-file", `Cannot read ${paths[at]} in time.`, { path: paths[at] ?? "" });

@@ -1,5 +1,6 @@
 import { sha256 } from "../../fs/hash.ts";
 import { stampOf } from "../../fs/stamp.ts";
+import { isSettled, keptByName } from "../kept-images.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Fingerprint } from "./fingerprint.ts";
@@ -30,11 +31,15 @@ export async function findTwins(
   signal?: AbortSignal,
   places?: readonly Place[],
 ): Promise<Twins[]> {
-  const marks = paths.map((path) => `${path}\0${stampOf(path)}`);
+  const stamps = paths.map((path) => stampOf(path));
+  const marks = paths.map((path, at) => `${path}\0${stamps[at]}`);
   const name = sha256([...marks, ...(places ?? [])].join("\0"));
   const before = searches.get(name);
   if (before !== undefined) return before;
-  const found = await search(paths, marks, places, signal);
+  const [found = []] = await keptByName<Twins[]>(
+    [stamps.every(isSettled) ? `twins\0${name}` : undefined],
+    async ([wanted]) => (wanted === undefined ? [] : [await search(paths, marks, places, signal)]),
+  );
   const [oldest] = searches.keys();
   if (searches.size >= keptSearches && oldest !== undefined) searches.delete(oldest);
   searches.set(name, found);

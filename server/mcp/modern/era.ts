@@ -9,6 +9,11 @@ export function isModern(message: unknown): boolean {
   return revisionKey in membersOf(membersOf(message.params)._meta);
 }
 
+/** The revision that a message claims. */
+export function revisionOf(message: unknown): string {
+  return String(membersOf(membersOf(membersOf(message).params)._meta)[revisionKey]);
+}
+
 /** Whether a message begins a conversation of the eras before, in which the connection remembers what was agreed on. */
 export function isHandshake(message: unknown): boolean {
   return isRecord(message) && message.method === "initialize" && !isModern(message);

@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type NodeIncomingMessageLike, toNodeHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, type Transport } from "@modelcontextprotocol/server";
+import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { Deps } from "../../ports/call.ts";
 import { defined } from "../../run/defined.ts";
 import type { User } from "../../run/state.ts";
-import type { Recording } from "../../trace/recorder.ts";
 import type { ServerOptions } from "../options.ts";
-import { tapped } from "../tap.ts";
 import { authOf } from "./context.ts";
 import { type Conversations, conversations } from "./conversations.ts";
 import { modernBuilder } from "./server.ts";
@@ -31,30 +29,19 @@ export type BuildModern = typeof modernBuilder;
  * Serves the requests of the era without a handshake: each by a server of its own, from any process of this user. What was
  * shown to a human is remembered by caller, since no connection tells it.
  */
-export async function openModern(
+export function openModern(
   deps: Deps,
   options: ModernHttpOptions,
-  record: (() => Promise<Recording>) | undefined,
   builder: BuildModern = modernBuilder,
-): Promise<ModernEndpoint> {
-  const recording = await record?.();
+): ModernEndpoint {
   const known: Conversations = conversations();
-  const build = builder(recording?.deps ?? deps, options, known.of);
-  const handler = createMcpHandler(
-    () => {
-      const server = build();
-      const connect = server.connect.bind(server);
-      const { tap } = recording ?? {};
-      if (tap !== undefined) server.connect = (wire) => connect(tapped(wire as never, tap) as unknown as Transport);
-      return server;
-    },
-    {
-      legacy: "reject",
-      maxRequestBodySize: options.maxBodyBytes,
-      onerror: () => undefined,
-      ...defined({ keepAliveMs: options.keepAliveMs }),
-    },
-  );
+  const build = builder(deps, options, known.of);
+  const handler = createMcpHandler(build, {
+    legacy: "reject",
+    maxRequestBodySize: options.maxBodyBytes,
+    onerror: () => undefined,
+    ...defined({ keepAliveMs: options.keepAliveMs }),
+  });
   const watch = watchSubscribed(deps);
   watch.tell = (uri) => handler.notify.resourceUpdated(uri);
   const serve = toNodeHandler(handler, { maxRequestBodySize: options.maxBodyBytes });
@@ -73,7 +60,6 @@ export async function openModern(
     async close() {
       watch.close();
       await handler.close();
-      recording?.tap.close();
     },
   };
 }

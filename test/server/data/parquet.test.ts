@@ -1,7 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { listCell } from "../../support/list-cell.ts";
@@ -49,6 +51,36 @@ describe("parquet", () => {
     const values = Array.from({ length: 5000 }, (_, at) => `image_${at}`);
     await writeParquet(path, [{ name: "filepath", type: "string", values }]);
     expect((await readParquet(path)).rows.map((row) => row.filepath)).toEqual(values);
+  });
+
+  it("writes group after group the very bytes that the library writes at once", async () => {
+    const path = join(await folder(), "t.parquet");
+    const values = Array.from({ length: 120_000 }, (_, at) => `image_${at % 70_000}`);
+    await writeParquet(path, [{ name: "filepath", type: "string", values }]);
+    const whole = parquetWriteBuffer({
+      columnData: [{ name: "filepath", data: values }],
+      schema: [
+        { name: "schema", num_children: 1 },
+        { name: "filepath", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      ],
+    });
+    expect((await readFile(path)).equals(Buffer.from(whole))).toBe(true);
+  });
+
+  it("asks for long lists a group at a time, and holds no others", async () => {
+    const path = join(await folder(), "t.parquet");
+    const width = 1000;
+    const asked = new Set<number>();
+    const at = (row: number) => {
+      asked.add(row);
+      return Array<number>(width).fill(row);
+    };
+    await writeParquet(path, [{ name: "embedding", type: "double_list", values: { length: 5000, at } }]);
+    expect(asked.size).toBe(5000);
+    const { row_groups } = await parquetMetadataAsync(await asyncBufferFromFile(path));
+    expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([1000, 2000, 2000]);
+    const { rows } = await readParquet(path);
+    expect(rows.every((row, number) => listCell(row, "embedding")?.[width - 1] === number)).toBe(true);
   });
 
   it("refuses what is no parquet file", async () => {

@@ -1,0 +1,87 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "@jest/globals";
+import { isSettled, keptOfFiles, withKeptImages } from "../../../server/data/kept-images.ts";
+import { temporaryFolders } from "../../support/folder.ts";
+
+const folder = temporaryFolders();
+
+/** Some files that were written long enough ago, and a home of their own. */
+async function someFiles() {
+  const home = await folder();
+  const paths = ["a", "b", "c"].map((name) => join(home, name));
+  for (const path of paths) await written(path, path);
+  const place = { env: { HOME: home }, workspace: "/workspace" };
+  /** The files that had to be looked at. */
+  const look = (kind = "length") =>
+    withKeptImages(place, async () => {
+      const made: string[] = [];
+      const answers = await keptOfFiles<number>(kind, paths, async (some) => {
+        made.push(...some);
+        return await Promise.all(some.map(async (path) => (await readFile(path)).length));
+      });
+      return { made, answers };
+    });
+  return { home, paths, look };
+}
+
+/** Writes a file and waits until its times tell it from one that is written now. */
+async function written(path: string, text: string) {
+  await writeFile(path, text);
+  const { ctimeMs } = await stat(path);
+  while (Date.now() - ctimeMs < 100) await setTimeout(10);
+}
+
+async function keptFile(home: string) {
+  const directory = join(home, ".cache", "deft-mcp", "images");
+  const [name = ""] = await readdir(directory);
+  return join(directory, name);
+}
+
+describe("what was made of the images of a workspace", () => {
+  it("is made of new and changed files alone the next time", async () => {
+    const { paths, look } = await someFiles();
+    const first = await look();
+    expect(first.made).toEqual(paths);
+    expect(await look()).toEqual({ made: [], answers: first.answers });
+    await written(paths[1] ?? "", "changed");
+    expect(await look()).toEqual({ made: [paths[1]], answers: [first.answers[0], 7, first.answers[2]] });
+    expect((await look("another kind")).made).toEqual(paths);
+  });
+
+  it("counts for nothing where somebody else wrote it", async () => {
+    const { home, paths, look } = await someFiles();
+    await look();
+    const kept = await keptFile(home);
+    expect((await stat(kept)).mode & 0o077).toBe(0);
+    const bytes = await readFile(kept);
+    const spoilt = Buffer.from(bytes);
+    spoilt[20] = (spoilt[20] ?? 0) ^ 1;
+    await writeFile(kept, spoilt);
+    expect((await look()).made).toEqual(paths);
+    await writeFile(kept, "");
+    expect((await look()).made).toEqual(paths);
+  });
+
+  it("is not kept where there is no home", async () => {
+    const { paths } = await someFiles();
+    const made: string[] = [];
+    for (let time = 0; time < 2; time++) {
+      await withKeptImages({ env: {}, workspace: "/workspace" }, () =>
+        keptOfFiles("length", paths, async (some) => {
+          made.push(...some);
+          return some.map(() => 1);
+        }),
+      );
+    }
+    expect(made).toEqual([...paths, ...paths]);
+  });
+
+  it("is kept of files alone that can not be written again with the same times", () => {
+    const stampAt = (changed_ms: number) => `32768 10 ${changed_ms} ${changed_ms} 5`;
+    expect(isSettled(stampAt(Date.now() - 60_000))).toBe(true);
+    expect(isSettled(stampAt(Date.now() + 60_000))).toBe(false);
+    expect(isSettled("absent")).toBe(false);
+  });
+});
