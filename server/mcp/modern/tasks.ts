@@ -37,7 +37,7 @@ type Desk = {
 
 /**
  * Calls that go on after their answer. A task is a record on disk that names the call; the work behind it is a durable job,
- * or can be done again, so a server that starts later goes on with it.
+ * or names the process that does it: a server that starts later goes on with the one and says of the other that it died.
  */
 export function tasksOf(deps: Deps, answers: Answers) {
   const desk: Desk = { deps, answers, store: taskStore(deps), steps: new Map() };
