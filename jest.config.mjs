@@ -50,8 +50,10 @@ const long = [
   "test/server/import/layouts.test.ts",
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
+  "test/server/journal/kills.test.ts",
   "test/server/loop/approval/signed.test.ts",
   "test/server/loop/approval/spelled-copies.test.ts",
+  "test/server/loop/custody.test.ts",
   "test/server/loop/holdout.test.ts",
   "test/server/mcp/http-auth.test.ts",
   "test/server/platforms/osmo/training.test.ts",
@@ -74,14 +76,14 @@ const special = {
   kubernetes: inFolder("kubernetes"),
   browser: inFolder("browser"),
   clients: inFolder("clients"),
-  // What `npm test` does with a few cases the soak does with all.
+  // What other suites do with a few cases the soak does with all.
   soak: [
     ...inFolder("soak"),
     ...inFolder("fuzz"),
     "test/server/{data/spreadsheet,data/decode/gray-levels,journal/kills,kpi/sweep,trace/mutations}.test.ts",
   ],
 };
-const elsewhere = [...[...folders, "journeys"].map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
+const elsewhere = [...[...folders, "journeys", "fuzz"].map((name) => `test/${name}/`), "test/layers.test.ts", ...long];
 
 export default {
   globalTeardown: "<rootDir>/test/support/teardown.mjs",

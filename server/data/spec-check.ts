@@ -26,12 +26,11 @@ const gone: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Holds a spec against the key list of a release as TAO merges it: unknown and dropped keys, values of another type, null
+ * Holds a spec, as `readingOfTao` reads it, against the key list of a release as TAO merges it: unknown and dropped keys, values of another type, null
  * and `???` where a value is needed, values that the release does not list, and numbers that TAO's YAML 1.1 reads
  * otherwise than YAML 1.2.
  */
-export function checkSpecKeys(text: string, path: string, { list, release }: Release): SpecFinding[] {
-  const { tree, findings: read, fractions } = readingOfTao(text, path);
+export function checkSpecKeys({ tree, findings: read, fractions }: Reading, { list, release }: Release): SpecFinding[] {
   const findings: SpecFinding[] = [...read];
   const walk = (section: string, mapping: Mapping): void => {
     for (const [name, value] of Object.entries(mapping)) {

@@ -40,11 +40,8 @@ export const specMeaningStep: Step = {
     const { spec } = survey;
     if (spec === undefined || survey.platform === undefined) return {};
     const { release, named } = releaseThatRuns(survey);
-    const text = await readText(spec.path);
-    const found = [
-      ...checkSpecKeys(text, spec.path, release),
-      ...specMeaning(readingOfTao(text, spec.path).tree, release),
-    ];
+    const reading = readingOfTao(await readText(spec.path), spec.path);
+    const found = [...checkSpecKeys(reading, release), ...specMeaning(reading.tree, release)];
     const halts = found.filter(({ weight }) => weight === "halt");
     const warnings = [
       ...unknownRelease(release, named),

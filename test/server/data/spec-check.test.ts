@@ -1,9 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import { specText } from "../../../engine/workspace/spec.ts";
-import { checkSpecKeys, type SpecFinding } from "../../../server/data/spec-check.ts";
+import { checkSpecKeys, readingOfTao, type SpecFinding } from "../../../server/data/spec-check.ts";
 import { keyLists, releaseOf } from "../../../server/data/spec-keys.ts";
 
-const found = (text: string, release = "7.3.0"): SpecFinding[] => checkSpecKeys(text, "spec.yaml", releaseOf(release));
+const found = (text: string, release = "7.3.0"): SpecFinding[] =>
+  checkSpecKeys(readingOfTao(text, "spec.yaml"), releaseOf(release));
 const problemOf = (text: string, release?: string) =>
   found(text, release).map(({ key, problem }) => `${key} ${problem}`);
 
