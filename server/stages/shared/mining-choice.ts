@@ -1,5 +1,5 @@
 import type { Gap } from "../../kpi/gaps.ts";
-import { type CosineFloor, defaultMinSimilarity, withWeak } from "../../kpi/mining.ts";
+import { applyCosineFloor, type CosineFloor, defaultMinSimilarity, withWeak } from "../../kpi/mining.ts";
 import { minedIdentity } from "../../kpi/mining-history.ts";
 import type { MiningChoice, MiningChosen } from "../../kpi/mining-rule.ts";
 import type { StageContext } from "../../ports/stage.ts";
@@ -36,9 +36,9 @@ export async function chooseFromPool(context: StageContext, pool: Pool, gaps: re
     weak_samples: Math.ceil(gaps.length / Math.max(1, pool.layout.lightings.length)),
   };
   const { nearest, like, counts } = await readTables(context, choice);
-  const chosen = [...nearest].map(([filepath, max_cosine_similarity]) => ({ filepath, max_cosine_similarity }));
-  const kept = withWeak(chosen, like);
-  const floor = { kept, candidate_count: kept.length, rejected_count: 0, similarity_threshold: min_similarity };
+  // The floor holds here as for rows that a job chose: whoever compared, it is what the plan promised.
+  const held = applyCosineFloor([...nearest.keys()], nearest, min_similarity);
+  const floor = { ...held, kept: withWeak(held.kept, like) };
   return { floor, counts: { free: 0, in_reach: 0, wanted: 0, rounds: 0, ...counts, pool: images.size } };
 }
 
