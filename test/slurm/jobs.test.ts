@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
@@ -168,15 +168,20 @@ describe("a job that SLURM does not take", () => {
 
 describe("a cluster with trouble", () => {
   it("whose controller is away is waited for: nothing is lost, and what ends meanwhile is known", async () => {
-    const spec = desk.job("through", "touch up; sleep 3; echo done > file");
+    const spec = desk.job("through", "touch up; while [ ! -e go ]; do sleep 0.1; done; echo done > file");
     const record = await desk.record(spec);
     const kept = desk.kept(spec);
     await until("its program", async () => (await readdir(spec.workdir)).includes("up"));
+    // A controller that dies before it saved a job gives the next one the same number, and the node drains.
+    const begun = (await stat(join(spec.workdir, "up"))).mtimeMs;
+    const saved = join(dirname(clusterConfiguration()), "state", "job_state");
+    await until("that the controller saved it", async () => (await stat(saved)).mtimeMs > begun);
     await cluster("kill", "slurmctld");
     try {
       await until("that it is told", async () =>
         /unknown: the controller/.test((await desk.executor.progress?.(desk.runDir, record))?.message ?? ""),
       );
+      await writeFile(join(spec.workdir, "go"), "");
       expect(await kept).toMatchObject({ outcome: "exited", exit_code: 0 });
       const late = desk.job("late", "echo once >> count");
       await desk.record(late);
