@@ -22,6 +22,15 @@ export function residentMemory(): { stop(): number; below(): number } {
   };
 }
 
+/** Does a piece of work and prints its seconds and the most memory that it had resident. */
+export async function told(what: string, work: () => unknown): Promise<void> {
+  const memory = residentMemory();
+  const started = performance.now();
+  await work();
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`  ${what.padEnd(46)} ${seconds.toFixed(1).padStart(7)} s, ${memory.stop().toFixed(0)} MB resident`);
+}
+
 /** Resident megabytes of a process and its descendants; 0 where the system has no /proc. */
 function residentBelow(root: number): number {
   const parents = new Map<number, number>();

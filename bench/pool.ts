@@ -8,7 +8,7 @@ import { changenetColumns } from "../server/data/changenet.ts";
 import { writeTable } from "../server/data/csv.ts";
 import { writeResolvedPool } from "../server/stages/shared/mining-pool.ts";
 import { resolvePool } from "../server/stages/shared/pool-resolver.ts";
-import { residentMemory } from "./memory.ts";
+import { told } from "./memory.ts";
 
 const images = 1000;
 
@@ -44,12 +44,4 @@ function* poolOf(rows: number): Generator<readonly string[]> {
     const named = ["boards", "golden", at % 10 === 0 ? "missing" : "PASS", `C${at % images}`, "p", `b${at >> 9}`];
     yield [...named, "C", "MPASS", "1", `C${at}`, "3", "8", "CAP X6S 0402 1uF", "3"];
   }
-}
-
-async function told(what: string, work: () => unknown): Promise<void> {
-  const memory = residentMemory();
-  const started = performance.now();
-  await work();
-  const seconds = (performance.now() - started) / 1000;
-  console.log(`  ${what.padEnd(44)} ${seconds.toFixed(1).padStart(7)} s, ${memory.stop().toFixed(0)} MB resident`);
 }

@@ -11,7 +11,7 @@ import { readInferenceTable } from "../server/data/inference.ts";
 import { analyseKpi, writeKpiFiles } from "../server/data/kpi-files.ts";
 import { judgeScores } from "../server/data/sanity/judge-scores.ts";
 import { validateCsv } from "../server/data/validate.ts";
-import { residentMemory } from "./memory.ts";
+import { told } from "./memory.ts";
 
 const layout = { lightings: ["SolderLight"], image_ext: ".jpg" };
 
@@ -48,12 +48,4 @@ function* rowsOf(rows: number): Generator<readonly string[]> {
     const named = [`b${board}/`, `g${board}/`, label, `C${at}@1`, "p", `b${board}`, "C", "MPASS", "1", `C${at % 500}`];
     yield [...named, "3", "8", "CAP X6S 0402 1uF", "3", String(score)];
   }
-}
-
-async function told(what: string, work: () => unknown): Promise<void> {
-  const memory = residentMemory();
-  const started = performance.now();
-  await work();
-  const seconds = (performance.now() - started) / 1000;
-  console.log(`  ${what.padEnd(46)} ${seconds.toFixed(1).padStart(7)} s, ${memory.stop().toFixed(0)} MB resident`);
 }

@@ -3,6 +3,7 @@ import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs
 import { normalPath } from "../run/images.ts";
 import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
+import { widened } from "./number-list.ts";
 import { createTextTable } from "./text-table.ts";
 
 /** `deep`: gray of more than eight bits. */
@@ -93,11 +94,7 @@ function createResults(files: FileNumbers) {
   const targets = new Map<number, number>();
   const set = (image: number, seen: ImageState | SeenFormat) => {
     const state = states.indexOf(seen as ImageState);
-    if (image >= codes.length) {
-      const wider = new Uint8Array(Math.max(files.size(), 2 * codes.length));
-      wider.set(codes);
-      codes = wider;
-    }
+    if (image >= codes.length) codes = widened(codes, Math.max(files.size(), 2 * codes.length));
     codes[image] = state >= 0 ? state : states.length + formats.indexOf(seen as SeenFormat);
   };
   const identityOf = (image: number) => targets.get(image) ?? image;

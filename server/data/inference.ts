@@ -3,7 +3,7 @@ import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { readsAsMissing } from "../run/pass-labels.ts";
 import { badCsv, refuseTooMany, scanTable } from "./csv.ts";
-import { createNumberList } from "./number-list.ts";
+import { createNumberList, createScoreList } from "./number-list.ts";
 import { createTextTable } from "./text-table.ts";
 
 /** Which columns of an inference CSV hold what; the defaults are TAO's. */
@@ -103,24 +103,6 @@ export async function readInferenceRows(path: string): Promise<InferenceRow[]> {
   const table = await readInferenceTable(path);
   refuseTooMany(path, table.rows);
   return Array.from({ length: table.rows }, (_, row) => table.at(row));
-}
-
-/** Numbers of eight bytes that are added one by one. */
-function createScoreList() {
-  let room = new Float64Array(1024);
-  let length = 0;
-  return {
-    push(value: number): void {
-      if (length === room.length) {
-        const wider = new Float64Array(2 * length);
-        wider.set(room);
-        room = wider;
-      }
-      room[length++] = value;
-    },
-    at: (row: number): number => room[row] as number,
-    all: () => room.subarray(0, length),
-  };
 }
 
 function columnAt(path: string, header: readonly string[], name: string): number {

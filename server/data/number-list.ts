@@ -1,14 +1,26 @@
-/** Whole numbers, four bytes each, that are added one by one. */
-export type NumberList = {
+/** Numbers that are added one by one, outside the heap. */
+export type NumberList<Numbers extends TypedNumbers = Int32Array> = {
   push(value: number): void;
   at(place: number): number;
   set(place: number, value: number): void;
   readonly length: number;
-  all(): Int32Array;
+  all(): Numbers;
 };
 
+type TypedNumbers = Int32Array | Float64Array | Uint8Array;
+
+/** A list of whole numbers, four bytes each. */
 export function createNumberList(): NumberList {
-  let room = new Int32Array(1024);
+  return listIn(new Int32Array(1024));
+}
+
+/** A list of scores, eight bytes each. */
+export function createScoreList(): NumberList<Float64Array> {
+  return listIn(new Float64Array(1024));
+}
+
+function listIn<Numbers extends TypedNumbers>(first: Numbers): NumberList<Numbers> {
+  let room = first;
   let length = 0;
   return {
     push(value) {
@@ -22,13 +34,13 @@ export function createNumberList(): NumberList {
     get length() {
       return length;
     },
-    all: () => room.subarray(0, length),
+    all: () => room.subarray(0, length) as Numbers,
   };
 }
 
 /** The same numbers with room for `length`; what is added is 0. */
-export function widened(numbers: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const wider = new Int32Array(length);
+export function widened<Numbers extends TypedNumbers>(numbers: Numbers, length: number): Numbers {
+  const wider = new (numbers.constructor as new (length: number) => Numbers)(length);
   wider.set(numbers);
   return wider;
 }

@@ -2,7 +2,7 @@ import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
-import { createNumberList } from "../number-list.ts";
+import { createNumberList, widened } from "../number-list.ts";
 import { comparePairs } from "../process/image-batches.ts";
 import { onceEachText, type RowColumns, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
@@ -156,11 +156,7 @@ function countDistinct() {
   let count = 0;
   return {
     add(number: number): void {
-      if (number >= seen.length) {
-        const wider = new Uint8Array(2 * number);
-        wider.set(seen);
-        seen = wider;
-      }
+      if (number >= seen.length) seen = widened(seen, 2 * number);
       if (seen[number] === 0) count++;
       seen[number] = 1;
     },

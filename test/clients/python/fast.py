@@ -9,6 +9,7 @@ import sys
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from given_up import give_up
 
 
 async def main(server, calls):
@@ -43,13 +44,7 @@ async def main(server, calls):
             told["calls"][name] = {"error": bool(result.is_error), "text": text[:200]}
             structured = result.structured_content or {}
             told.update({key: structured[key] for key in ("plan_id", "run_dir") if key in structured})
-        try:
-            # A call that is given up ends at once, and the connection goes on.
-            await asyncio.wait_for(client.call_tool("run_stage", {"wait_seconds": 60}), 0.2)
-            told["cancelled"] = False
-        except (asyncio.TimeoutError, TimeoutError):
-            told["cancelled"] = True
-        told["after"] = bool((await client.call_tool("loop_status", {})).structured_content)
+        told.update(await give_up(client))
     print(json.dumps(told))
 
 

@@ -8,6 +8,7 @@ import json
 import sys
 
 import mcp_types as types
+from given_up import give_up
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
@@ -47,13 +48,7 @@ async def main(mode, server, calls):
             told["calls"][name] = {"error": bool(result.is_error), "text": text_of(result)[:200]}
             structured = result.structured_content or {}
             told.update({key: structured[key] for key in ("plan_id", "run_dir") if key in structured})
-        try:
-            # A call that is given up ends at once, and the connection goes on.
-            await asyncio.wait_for(client.call_tool("run_stage", {"wait_seconds": 60}), 0.2)
-            told["cancelled"] = False
-        except (asyncio.TimeoutError, TimeoutError):
-            told["cancelled"] = True
-        told["after"] = bool((await client.call_tool("loop_status", {})).structured_content)
+        told.update(await give_up(client))
         try:
             await client.read_resource("deft://none")
         except MCPError as error:
