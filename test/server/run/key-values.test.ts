@@ -32,12 +32,14 @@ describe("names that no schema lists", () => {
     ["a name that is there twice", ["a=1", "a=2"], /takes each name once/],
     ["objects in a list", [{ key: "a", value: 1 }], /takes a list of KEY=VALUE/],
     ["a number", 4, /takes a list of KEY=VALUE/],
+    ["a name that no record can hold", ["__proto__=4"], /takes no name __proto__/],
+    ["an object with such a name", JSON.parse('{"__proto__": 4}'), /takes no name __proto__/],
   ])("are refused as %s", (_what, given, message) => {
     expect(() => read(given)).toThrow(message);
   });
 
   it("come back from the list that is made of them", () => {
-    const name = fc.stringMatching(/^[a-z_]{1,12}$/);
+    const name = fc.stringMatching(/^[a-z_]{1,12}$/).filter((text) => text !== "__proto__");
     const value = fc.oneof(fc.stringMatching(/^[^[\s].*$/), fc.array(fc.string(), { maxLength: 3 }));
     fc.assert(
       fc.property(fc.dictionary(name, value, { noNullPrototype: true }), (values) => {
