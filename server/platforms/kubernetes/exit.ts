@@ -146,7 +146,8 @@ function withCause(exit: JobExit, { job, pods, cancelled }: Seen): JobExit {
   if (disrupted !== undefined) return as("killed", sentence(disrupted.reason, disrupted.message));
   if (exit.outcome === "killed" && pod?.status?.reason !== undefined)
     return as("killed", sentence(pod.status.reason, pod.status.message));
-  if (exit.outcome === "killed" && job === undefined)
+  // A Job that is deleted in the foreground stands there until its pods are gone.
+  if (exit.outcome === "killed" && (job === undefined || job.metadata.deletionTimestamp !== undefined))
     return { ...exit, detail: "somebody deleted the Job from the cluster" };
   return exit;
 }

@@ -43,6 +43,14 @@ const rows: [string, Partial<Seen>, object][] = [
     { outcome: "killed", detail: "somebody deleted the Job from the cluster" },
   ],
   [
+    "killed, the Job being deleted by a stranger",
+    {
+      own: own("killed", 143, "SIGTERM"),
+      job: { ...job(), metadata: { ...job().metadata, deletionTimestamp: "2026-11-21T10:00:00Z" } },
+    },
+    { outcome: "killed", detail: "somebody deleted the Job from the cluster" },
+  ],
+  [
     "killed for memory, seen by the job",
     { own: own("killed", 137, "SIGKILL"), pods: [pod("Failed", over(137, "OOMKilled"))], job: failed },
     { outcome: "oom" },
