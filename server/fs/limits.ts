@@ -3,7 +3,7 @@
  * lists them for readers. Beyond a limit the answer is the refusal that an unreadable file or broken text gets.
  */
 export const limits = {
-  /** The longest texts are lists of a run's images, 60 MB for 100,000 rows; a JavaScript string ends at 512 MiB. */
+  /** Specs, logs and states have a few; what grows with the rows is read by pieces. A JavaScript string ends at 512 MiB. */
   text_bytes: 256 << 20,
   /** Twice what the largest image that is decoded (64 megapixels) fills as a PNG that does not shrink. */
   image_bytes: 256 << 20,

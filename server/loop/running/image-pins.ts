@@ -5,8 +5,8 @@ import { digestFiles } from "../../data/process/image-batches.ts";
 import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { parseJson } from "../../fs/json.ts";
-import { linesIn } from "../../fs/lines.ts";
-import { readTextIfPresent } from "../../fs/read.ts";
+import { linesOfFile } from "../../fs/lines.ts";
+import { kindOf } from "../../fs/read.ts";
 import { stampOf } from "../../fs/stamp.ts";
 import type { ImageLayout } from "../../run/images.ts";
 import { runPaths } from "../../run/paths.ts";
@@ -16,53 +16,84 @@ import { changedFacts } from "./pins.ts";
 /** An image as it was when the run was created: path, what `stampOf` said, sha256 of its bytes. */
 type Pinned = readonly [path: string, stamp: string, digest: string];
 
+/** Images of one portion: neither all paths nor the whole list are ever in memory. */
+const portionSize = 1 << 14;
 /** Stats between two pauses: the server goes on answering. */
 const sliceSize = 500;
 
 /**
  * Lists the images that the base rows show (training, validation, KPI and frozen test set, inspected and golden) with their digests in
  * one file of the run's inputs, which is then pinned itself. An image that is missing is for the row checks to name.
+ * Memory: that of the columns, and 8 bytes an image.
  *
  * @returns the path of the list.
  */
 export async function writeImageDigests(runDir: string, config: RunConfig, layout: ImageLayout): Promise<string> {
   const index = createImageIndex();
-  const paths = new Set<string>();
   const { training_csv, validation_csv, kpi_test_csv, holdout_csv } = config;
+  const shown: Int32Array[] = [];
   for (const csv of [training_csv, validation_csv, kpi_test_csv, ...(holdout_csv === undefined ? [] : [holdout_csv])]) {
-    const rows = await placeCsv({ csv, roots: [config.images_dir] }, layout, index);
-    for (const images of [rows.input, rows.golden]) for (const image of images) paths.add(index.pathOf(image));
+    const { input, golden } = await placeCsv({ csv, roots: [config.images_dir] }, layout, index);
+    shown.push(input, golden);
   }
   await index.probe();
-  const present = [...paths].filter((path) => isThere(index, path));
-  return await writeList(runDir, present);
+  return await writeList(runDir, inPortions(presentImages(shown, index)));
+}
+
+function* presentImages(shown: readonly Int32Array[], index: ImageIndex): Generator<string> {
+  const seen = new Uint8Array(index.size());
+  for (const images of shown) {
+    for (const image of images) {
+      if (seen[image] === 1) continue;
+      seen[image] = 1;
+      const state = index.stateOf(image);
+      if (state === "ok" || state === "bad") yield index.pathOf(image);
+    }
+  }
+}
+
+function* inPortions(paths: Iterable<string>): Generator<string[]> {
+  let portion: string[] = [];
+  for (const path of paths) {
+    if (portion.push(path) < portionSize) continue;
+    yield portion;
+    portion = [];
+  }
+  yield portion;
 }
 
 /** Lists the images anew as they now lie there: a human accepted them. The list itself is the caller's to pin again. */
 export async function acceptImages(runDir: string, state: RunState): Promise<void> {
-  const pinned = await readList(runDir, state);
-  if (pinned === undefined || (await changedImages(runDir, state)).length === 0) return;
-  await writeList(
-    runDir,
-    pinned.map(([path]) => path).filter((path) => stampOf(path) !== "absent"),
-  );
+  if ((await changedImages(runDir, state)).length === 0) return;
+  await writeList(runDir, stillThere(runDir, state));
 }
 
-async function writeList(runDir: string, paths: readonly string[]): Promise<string> {
-  const stamps = await stampsOf(paths);
-  const digests = await digestFiles(paths);
+async function* stillThere(runDir: string, state: RunState): AsyncGenerator<string[]> {
+  for await (const pinned of listed(runDir, state)) {
+    yield pinned.map(([path]) => path).filter((path) => stampOf(path) !== "absent");
+  }
+}
+
+async function writeList(runDir: string, portions: Iterable<string[]> | AsyncIterable<string[]>): Promise<string> {
   const list = runPaths(runDir).imageDigests;
-  const pinned = paths.map((path, at): Pinned => [path, stamps[at] ?? "", digests[at] ?? ""]);
-  await writeAtomic(list, pinned.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  await writeAtomic(list, listText(portions));
   return list;
 }
 
-/** Undefined for a run that has no list, or lost it: then it is a changed pin. */
-async function readList(runDir: string, state: RunState): Promise<Pinned[] | undefined> {
+async function* listText(portions: Iterable<string[]> | AsyncIterable<string[]>): AsyncGenerator<string> {
+  for await (const paths of portions) {
+    const stamps = await stampsOf(paths);
+    const digests = await digestFiles(paths);
+    const pinned = paths.map((path, at): Pinned => [path, stamps[at] ?? "", digests[at] ?? ""]);
+    yield pinned.map((one) => `${JSON.stringify(one)}\n`).join("");
+  }
+}
+
+/** The list by portions; none of a run that has no list, or lost it: then it is a changed pin. */
+async function* listed(runDir: string, state: RunState): AsyncGenerator<Pinned[]> {
   const list = runPaths(runDir).imageDigests;
-  const text = state.pins[list] === undefined ? undefined : await readTextIfPresent(list);
-  if (text === undefined) return undefined;
-  return Array.from(linesIn(text), ([line]) => parseJson(line) as Pinned);
+  if (state.pins[list] === undefined || (await kindOf(list)) === "absent") return;
+  for await (const lines of linesOfFile(list)) yield lines.map((line) => parseJson(line) as Pinned);
 }
 
 /**
@@ -73,15 +104,21 @@ export async function changedImages(
   runDir: string,
   state: RunState,
 ): Promise<{ path: string; now: string | undefined }[]> {
-  const pinned = (await readList(runDir, state)) ?? [];
-  const stamps = await stampsOf(pinned.map(([path]) => path));
-  const touched = pinned.filter(([, stamp], at) => stamps[at] !== stamp);
-  const gone = touched.filter(([path]) => stampOf(path) === "absent");
-  const there = touched.filter((one) => !gone.includes(one));
-  const digests = await digestFiles(there.map(([path]) => path));
-  const now = there.map(([path, , digest], at) => ({ path, digest, now: digests[at] }));
-  const other = now.filter((one) => one.now !== one.digest);
-  return [...gone.map(([path]) => ({ path, now: undefined })), ...other.map(({ path, now }) => ({ path, now }))];
+  const gone: { path: string; now: undefined }[] = [];
+  const other: { path: string; now: string | undefined }[] = [];
+  for await (const pinned of listed(runDir, state)) {
+    const stamps = await stampsOf(pinned.map(([path]) => path));
+    const there: Pinned[] = [];
+    for (const [at, one] of pinned.entries()) {
+      if (stamps[at] === "absent") gone.push({ path: one[0], now: undefined });
+      else if (stamps[at] !== one[1]) there.push(one);
+    }
+    const digests = await digestFiles(there.map(([path]) => path));
+    for (const [at, [path, , digest]] of there.entries()) {
+      if (digests[at] !== digest) other.push({ path, now: digests[at] });
+    }
+  }
+  return [...gone, ...other];
 }
 
 /** Proves that the images of the base rows still are what they were. @throws Refusal `state.tampered` naming them. */
@@ -90,12 +127,6 @@ export async function assertImagesHold(runDir: string, state: RunState): Promise
   if (changed.length === 0) return;
   const message = "Images of the training, validation or KPI rows were exchanged.";
   throw new Refusal("state.tampered", message, changedFacts(changed));
-}
-
-function isThere(index: ImageIndex, path: string): boolean {
-  const slash = path.lastIndexOf("/");
-  const state = index.stateOf(index.numberOf(path.slice(0, slash), path.slice(slash + 1)));
-  return state === "ok" || state === "bad";
 }
 
 async function stampsOf(paths: readonly string[]): Promise<string[]> {
