@@ -31,20 +31,80 @@ export async function told(what: string, work: () => unknown): Promise<void> {
   console.log(`  ${what.padEnd(46)} ${seconds.toFixed(1).padStart(7)} s, ${memory.stop().toFixed(0)} MB resident`);
 }
 
+/**
+ * Follows all processes whose environment names `marker`, and those below them: the function that comes back prints what
+ * they took since it was last called, under a name: seconds, seconds of processors, and the most memory at one time.
+ */
+export function phases(marker: string): (name: string) => void {
+  let [started, most, before] = [performance.now(), 0, 0];
+  const cpu = new Map<number, number>();
+  const look = (): void => {
+    const found = processes();
+    const isOurs = isBelow(found, (pid) => namesIn(pid, marker));
+    let sum = 0;
+    for (const [pid, one] of found) {
+      if (!isOurs(pid)) continue;
+      sum += one.megabytes;
+      cpu.set(pid, one.cpu);
+    }
+    most = Math.max(most, sum);
+  };
+  setInterval(look, 200).unref();
+  return (name) => {
+    look();
+    const spent = [...cpu.values()].reduce((sum, one) => sum + one, 0);
+    const [seconds, processor] = [(performance.now() - started) / 1000, spent - before];
+    const figures = `${seconds.toFixed(1).padStart(8)} s, processor ${processor.toFixed(1).padStart(8)} s`;
+    console.log(`  ${name.padEnd(32)} ${figures}, ${most.toFixed(0).padStart(6)} MB resident`);
+    [started, most, before] = [performance.now(), 0, spent];
+  };
+}
+
 /** Resident megabytes of a process and its descendants; 0 where the system has no /proc. */
 function residentBelow(root: number): number {
-  const parents = new Map<number, number>();
-  const sizes = new Map<number, number>();
+  const found = processes();
+  const isOurs = isBelow(found, (pid) => pid === root);
+  return [...found].reduce((sum, [pid, { megabytes }]) => (isOurs(pid) ? sum + megabytes : sum), 0);
+}
+
+type Process = { readonly parent: number; readonly megabytes: number; readonly cpu: number };
+
+function processes(): Map<number, Process> {
+  const found = new Map<number, Process>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const status = readFileSync(`/proc/${name}/status`, "utf8");
-      parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0));
-      sizes.set(Number(name), Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+      // The name of the program, in brackets, may hold anything.
+      const fields = readFileSync(`/proc/${name}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ")
+        .map(Number);
+      const [parent = 0, user = 0, system = 0, pages = 0] = [fields[1], fields[11], fields[12], fields[21]];
+      found.set(Number(name), { parent, megabytes: pages / 256, cpu: (user + system) / 100 });
     } catch {
       // It ended meanwhile.
     }
   }
-  const isBelow = (pid: number | undefined): boolean => pid === root || (!!pid && isBelow(parents.get(pid)));
-  return [...sizes].reduce((sum, [pid, size]) => (isBelow(pid) ? sum + size : sum), 0);
+  return found;
+}
+
+function isBelow(found: ReadonlyMap<number, Process>, isRoot: (pid: number) => boolean): (pid: number) => boolean {
+  const known = new Map<number, boolean>();
+  const isOurs = (pid: number): boolean => {
+    const told = known.get(pid);
+    if (told !== undefined) return told;
+    const parent = found.get(pid)?.parent ?? 0;
+    const is = isRoot(pid) || (parent > 1 && isOurs(parent));
+    known.set(pid, is);
+    return is;
+  };
+  return isOurs;
+}
+
+function namesIn(pid: number, marker: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").includes(marker);
+  } catch {
+    return false;
+  }
 }

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type ParquetColumn, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
+import { writeParquet, writeParquetGroups } from "../../server/data/parquet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
 import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.ts";
+import { givenVectors } from "../mining/given-vectors.ts";
+import { type ImageList, readImageList } from "../mining/image-list.ts";
 import { cachePlace } from "../pair/cache-place.ts";
 import { type CachePlace, contentKey, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
@@ -27,7 +29,10 @@ const models = new Set(["siglip", "clip", "tao", "radio", "c-radio", "dinov2", "
 /** Column with the golden image of each row; our own addition, other embedders ignore it. */
 const GOLDEN_COLUMN = "golden_filepath";
 
-/** `embedding image_embeddings`: adds a column `embedding` (list of double, length 1) to the rows of a parquet file. */
+/**
+ * `embedding image_embeddings`: adds a column `embedding` (list of double) to the rows of a parquet file. A `model_path`
+ * that ends in `.parquet` is a table of vectors that were computed elsewhere.
+ */
 export function imageEmbeddings(args: string[], io: EngineIo): Promise<number> {
   return runDataTask("image_embeddings", args, io, known, (tree) => embedRows(tree, io));
 }
@@ -36,33 +41,41 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
   const model = String(resolveValue(tree, "model") ?? "SigLIP");
   if (!models.has(model.toLowerCase())) throw new EngineFailure("ValueError", `Embedding model ${model} is not valid`);
   const output = realPath(io, requiredText(tree, "output_parquet"));
-  const { columns, rows } = await readParquet(realPath(io, requiredText(tree, "input_parquet")));
-  if (!columns.includes("filepath")) throw new EngineFailure("KeyError", "'filepath'");
-  logLine(io, "INFO", `The embedded engine stands in for ${model}: its own image descriptor, no vision transformer.`);
-  const unique = new Map<string, string | undefined>();
-  for (const row of rows) {
-    const path = textCell(row, "filepath");
-    unique.set(path, findGolden(realPath(io, path), textCell(row, GOLDEN_COLUMN), io));
-  }
-  const pairs = [...unique].flatMap(([path, golden]) =>
-    golden === undefined ? [] : [[realPath(io, path), golden] as const],
-  );
-  const vectors = await withWarmCache(pairs, cachePlace(io), (place) => embedFiles(unique, place, io));
-  const found = [...unique.values()].filter((golden) => golden !== undefined).length;
-  logLine(io, "INFO", `Embedded ${unique.size} images, ${found} of them with their golden image.`);
+  const images = await readImageList(realPath(io, requiredText(tree, "input_parquet")));
+  const place = String(resolveValue(tree, "model_path") ?? "");
   await makeDirectory(dirname(output));
-  await writeParquet(output, [
-    ...columns.filter((name) => name !== "embedding").map((name) => columnOf(name, rows)),
-    {
-      name: "embedding",
-      type: "double_list",
-      // A vector in double precision for the rows of one group at a time.
-      values: {
-        length: rows.length,
-        at: (row) => Array.from(vectors.get(textCell(rows[row] ?? {}, "filepath")) ?? []),
-      },
-    },
-  ]);
+  if (place.endsWith(".parquet")) {
+    const table = realPath(io, place);
+    logLine(io, "INFO", `Embeddings are those of ${table}.`);
+    await writeParquetGroups(
+      output,
+      givenVectors(images, table, (path) => realPath(io, path)),
+    );
+    return;
+  }
+  logLine(io, "INFO", `The embedded engine stands in for ${model}: its own image descriptor, no vision transformer.`);
+  await writeOwnVectors(output, images, io);
+}
+
+/** Computes each vector as its row is written: those of one group of rows are in memory beside what the cache holds. */
+async function writeOwnVectors(output: string, images: ImageList, io: EngineIo): Promise<void> {
+  const rows = Int32Array.from({ length: images.size }, (_, row) => row);
+  const pairOf = (row: number): readonly [string, string | undefined] => {
+    const path = realPath(io, images.text("filepath", row));
+    return [path, findGolden(path, images.text(GOLDEN_COLUMN, row), io)];
+  };
+  const pairs = Array.from(rows, pairOf).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const names = images.columns.filter((name) => name !== "embedding");
+  await withWarmCache(pairs, cachePlace(io), async (place) => {
+    const embedder = openEmbedder(place);
+    const at = (row: number): number[] => Array.from(embedder.embed(...pairOf(row)));
+    await writeParquet(output, [
+      ...images.columnsOf(names, rows),
+      { name: "embedding", type: "double_list", values: { length: images.size, at } },
+    ]);
+    embedder.close();
+  });
+  logLine(io, "INFO", `Embedded ${images.size} images, ${pairs.length} of them with their golden image.`);
 }
 
 /** The golden image of a row: the one it names, else the file of the same name in the directory `golden` beside its own. */
@@ -72,36 +85,24 @@ function findGolden(path: string, named: string, io: EngineIo): string | undefin
   return existsSync(sibling) ? sibling : undefined;
 }
 
-function embedFiles(
-  files: ReadonlyMap<string, string | undefined>,
-  place: CachePlace | undefined,
-  io: EngineIo,
-): Map<string, Float32Array> {
+function openEmbedder(place: CachePlace | undefined) {
   const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
   const reader = openPairReader(place);
-  const vectors = new Map<string, Float32Array>();
-  for (const [path, golden] of files) {
-    const real = realPath(io, path);
-    const bytes = readImageFile(real);
-    const contents = golden === undefined ? [bytes] : [bytes, readImageFile(golden)];
-    const key = contentKey(EMBEDDING_KIND, contents);
-    let vector = cache.get(key);
-    if (vector === undefined) {
-      const features = golden === undefined ? undefined : reader.read(real, golden);
-      vector = embedImage(decodeGray(bytes, real), features);
+  return {
+    embed(path: string, golden: string | undefined): Float32Array {
+      const bytes = readImageFile(path);
+      const contents = golden === undefined ? [bytes] : [bytes, readImageFile(golden)];
+      const key = contentKey(EMBEDDING_KIND, contents);
+      const known = cache.get(key);
+      if (known !== undefined) return known;
+      const features = golden === undefined ? undefined : reader.read(path, golden);
+      const vector = embedImage(decodeGray(bytes, path), features);
       cache.put(key, vector);
-    }
-    vectors.set(path, vector);
-  }
-  cache.close();
-  reader.close();
-  return vectors;
-}
-
-function columnOf(name: string, rows: readonly Readonly<Record<string, unknown>>[]): ParquetColumn {
-  const values = rows.map((row) => row[name]);
-  if (values.length > 0 && values.every((value) => typeof value === "number" || typeof value === "bigint")) {
-    return { name, type: "double", values: values.map(Number) };
-  }
-  return { name, type: "string", values: rows.map((row) => textCell(row, name)) };
+      return vector;
+    },
+    close(): void {
+      cache.close();
+      reader.close();
+    },
+  };
 }

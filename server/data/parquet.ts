@@ -23,10 +23,8 @@ const groupRows = { first: 1000, most: 100_000 } as const;
 /** Numbers of a group of lists: what is in memory of them at one time, some 50 MB. */
 const groupNumbers = 2_000_000;
 
-export type ParquetTable = {
-  readonly columns: readonly string[];
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-};
+type ParquetRow = Readonly<Record<string, unknown>>;
+export type ParquetTable = { readonly columns: readonly string[]; readonly rows: readonly ParquetRow[] };
 
 /** A row group may take this long, and this long for each MB of the file. */
 const baseMs = 3500;
@@ -94,22 +92,35 @@ const troubles = {
   died: "needs more memory than a parquet file of its size may take",
 } as const;
 
+/** Reads like `readParquet`, but hands out row by row and keeps nothing. Returns the columns. @throws like `readParquet`. */
+export async function scanParquet(path: string, onRow: (row: ParquetRow) => void): Promise<readonly string[]> {
+  let columns: readonly string[] = [];
+  const onPart = (part: unknown): void => {
+    const piece = part as ParquetPart;
+    if ("columns" in piece) columns = piece.columns;
+    else for (const row of rowsOf(columns, piece)) onRow(row);
+  };
+  await askOfParquet({ kind: "parquet", path }, [path], { onPart });
+  return columns;
+}
+
 function tableOf(parts: readonly ParquetPart[]): ParquetTable {
   let columns: readonly string[] = [];
-  const rows: Record<string, unknown>[] = [];
+  const rows: ParquetRow[] = [];
   for (const part of parts) {
-    if ("columns" in part) {
-      columns = part.columns;
-      continue;
-    }
-    const cells = part.cells.map(cellsOf);
-    for (let at = 0; at < part.rows; at++) {
-      const row: Record<string, unknown> = {};
-      for (const [column, name] of columns.entries()) row[name] = cells[column]?.[at];
-      rows.push(row);
-    }
+    if ("columns" in part) columns = part.columns;
+    else for (const row of rowsOf(columns, part)) rows.push(row);
   }
   return { columns, rows };
+}
+
+function* rowsOf(columns: readonly string[], part: Extract<ParquetPart, { rows: number }>): Generator<ParquetRow> {
+  const cells = part.cells.map(cellsOf);
+  for (let at = 0; at < part.rows; at++) {
+    const row: Record<string, unknown> = {};
+    for (const [column, name] of columns.entries()) row[name] = cells[column]?.[at];
+    yield row;
+  }
 }
 
 function cellsOf(cells: Cells): ArrayLike<unknown> {
@@ -129,31 +140,52 @@ function cellsOf(cells: Cells): ArrayLike<unknown> {
  * @throws Refusal `input.write-failed`.
  */
 export async function writeParquet(path: string, columns: readonly ParquetColumn[]): Promise<void> {
-  await writeAtomic(path, parquetPieces(columns));
+  await writeAtomic(path, parquetPieces(groupsOf(columns)));
 }
 
-async function* parquetPieces(columns: readonly ParquetColumn[]): AsyncGenerator<Uint8Array> {
+/** Writes like `writeParquet` groups of rows as they come, all with the columns of the first; there must be one, if without rows. */
+export async function writeParquetGroups(path: string, groups: AsyncIterable<readonly ParquetColumn[]>): Promise<void> {
+  await writeAtomic(path, parquetPieces(groups));
+}
+
+type Groups = Iterable<readonly ParquetColumn[]> | AsyncIterable<readonly ParquetColumn[]>;
+
+async function* parquetPieces(groups: Groups): AsyncGenerator<Uint8Array> {
   const { ByteWriter, ParquetWriter } = await import("hyparquet-writer");
   const writer = new ByteWriter();
-  const schema = [{ name: "schema", num_children: columns.length }, ...columns.flatMap(schemaOf)];
-  const file = new ParquetWriter({ writer, schema });
-  const rows = columns[0]?.values.length ?? 0;
-  const most = groupSize(columns);
-  for (let from = 0, to = 0; from < rows; from = to) {
-    to = Math.min(rows, from + (from === 0 ? Math.min(groupRows.first, most) : most));
-    const rowGroupSize = to - from;
-    file.write({
-      columnData: columns.map(({ name, values }) => ({
-        name,
-        data: Array.from({ length: rowGroupSize }, (_, row) => values.at(from + row)),
-      })),
-      rowGroupSize,
-    });
+  let file: InstanceType<typeof ParquetWriter> | undefined;
+  for await (const columns of groups) {
+    const schema = [{ name: "schema", num_children: columns.length }, ...columns.flatMap(schemaOf)];
+    file ??= new ParquetWriter({ writer, schema });
+    const rowGroupSize = columns[0]?.values.length ?? 0;
+    if (rowGroupSize === 0) continue;
+    const columnData = columns.map(({ name, values }) => ({
+      name,
+      data: Array.from({ length: rowGroupSize }, (_, row) => values.at(row)),
+    }));
+    file.write({ columnData, rowGroupSize });
     yield writer.getBytes();
     writer.index = 0;
   }
-  file.finish();
+  file?.finish();
   yield writer.getBytes();
+}
+
+/** The rows of columns by groups; without a row one empty group. */
+function* groupsOf(columns: readonly ParquetColumn[]): Generator<readonly ParquetColumn[]> {
+  const rows = columns[0]?.values.length ?? 0;
+  const most = groupSize(columns);
+  let from = 0;
+  do {
+    const first = from;
+    const to = Math.min(rows, first + (first === 0 ? Math.min(groupRows.first, most) : most));
+    const slice = <Value>(values: Values<Value>) => ({
+      length: to - first,
+      at: (row: number) => values.at(first + row),
+    });
+    yield columns.map((column) => ({ ...column, values: slice<unknown>(column.values) }) as ParquetColumn);
+    from = to;
+  } while (from < rows);
 }
 
 function groupSize(columns: readonly ParquetColumn[]): number {

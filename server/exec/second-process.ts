@@ -90,11 +90,17 @@ export function secondProcess(script: string, limits: { heapMb: number; idleMs: 
       asked.signal?.throwIfAborted();
       clearTimeout(idle);
       const used = running !== undefined;
+      let told = false;
+      const { onPart } = asked;
+      const onFirst = (part: unknown): void => {
+        told = true;
+        onPart?.(part);
+      };
       try {
-        return await attempt(request, asked);
+        return await attempt(request, onPart === undefined ? asked : { ...asked, onPart: onFirst });
       } catch (error) {
-        // A process that was used before may have died of what an earlier request left behind.
-        if (used && error instanceof WorkFailed && error.why === "died") return await attempt(request, asked);
+        // A process that was used before may have died of what an earlier request left behind; parts are handed out once.
+        if (used && !told && error instanceof WorkFailed && error.why === "died") return await attempt(request, asked);
         throw error;
       }
     },

@@ -56,7 +56,7 @@ export function buildConfig(survey: Ready): RunConfig {
         mined_pass_pct: parameters.mined_pass_pct?.value as number | undefined,
       }),
       history_aware: true,
-      ...defined({ model_path: survey.encoder }),
+      ...defined({ model_path: survey.embeddings?.path ?? survey.encoder }),
     },
     rca: {
       top_k_per_label: numberOf(parameters, "top_k_per_label"),

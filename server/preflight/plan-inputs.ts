@@ -18,6 +18,7 @@ export function planInputs(ready: Ready): Plan["inputs"] {
     ...defined({ holdout_csv: csvs.holdout_csv && csvInput(csvs.holdout_csv) }),
     images: { path: ready.images_dir, rows, files: countFiles(ready) },
     mining_pool: pool === undefined ? {} : { ...pool },
+    ...defined({ embeddings: ready.embeddings && { ...ready.embeddings } }),
     generator: {
       ...(generator === undefined ? {} : generatorInput(generator)),
       ...(ready.fetches.length === 0 ? {} : { fetch: [...ready.fetches] }),

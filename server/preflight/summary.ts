@@ -177,10 +177,13 @@ function containerRows(plan: Plan): Row[] {
 }
 
 function augmentationRows(plan: Plan): Row[] {
-  const { mining_pool: pool, generator } = plan.inputs;
+  const { mining_pool: pool, embeddings, generator } = plan.inputs;
   const types = generator?.defect_types;
   return [
     ["Mining pool", pool?.path === undefined ? "none (synthetic-only)" : countsText(pool), pathText(pool)],
+    ...(embeddings === undefined
+      ? []
+      : [["Embeddings", "yours, instead of an encoder's", pathText(embeddings)] as const]),
     [
       "Generator",
       Array.isArray(types) ? cell(`${generator?.project}: ${typesText(types.map(String))}`) : intentText(generator),

@@ -90,6 +90,8 @@ export type Survey = {
   readonly backbone?:
     | { readonly path: string; readonly sha256?: string; readonly fetch?: readonly string[] }
     | undefined;
+  /** Vectors of images that were computed elsewhere, to be mined by. */
+  readonly embeddings?: { readonly path: string; readonly sha256: string } | undefined;
   /** Local copy of the mining encoder. */
   readonly encoder?: string | undefined;
   /** Assets that a fix will fetch after approval, by URI. */

@@ -36,6 +36,8 @@ export function workspacePaths(workspace: string) {
     legacyImages: join(workspace, "kpi", "images"),
     backboneDir: join(workspace, "augmentation", "backbone"),
     poolCsv: join(workspace, "augmentation", "mining_pool", "mining_pool.csv"),
+    /** Vectors by `filepath`, computed elsewhere. Optional. Ours. */
+    poolEmbeddings: join(workspace, "augmentation", "mining_pool", "embeddings.parquet"),
     anomalygen: join(workspace, "augmentation", "anomalygen"),
     results: join(workspace, "results"),
   };

@@ -264,7 +264,7 @@ export const runConfigSchema = z.looseObject({
     rows_per_iteration: z.number().int().optional(),
     /** Percent of the mined rows that are to be PASS rows; not of the vendor's rule. */
     mined_pass_pct: z.number().int().optional(),
-    /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot. */
+    /** Encoder of the embeddings, by default SigLIP by its published id; an absolute path is a local snapshot, or a table of vectors. */
     model: z.string().optional(),
     model_path: z.string().optional(),
     filter_by_label: z.boolean().optional(),

@@ -124,7 +124,9 @@ function inputsOf(config: RunConfig): string[] {
   const generator = anomalygen.num_SDG > 0 && anomalygen.defect_spec !== "" ? [anomalygen.defect_spec] : [];
   const pool = resolved_mining_pool_csv === undefined ? [] : [resolved_mining_pool_csv];
   const holdout = holdout_csv === undefined ? [] : [holdout_csv];
-  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...holdout, ...pool, ...generator];
+  const { model_path } = config.mining_filter;
+  const vectors = model_path?.endsWith(".parquet") ? [model_path] : [];
+  return [specs_file, training_csv, validation_csv, kpi_test_csv, ...holdout, ...pool, ...vectors, ...generator];
 }
 
 /**
