@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Stats } from "node:fs";
-import { realPathIfPresent } from "../fs/head.ts";
+import { type Look, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
@@ -46,7 +45,7 @@ export function createFileStats(files: FileNumbers) {
   };
   return {
     targetOf,
-    settle(image: number, found: Stats | "absent" | "unreadable"): void {
+    settle(image: number, found: Look): void {
       if (typeof found === "string") {
         set(image, [found === "absent" ? kinds.absent : unreadable]);
         return;

@@ -44,8 +44,11 @@ export async function readHead(path: string, into: Uint8Array, position = 0): Pr
   }
 }
 
+/** What a stat says, or why it says nothing. */
+export type Look = Pick<Stats, "mode" | "dev" | "size" | "mtimeMs" | "ctimeMs" | "ino"> | "absent" | "unreadable";
+
 /** A stat of what stands at a path, a link for itself. Blocks like `readHeadSync`, and costs half of it. */
-export function lookAtSync(path: string): Stats | "absent" | "unreadable" {
+export function lookAtSync(path: string): Look {
   try {
     return lstatSync(path);
   } catch (error) {
@@ -54,7 +57,7 @@ export function lookAtSync(path: string): Stats | "absent" | "unreadable" {
 }
 
 /** Like `lookAtSync`, for file systems that answer slowly. */
-export async function lookAt(path: string): Promise<Stats | "absent" | "unreadable"> {
+export async function lookAt(path: string): Promise<Look> {
   return await lstat(path).catch(unseen);
 }
 
