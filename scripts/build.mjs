@@ -1,5 +1,5 @@
 // Bundles the one bin. Code splitting keeps every subcommand, executor and the engine out of the server's start path.
-import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { mergeChunks } from "./merge-chunks.mjs";
@@ -26,6 +26,22 @@ const oneValidator = {
       contents: `class Unused { constructor() { throw new Error("no schema validator was given"); } }
 export { Unused as ${path.endsWith(".mjs") ? "n, Unused as t" : "AjvJsonSchemaValidator"} };`,
     }));
+  },
+};
+
+/** The JPEG encoder builds 130,000 table entries anew for each image, which takes longer than the image: it is kept. */
+const oneEncoder = {
+  name: "one-encoder",
+  setup(build) {
+    build.onLoad({ filter: /jpeg-js\/lib\/encoder\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const contents = text.replace(
+        "var encoder = new JPEGEncoder(qu)",
+        "var encoder = (encode.kept ??= new JPEGEncoder(qu))",
+      );
+      if (contents === text) throw new Error("jpeg-js makes its encoder in another way now");
+      return { contents };
+    });
   },
 };
 
@@ -59,7 +75,7 @@ const { metafile } = await build({
   outdir: out,
   bundle: true,
   splitting: true,
-  plugins: [onlyEnglish, oneValidator],
+  plugins: [onlyEnglish, oneValidator, oneEncoder],
   chunkNames: "chunks/[name]-[hash]",
   metafile: true,
   ...form,

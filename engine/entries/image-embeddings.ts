@@ -7,9 +7,9 @@ import { decodeGray } from "../image/decode.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
 import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.ts";
 import { cachePlace } from "../pair/cache-place.ts";
-import { contentKey, openFeatureCache } from "../pair/feature-cache.ts";
+import { type CachePlace, contentKey, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
-import { warmCache } from "../pair/warm-cache.ts";
+import { withWarmCache } from "../pair/warm-cache.ts";
 import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
 
@@ -47,8 +47,7 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
   const pairs = [...unique].flatMap(([path, golden]) =>
     golden === undefined ? [] : [[realPath(io, path), golden] as const],
   );
-  await warmCache(pairs, cachePlace(io));
-  const vectors = embedFiles(unique, io);
+  const vectors = await withWarmCache(pairs, cachePlace(io), (place) => embedFiles(unique, place, io));
   const found = [...unique.values()].filter((golden) => golden !== undefined).length;
   logLine(io, "INFO", `Embedded ${unique.size} images, ${found} of them with their golden image.`);
   await makeDirectory(dirname(output));
@@ -73,8 +72,11 @@ function findGolden(path: string, named: string, io: EngineIo): string | undefin
   return existsSync(sibling) ? sibling : undefined;
 }
 
-function embedFiles(files: ReadonlyMap<string, string | undefined>, io: EngineIo): Map<string, Float32Array> {
-  const place = cachePlace(io);
+function embedFiles(
+  files: ReadonlyMap<string, string | undefined>,
+  place: CachePlace | undefined,
+  io: EngineIo,
+): Map<string, Float32Array> {
   const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
   const reader = openPairReader(place);
   const vectors = new Map<string, Float32Array>();

@@ -1,12 +1,33 @@
-/** Returns the mean over a (2r+1) square; at the border only the pixels inside count. */
-export function boxMean(map: Float32Array, width: number, height: number, r: number): Float32Array {
-  const rows = new Float32Array(map.length);
-  const out = new Float32Array(map.length);
+/** Room for what the first of two passes leaves: these filters run for every pair, and fresh memory costs more than sums. */
+let room = new Float32Array(0);
+
+/** Returns the mean over a (2r+1) square, in `out` where it is given; at the border only the pixels inside count. */
+export function boxMean(
+  map: Float32Array,
+  width: number,
+  height: number,
+  r: number,
+  out: Float32Array = new Float32Array(map.length),
+): Float32Array {
+  if (room.length < map.length) room = new Float32Array(map.length);
+  meanAlongRows(map, room, width, height, r);
+  meanDownColumns(room, out, width, height, r);
+  return out;
+}
+
+/** Sums slide, in double precision: what enters is added, then what leaves is taken off. */
+function meanAlongRows(map: Float32Array, out: Float32Array, width: number, height: number, r: number): void {
+  const whole = 2 * r + 1;
   for (let y = 0; y < height; y++) {
     const base = y * width;
     let sum = 0;
     let count = 0;
     for (let x = -r; x < width; x++) {
+      if (x > r && x + r < width) {
+        sum = sum + (map[base + x + r] as number) - (map[base + x - r - 1] as number);
+        out[base + x] = sum / whole;
+        continue;
+      }
       if (x + r < width) {
         sum += map[base + x + r] as number;
         count++;
@@ -15,9 +36,12 @@ export function boxMean(map: Float32Array, width: number, height: number, r: num
         sum -= map[base + x - r - 1] as number;
         count--;
       }
-      if (x >= 0) rows[base + x] = sum / count;
+      if (x >= 0) out[base + x] = sum / count;
     }
   }
+}
+
+function meanDownColumns(map: Float32Array, out: Float32Array, width: number, height: number, r: number): void {
   const sums = new Float64Array(width);
   let count = 0;
   for (let y = -r; y < height; y++) {
@@ -26,25 +50,27 @@ export function boxMean(map: Float32Array, width: number, height: number, r: num
     count += (entering >= 0 ? 1 : 0) - (leaving >= 0 ? 1 : 0);
     for (let x = 0; x < width; x++) {
       let sum = sums[x] as number;
-      if (entering >= 0) sum += rows[entering + x] as number;
-      if (leaving >= 0) sum -= rows[leaving + x] as number;
+      if (entering >= 0) sum += map[entering + x] as number;
+      if (leaving >= 0) sum -= map[leaving + x] as number;
       sums[x] = sum;
       if (y >= 0) out[y * width + x] = sum / count;
     }
   }
-  return out;
 }
 
 /** Returns the highest level in each 3x3 square (gray dilation); repeat for a larger square. */
 export function dilate(map: Float32Array, width: number, height: number): Float32Array {
-  const rows = new Float32Array(map.length);
+  if (room.length < map.length) room = new Float32Array(map.length);
+  const rows = room;
   const out = new Float32Array(map.length);
-  for (let at = 0; at < map.length; at++) {
-    const x = at % width;
-    let level = map[at] as number;
-    if (x > 0 && (map[at - 1] as number) > level) level = map[at - 1] as number;
-    if (x < width - 1 && (map[at + 1] as number) > level) level = map[at + 1] as number;
-    rows[at] = level;
+  for (let y = 0; y < height; y++) {
+    const end = (y + 1) * width;
+    for (let at = y * width; at < end; at++) {
+      let level = map[at] as number;
+      if (at > end - width && (map[at - 1] as number) > level) level = map[at - 1] as number;
+      if (at + 1 < end && (map[at + 1] as number) > level) level = map[at + 1] as number;
+      rows[at] = level;
+    }
   }
   const last = width * (height - 1);
   for (let at = 0; at < map.length; at++) {
@@ -58,11 +84,12 @@ export function dilate(map: Float32Array, width: number, height: number): Float3
 
 /** Returns the lowest level in each 3x3 square (gray erosion); repeat for a larger square. */
 export function erode(map: Float32Array, width: number, height: number): Float32Array {
-  return negated(dilate(negated(map), width, height));
+  return negate(dilate(negate(Float32Array.from(map)), width, height));
 }
 
-function negated(map: Float32Array): Float32Array {
-  return map.map((level) => -level);
+function negate(map: Float32Array): Float32Array {
+  for (let at = 0; at < map.length; at++) map[at] = -(map[at] as number);
+  return map;
 }
 
 /** Sizes and members of the connected groups (8 neighbours) of pixels above a threshold, largest first. */

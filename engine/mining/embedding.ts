@@ -22,6 +22,10 @@ const PAIR_SHARE = 0.9;
 const SEED = 20_041;
 let projections: { pair: Projection; image: Projection } | undefined;
 
+/** The change of level that counts as an edge, and one that is less in any arithmetic. */
+const EDGE = 12;
+const NEAR_EDGE = 11.9;
+
 /** Values that describe one image without its golden image, `IMAGE_VALUES` of them. */
 const IMAGE_VALUES = 28;
 
@@ -84,8 +88,10 @@ function describeImage(image: Gray): number[] {
       levels[bin] = (levels[bin] as number) + 1;
       const gx = (soft[p + 1] as number) - (soft[p - 1] as number);
       const gy = (soft[p + side] as number) - (soft[p - side] as number);
+      // The exact length is dear, and most places are far below.
+      if (gx * gx + gy * gy < NEAR_EDGE * NEAR_EDGE) continue;
       const strength = Math.hypot(gx, gy);
-      if (strength < 12) continue;
+      if (strength < EDGE) continue;
       const sector = Math.min(7, ((Math.atan2(gy, gx) + Math.PI) / (2 * Math.PI)) * 8) | 0;
       directions[sector] = (directions[sector] as number) + strength;
     }

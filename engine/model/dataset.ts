@@ -2,10 +2,11 @@ import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts
 import { Refusal } from "../../server/errors.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
-import { headwayOf } from "../headway.ts";
+import { type Headway, headwayOf } from "../headway.ts";
 import { cachePlace } from "../pair/cache-place.ts";
+import type { CachePlace } from "../pair/feature-cache.ts";
 import { openPairReader } from "../pair/pair-reader.ts";
-import { warmCache } from "../pair/warm-cache.ts";
+import { type PairPaths, withWarmCache } from "../pair/warm-cache.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
 import type { TaskContext } from "../task.ts";
@@ -39,18 +40,28 @@ export async function loadDataset(
     );
   }
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
-  const cache = cachePlace(io);
-  const paths = rows.flatMap((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
-  const headway = headwayOf(status, `${purpose} images`, paths.length);
-  await warmCache(paths, cache, headway);
-  const reader = openPairReader(cache);
+  const pairs = rows.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
+  const headway = headwayOf(status, `${purpose} images`, rows.length * spec.lights.length);
+  const features = await withWarmCache(
+    pairs.flat(),
+    cachePlace(io),
+    (place) => readAll(pairs, place, headway),
+    headway,
+  );
+  return { columns, rows, features };
+}
+
+/** The features of each row, from its pairs. */
+function readAll(rows: readonly PairPaths[][], place: CachePlace | undefined, headway: Headway): Float32Array[] {
+  const reader = openPairReader(place);
+  let done = 0;
   try {
-    const features = rows.map((row, at) => {
-      headway(at * spec.lights.length);
-      const pairs = imagesOf(row, layout).map(({ input, golden }) => reader.read(input, golden));
-      return pairs.length === 1 ? (pairs[0] as Float32Array) : joined(pairs);
+    return rows.map((pairs) => {
+      headway(done);
+      done += pairs.length;
+      const parts = pairs.map(([test, golden]) => reader.read(test, golden));
+      return parts.length === 1 ? (parts[0] as Float32Array) : joined(parts);
     });
-    return { columns, rows, features };
   } finally {
     reader.close();
   }

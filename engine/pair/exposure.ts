@@ -26,7 +26,8 @@ export function findMaterials(golden: Float32Array, test: Float32Array): Materia
 
 function twoMeans(levels: Float32Array): { dark: number; light: number } {
   const counts = new Float64Array(256);
-  for (const level of levels) {
+  for (let p = 0; p < levels.length; p++) {
+    const level = levels[p] as number;
     const bin = level <= 0 ? 0 : level >= 255 ? 255 : (level + 0.5) | 0;
     counts[bin] = (counts[bin] as number) + 1;
   }
@@ -64,6 +65,8 @@ function percentile(counts: Float64Array, total: number, share: number): number 
 }
 
 const TERMS = 9;
+/** Every so many rows and columns a pixel is taken into the fit. */
+const SAMPLE_STEP = 3;
 
 /** How the test image is exposed against the golden one: fitted levels, and the local contrast between the materials. */
 export type Exposure = { fitted: Float32Array; contrast: Float32Array };
@@ -82,74 +85,90 @@ export function matchExposure(
   materials: Materials,
 ): Exposure {
   const span = materials.light - materials.dark;
-  let weights = startWeights();
-  for (const cut of [0.9, 0.45, 0.3, 0.25]) {
-    weights = solveRound(test, golden, width, height, materials, weights, cut * span);
-  }
-  const [g0 = 1, g1 = 0, g2 = 0, b0 = 0, bx = 0, by = 0, bxx = 0, bxy = 0, byy = 0] = weights;
-  const fitted = new Float32Array(test.length);
-  const contrast = new Float32Array(test.length);
-  for (let p = 0; p < test.length; p++) {
-    const x = (p % width) / width - 0.5;
-    const y = ((p / width) | 0) / height - 0.5;
-    const gain = g0 + g1 * x + g2 * y;
-    const offset = b0 + bx * x + by * y + bxx * x * x + bxy * x * y + byy * y * y;
-    fitted[p] = gain * ((golden[p] as number) - materials.dark) + offset;
-    contrast[p] = (gain < LEAST_GAIN ? LEAST_GAIN : gain) * span;
+  const samples = takeSamples(test, golden, width, height, materials.dark);
+  const start = new Float64Array(TERMS);
+  start[0] = 1;
+  const shift = medianDifference(test, golden, materials.dark);
+  let terms = solveRound(samples, start, shift, 0.9 * span, materials.both);
+  for (const cut of [0.45, 0.3, 0.25]) terms = solveRound(samples, terms, 0, cut * span, materials.both);
+  return exposureOf(terms, golden, width, height, materials);
+}
+
+function exposureOf(
+  terms: Float64Array,
+  golden: Float32Array,
+  width: number,
+  height: number,
+  { dark, light }: Materials,
+): Exposure {
+  const span = light - dark;
+  const [g0 = 1, g1 = 0, g2 = 0, b0 = 0, bx = 0, by = 0, bxx = 0, bxy = 0, byy = 0] = terms;
+  const fitted = new Float32Array(golden.length);
+  const contrast = new Float32Array(golden.length);
+  for (let row = 0, p = 0; row < height; row++) {
+    const y = row / height - 0.5;
+    for (let column = 0; column < width; column++, p++) {
+      const x = column / width - 0.5;
+      const gain = g0 + g1 * x + g2 * y;
+      const offset = b0 + bx * x + by * y + bxx * x * x + bxy * x * y + byy * y * y;
+      fitted[p] = gain * ((golden[p] as number) - dark) + offset;
+      contrast[p] = (gain < LEAST_GAIN ? LEAST_GAIN : gain) * span;
+    }
   }
   return { fitted, contrast };
 }
 
-function startWeights(): Float64Array {
-  const weights = new Float64Array(TERMS);
-  weights[0] = 1;
-  return weights;
-}
+/** Pixels that the fit is made of: the level of the test image, and for each term of the fit its value there. */
+type Samples = { readonly level: Float64Array; readonly terms: readonly Float64Array[] };
 
-function fillBasis(basis: Float64Array, g: number, x: number, y: number): void {
-  basis[0] = g;
-  basis[1] = g * x;
-  basis[2] = g * y;
-  basis[3] = 1;
-  basis[4] = x;
-  basis[5] = y;
-  basis[6] = x * x;
-  basis[7] = x * y;
-  basis[8] = y * y;
-}
-
-function solveRound(
-  test: Float32Array,
-  golden: Float32Array,
-  width: number,
-  height: number,
-  materials: Materials,
-  before: Float64Array,
-  cut: number,
-): Float64Array {
-  const normal = new Float64Array(TERMS * TERMS);
-  const right = new Float64Array(TERMS);
-  const basis = new Float64Array(TERMS);
-  const first = before[3] === 0 && before[0] === 1;
-  const shift = first ? medianDifference(test, golden, materials.dark) : 0;
-  for (let y = 1; y < height; y += 3) {
-    for (let x = 1; x < width; x += 3) {
-      const p = y * width + x;
-      fillBasis(basis, (golden[p] as number) - materials.dark, x / width - 0.5, y / height - 0.5);
-      let level = shift;
-      for (let k = 0; k < TERMS; k++) level += (before[k] as number) * (basis[k] as number);
-      const residual = ((test[p] as number) - level) / cut;
-      const weight = 1 / (1 + residual * residual) ** 2;
-      for (let i = 0; i < TERMS; i++) {
-        const wi = weight * (basis[i] as number);
-        right[i] = (right[i] as number) + wi * (test[p] as number);
-        for (let j = 0; j <= i; j++) {
-          normal[i * TERMS + j] = (normal[i * TERMS + j] as number) + wi * (basis[j] as number);
-        }
-      }
+function takeSamples(test: Float32Array, golden: Float32Array, width: number, height: number, dark: number): Samples {
+  const count = Math.ceil((width - 1) / SAMPLE_STEP) * Math.ceil((height - 1) / SAMPLE_STEP);
+  const level = new Float64Array(count);
+  const terms = Array.from({ length: TERMS }, () => new Float64Array(count));
+  const [g, gx, gy, one, tx, ty, txx, txy, tyy] = terms as Nine<Float64Array>;
+  let n = 0;
+  for (let row = 1; row < height; row += SAMPLE_STEP) {
+    const y = row / height - 0.5;
+    for (let column = 1; column < width; column += SAMPLE_STEP, n++) {
+      const x = column / width - 0.5;
+      const p = row * width + column;
+      const bright = (golden[p] as number) - dark;
+      level[n] = test[p] as number;
+      g[n] = bright;
+      gx[n] = bright * x;
+      gy[n] = bright * y;
+      one[n] = 1;
+      tx[n] = x;
+      ty[n] = y;
+      txx[n] = x * x;
+      txy[n] = x * y;
+      tyy[n] = y * y;
     }
   }
-  const hold = materials.both ? 2e3 : 4e6;
+  return { level, terms };
+}
+
+type Nine<T> = [T, T, T, T, T, T, T, T, T];
+
+/** One round: weighs each sample by how well the terms before fit it (`shift` added), and solves for new ones. */
+function solveRound(samples: Samples, before: Float64Array, shift: number, cut: number, both: boolean): Float64Array {
+  const { level, terms } = samples;
+  const normal = new Float64Array(TERMS * TERMS);
+  const right = new Float64Array(TERMS);
+  const weights = weigh(samples, before, shift, cut);
+  const weighed = new Float64Array(weights.length);
+  const sums = new Float64Array(3);
+  for (let i = 0; i < TERMS; i++) {
+    const own = terms[i] as Float64Array;
+    for (let n = 0; n < weighed.length; n++) weighed[n] = (weights[n] as number) * (own[n] as number);
+    for (let j = 0; j <= i; j += 3) {
+      sumProducts(weighed, terms[j] as Float64Array, terms[j + 1] ?? own, terms[j + 2] ?? own, sums);
+      for (let k = 0; k < 3 && j + k <= i; k++) normal[i * TERMS + j + k] = sums[k] as number;
+    }
+    sumProducts(weighed, level, level, level, sums);
+    right[i] = sums[0] as number;
+  }
+  const hold = both ? 2e3 : 4e6;
   normal[0] = (normal[0] as number) + hold;
   right[0] = (right[0] as number) + hold;
   for (const k of [1, 2]) normal[k * TERMS + k] = (normal[k * TERMS + k] as number) + hold;
@@ -157,12 +176,41 @@ function solveRound(
   return solveCholesky(normal, right);
 }
 
-function medianDifference(test: Float32Array, golden: Float32Array, dark: number): number {
-  const differences: number[] = [];
-  for (let p = 0; p < test.length; p += 23) {
-    differences.push((test[p] as number) - ((golden[p] as number) - dark));
+function weigh({ level, terms }: Samples, before: Float64Array, shift: number, cut: number): Float64Array {
+  const weights = new Float64Array(level.length).fill(shift);
+  for (let k = 0; k < TERMS; k++) {
+    const factor = before[k] as number;
+    const own = terms[k] as Float64Array;
+    for (let n = 0; n < weights.length; n++) weights[n] = (weights[n] as number) + factor * (own[n] as number);
   }
-  differences.sort((a, b) => a - b);
+  for (let n = 0; n < weights.length; n++) {
+    const residual = ((level[n] as number) - (weights[n] as number)) / cut;
+    const spread = 1 + residual * residual;
+    weights[n] = 1 / (spread * spread);
+  }
+  return weights;
+}
+
+/** Sums of products of one list with three others: one at a time would wait for each addition. */
+function sumProducts(w: Float64Array, a: Float64Array, b: Float64Array, c: Float64Array, out: Float64Array): void {
+  let [sumA, sumB, sumC] = [0, 0, 0];
+  for (let n = 0; n < w.length; n++) {
+    const weight = w[n] as number;
+    sumA += weight * (a[n] as number);
+    sumB += weight * (b[n] as number);
+    sumC += weight * (c[n] as number);
+  }
+  out[0] = sumA;
+  out[1] = sumB;
+  out[2] = sumC;
+}
+
+function medianDifference(test: Float32Array, golden: Float32Array, dark: number): number {
+  const differences = new Float64Array(Math.ceil(test.length / 23));
+  for (let n = 0, p = 0; p < test.length; p += 23, n++) {
+    differences[n] = (test[p] as number) - ((golden[p] as number) - dark);
+  }
+  differences.sort();
   return differences[differences.length >> 1] as number;
 }
 

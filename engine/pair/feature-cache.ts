@@ -26,7 +26,7 @@ export function contentKey(kind: string, contents: readonly Uint8Array[]): strin
 /**
  * Opens the cache in a directory, or one that forgets at once when there is none.
  *
- * A file holds records of key and `length` float32 values for one kind of vector, and a seal over them; a file that is
+ * A file holds records of key and `length` float32 values (in this host's byte order) for one kind of vector, and a seal over them; a file that is
  * damaged, or that somebody else wrote, is ignored.
  */
 export function openFeatureCache(place: CachePlace | undefined, kind: string, length: number): FeatureCache {
@@ -70,8 +70,8 @@ function readRecords(bytes: Buffer, length: number, into: Map<string, Float32Arr
   const size = KEY_BYTES + 4 * length;
   if (bytes.length % size !== 0) return;
   for (let at = 0; at < bytes.length; at += size) {
-    const vector = new Float32Array(length);
-    for (let i = 0; i < length; i++) vector[i] = bytes.readFloatLE(at + KEY_BYTES + 4 * i);
+    const start = bytes.byteOffset + at + KEY_BYTES;
+    const vector = new Float32Array(bytes.buffer.slice(start, start + 4 * length));
     into.set(bytes.toString("latin1", at, at + KEY_BYTES), vector);
   }
 }
@@ -82,7 +82,7 @@ function recordBytes(vectors: ReadonlyMap<string, Float32Array>, length: number)
   let at = 0;
   for (const [key, vector] of vectors) {
     out.write(key, at, "latin1");
-    for (let i = 0; i < length; i++) out.writeFloatLE(vector[i] ?? 0, at + KEY_BYTES + 4 * i);
+    out.set(new Uint8Array(vector.buffer, vector.byteOffset, 4 * length), at + KEY_BYTES);
     at += size;
   }
   return out;

@@ -53,7 +53,8 @@ function describeMap(out: number[], map: Float32Array, evidence: Evidence, targe
   const levels = new Float64Array(LEVEL_BOUNDS.length + 1);
   let realSum = 0;
   let markSum = 0;
-  for (const p of active) {
+  for (let i = 0; i < active.length; i++) {
+    const p = active[i] as number;
     const e = map[p] as number;
     const away = target === 1 ? (test[p] as number) - 1 : -(test[p] as number);
     const misfit = abs(away) / 0.35;
@@ -90,7 +91,8 @@ function describeBlob(out: number[], blob: Blob | undefined, evidence: Evidence,
   const { test, golden } = evidence;
   const n = blob.pixels.length;
   let [sum, squares, x0, x1, y0, y1, ground] = [0, 0, SIDE, 0, SIDE, 0, 0];
-  for (const p of blob.pixels) {
+  for (let i = 0; i < n; i++) {
+    const p = blob.pixels[i] as number;
     const away = (test[p] as number) - target;
     sum += away;
     squares += away * away;
@@ -131,19 +133,13 @@ function describeMatch(out: number[], evidence: Evidence): void {
   const signed = new Float32Array(test.length);
   const difference = new Float32Array(test.length);
   const absolute = new Float32Array(test.length);
+  const cost = new Float32Array(test.length);
+  const mean = new Float32Array(test.length);
   for (let shift = 0; shift < 9; shift++) {
-    const dx = (shift % 3) - 1;
-    const dy = ((shift / 3) | 0) - 1;
-    for (let p = 0; p < test.length; p++) {
-      const gx = (p % HALF) + dx;
-      const gy = ((p / HALF) | 0) + dy;
-      const inside = gx >= 0 && gy >= 0 && gx < HALF && gy < HALF;
-      const d = inside ? (test[p] as number) - (golden[gy * HALF + gx] as number) : 0;
-      difference[p] = d;
-      absolute[p] = abs(d);
-    }
-    const cost = boxMean(absolute, HALF, HALF, 1);
-    const mean = boxMean(difference, HALF, HALF, 1);
+    subtractShifted(test, golden, (shift % 3) - 1, ((shift / 3) | 0) - 1, difference);
+    for (let p = 0; p < absolute.length; p++) absolute[p] = abs(difference[p] as number);
+    boxMean(absolute, HALF, HALF, 1, cost);
+    boxMean(difference, HALF, HALF, 1, mean);
     for (let p = 0; p < cost.length; p++) {
       if ((cost[p] as number) < (least[p] as number)) {
         least[p] = cost[p] as number;
@@ -154,6 +150,19 @@ function describeMatch(out: number[], evidence: Evidence): void {
   const up = signed.map((d) => (d > 0 ? d : 0));
   const down = signed.map((d) => (d < 0 ? -d : 0));
   for (const map of [least, up, down]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+}
+
+/** Writes the difference to the golden image read `dx`, `dy` further; 0 where that is outside. */
+function subtractShifted(test: Float32Array, golden: Float32Array, dx: number, dy: number, out: Float32Array): void {
+  out.fill(0);
+  const [left, right] = [dx < 0 ? -dx : 0, dx > 0 ? HALF - dx : HALF];
+  const [top, bottom] = [dy < 0 ? -dy : 0, dy > 0 ? HALF - dy : HALF];
+  const step = dy * HALF + dx;
+  for (let y = top; y < bottom; y++) {
+    for (let p = y * HALF + left; p < y * HALF + right; p++) {
+      out[p] = (test[p] as number) - (golden[p + step] as number);
+    }
+  }
 }
 
 function halved(map: Float32Array): Float32Array {

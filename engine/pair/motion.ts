@@ -15,12 +15,14 @@ export function moveGolden(golden: Gray, motion: Motion): MovedGolden {
   const sin = Math.sin(motion.turn);
   const cx = (width - 1) / 2;
   const cy = (height - 1) / 2;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const sx = cos * (x - cx) - sin * (y - cy) + cx + motion.dx;
-      const sy = sin * (x - cx) + cos * (y - cy) + cy + motion.dy;
-      level[y * width + x] = sampleAt(data, width, height, sx, sy);
-      known[y * width + x] = sx >= -0.5 && sy >= -0.5 && sx <= width - 0.5 && sy <= height - 0.5 ? 1 : 0;
+  const { dx, dy } = motion;
+  const [right, bottom] = [width - 0.5, height - 0.5];
+  for (let y = 0, p = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, p++) {
+      const sx = cos * (x - cx) - sin * (y - cy) + cx + dx;
+      const sy = sin * (x - cx) + cos * (y - cy) + cy + dy;
+      level[p] = sampleAt(data, width, height, sx, sy);
+      known[p] = sx >= -0.5 && sy >= -0.5 && sx <= right && sy <= bottom ? 1 : 0;
     }
   }
   return { level, known };

@@ -17,8 +17,8 @@ const FLAT_DEVIATION = 9;
  */
 export function registerGolden(test: Gray, golden: Gray): Motion {
   const { width, height } = test;
-  const soft = boxMean(boxMean(test.data, width, height, 1), width, height, 1);
-  const softGolden = boxMean(boxMean(golden.data, width, height, 1), width, height, 1);
+  const soft = softened(test);
+  const softGolden = softened(golden);
   const spread = deviation(soft);
   if (spread < FLAT_DEVIATION || deviation(softGolden) < FLAT_DEVIATION) return { dx: 0, dy: 0, turn: 0 };
   const coarse = searchShift(soft, softGolden, width, height);
@@ -32,10 +32,15 @@ export function registerGolden(test: Gray, golden: Gray): Motion {
   return descend(descent, softGolden, best.motion, 4).motion;
 }
 
+function softened({ data, width, height }: Gray): Float32Array {
+  return boxMean(boxMean(data, width, height, 1), width, height, 1);
+}
+
 function deviation(map: Float32Array): number {
   let sum = 0;
   let squares = 0;
-  for (const level of map) {
+  for (let p = 0; p < map.length; p++) {
+    const level = map[p] as number;
     sum += level;
     squares += level * level;
   }
@@ -92,7 +97,9 @@ function shiftCost(
 type Descent = {
   width: number;
   height: number;
-  at: Int32Array;
+  /** Places of the samples, from the image centre. */
+  x: Float32Array;
+  y: Float32Array;
   level: Float32Array;
   jx: Float32Array;
   jy: Float32Array;
@@ -102,7 +109,8 @@ type Descent = {
 
 function prepareDescent(test: Float32Array, width: number, height: number): Descent {
   const count = Math.ceil((height - 2 * MARGIN) / STEP) * Math.ceil((width - 2 * MARGIN) / STEP);
-  const at = new Int32Array(count);
+  const xs = new Float32Array(count);
+  const ys = new Float32Array(count);
   const level = new Float32Array(count);
   const jx = new Float32Array(count);
   const jy = new Float32Array(count);
@@ -115,7 +123,8 @@ function prepareDescent(test: Float32Array, width: number, height: number): Desc
       const gx = ((test[p + 1] as number) - (test[p - 1] as number)) / 2;
       const gy = ((test[p + width] as number) - (test[p - width] as number)) / 2;
       const gt = gy * (x - (width - 1) / 2) - gx * (y - (height - 1) / 2);
-      at[n] = p;
+      xs[n] = x - (width - 1) / 2;
+      ys[n] = y - (height - 1) / 2;
       level[n] = test[p] as number;
       jx[n] = gx;
       jy[n] = gy;
@@ -133,7 +142,7 @@ function prepareDescent(test: Float32Array, width: number, height: number): Desc
   h[0] = (h[0] as number) + ridge;
   h[3] = (h[3] as number) + ridge;
   h[5] = (h[5] as number) + ridge * 800;
-  return { width, height, at, level, jx, jy, jt, inverse: invertSymmetric(h) };
+  return { width, height, x: xs, y: ys, level, jx, jy, jt, inverse: invertSymmetric(h) };
 }
 
 function invertSymmetric(h: number[]): number[] {
@@ -148,7 +157,8 @@ function invertSymmetric(h: number[]): number[] {
 function descend(d: Descent, golden: Float32Array, start: Motion, steps: number): { motion: Motion; cost: number } {
   const { width, height } = d;
   let { dx, dy, turn } = start;
-  const n = d.at.length;
+  const { x: xs, y: ys, level, jx, jy, jt } = d;
+  const n = level.length;
   const moved = new Float32Array(n);
   const cx = (width - 1) / 2;
   const cy = (height - 1) / 2;
@@ -162,11 +172,10 @@ function descend(d: Descent, golden: Float32Array, start: Motion, steps: number)
     let stg = 0;
     let stt = 0;
     for (let i = 0; i < n; i++) {
-      const p = d.at[i] as number;
-      const x = (p % width) - cx;
-      const y = ((p / width) | 0) - cy;
+      const x = xs[i] as number;
+      const y = ys[i] as number;
       const g = sampleAt(golden, width, height, cos * x - sin * y + cx + dx, sin * x + cos * y + cy + dy);
-      const t = d.level[i] as number;
+      const t = level[i] as number;
       moved[i] = g;
       st += t;
       sg += g;
@@ -184,13 +193,13 @@ function descend(d: Descent, golden: Float32Array, start: Motion, steps: number)
     let by = 0;
     let bt = 0;
     for (let i = 0; i < n; i++) {
-      let r = gain * (moved[i] as number) + offset - (d.level[i] as number);
+      let r = gain * (moved[i] as number) + offset - (level[i] as number);
       if (r > clip) r = clip;
       else if (r < -clip) r = -clip;
       cost += r * r;
-      bx += r * (d.jx[i] as number);
-      by += r * (d.jy[i] as number);
-      bt += r * (d.jt[i] as number);
+      bx += r * (jx[i] as number);
+      by += r * (jy[i] as number);
+      bt += r * (jt[i] as number);
     }
     if (cost < best.cost) best = { motion: { dx, dy, turn }, cost };
     const k = d.inverse as [number, number, number, number, number, number];

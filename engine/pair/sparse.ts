@@ -1,9 +1,10 @@
 /** Places of the values above a floor: difference maps are mostly empty, so that work on the rest is saved. */
 export function activePixels(map: Float32Array, floor: number): Int32Array {
-  const places = new Int32Array(map.length);
   let count = 0;
-  for (let p = 0; p < map.length; p++) if ((map[p] as number) > floor) places[count++] = p;
-  return places.subarray(0, count);
+  for (let p = 0; p < map.length; p++) if ((map[p] as number) > floor) count++;
+  const places = new Int32Array(count);
+  for (let p = 0, next = 0; next < count; p++) if ((map[p] as number) > floor) places[next++] = p;
+  return places;
 }
 
 const BINS = 128;
@@ -12,7 +13,8 @@ const BINS_PER_UNIT = 80;
 /** Means of the k highest active values for each k, missing values counting 0; from bins of 1/80, the last one open. */
 export function topMeans(map: Float32Array, active: Int32Array, ks: readonly number[]): number[] {
   const counts = new Int32Array(BINS);
-  for (const p of active) {
+  for (let i = 0; i < active.length; i++) {
+    const p = active[i] as number;
     const bin = ((map[p] as number) * BINS_PER_UNIT) | 0;
     const at = bin >= BINS ? BINS - 1 : bin;
     counts[at] = (counts[at] as number) + 1;
@@ -30,25 +32,31 @@ export function topMeans(map: Float32Array, active: Int32Array, ks: readonly num
   });
 }
 
+/** Room for the sums below, all 0 between calls. */
+let sumRoom = new Float32Array(0);
+
 /** The highest sum over a (2r+1) square of a map that is 0 outside its active pixels. */
 export function peakBoxSum(map: Float32Array, active: Int32Array, side: number, r: number): number {
-  const sums = new Float32Array(map.length);
+  if (sumRoom.length < map.length) sumRoom = new Float32Array(map.length);
+  const sums = sumRoom;
   let peak = 0;
-  for (const p of active) {
+  for (let i = 0; i < active.length; i++) {
+    const p = active[i] as number;
     const value = map[p] as number;
     if (value <= 0) continue;
     const x = p % side;
     const y = (p / side) | 0;
-    for (let ny = y - r; ny <= y + r; ny++) {
-      if (ny < 0 || ny >= side) continue;
-      for (let nx = x - r; nx <= x + r; nx++) {
-        if (nx < 0 || nx >= side) continue;
-        const sum = (sums[ny * side + nx] as number) + value;
-        sums[ny * side + nx] = sum;
+    const [left, right] = [x < r ? 0 : x - r, x + r < side ? x + r : side - 1];
+    const [top, bottom] = [y < r ? 0 : y - r, y + r < side ? y + r : side - 1];
+    for (let row = top * side; row <= bottom * side; row += side) {
+      for (let at = row + left; at <= row + right; at++) {
+        const sum = (sums[at] as number) + value;
+        sums[at] = sum;
         if (sum > peak) peak = sum;
       }
     }
   }
+  sums.fill(0, 0, map.length);
   return peak;
 }
 
@@ -60,7 +68,8 @@ export function findActiveBlobs(map: Float32Array, active: Int32Array, side: num
   const seen = new Uint8Array(map.length);
   const members = new Int32Array(active.length);
   const blobs: Blob[] = [];
-  for (const start of active) {
+  for (let i = 0; i < active.length; i++) {
+    const start = active[i] as number;
     if (seen[start] === 1 || (map[start] as number) <= threshold) continue;
     let size = 0;
     let sum = 0;

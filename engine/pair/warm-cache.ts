@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,44 +16,56 @@ export type PairPaths = readonly [test: string, golden: string];
 const WORTH_SHARING = 150;
 
 /**
- * Computes the features of pairs that the cache lacks, half of them in a second process, so that what follows finds them
- * all there. Pure saving of time: without a cache, a second core or the bin nothing happens, and a pair that cannot be
- * read is left to whoever needs it, with the error that belongs there.
+ * Lends `use` a cache in which the features of pairs are, half of those that it lacked computed in a second process.
+ * Pure saving of time: without a second core or the bin nothing happens, and a pair that cannot be read is left to
+ * whoever needs it, with the error that belongs there. Where no features are kept, these are forgotten after `use`.
  */
-export async function warmCache(
+export async function withWarmCache<T>(
   pairs: readonly PairPaths[],
-  place: CachePlace | undefined,
+  kept: CachePlace | undefined,
+  use: (place: CachePlace | undefined) => T | Promise<T>,
   headway: Headway = () => undefined,
-): Promise<void> {
+): Promise<T> {
   const bin = process.argv[1] ?? "";
-  if (place === undefined || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin)) return;
-  const reader = openPairReader(place);
-  const missing = pairs.filter(([test, golden]) => !reader.knows(test, golden));
-  reader.close();
-  if (missing.length < WORTH_SHARING) return;
+  if (pairs.length < WORTH_SHARING || availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin))
+    return await use(kept);
   const folder = mkdtempSync(join(tmpdir(), "deft-pairs-"));
-  const list = join(folder, "pairs.json");
   try {
-    writeFileSync(list, JSON.stringify(missing.filter((_, at) => at % 2 === 1)));
-    const ended = new Promise((resolve) => {
-      const env = { ...process.env, ...cacheEnv(place) };
-      const other = spawn(process.execPath, [bin, "engine", "pair_features", list], { stdio: "ignore", env });
-      other.on("exit", resolve);
-      other.on("error", resolve);
-    });
-    computePairs(
-      missing.filter((_, at) => at % 2 === 0),
-      place,
-      // The other process is about as far; what was cached counts as done.
-      (done) => headway(pairs.length - missing.length + 2 * done),
-    );
-    await ended;
+    const place = kept ?? { directory: join(folder, "features"), key: randomBytes(32).toString("hex") };
+    await share(pairs, place, { bin, list: join(folder, "pairs.json") }, headway);
+    return await use(place);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** `pair_features LIST`: the other half of `warmCache`; LIST is a JSON file of pairs of paths. */
+async function share(
+  pairs: readonly PairPaths[],
+  place: CachePlace,
+  { bin, list }: { bin: string; list: string },
+  headway: Headway,
+): Promise<void> {
+  const reader = openPairReader(place);
+  const missing = pairs.filter(([test, golden]) => !reader.knows(test, golden));
+  reader.close();
+  if (missing.length < WORTH_SHARING) return;
+  writeFileSync(list, JSON.stringify(missing.filter((_, at) => at % 2 === 1)));
+  const ended = new Promise((resolve) => {
+    const env = { ...process.env, ...cacheEnv(place) };
+    const other = spawn(process.execPath, [bin, "engine", "pair_features", list], { stdio: "ignore", env });
+    other.on("exit", resolve);
+    other.on("error", resolve);
+  });
+  computePairs(
+    missing.filter((_, at) => at % 2 === 0),
+    place,
+    // The other process is about as far; what was cached counts as done.
+    (done) => headway(pairs.length - missing.length + 2 * done),
+  );
+  await ended;
+}
+
+/** `pair_features LIST`: the other half of `withWarmCache`; LIST is a JSON file of pairs of paths. */
 export async function pairFeatures([list = ""]: string[], io: EngineIo): Promise<number> {
   const place = cachePlace(io);
   if (place === undefined) return 1;
