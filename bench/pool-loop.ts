@@ -1,10 +1,11 @@
 // A whole loop over a large mining pool, from its first preflight to its report, by the built bin and the embedded engine:
-// node bench/run.mjs pool-loop [ROWS] [WIDTH] (npm run build first). Every pool row has a small image of its own beside a
-// golden one that boards share; the embeddings are generated, one row in a hundred of them near an image of the KPI set.
+// node bench/run.mjs pool-loop [ROWS] [WIDTH] [FILES] (npm run build first). Every pool row has a small image of its own
+// beside a golden one that boards share; beyond FILES images the paths are links to earlier ones. The embeddings are
+// generated, one row in a hundred of them near an image of the KPI set.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,17 +22,23 @@ const bin = resolve("dist", "deft-mcp.js");
 const layout = { lightings: ["SolderLight"], image_ext: ".jpg" };
 
 export async function measure(): Promise<void> {
-  const [rows, width] = [Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 256)];
+  const [rows = 1_000_000, width = 256, files = rows] = process.argv.slice(2).map(Number);
   const folder = await mkdtemp(join(tmpdir(), "deft-bench-pool-loop-"));
   try {
     const workspace = join(folder, "boards");
     const phase = phases(folder);
     await command(folder, ["init", workspace, "--example", "--tiny"], {});
     const pool = join(workspace, "augmentation", "mining_pool");
-    const images = [...(await kpiImages(workspace)), ...(await poolImages(pool)), ...(await addRows(pool, rows))];
+    const images = [
+      ...(await kpiImages(workspace)),
+      ...(await poolImages(pool)),
+      ...(await addRows(pool, rows, files)),
+    ];
     await writeVectors(join(pool, "embeddings.parquet"), images, width);
     const megabytes = (await stat(join(pool, "embeddings.parquet"))).size / 1e6;
-    console.log(`\n${rows} pool rows, embeddings of ${width} numbers, ${megabytes.toFixed(0)} MB`);
+    console.log(
+      `\n${rows} pool rows on ${files} image files, embeddings of ${width} numbers, ${megabytes.toFixed(0)} MB`,
+    );
     phase("making the workspace");
     const asked = ["--workspace", workspace, "--kpi", "FAR < 1% at recall=100%", "--max-iterations", "1"];
     const plan = ["run", "--platform", "embedded", "--mining", "vendor", "--num-sdg", "0", ...asked];
@@ -68,7 +75,7 @@ async function imagesIn(csv: string, images_dir: string): Promise<string[]> {
 }
 
 /** Rows with an image of noise each, that no two share; their paths. */
-async function addRows(pool: string, rows: number): Promise<string[]> {
+async function addRows(pool: string, rows: number, files: number): Promise<string[]> {
   const [csv, images] = [createWriteStream(join(pool, "mining_pool.csv"), { flags: "a" }), [] as string[]];
   const golden = join(pool, "images", "many", "golden");
   await mkdir(golden, { recursive: true });
@@ -78,8 +85,15 @@ async function addRows(pool: string, rows: number): Promise<string[]> {
     const test = join(pool, "images", "many", board);
     await mkdir(test);
     const parts = Array.from({ length: Math.min(ofBoard, rows - first) }, (_, part) => part);
-    await Promise.all(parts.map((part) => writeFile(nameOf(test, part), noise(first + part))));
-    images.push(...parts.map((part) => nameOf(test, part)));
+    const paths = parts.map((part) => nameOf(test, part));
+    await Promise.all(
+      paths.map((path, part) =>
+        first + part < files
+          ? writeFile(path, noise(first + part))
+          : symlink(images[(first + part) % files] ?? "", path),
+      ),
+    );
+    images.push(...paths);
     const cells = { input_path: `images/many/${board}`, golden_path: "images/many/golden", boardname: board };
     const lines = parts.map((part): Record<string, string> => {
       return { ...cells, label: part % 10 === 0 ? "copper" : "PASS", object_name: `P${part}` };

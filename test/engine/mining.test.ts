@@ -95,6 +95,40 @@ describe("embedding and mining by the entry points", () => {
     expect(await readText(join(folder, "mining_summary.txt"))).toContain("Unique items saved: 1");
   });
 
+  it("takes the vectors of a table, in its order, and says which image it has none of", async () => {
+    const folder = temporaryFolder();
+    const table = join(folder, "vectors.parquet");
+    await writeParquet(table, [
+      { name: "filepath", type: "string", values: ["/b.jpg", "/elsewhere.jpg", "/a.jpg"] },
+      {
+        name: "embedding",
+        type: "double_list",
+        values: [
+          [0, 2],
+          [9, 9],
+          [3, 4],
+        ],
+      },
+    ]);
+    const embed = async (...images: string[]) => {
+      await writeParquet(join(folder, "in.parquet"), [
+        { name: "filepath", type: "string", values: images },
+        { name: "siamese_score", type: "double", values: images.map((_, at) => at / 4) },
+      ]);
+      writeFileSync(join(folder, "embed.yaml"), `model: SigLIP\nmodel_path: ${table}\n`);
+      const places = [`input_parquet=${folder}/in.parquet`, `output_parquet=${folder}/out.parquet`];
+      return await runEntry(["embedding", "image_embeddings", "-e", `${folder}/embed.yaml`, ...places]);
+    };
+    expect((await embed("/a.jpg", "/b.jpg")).code).toBe(0);
+    const { rows } = await readParquet(join(folder, "out.parquet"));
+    expect(rows.map((row) => [row.filepath, row.siamese_score, [...(listCell(row, "embedding") ?? [])]])).toEqual([
+      ["/b.jpg", 0.25, [0, 2]],
+      ["/a.jpg", 0, [3, 4]],
+    ]);
+    const lacking = await embed("/a.jpg", "/c.jpg", "/b.jpg");
+    expect([lacking.code, lacking.stderr]).toEqual([1, expect.stringContaining("no embedding of 1 images, /c.jpg")]);
+  });
+
   it("says what is missing as the toolkit does", async () => {
     const folder = temporaryFolder();
     const none = await runEntry(["tmm", "nearest_neighbors"]);
