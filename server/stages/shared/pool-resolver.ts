@@ -12,11 +12,15 @@ import { byColumn, objectOf, type PoolRow, type PoolSource, poolImages, poolLine
  * A path may be relative to the CSV's directory or to the images root, and name a directory or the file itself;
  * exactly one existing file must answer, and each further lighting must lie beside the first.
  *
+ * @param onRead is told of each directory on which the answers rest, before it is read
  * @throws Refusal `gate.empty-pool` for a pool that is absent or has no row.
  * @throws Refusal `gate.missing-image` listing the rows that resolve to no file, or to several.
  */
-export async function* resolvePool(source: PoolSource): AsyncGenerator<PoolRow, void, undefined> {
-  const finder = imageFinder(source);
+export async function* resolvePool(
+  source: PoolSource,
+  onRead?: (directory: string) => void,
+): AsyncGenerator<PoolRow, void, undefined> {
+  const finder = imageFinder(source, onRead);
   const examples: string[] = [];
   let failures = 0;
   for await (const { header, cells, line } of poolLines(source.csv_path)) {
@@ -78,8 +82,8 @@ async function absentLighting(row: PoolRow, source: PoolSource, finder: Finder):
   return undefined;
 }
 
-function imageFinder(source: PoolSource): Finder {
-  const holds = heldListings();
+function imageFinder(source: PoolSource, onRead?: (directory: string) => void): Finder {
+  const holds = heldListings(onRead);
   const suffix = suffixes(source)[0] ?? "";
   return {
     holds,
