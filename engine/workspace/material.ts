@@ -40,10 +40,12 @@ export function drawNuisance(random: Random): Nuisance[] {
 export function grainAt(grain: Float32Array, x: number, y: number): number {
   const u = x * (GRAIN - 1.001);
   const v = y * (GRAIN - 1.001);
-  const i = floor(v) * GRAIN + floor(u);
-  const fx = u - floor(u);
-  const fy = v - floor(v);
-  const top = (grain[i] ?? 0) * (1 - fx) + (grain[i + 1] ?? 0) * fx;
-  const bottom = (grain[i + GRAIN] ?? 0) * (1 - fx) + (grain[i + GRAIN + 1] ?? 0) * fx;
+  const column = floor(u);
+  const row = floor(v);
+  const i = row * GRAIN + column;
+  const fx = u - column;
+  const fy = v - row;
+  const top = (grain[i] as number) * (1 - fx) + (grain[i + 1] as number) * fx;
+  const bottom = (grain[i + GRAIN] as number) * (1 - fx) + (grain[i + GRAIN + 1] as number) * fx;
   return top * (1 - fy) + bottom * fy;
 }
