@@ -1,5 +1,5 @@
 import { addMarks } from "./marks.ts";
-import { grainAt, type Material, type Nuisance } from "./material.ts";
+import type { Material, Nuisance } from "./material.ts";
 import { between, pickOne, type Random } from "./random.ts";
 import { type Point, type Raster, sampleAt, softened } from "./raster.ts";
 
@@ -27,10 +27,10 @@ export type Shot = {
   readonly keep_clear?: Point | undefined;
 };
 
-/** Photographs a board window in gray: `side * side` levels 0..255. */
-export function capture(board: Raster, shot: Shot, random: Random): Uint8Array {
+/** Photographs a board window in gray: `side * side` levels 0..255. `soft` is the softened board. */
+export function capture(board: Raster, shot: Shot, random: Random, soft = softened(board)): Uint8Array {
   const setting = drawSetting(shot.nuisance, shot.role, random);
-  const gray = expose(project(board, setting), board.side, shot.material, setting);
+  const gray = expose(project(board, soft, setting), board.side, shot.material, setting);
   addMarks({ gray, side: board.side, ...shot }, shot.nuisance, random);
   return digitise(gray, random);
 }
@@ -57,9 +57,8 @@ function drawSetting(nuisance: readonly Nuisance[], role: Shot["role"], random: 
 }
 
 /** Share of copper at every pixel, under the capture's shift, rotation and moved edges. */
-function project(board: Raster, setting: Setting): Float32Array {
+function project(board: Raster, soft: Float32Array, setting: Setting): Float32Array {
   const { side } = board;
-  const soft = softened(board);
   const { dx, dy, edge } = setting;
   const cover = new Float32Array(side * side);
   const cos = Math.cos(setting.turn);
@@ -84,7 +83,7 @@ function expose(cover: Float32Array, side: number, material: Material, setting: 
   for (let y = 0, i = 0; y < side; y++) {
     for (let x = 0; x < side; x++, i++) {
       const level = laminate + (copper - laminate) * (cover[i] as number);
-      const lit = (level + grainAt(grain, x / side, y / side)) * gain + offset;
+      const lit = (level + (grain[i] as number)) * gain + offset;
       const slope = tilt.x * (x / side - 0.5) + tilt.y * (y / side - 0.5);
       gray[i] = curve[max(0, min(1023, round((lit + slope) * 4)))] as number;
     }
