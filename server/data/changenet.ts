@@ -69,24 +69,27 @@ export async function writeChangeNet(path: string, rows: readonly ChangeNetRow[]
   );
 }
 
-/** Copies a ChangeNet CSV row by row, each as `change` makes it, with the published columns first. */
-export async function copyChangeNet(
-  from: string,
-  to: string,
-  change: (row: ChangeNetRow) => ChangeNetRow,
-): Promise<void> {
-  await writeRows(to, changedLines(from, change));
+/** Writes like `writeChangeNet`, row by row as they come; every row has the columns of the first. */
+export async function writeChangeNetRows(path: string, rows: AsyncIterable<ChangeNetRow>): Promise<void> {
+  await writeRows(path, linesOf(rows));
 }
 
-async function* changedLines(from: string, change: (row: ChangeNetRow) => ChangeNetRow) {
+/** Rows as `change` makes them, one by one. */
+export async function* changedRows(
+  rows: AsyncIterable<ChangeNetRow>,
+  change: (row: ChangeNetRow) => ChangeNetRow,
+): AsyncGenerator<ChangeNetRow> {
+  for await (const row of rows) yield change(row);
+}
+
+async function* linesOf(rows: AsyncIterable<ChangeNetRow>): AsyncGenerator<string[]> {
   let columns: readonly string[] | undefined;
-  for await (const row of changeNetRows(from)) {
+  for await (const row of rows) {
     if (columns === undefined) {
       columns = columnsOf([row]);
-      yield columns;
+      yield [...columns];
     }
-    const changed = change(row);
-    yield columns.map((column) => changed[column] ?? "");
+    yield columns.map((column) => row[column] ?? "");
   }
   if (columns === undefined) yield columnsOf([]);
 }

@@ -1,7 +1,9 @@
 import type { MiningChoice } from "../kpi/mining-rule.ts";
 import type { Metric } from "../kpi/nearest/comparer.ts";
-import { askOfParquet } from "./parquet.ts";
-import type { EmbeddedPart, NearestRows, Progress, Similar, Tables } from "./process/nearest-work.ts";
+import { createNumberList, createScoreList } from "./number-list.ts";
+import { askOfParquet, eachPath } from "./parquet.ts";
+import type { AskedRows, EmbeddedPart, NearestRows, Progress, Similar, Tables } from "./process/nearest-work.ts";
+import { createTextTable } from "./text-table.ts";
 
 export type { NearestRows, Progress } from "./process/nearest-work.ts";
 
@@ -9,7 +11,24 @@ export type { NearestRows, Progress } from "./process/nearest-work.ts";
 export type Watch = { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal | undefined };
 
 /** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
-export type EmbeddedRows = readonly { readonly filepath: string; readonly length: number }[];
+export type EmbeddedRows = Iterable<{ readonly filepath: string; readonly length: number }> & { readonly size: number };
+
+/** Rows that are added one by one: eight bytes each beside their paths, outside the heap. */
+export function embeddedRows() {
+  const [texts, paths, lengths] = [createTextTable(), createNumberList(), createNumberList()];
+  return {
+    add(filepath: string, length: number): void {
+      paths.push(texts.numberOf(filepath));
+      lengths.push(length);
+    },
+    get size() {
+      return paths.length;
+    },
+    *[Symbol.iterator]() {
+      for (let at = 0; at < paths.length; at++) yield { filepath: texts.at(paths.at(at)), length: lengths.at(at) };
+    },
+  };
+}
 
 /**
  * For each row of one table of embeddings (columns `filepath`, `embedding`, perhaps `label`) the `k` nearest rows of
@@ -26,8 +45,11 @@ export async function findNearest(
   asked: { readonly metric: Metric; readonly k: number },
   watch: Watch = {},
 ): Promise<NearestRows> {
-  const parts = await ask({ kind: "nearest", ...tables, ...asked }, tables, watch);
-  return parts.at(-1) as NearestRows;
+  let found: unknown;
+  await ask({ kind: "nearest", ...tables, ...asked }, tables, watch, (part) => {
+    found = part;
+  });
+  return found as NearestRows;
 }
 
 /**
@@ -41,13 +63,14 @@ export async function compareTables(
   asked: readonly string[] | MiningChoice,
   watch: Watch = {},
 ): Promise<{ readonly source: EmbeddedRows; readonly targets: EmbeddedRows } & Similar> {
-  const rows = { source: [] as EmbeddedRows[number][], targets: [] as EmbeddedRows[number][] };
-  const parts = await ask({ kind: "similar", ...tables, asked }, tables, watch);
-  for (const part of parts.slice(0, -1) as EmbeddedPart[]) {
-    const table = rows[part.table];
-    for (const [at, filepath] of part.filepaths.entries()) table.push({ filepath, length: part.lengths[at] as number });
-  }
-  const found = parts.at(-1) as Similar;
+  const rows = { source: embeddedRows(), targets: embeddedRows() };
+  const request = { kind: "similar", ...tables, asked: await rowwise(tables.source, asked) } as const;
+  let found: Similar = { nearest: new Map(), like: new Map() };
+  await ask(request, tables, watch, (part) => {
+    const { table, filepaths, lengths } = part as EmbeddedPart;
+    if (table === undefined) found = part as Similar;
+    else for (const [at, path] of filepaths.entries()) rows[table].add(path, lengths[at] as number);
+  });
   if ("free" in asked) return { ...rows, ...found };
   const inOrder = asked.flatMap((path): [string, number][] => {
     const similarity = found.nearest.get(path);
@@ -56,14 +79,34 @@ export async function compareTables(
   return { ...rows, nearest: new Map(inOrder), like: found.like };
 }
 
+/** What is asked about each row of a table, in its order: paths of millions of rows are not sent to another process. */
+async function rowwise(source: string, asked: readonly string[] | MiningChoice): Promise<AskedRows> {
+  const texts = createTextTable();
+  const [label, score] = [createNumberList(), createScoreList()];
+  const wanted = "free" in asked ? undefined : new Set(asked);
+  await eachPath(source, (path) => {
+    const found = "free" in asked ? asked.free.get(path) : wanted?.has(path) ? "" : undefined;
+    label.push(found === undefined ? -1 : texts.numberOf(found));
+    if ("free" in asked) score.push(asked.pool_scores.get(path) ?? Number.NaN);
+  });
+  const labels = Array.from({ length: texts.size() }, (_, number) => texts.at(number));
+  const rows = { labels, label: label.all(), score: score.all() };
+  if (!("free" in asked)) return rows;
+  const { free: _free, pool_scores: _scores, ...rule } = asked;
+  return { ...rows, rule };
+}
+
 /** What the second process answers, less its progress. */
-async function ask(request: Parameters<typeof askOfParquet>[0], { source, targets }: Tables, watch: Watch) {
-  const parts: unknown[] = [];
-  const onPart = (part: unknown): void => {
+async function ask(
+  request: Parameters<typeof askOfParquet>[0],
+  { source, targets }: Tables,
+  watch: Watch,
+  onPart: (part: unknown) => void,
+): Promise<void> {
+  const take = (part: unknown): void => {
     const { rows, of } = part as Partial<Progress>;
-    if (rows === undefined || of === undefined) parts.push(part);
+    if (rows === undefined || of === undefined) onPart(part);
     else watch.onProgress?.({ rows, of });
   };
-  await askOfParquet(request, [source, targets], { signal: watch.signal, onPart });
-  return parts;
+  await askOfParquet(request, [source, targets], { signal: watch.signal, onPart: take });
 }

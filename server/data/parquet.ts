@@ -7,7 +7,7 @@ import { askAlone, askOutside } from "./process/lanes.ts";
 import type { Request } from "./process/main.ts";
 import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
 
-type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "nearest" | "similar" }>;
+type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "paths" | "nearest" | "similar" }>;
 
 /** One column to write: a name and values of one kind, which may be made as they are asked for. */
 export type ParquetColumn =
@@ -50,6 +50,14 @@ const vectorHeapMb = 512;
 export async function readParquet(path: string, columns?: readonly string[]): Promise<ParquetTable> {
   const request = { kind: "parquet", path, ...(columns === undefined ? {} : { columns }) } as const;
   return tableOf((await askOfParquet(request, [path])) as ParquetPart[]);
+}
+
+/** Hands out the column `filepath` row by row, and keeps nothing; no row where there is no such column. @throws like `readParquet`. */
+export async function eachPath(path: string, onPath: (filepath: string) => void): Promise<void> {
+  const onPart = (part: unknown): void => {
+    for (const filepath of part as readonly string[]) onPath(filepath);
+  };
+  await askOfParquet({ kind: "paths", path }, [path], { onPart });
 }
 
 /**

@@ -15,16 +15,15 @@ export async function sha256OfFile(path: string): Promise<string> {
 
 /**
  * JSON text with sorted keys and no blanks: equal values give equal text, whatever the order they were built in.
- * `undefined` members are left out, as in `JSON.stringify`.
+ * `undefined` members are left out, as in `JSON.stringify`. `textOf` gives the text of the value's own members.
  */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
-  if (value !== null && typeof value === "object") {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
-    return `{${members.join(",")}}`;
+export function canonicalJson(value: unknown, textOf: (member: unknown) => string = canonicalJson): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map((item) => textOf(item ?? null)).join(",")}]`;
+  let members = "";
+  for (const key of Object.keys(value).sort()) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member !== undefined) members += `${members === "" ? "" : ","}${JSON.stringify(key)}:${textOf(member)}`;
   }
-  return JSON.stringify(value) ?? "null";
+  return `{${members}}`;
 }

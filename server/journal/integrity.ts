@@ -1,13 +1,20 @@
 import { quoted } from "../errors.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
+import { keptOf } from "./settled.ts";
 
 /** Digest that an entry carries when there is none before it. */
 export const genesis = "";
 
 /** sha256 of the state without the keys that change outside a commit: `pending`, `integrity`, `jobs`. */
 export function stateDigest(state: RunState): string {
-  return sha256(canonicalJson(sealedKeys(state)));
+  const { iterations } = state;
+  const textOf = (part: unknown) => (part === iterations ? canonicalJson(part, canonicalPart) : canonicalJson(part));
+  return keptOf(state, "digest", () => sha256(canonicalJson(sealedKeys(state), textOf)));
+}
+
+function canonicalPart(part: unknown): string {
+  return keptOf(part, "text", () => canonicalJson(part));
 }
 
 function sealedKeys(state: RunState): Omit<RunState, "pending" | "integrity" | "jobs"> {
@@ -20,7 +27,8 @@ export function partDigests(state: RunState): Record<string, string> {
   const { iterations, ...rest } = sealedKeys(state);
   const labelled = Object.entries(iterations ?? {}).map(([label, part]) => [`iterations.${label}`, part] as const);
   const parts = [...Object.entries(rest).filter(([, part]) => part !== undefined), ...labelled];
-  return Object.fromEntries(parts.map(([name, part]) => [name, sha256(canonicalJson(part)).slice(0, 16)]));
+  const digestOf = (part: unknown) => keptOf(part, "digest", () => sha256(canonicalPart(part)).slice(0, 16));
+  return Object.fromEntries(parts.map(([name, part]) => [name, digestOf(part)]));
 }
 
 const partsShown = 8;

@@ -10,7 +10,7 @@ import { runPaths } from "../run/paths.ts";
 import { type LogEntry, logEntrySchema, type RunState, runStateSchema } from "../run/state.ts";
 import { stateDigest } from "./integrity.ts";
 import { readLog } from "./log-file.ts";
-import { readState } from "./read-state.ts";
+import { learnState, readState } from "./read-state.ts";
 
 const costSchema = z.looseObject({ context_size_end: z.number() });
 /** What a stage cost the agent, by the number of its log entry. */
@@ -158,7 +158,9 @@ export async function publish(runDir: string, due: CommitRecord, held: () => voi
     await writeAtomic(paths.log, withCosts(entries, new Map(due.costs)).map(lineOf), undefined, last);
   }
   hook("state");
-  await writeAtomic(paths.state, stateText(due.state), undefined, last);
+  const text = stateText(due.state);
+  await writeAtomic(paths.state, text, undefined, last);
+  learnState(text, due.state);
   hook("prune");
   const newest = newestOf(await recordNames(runDir));
   if (newest > revision) {

@@ -23,9 +23,13 @@ export type LogFile = {
   readonly fault?: Fault;
 };
 
-/** Reads the state of a run as far as it can be read; its shape is the caller's to judge. */
-export async function readStateFile(runDir: string): Promise<StateFile> {
-  const { text, fault } = await read(runPaths(runDir).state);
+/** The text of `deft_state.json`, or why it cannot be read. */
+export async function readStateText(runDir: string): Promise<TextFile> {
+  return await read(runPaths(runDir).state);
+}
+
+/** The state of a run as far as its text can be read; its shape is the caller's to judge. */
+export function stateIn({ text, fault }: TextFile): StateFile {
   if (text === undefined) return defined({ fault });
   try {
     return { raw: parseJson(text) };
@@ -57,7 +61,9 @@ export function entryIn(line: string): LogEntry {
   return logEntrySchema.parse(parseJson(line));
 }
 
-async function read(path: string): Promise<{ readonly text?: string; readonly fault?: Fault }> {
+type TextFile = { readonly text?: string; readonly fault?: Fault };
+
+async function read(path: string): Promise<TextFile> {
   try {
     const text = await readTextIfPresent(path);
     return text === undefined ? { fault: { kind: "absent" } } : { text };

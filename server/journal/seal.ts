@@ -5,6 +5,7 @@ import type { IterationLabel, LogStageName } from "../run/labels.ts";
 import { type LogEntry, type RunState, runStateSchema } from "../run/state.ts";
 import type { Kept } from "./heads.ts";
 import { entryDigest, headDigest, partDigests, stateDigest } from "./integrity.ts";
+import { isSettled, settle } from "./settled.ts";
 
 /** One line for the log, before it gets its number, time and digest. */
 export type NewEntry = {
@@ -43,8 +44,15 @@ export function seal(
   // An accepted older copy goes on above the head that it was held against.
   const revision = Math.max(before?.state.revision ?? 0, before?.head?.revision ?? 0, before?.newest ?? 0) + 1;
   const kept = defined({ head_kept_at: before?.head && before.headPlace });
-  const state = runStateSchema.parse({ ...rest, revision, ...kept });
+  const state = wellFormed({ ...rest, revision, ...kept });
   const head = { head_seq: last?.seq ?? 0, head_digest: headDigest(last, base) };
   const digests = { state_digest: stateDigest(state), parts: partDigests(state) };
   return { ...state, integrity: { ...digests, ...head, ...defined({ base }) } };
+}
+
+/** A state that came out of the schema: all of it but the iterations that did before. */
+function wellFormed(next: RunState): RunState {
+  const others = Object.entries(next.iterations).filter(([, iteration]) => !isSettled(iteration));
+  const state = runStateSchema.parse({ ...next, iterations: Object.fromEntries(others) });
+  return settle({ ...state, iterations: { ...next.iterations, ...state.iterations } });
 }

@@ -19,13 +19,16 @@ const sharpnessAt = (iteration: number) => (iteration === 1 ? 1 : 3);
 /** More pool rows than this are not looked at as targets, the most telling first: time and memory grow with them. */
 const MOST_POOL_TARGETS = 2000;
 
+/** What is known of images by path. A map is one; a pool of millions answers from its columns. */
+export type Lookup<Value> = { get(path: string): Value | undefined };
+
 export type MiningChoice = {
-  /** Label of each pool image that no earlier iteration mined, by path. */
-  readonly free: ReadonlyMap<string, string>;
+  /** Label of each pool image that no earlier iteration mined. */
+  readonly free: Lookup<string>;
   /** The weak KPI images by path. */
   readonly weak: ReadonlyMap<string, { readonly label: string; readonly score: number }>;
-  /** The current model's score of pool images by path; empty where the pool is not asked. */
-  readonly pool_scores: ReadonlyMap<string, number>;
+  /** The current model's score of pool images; it knows none where the pool is not asked. */
+  readonly pool_scores: Lookup<number>;
   /** A row is mined only when its cosine to some weak image is at least this. */
   readonly min_similarity: number;
   /** From 1. */

@@ -2,7 +2,15 @@ import { dirname, resolve, sep } from "node:path";
 import type { z } from "zod";
 import { errnoOf, excerpt, Refusal } from "../errors.ts";
 import { asMade } from "../journal/published.ts";
-import { entryIn, type Fault, faultText, type LogFile, readLogFile, readStateFile } from "../journal/run-files.ts";
+import {
+  entryIn,
+  type Fault,
+  faultText,
+  type LogFile,
+  readLogFile,
+  readStateText,
+  stateIn,
+} from "../journal/run-files.ts";
 import { defined } from "../run/defined.ts";
 import { isIterationLabel, iterationNumber } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
@@ -35,7 +43,7 @@ type Note = (sentence: string) => void;
 
 /** Reads state and log without ever failing for their content; a commit that is made and not published yet is seen. */
 export async function readRunFiles(runDir: string, note: Note): Promise<ReadState> {
-  const file = await readStateFile(runDir);
+  const file = stateIn(await readStateText(runDir));
   if (file.fault !== undefined) note(`${faultText("deft_state.json", file.fault)}: ${unshown}.`);
   const log = await readLogFile(runPaths(runDir).log);
   const { found, entries, spoiled } = await madeOf(runDir, asObject(file.raw), log, note);

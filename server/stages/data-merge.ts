@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ChangeNetRow, changeNetRows, columnsOf, readChangeNet } from "../data/changenet.ts";
+import { type ChangeNetRow, changedRows, changeNetRows, columnsOf, readChangeNet } from "../data/changenet.ts";
 import { countRows, writeRows } from "../data/csv.ts";
 import type { Problem } from "../data/problems.ts";
 import { readRowColumns } from "../data/row-columns.ts";
@@ -98,7 +98,7 @@ async function earlierRows(context: StageContext): Promise<Earlier> {
   const adopted = iterations.baseline?.combined_training_csv;
   if (previous === undefined || (previous === "baseline" && adopted === undefined)) {
     const asSeed = seedRow(config.workspace, config.images_dir);
-    return { source: "base_train", rows: () => changed(changeNetRows(config.training_csv), asSeed) };
+    return { source: "base_train", rows: () => changedRows(changeNetRows(config.training_csv), asSeed) };
   }
   const path = iterations[previous]?.combined_training_csv;
   if (path === undefined) throw missing(`${previous}.combined_training_csv`, "is not recorded");
@@ -113,10 +113,6 @@ async function* evidenceRows(path: string): AsyncGenerator<ChangeNetRow> {
     if (row.done) return;
     yield row.value;
   }
-}
-
-async function* changed(rows: AsyncIterable<ChangeNetRow>, change: (row: ChangeNetRow) => ChangeNetRow) {
-  for await (const row of rows) yield change(row);
 }
 
 async function addedRows(context: StageContext): Promise<ChangeNetRow[]> {

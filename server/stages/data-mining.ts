@@ -14,15 +14,16 @@ import { isPass } from "../run/pass-labels.ts";
 import { runPaths } from "../run/paths.ts";
 import { recorded } from "./shared/committed.ts";
 import { contributionPaths, readGenerated, writeContribution } from "./shared/contribution.ts";
-import { writeEmbeddingInput } from "./shared/embedding-files.ts";
+import { type EmbeddingInput, writeEmbeddingInput } from "./shared/embedding-files.ts";
 import { asEvidence, missing, requireJobs } from "./shared/evidence.ts";
-import { emptyPool, type Pool, poolOf, trainingRows } from "./shared/mined-rows.ts";
+import { trainingRows } from "./shared/mined-rows.ts";
 import { type Added, type Found, reachOf, rowFacts, yieldWarnings } from "./shared/mining-account.ts";
 import { chooseFromPool } from "./shared/mining-choice.ts";
 import { miningJobs, miningRule, miningSpecs, scoresPool } from "./shared/mining-jobs.ts";
 import { miningPlaces } from "./shared/mining-places.ts";
 import { poolImages } from "./shared/mining-pool.ts";
 import { applyFloor, recordMining } from "./shared/mining-record.ts";
+import { emptyPool, type Pool, poolOf } from "./shared/pool-rows.ts";
 import { preparePoolScores } from "./shared/pool-scores.ts";
 import { inheritedSpec, layoutFrom } from "./shared/specs.ts";
 import { leakageOf } from "./shared/training-leakage.ts";
@@ -99,26 +100,26 @@ async function targetImages(context: StageContext) {
   });
 }
 
-function sourceImages(pool: Pool) {
-  return pool.rows.flatMap((row) =>
-    poolImages(row, pool.layout).map(({ input, golden }) => ({
-      filepath: input,
-      golden_filepath: golden ?? input,
-      label: row.label,
-    })),
-  );
+/** Every image of the pool with its golden twin, where it has one. */
+function* sourceImages(pool: Pool): Generator<EmbeddingInput> {
+  for (let at = 0; at < pool.size; at++) {
+    const row = pool.row(at);
+    for (const { input, golden } of poolImages(row, pool.layout)) {
+      yield { filepath: input, golden_filepath: golden ?? input, label: row.label };
+    }
+  }
 }
 
 /** Appends the mined rows to what the iteration adds. */
 async function addRows(context: StageContext, pool: Pool, selected: readonly Mined[]): Promise<Added> {
   const { workspace } = context.state.config;
-  const rows = selected.flatMap(({ filepath }) => pool.byImage.get(filepath) ?? []);
+  const rows = selected.map(({ filepath }) => pool.rowOf(filepath)).filter((at) => at >= 0);
   const paths = contributionPaths(context);
   const golden_copies = join(paths.images_dir, `mined_${context.iteration}_ok`);
-  const mined = await trainingRows(rows, pool.layout, { workspace, golden_copies });
+  const mined = await trainingRows(pool, rows, { workspace, golden_copies });
   const generated = await readGenerated(context);
   const contributed = await writeContribution(context, mined);
-  const pass = rows.filter(({ label }) => isPass(label)).length;
+  const pass = mined.filter(({ label }) => isPass(label)).length;
   return { mined: mined.length, pass, generated: generated.length, contributed };
 }
 
@@ -150,7 +151,7 @@ function evidenceOf(
       ...(choice === undefined ? { mining_knn_log: places.knn_log } : {}),
       ledger: {
         mining_targets: targets.length,
-        mining_pool_rows: pool.rows.length,
+        mining_pool_rows: pool.size,
         mining_candidates: reach.candidates,
         mining_below_floor: reach.below_floor,
         mining_pass_pct: reach.pass_pct,
@@ -173,10 +174,7 @@ function warningsOf(
   filter: HistoryFilter<Mined>,
   pool: Pool,
 ): string[] {
-  const absent = labelsAbsentFromPool(
-    targets,
-    pool.rows.map(({ label }) => label),
-  );
+  const absent = labelsAbsentFromPool(targets, pool.labels());
   const previous = previousLabel(context.iteration);
   const before = previous && context.state.iterations[previous]?.mining_mined_count;
   const drop = yieldWarning(iterationNumber(context.iteration), filter.selected_count, before);

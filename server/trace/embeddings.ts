@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { embeddedRows } from "../data/nearest.ts";
 import { Refusal } from "../errors.ts";
 import { fileFacts } from "../fs/read.ts";
 import type { ReadEmbeddings } from "../ports/stage.ts";
@@ -24,7 +25,8 @@ export function recordedEmbeddings(read: ReadEmbeddings, pen: Pen): ReadEmbeddin
     const paths = [tables.source, tables.targets];
     const kept = await Promise.all(paths.map(async (path) => isKept(path, (await fileFacts(path))?.size_bytes ?? 0)));
     if (!kept.every(Boolean)) {
-      const rowsOf = (rows: typeof facts.source) => rows.map(({ filepath, length }) => [filepath, length] as const);
+      const rowsOf = (rows: typeof facts.source) =>
+        Array.from(rows, ({ filepath, length }) => [filepath, length] as const);
       const { source, targets, nearest, like, counts } = facts;
       const found = { nearest: [...nearest], like: like && [...like], counts };
       const value = { source: rowsOf(source), targets: rowsOf(targets), ...found };
@@ -51,7 +53,11 @@ export function replayedEmbeddings(trace: Trace, symbols: Symbols, read: ReadEmb
     if (!parsed.success) {
       throw new Refusal("trace.unusable", "What was read of a table has another shape.", { table: source });
     }
-    const rowsOf = (rows: [string, number][]) => rows.map(([filepath, length]) => ({ filepath, length }));
+    const rowsOf = (rows: [string, number][]) => {
+      const known = embeddedRows();
+      for (const [filepath, length] of rows) known.add(filepath, length);
+      return known;
+    };
     const nearest = new Map(parsed.data.nearest);
     const known = new Set(parsed.data.source.map(([filepath]) => filepath));
     const unread = "free" in asked ? undefined : asked.find((path) => known.has(path) && !nearest.has(path));

@@ -12,6 +12,7 @@ import type { TwinFiles } from "./twin-work.ts";
 /** What another process asks this one for. */
 export type Request =
   | { readonly kind: "parquet"; readonly path: string; readonly columns?: readonly string[] }
+  | { readonly kind: "paths"; readonly path: string }
   | NearestRequest
   | SimilarRequest
   | { readonly kind: "sketches"; readonly items: readonly string[]; readonly depth: Depth }
@@ -48,6 +49,9 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield* parquetParts(request.path, request.columns);
       return;
     }
+    case "paths":
+      yield* (await import("./vector-batches.ts")).pathsOf(request.path);
+      return;
     case "nearest":
       yield* (await import("./nearest-work.ts")).nearestRows(request);
       return;

@@ -17,10 +17,17 @@ import { type VectorBatch, type VectorColumn, type VectorTable, vectorBatches } 
 export type Tables = { readonly source: string; readonly targets: string };
 
 export type NearestRequest = Tables & { readonly kind: "nearest"; readonly metric: Metric; readonly k: number };
-export type SimilarRequest = Tables & {
-  readonly kind: "similar";
-  /** The paths whose similarity to the nearest target is wanted, or a choice among all rows. */
-  readonly asked: readonly string[] | MiningChoice;
+export type SimilarRequest = Tables & { readonly kind: "similar"; readonly asked: AskedRows };
+
+/** What is asked about the rows of the source, in their order. */
+export type AskedRows = {
+  /** The number of a row's label, -1 where its similarity to the nearest target is not wanted. */
+  readonly label: Int32Array;
+  readonly labels: readonly string[];
+  /** The current model's score of a row, NaN where it has none. */
+  readonly score: Float64Array;
+  /** How to choose among the wanted rows; absent where all of them are. */
+  readonly rule?: Omit<MiningChoice, "free" | "pool_scores">;
 };
 
 /** How far the comparison is. */
@@ -86,16 +93,21 @@ export async function* similarRows(request: SimilarRequest): AsyncGenerator<Prog
   const { width } = targets.vectors;
   yield { table: "targets", filepaths: targets.filepaths, lengths: targets.lengths };
   const table = await headOf(source);
-  const wanted = "free" in asked ? asked.free : new Set(asked);
+  if (asked.label.length !== table.rows) throw bad(source, `${source} changed while it was read`);
   const parts: EmbeddedPart[] = [];
-  const compared = new Map<number, readonly string[]>();
+  const compared = new Map<number, ComparedRows>();
   const blocks = blocksOf(source, ["filepath", "embedding"], (batch) => {
-    parts.push({ table: "source", filepaths: batch.filepaths, lengths: batch.lengths });
-    const some = selected(batch, (path, length) => length === width && wanted.has(path));
-    compared.set(batch.first, some.filepaths);
-    return some;
+    const { first, filepaths, lengths } = batch;
+    parts.push({ table: "source", filepaths, lengths });
+    const isWanted = (at: number, length: number) => length === width && (asked.label[first + at] ?? -1) >= 0;
+    const at = [...lengths.keys()].filter((row) => isWanted(row, lengths[row] as number));
+    compared.set(
+      first,
+      at.map((row) => ({ row: first + row, filepath: filepaths[row] as string })),
+    );
+    return selected(batch, isWanted);
   });
-  const gather = "free" in asked ? gatherNear(asked, targets) : gatherSimilarities(targets);
+  const gather = asked.rule === undefined ? gatherSimilarities(targets) : gatherNear(asked, asked.rule, targets);
   let rows = 0;
   for await (const block of compareBlocks(blocks, { kind: "similarity", targets: targets.vectors }, table.rows)) {
     gather.add(compared.get(block.first) ?? [], block);
@@ -109,17 +121,19 @@ export async function* similarRows(request: SimilarRequest): AsyncGenerator<Prog
   yield gather.end();
 }
 
-type Gathering = { add(paths: readonly string[], block: Compared): void; end(): Similar };
+/** The rows of a block, by their numbers in the table. */
+type ComparedRows = readonly { readonly row: number; readonly filepath: string }[];
+type Gathering = { add(rows: ComparedRows, block: Compared): void; end(): Similar };
 
 function gatherSimilarities({ units }: Targets): Gathering {
   const nearest = new Map<string, number>();
   const like = new Map<string, string>();
   return {
-    add(paths, { alike }) {
-      for (const [at, path] of paths.entries()) {
-        nearest.set(path, alike?.cosine[at] ?? -1);
+    add(rows, { alike }) {
+      for (const [at, { filepath }] of rows.entries()) {
+        nearest.set(filepath, alike?.cosine[at] ?? -1);
         const target = units[alike?.target[at] ?? -1];
-        if (target !== undefined) like.set(path, target.filepath);
+        if (target !== undefined) like.set(filepath, target.filepath);
       }
     },
     end: () => ({ nearest, like }),
@@ -127,23 +141,30 @@ function gatherSimilarities({ units }: Targets): Gathering {
 }
 
 /** Keeps the rows in reach, which the choice is among. */
-function gatherNear(choice: MiningChoice, { vectors: { width }, units }: Targets): Gathering {
-  const near: (NearRow & { readonly at: number })[] = [];
-  let free = 0;
+function gatherNear(
+  { label, labels, score }: AskedRows,
+  rule: Omit<MiningChoice, "free" | "pool_scores">,
+  { vectors: { width }, units }: Targets,
+): Gathering {
+  const near: (NearRow & { readonly row: number })[] = [];
+  let count = 0;
   return {
-    add(paths, { first, values, alike }) {
-      free += paths.length;
-      for (const [at, filepath] of paths.entries()) {
+    add(rows, { values, alike }) {
+      count += rows.length;
+      for (const [at, { row, filepath }] of rows.entries()) {
         const similarity = alike?.cosine[at] ?? -1;
-        if (similarity < choice.min_similarity) continue;
+        if (similarity < rule.min_similarity) continue;
         const like = units[alike?.target[at] ?? -1]?.filepath ?? "";
         const unit = unit32(values.subarray(at * width, (at + 1) * width));
-        near.push({ at: first + at, filepath, unit, similarity, like });
+        near.push({ row, filepath, unit, similarity, like });
       }
     },
     end() {
-      near.sort((a, b) => a.at - b.at);
-      return chooseRows({ free, near }, units, choice);
+      near.sort((a, b) => a.row - b.row);
+      const free = new Map(near.map(({ row, filepath }) => [filepath, labels[label[row] as number] ?? ""]));
+      const scored = near.filter(({ row }) => !Number.isNaN(score[row] as number));
+      const pool_scores = new Map(scored.map(({ row, filepath }) => [filepath, score[row] as number]));
+      return chooseRows({ free: count, near }, units, { ...rule, free, pool_scores });
     },
   };
 }
@@ -184,9 +205,9 @@ async function readTargets(path: string): Promise<Targets> {
   };
 }
 
-/** The rows of a batch that `fits` says yes to. */
-function selected(batch: VectorBatch, fits: (path: string, length: number) => boolean): VectorBatch {
-  const taken = batch.filepaths.map((path, at) => fits(path, batch.lengths[at] as number));
+/** The rows of a batch that `fits` says yes to, by their place in it. */
+function selected(batch: VectorBatch, fits: (at: number, length: number) => boolean): VectorBatch {
+  const taken = Array.from(batch.lengths, (length, at) => fits(at, length));
   if (taken.every(Boolean)) return batch;
   const of = <Cell>(cells: readonly Cell[]): Cell[] => cells.filter((_, at) => taken[at]);
   const lengths = Uint32Array.from(of([...batch.lengths]));

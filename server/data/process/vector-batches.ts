@@ -40,6 +40,14 @@ export function vectorBatches(path: string, columns: readonly VectorColumn[]) {
   });
 }
 
+/** The column `filepath` by batches; none where there is no such column. @throws Refusal like `withParquet`. */
+export async function* pathsOf(path: string): AsyncGenerator<readonly string[]> {
+  for await (const found of vectorBatches(path, ["filepath"])) {
+    if ("first" in found) yield found.filepaths;
+    else if (!found.columns.includes("filepath")) return;
+  }
+}
+
 type Rows = Pick<VectorBatch, "lengths" | "values">;
 
 async function* vectorsOf(parquet: ParquetFile, group: number, wanted: boolean, rows: number): AsyncGenerator<Rows> {

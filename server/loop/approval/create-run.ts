@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { copyChangeNet } from "../../data/changenet.ts";
+import { changedRows, changeNetRows, writeChangeNetRows } from "../../data/changenet.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
@@ -78,7 +78,8 @@ async function spelledCopies(inputs: string, { plan, config }: Approvable): Prom
     const csv = config[key];
     if (plan.inputs[input]?.relabelled === undefined || csv === undefined) continue;
     copies[key] = join(inputs, basename(csv));
-    await copyChangeNet(csv, copies[key], (row) => ({ ...row, label: canonicalLabel(row.label) }));
+    const rows = changedRows(changeNetRows(csv), (row) => ({ ...row, label: canonicalLabel(row.label) }));
+    await writeChangeNetRows(copies[key], rows);
   }
   return copies;
 }

@@ -1,5 +1,7 @@
 import { compareTables, type EmbeddedRows } from "../../data/nearest.ts";
-import { readParquet, textCell, writeParquet } from "../../data/parquet.ts";
+import { createNumberList, type NumberList } from "../../data/number-list.ts";
+import { eachPath, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
+import { createTextTable } from "../../data/text-table.ts";
 import { Refusal } from "../../errors.ts";
 import type { Mined } from "../../kpi/mining.ts";
 import type { ReadEmbeddings } from "../../ports/stage.ts";
@@ -10,18 +12,23 @@ export type EmbeddingInput = { readonly filepath: string; readonly golden_filepa
 
 /**
  * Writes the images to embed, each path once: the embedding step joins its answer back on the path, and a path given
- * twice would multiply rows.
- *
- * @returns how many were written.
+ * twice would multiply rows. What was said last of a path counts.
  */
-export async function writeEmbeddingInput(path: string, images: readonly EmbeddingInput[]): Promise<number> {
-  const unique = [...new Map(images.map((image) => [image.filepath, image])).values()];
+export async function writeEmbeddingInput(path: string, images: Iterable<EmbeddingInput>): Promise<void> {
+  const [texts, goldens, labels] = [createTextTable(), createNumberList(), createNumberList()];
+  const places = createTextTable();
+  for (const { filepath, golden_filepath, label } of images) {
+    const place = places.numberOf(filepath);
+    if (place === goldens.length) for (const list of [goldens, labels]) list.push(0);
+    goldens.set(place, texts.numberOf(golden_filepath));
+    labels.set(place, texts.numberOf(label));
+  }
+  const values = (list: NumberList) => ({ length: places.size(), at: (row: number) => texts.at(list.at(row)) });
   await writeParquet(path, [
-    { name: "filepath", type: "string", values: unique.map((image) => image.filepath) },
-    { name: "golden_filepath", type: "string", values: unique.map((image) => image.golden_filepath) },
-    { name: "label", type: "string", values: unique.map((image) => image.label) },
+    { name: "filepath", type: "string", values: { length: places.size(), at: places.at } },
+    { name: "golden_filepath", type: "string", values: values(goldens) },
+    { name: "label", type: "string", values: values(labels) },
   ]);
-  return unique.length;
 }
 
 /** Reads both tables of mining from the disk. @throws Refusal `stage.evidence-missing`. */
@@ -40,14 +47,18 @@ export const readEmbeddings: ReadEmbeddings = async (tables, asked) => {
  * @throws Refusal `stage.evidence-missing`.
  */
 export async function assertEmbeds(path: string, rows: EmbeddedRows, inputPath: string): Promise<void> {
-  const inputs = await asEvidence(inputPath, () => readParquet(inputPath, ["filepath"]));
-  const wanted = new Set(inputs.rows.map((row) => textCell(row, "filepath")));
-  if (rows.length !== wanted.size) {
-    throw missing(path, "has another number of rows than its input", { expected: wanted.size, actual: rows.length });
+  const wanted = createTextTable();
+  await asEvidence(inputPath, () => eachPath(inputPath, (filepath) => void wanted.numberOf(filepath)));
+  if (rows.size !== wanted.size()) {
+    throw missing(path, "has another number of rows than its input", { expected: wanted.size(), actual: rows.size });
   }
-  const expected = rows[0]?.length;
+  const embedded = new Uint8Array(wanted.size());
+  let expected: number | undefined;
   for (const { filepath, length } of rows) {
-    if (!wanted.delete(filepath)) throw missing(path, "embeds an image that was not asked for", { filepath });
+    expected ??= length;
+    const at = wanted.find(filepath);
+    if (embedded[at] !== 0) throw missing(path, "embeds an image that was not asked for", { filepath });
+    embedded[at] = 1;
     if (length > 0 && length === expected) continue;
     throw missing(path, "holds an unusable embedding", { filepath, length, expected });
   }

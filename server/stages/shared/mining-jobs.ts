@@ -3,8 +3,8 @@ import type { StageContext } from "../../ports/stage.ts";
 import type { JobSpec } from "../../run/job.ts";
 import type { MiningRule } from "../../run/labels.ts";
 import { offlineEnv, stageJob } from "./job.ts";
-import type { Pool } from "./mined-rows.ts";
 import { miningPlaces } from "./mining-places.ts";
+import type { Pool } from "./pool-rows.ts";
 import { poolScoresJob, scorableRows } from "./pool-scores.ts";
 
 /** The rule of the run; one that was planned before there was a choice mines by the vendor's. */
@@ -14,7 +14,7 @@ export function miningRule(context: StageContext): MiningRule {
 
 /** Whether the current model is asked about the pool. */
 export function scoresPool(context: StageContext, pool: Pool): boolean {
-  return miningRule(context) === "pool_error" && scorableRows(context, pool).length > 0;
+  return miningRule(context) === "pool_error" && scorableRows(context, pool).next().done === false;
 }
 
 /**

@@ -1,24 +1,25 @@
-import { basename, dirname, join, relative } from "node:path";
-import { type ChangeNetRow, refuseMissingColumns } from "../../data/changenet.ts";
+import { basename, join, relative } from "node:path";
+import { refuseMissingColumns } from "../../data/changenet.ts";
 import { type TableRow, tableRows, writeRows } from "../../data/csv.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
-import { type ImageLayout, joinPath } from "../../run/images.ts";
+import type { ImageLayout } from "../../run/images.ts";
 import type { RunConfig } from "../../run/state.ts";
 
 /** What the file names of a row are made of. */
 export type ImageNames = Pick<ImageLayout, "lightings" | "image_ext">;
 
-/** One row of the pool with the place of its images; every lighting of it exists there. */
-export type PoolRow = {
-  /** Cells of the pool file, by column. */
-  readonly cells: Readonly<Record<string, string>>;
+/** A row's label and the place of its images; every lighting of it exists there. */
+export type PoolPlace = {
   readonly label: string;
   readonly object_name: string;
   /** Absolute directory of the tested images, and of the golden ones; no golden directory for an OK-only row. */
   readonly input_dir: string;
   readonly golden_dir: string | undefined;
 };
+
+/** The same with the row's cells in the pool file, by column. */
+export type PoolRow = PoolPlace & { readonly cells: Readonly<Record<string, string>> };
 
 export type PoolSource = {
   readonly csv_path: string;
@@ -65,26 +66,8 @@ async function* snapshotOf(source: PoolSource, rows: AsyncIterable<PoolRow>): As
   }
 }
 
-/** Reads a snapshot back; its files were found when it was written. @throws Refusal `gate.empty-pool`. */
-export async function readResolvedPool(source: PoolSource): Promise<PoolRow[]> {
-  const rows: PoolRow[] = [];
-  for await (const { header, cells } of poolLines(source.csv_path, ["label", ...resolvedColumns])) {
-    const row = byColumn(header, cells);
-    const input = joinPath(source.filepath_root, row.filepath ?? "");
-    const golden = row.golden_filepath ?? "";
-    rows.push({
-      cells: row,
-      label: row.label ?? "",
-      object_name: objectOf(input, source) ?? row.object_name ?? "",
-      input_dir: dirname(input),
-      golden_dir: golden === "" ? undefined : dirname(joinPath(source.filepath_root, golden)),
-    });
-  }
-  return rows;
-}
-
 /** Every image of a pool row, one a lighting in `input_map` order. */
-export function poolImages(row: PoolRow, layout: ImageNames): { input: string; golden: string | undefined }[] {
+export function poolImages(row: PoolPlace, layout: ImageNames): { input: string; golden: string | undefined }[] {
   return suffixes(layout).map((suffix) => ({
     input: join(row.input_dir, row.object_name + suffix),
     golden: row.golden_dir === undefined ? undefined : join(row.golden_dir, row.object_name + suffix),
@@ -98,12 +81,6 @@ export async function poolLabels(csvPath: string): Promise<string[]> {
     labels.add((cells[header.indexOf("label")] ?? "").trim().toUpperCase());
   }
   return [...labels];
-}
-
-/** A pool row as a training row in workspace coordinates, without its places. */
-export function poolCells(row: PoolRow): Omit<ChangeNetRow, "input_path" | "golden_path"> {
-  const { filepath: _file, golden_filepath: _golden, image_path: _image, ...cells } = row.cells;
-  return { ...cells, label: row.label, object_name: row.object_name };
 }
 
 /** The rows of a pool file as it is read. @throws Refusal `gate.empty-pool` when it is absent or has no row; `gate.schema`. */

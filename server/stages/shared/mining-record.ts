@@ -15,8 +15,9 @@ import { contributionPaths } from "./contribution.ts";
 import { assertEmbeds, readMinedPaths, writeMined } from "./embedding-files.ts";
 import { missing, requireFresh } from "./evidence.ts";
 import { readHistory, recordHistory } from "./history-file.ts";
-import { byFirstLighting, type Pool } from "./mined-rows.ts";
+import { byFirstLighting } from "./mined-rows.ts";
 import { miningPlaces } from "./mining-places.ts";
+import type { Pool } from "./pool-rows.ts";
 
 /** Reads both embedding tables of this attempt, proven to be those of its inputs. @throws Refusal `stage.evidence-missing`. */
 export async function readTables(
@@ -45,8 +46,8 @@ export async function applyFloor(context: StageContext): Promise<CosineFloor> {
     const facts = { count: floor.unknown.length, examples: floor.unknown.slice(0, 5) };
     throw missing(places.mined_raw, "names images outside the pool", facts);
   }
-  if (mined.length > targets.length * top_k_per_target) {
-    throw missing(places.mined_raw, "has more rows than asked for", { rows: mined.length, targets: targets.length });
+  if (mined.length > targets.size * top_k_per_target) {
+    throw missing(places.mined_raw, "has more rows than asked for", { rows: mined.length, targets: targets.size });
   }
   return { ...floor, kept: withWeak(floor.kept, like) };
 }

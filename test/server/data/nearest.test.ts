@@ -93,13 +93,13 @@ describe("similarity of the rows that are asked for", () => {
       ["c", -1],
       ["a", 1],
     ]);
-    expect(found.source.map(({ filepath, length }) => [filepath, length])).toEqual([
+    expect(Array.from(found.source, ({ filepath, length }) => [filepath, length])).toEqual([
       ["a", 2],
       ["b", 2],
       ["c", 2],
       ["d", 0],
     ]);
-    expect(found.targets).toEqual([{ filepath: "t", length: 2 }]);
+    expect([...found.targets]).toEqual([{ filepath: "t", length: 2 }]);
   });
 
   it("names the target that each row is most like, however the rows are chosen", async () => {

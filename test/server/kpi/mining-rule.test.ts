@@ -21,7 +21,7 @@ const choice: MiningChoice = {
 
 /** The rows in reach of the one target, out of those that are free. */
 function inReach(asked: MiningChoice) {
-  const open = source.filter(({ filepath }) => asked.free.has(filepath));
+  const open = source.filter(({ filepath }) => asked.free.get(filepath) !== undefined);
   const cosine = ({ unit }: Embedded) => unit.reduce((sum, value, i) => sum + value * (targets[0]?.unit[i] ?? 0), 0);
   const near = open.map((row) => ({ ...row, similarity: cosine(row), like: "k" }));
   return { free: open.length, near: near.filter(({ similarity }) => similarity >= asked.min_similarity) };

@@ -5,11 +5,12 @@ import { changenetColumns } from "../../../../server/data/changenet.ts";
 import { csvPieces } from "../../../../server/data/csv.ts";
 import {
   type PoolRow,
+  poolImages,
   poolSource,
-  readResolvedPool,
   writeResolvedPool,
 } from "../../../../server/stages/shared/mining-pool.ts";
 import { resolvePool } from "../../../../server/stages/shared/pool-resolver.ts";
+import { readResolvedPool } from "../../../../server/stages/shared/pool-rows.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 import { jpegOf, put, type StageWorkspace, stageWorkspace } from "../../../support/stage-workspace.ts";
@@ -60,9 +61,12 @@ describe("the mining pool", () => {
     const path = join(home.runDir, "pool.csv");
     await writeResolvedPool(path, source(), resolvePool(source()));
     const back = await readResolvedPool({ ...source(), csv_path: path });
-    expect(
-      back.map(({ object_name, input_dir, golden_dir, label }) => [object_name, input_dir, golden_dir, label]),
-    ).toEqual(rows.map(({ object_name, input_dir, golden_dir, label }) => [object_name, input_dir, golden_dir, label]));
+    expect(back.size).toBe(rows.length);
+    for (const [at, { cells: _cells, ...place }] of rows.entries()) {
+      expect(back.row(at)).toEqual(place);
+      expect(poolImages(place, source()).map(({ input }) => back.rowOf(input))).toEqual([at]);
+    }
+    expect(back.rowOf(home.at("elsewhere_SolderLight.jpg"))).toBe(-1);
     const [header = ""] = (await readFile(path, "utf8")).split("\n");
     expect(header).toBe(`${changenetColumns.join(",")},filepath,golden_filepath`);
   });
