@@ -51,7 +51,7 @@ export async function measure(): Promise<void> {
   ];
   const all = [...kpi, ...others];
   const began = process.cpuUsage();
-  const told = await findTwins(all);
+  const told = await findTwins({ paths: all });
   const { user } = process.cpuUsage(began);
   const between = told.filter(({ one, other }) => one < kpi.length !== other < kpi.length);
   const rows = new Set(between.map(({ one, other }) => Math.min(one, other))).size;
@@ -92,7 +92,7 @@ async function copies(
   }
   const all = [...made, ...originals, ...others.filter((_, at) => at % 6 === 0)];
   const found = new Set(
-    (await findTwins(all)).filter(({ one, other }) => other === one + made.length).map(({ one }) => one),
+    (await findTwins({ paths: all })).filter(({ one, other }) => other === one + made.length).map(({ one }) => one),
   );
   console.log(`  ${name.padEnd(30)} ${found.size} of ${made.length} found`);
 }

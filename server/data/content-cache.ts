@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { stampOf } from "../fs/stamp.ts";
+import { stampOf, toldBy } from "../fs/stamp.ts";
 import { isSettled } from "./kept-images.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
@@ -13,7 +13,7 @@ export type Contents = {
 };
 
 /** `null` stands for an image that cannot be decoded. */
-type Kept = { readonly stamp: string; head?: Sketch | null; whole?: Sketch | null };
+type Kept = { readonly stamp: string; readonly settled: boolean; head?: Sketch | null; whole?: Sketch | null };
 
 type Sketched = Map<string, Kept>;
 
@@ -31,27 +31,23 @@ const sliceSize = 500;
  */
 export function openContents(memory: Sketched = madeHere): Contents {
   let decoded = 0;
+  /** Each file is looked at once, however often it is asked for. */
+  const entries = new Map<string, Kept>();
   return {
     decoded: () => decoded,
     async sketches(paths, depth, signal) {
-      const entries = new Map<string, Kept>();
-      const missing: { readonly path: string; readonly entry: Kept }[] = [];
+      const missing = new Map<string, Kept>();
       await inSlices(paths, (path) => {
-        if (entries.has(path)) return;
-        const entry = entryOf(memory, path);
+        const entry = entries.get(path) ?? entryOf(memory, path);
         entries.set(path, entry);
-        if (entry[depth] === undefined) missing.push({ path, entry });
+        if (entry[depth] === undefined) missing.set(path, entry);
       });
-      const made = await sketchImages(
-        missing.map(({ path }) => path),
-        depth,
-        signal,
-      );
-      for (const [at, { path, entry }] of missing.entries()) {
+      const made = await sketchImages([...missing.keys()], depth, signal);
+      for (const [at, [path, entry]] of [...missing].entries()) {
         entry[depth] = made[at] ?? null;
-        if (isSettled(entry.stamp)) remember(memory, path, entry);
+        if (entry.settled) remember(memory, path, entry);
       }
-      decoded += missing.length;
+      decoded += missing.size;
       return paths.map((path) => entries.get(path)?.[depth] ?? undefined);
     },
   };
@@ -60,7 +56,7 @@ export function openContents(memory: Sketched = madeHere): Contents {
 function entryOf(memory: Sketched, path: string): Kept {
   const stamp = stampOf(path);
   const remembered = memory.get(path);
-  return remembered?.stamp === stamp ? remembered : { stamp };
+  return remembered?.stamp === stamp ? remembered : { stamp, settled: isSettled(toldBy(stamp).changed_ms) };
 }
 
 /** The oldest entries go first. */

@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import { stampOf, toldBy } from "../fs/stamp.ts";
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { compareImages, digestFiles } from "./process/image-batches.ts";
@@ -143,9 +142,7 @@ async function equalBytes(
 ): Promise<Map<number, Match>> {
   const matches = new Map<number, Match>();
   if (left.length === 0 || right.length === 0) return matches;
-  const sizeOf = (image: number) => toldBy(stampOf(index.pathOf(image))).size_bytes;
-  const sizes = [await sized(left, sizeOf, signal), await sized(right, sizeOf, signal)] as const;
-  const [some, others] = [sharing(sizes[0], sizes[1]), sharing(sizes[1], sizes[0])];
+  const [some, others] = [sharing(left, right, index), sharing(right, left, index)];
   const rightDigests = await digestFiles(others.map(index.pathOf), signal);
   const leftDigests = await digestFiles(some.map(index.pathOf), signal);
   const byDigest = new Map(rightDigests.map((digest, at) => [digest, others[at] ?? -1]));
@@ -156,22 +153,11 @@ async function equalBytes(
   return matches;
 }
 
-type Sizes = ReadonlyMap<number, number>;
-
-async function sized(images: readonly number[], sizeOf: (image: number) => number, signal: AbortSignal | undefined) {
-  const sizes = new Map<number, number>();
-  let began = performance.now();
-  for (const image of images) {
-    sizes.set(image, sizeOf(image));
-    began = await pauseAfter(began, signal);
-  }
-  return sizes;
-}
-
 /** Images whose files are as long as one of the other side: no other can have the same bytes. */
-function sharing(images: Sizes, others: Sizes): number[] {
-  const lengths = new Set(others.values());
-  return [...images].filter(([, size]) => lengths.has(size)).map(([image]) => image);
+function sharing(images: readonly number[], others: readonly number[], index: ImageIndex): number[] {
+  const sizeOf = (image: number) => index.factsOf(image).size_bytes;
+  const lengths = new Set(others.map(sizeOf));
+  return images.filter((image) => lengths.has(sizeOf(image)));
 }
 
 /** Held-out images, by number, that an image may be a copy of or near to. */

@@ -44,10 +44,15 @@ export async function readTable(path: string): Promise<Table> {
 /**
  * Reads like `readTable`, but hands out row by row and keeps nothing, so that memory does not grow with the file.
  *
- * `open` gets the header and returns what is called for each row with its cells and its physical line.
+ * `open` gets the header and returns what is called for each row with its cells and its physical line; `seen` gets the
+ * bytes of the file as they are read.
  */
-export async function scanTable(path: string, open: (header: readonly string[]) => OnRecord): Promise<TableFacts> {
-  const scan = scanPieces(path, open);
+export async function scanTable(
+  path: string,
+  open: (header: readonly string[]) => OnRecord,
+  seen: (bytes: Uint8Array) => void = () => {},
+): Promise<TableFacts> {
+  const scan = scanPieces(path, open, seen);
   for (;;) {
     const piece = await scan.next();
     if (piece.done) return piece.value;
@@ -81,6 +86,7 @@ export async function* tableRows(path: string): AsyncGenerator<TableRow, void, u
 async function* scanPieces(
   path: string,
   open: (header: readonly string[]) => OnRecord,
+  seen: (bytes: Uint8Array) => void = () => {},
 ): AsyncGenerator<void, TableFacts, undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const sink = tableSink(path, open);
@@ -90,6 +96,7 @@ async function* scanPieces(
   try {
     for await (const chunk of readChunks(path)) {
       let bytes = chunk;
+      seen(chunk);
       if (first) {
         refuseUtf16(path, bytes);
         bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;

@@ -1,10 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { type FileStart, readHead, readHeadSync, realPathIfPresent } from "../fs/head.ts";
-import { normalPath } from "../run/images.ts";
+import { canonicalJson, sha256 } from "../fs/hash.ts";
+import { type FileStart, lookAt, lookAtSync, readHead, readHeadSync } from "../fs/head.ts";
+import { createFileNumbers, type FileNumbers } from "./file-numbers.ts";
+import { createFileStats } from "./file-stats.ts";
 import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
+import { keptAnswer } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
-import { createTextTable } from "./text-table.ts";
 
 /** `deep`: gray of more than eight bits. */
 export type SeenFormat = ImageFormat | "deep png" | "deep tiff";
@@ -15,13 +17,24 @@ export type ImageState = "unknown" | "ok" | "missing" | "bad" | "unreadable";
  * Image files by number. Two spellings of one file, through other directories, `..` or links, have one identity.
  */
 export type ImageIndex = Omit<FileNumbers, "directoryExists"> & {
-  /** Looks at every file not looked at yet: is it there, is it an image, is it a link. */
+  /** Takes a stat of every file that has none yet: is it there, is it a link, how long is it, when was it changed. */
+  look(signal?: AbortSignal): Promise<void>;
+  /** `look`, and whether each file is an image. */
   probe(signal?: AbortSignal): Promise<void>;
   stateOf(image: number): ImageState;
   /** The format of an image that is `ok`. Meaningful after `probe`. */
   formatOf(image: number): SeenFormat | undefined;
-  /** The number of the file behind the links; equal for equal files. Meaningful after `probe`. */
+  /** The number of the file behind the links; equal for equal files. Meaningful after `look`. */
   identityOf(image: number): number;
+  /** Whether a file is there behind the links, image or not. Meaningful after `look`. */
+  isThere(image: number): boolean;
+  /** Length of the file behind the links, and what hard links of it have in common. Meaningful after `look`. */
+  factsOf(image: number): { readonly size_bytes: number; readonly inode: string };
+  /**
+   * A digest of the paths, sizes, times and inodes of all files looked at: equal ones mean that nobody touched any. It is
+   * undefined where one could not be read, or was written so short ago that it may be again with the same times.
+   */
+  seen(): string | undefined;
 };
 
 const headBytes = 1024;
@@ -31,102 +44,136 @@ const requestsAtOnce = 32;
 /** One slow slice may be a busy machine; several in a row are a slow file system. */
 const slowSlices = 3;
 
-/** A file system that needs longer than `slowMsPerFile` for one file gains from several requests at once. */
+/**
+ * A file system that needs longer than `slowMsPerFile` for one file gains from several requests at once. Memory: 40 bytes
+ * a file beside those of its name.
+ */
 export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
   const files = createFileNumbers();
-  const results = createResults(files);
-  let probed = 0;
+  const stats = createFileStats(files);
+  const results = createResults(files, stats.targetOf);
+  let [looked, probed] = [0, 0];
+  const work = { slowMsPerFile, most: sliceSize };
 
+  const look = async (signal?: AbortSignal) => {
+    // The target of a link is one more file.
+    for (let from = looked; from < files.size(); from = looked) {
+      looked = files.size();
+      const now = (image: number) =>
+        stats.settle(image, files.directoryExists(image) ? lookAtSync(files.pathOf(image)) : "absent");
+      const later = async (image: number) =>
+        stats.settle(image, files.directoryExists(image) ? await lookAt(files.pathOf(image)) : "absent");
+      await inSlices({ ...work, from, to: looked, what: "images found", now, later, signal });
+    }
+  };
+  const readHeads = async (signal?: AbortSignal) => {
+    const now = (image: number) => {
+      const bytes = new Uint8Array(headBytes);
+      if (stats.isThere(image)) results.judge(image, readHeadSync(files.pathOf(image), bytes), bytes);
+    };
+    const later = async (image: number) => {
+      const bytes = new Uint8Array(headBytes);
+      if (stats.isThere(image)) results.judge(image, await readHead(files.pathOf(image), bytes), bytes);
+    };
+    await inSlices({ ...work, from: probed, to: looked, what: "images looked at", now, later, signal });
+  };
   return {
     ...files,
     stateOf: results.stateOf,
     formatOf: results.formatOf,
-    identityOf: results.identityOf,
+    identityOf: stats.targetOf,
+    isThere: (image) => stats.isThere(stats.targetOf(image)),
+    factsOf: (image) => stats.factsOf(stats.targetOf(image)),
+    seen: () => (results.isSure() ? stats.seen(looked) : undefined),
+    look,
     async probe(signal) {
-      let slowInARow = 0;
-      const tell = countUp("images looked at", files.size() - probed);
-      while (probed < files.size()) {
-        signal?.throwIfAborted();
-        const from = probed;
-        const to = Math.min(files.size(), from + sliceSize);
-        const started = performance.now();
-        if (slowInARow >= slowSlices) await lookSlowly(files, results, from, to);
-        else {
-          look(files, results, from, to);
-          const msPerFile = (performance.now() - started) / (to - from);
-          slowInARow = msPerFile > slowMsPerFile ? slowInARow + 1 : 0;
-        }
-        probed = to;
-        tell(to - from);
-        await setImmediate();
-      }
+      await look(signal);
+      if (probed === looked) return;
+      for (let image = probed; image < looked; image++) results.set(image, stats.stateOf(image));
+      const kept = await keptAnswer("heads", stats.seen(looked), async () => {
+        await readHeads(signal);
+        return results.isSure() ? results.codes(probed, looked) : undefined;
+      });
+      if (kept !== undefined) results.take(probed, kept);
+      probed = looked;
     },
   };
 }
 
-type Results = ReturnType<typeof createResults>;
+/** All that an answer on the images of an index rests on, with what else it does; undefined like `seen`. */
+export function questionOf({ seen }: Pick<ImageIndex, "seen">, others: unknown): string | undefined {
+  const files = seen();
+  return files === undefined ? undefined : sha256(canonicalJson([files, others]));
+}
 
-function look(files: FileNumbers, results: Results, from: number, to: number): void {
-  const bytes = new Uint8Array(headBytes);
-  for (let image = from; image < to; image++) {
-    if (results.needsLook(image)) results.settle(image, readHeadSync(files.pathOf(image), bytes), bytes);
+type Sliced = {
+  readonly from: number;
+  readonly to: number;
+  readonly most: number;
+  readonly slowMsPerFile: number;
+  readonly what: string;
+  /** What is done of one file, blocking or not. */
+  readonly now: (image: number) => void;
+  readonly later: (image: number) => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+};
+
+async function inSlices({ from: first, to: end, most, slowMsPerFile, what, now, later, signal }: Sliced) {
+  let slowInARow = 0;
+  const tell = countUp(what, end - first);
+  for (let from = first; from < end; from += most) {
+    signal?.throwIfAborted();
+    const to = Math.min(end, from + most);
+    const started = performance.now();
+    if (slowInARow >= slowSlices) await severalAtOnce(from, to, later);
+    else {
+      for (let image = from; image < to; image++) now(image);
+      const msPerFile = (performance.now() - started) / (to - from);
+      slowInARow = msPerFile > slowMsPerFile ? slowInARow + 1 : 0;
+    }
+    tell(to - from);
+    await setImmediate();
   }
 }
 
-async function lookSlowly(files: FileNumbers, results: Results, from: number, to: number): Promise<void> {
-  const waiting: Promise<void>[] = [];
-  for (let image = from; image < to; image++) {
-    if (!results.needsLook(image)) continue;
-    const bytes = new Uint8Array(headBytes);
-    waiting.push(readHead(files.pathOf(image), bytes).then((head) => results.settle(image, head, bytes)));
-    if (waiting.length >= requestsAtOnce) await Promise.all(waiting.splice(0));
+async function severalAtOnce(from: number, to: number, work: Sliced["later"]): Promise<void> {
+  for (let first = from; first < to; first += requestsAtOnce) {
+    const images = Array.from({ length: Math.min(requestsAtOnce, to - first) }, (_, at) => first + at);
+    await Promise.all(images.map(work));
   }
-  await Promise.all(waiting);
 }
 
 const states: readonly ImageState[] = ["unknown", "ok", "missing", "bad", "unreadable"];
 const formats: readonly SeenFormat[] = ["jpeg", "png", "bmp", "tiff", "webp", "deep png", "deep tiff"];
 
-/** What was seen of each file; the target of a link is numbered too and looked at in its turn. */
-function createResults(files: FileNumbers) {
+/** What was seen of each file, in a byte. */
+function createResults(files: FileNumbers, targetOf: (image: number) => number) {
   /** States, and behind them the formats of what is `ok`. */
   let codes = new Uint8Array(1024);
-  const targets = new Map<number, number>();
+  let sure = true;
   const set = (image: number, seen: ImageState | SeenFormat) => {
     const state = states.indexOf(seen as ImageState);
     if (image >= codes.length) codes = widened(codes, Math.max(files.size(), 2 * codes.length));
     codes[image] = state >= 0 ? state : states.length + formats.indexOf(seen as SeenFormat);
+    if (seen === "unreadable") sure = false;
   };
-  const identityOf = (image: number) => targets.get(image) ?? image;
   return {
-    identityOf,
-    stateOf: (image: number) => states[codes[identityOf(image)] ?? 0] ?? "ok",
-    formatOf: (image: number) => formats[(codes[identityOf(image)] ?? 0) - states.length],
-    /** Nothing is in a directory that does not exist. */
-    needsLook(image: number): boolean {
-      if (files.directoryExists(image)) return true;
-      set(image, "missing");
-      return false;
-    },
-    settle(image: number, head: FileStart, bytes: Uint8Array): void {
-      if (head !== "link") {
-        set(image, judgeHead(head, bytes, files.pathOf(image)));
-        return;
-      }
-      const real = realPathIfPresent(files.pathOf(image));
-      if (real === undefined) {
-        set(image, "missing");
-        return;
-      }
-      const slash = real.lastIndexOf("/");
-      targets.set(image, files.numberOf(real.slice(0, slash) || "/", real.slice(slash + 1)));
-    },
+    set,
+    stateOf: (image: number) => states[codes[targetOf(image)] ?? 0] ?? "ok",
+    formatOf: (image: number) => formats[(codes[targetOf(image)] ?? 0) - states.length],
+    judge: (image: number, head: FileStart, bytes: Uint8Array) =>
+      set(image, judgeHead(head, bytes, files.pathOf(image))),
+    /** False where a file could not be read, which may be otherwise the next time. */
+    isSure: () => sure,
+    codes: (from: number, to: number) => codes.slice(from, to),
+    take: (from: number, known: Uint8Array) => codes.set(known, from),
   };
 }
 
-function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: string): ImageState | SeenFormat {
+function judgeHead(head: FileStart, bytes: Uint8Array, path: string): ImageState | SeenFormat {
   if (head === "absent") return "missing";
-  if (head === "unreadable") return "unreadable";
+  // A link was exchanged for the file that was looked at.
+  if (head === "unreadable" || head === "link") return "unreadable";
   const further = (position: number) => {
     const more = new Uint8Array(headBytes);
     const count = readHeadSync(path, more, position);
@@ -135,48 +182,4 @@ function judgeHead(head: Exclude<FileStart, "link">, bytes: Uint8Array, path: st
   const found = imageHeader(bytes.subarray(0, head), further);
   if (found === undefined) return "bad";
   return found.deep && (found.format === "png" || found.format === "tiff") ? `deep ${found.format}` : found.format;
-}
-
-/** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */
-type FileNumbers = {
-  /** The number of the file `name` in the absolute directory; `name` may hold slashes. */
-  numberOf(directory: string, name: string): number;
-  /** The real path of the file's directory, or its normal spelling when there is none. */
-  directoryOf(file: number): string;
-  directoryExists(file: number): boolean;
-  pathOf(file: number): string;
-  size(): number;
-};
-
-/** Numbers files without looking at them; each directory is resolved once. */
-function createFileNumbers(): FileNumbers {
-  const bySpelling = new Map<string, number>();
-  const byPath = new Map<string, number>();
-  const directories: { readonly path: string; readonly exists: boolean }[] = [];
-  /** Names in the group of their directory. */
-  const names = createTextTable();
-
-  const directoryAt = (spelling: string): number => {
-    const known = bySpelling.get(spelling);
-    if (known !== undefined) return known;
-    const real = realPathIfPresent(spelling);
-    const path = real ?? normalPath(spelling);
-    const number = byPath.get(path) ?? directories.push({ path, exists: real !== undefined }) - 1;
-    byPath.set(path, number);
-    bySpelling.set(spelling, number);
-    return number;
-  };
-  const directoryOf = (file: number) => directories[names.groupOf(file)]?.path ?? "";
-
-  return {
-    numberOf(directory, name) {
-      const slash = name.lastIndexOf("/");
-      if (slash < 0) return names.numberOf(name, directoryAt(directory));
-      return names.numberOf(name.slice(slash + 1), directoryAt(`${directory}/${name.slice(0, slash)}`));
-    },
-    directoryOf,
-    directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
-    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
-    size: names.size,
-  };
 }

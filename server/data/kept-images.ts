@@ -1,34 +1,42 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { deserialize, serialize } from "node:v8";
-import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { fileURLToPath } from "node:url";
+import { makeDirectory } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
-import { fileFacts, listPaths, readBytes } from "../fs/read.ts";
+import { fileFacts, listPaths } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import { ownKey } from "../fs/secret.ts";
 import { stampOf, toldBy } from "../fs/stamp.ts";
 import { type Env, userDir } from "../run/env.ts";
+import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
-/** Counts on when what is made of an image changes: sketches, fingerprints, the search of twins. */
-const version = 1;
-const sealBytes = 32;
+/** Counts on when what is made of images changes: sketches, fingerprints, the search for copies. */
+const version = 2;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
-/** About 150 MB of digests, sketches and fingerprints; the ones that were asked for longest ago go first. */
-const mostEntries = 600_000;
+/** Digests, sketches and fingerprints of about a million images. */
+const mostImageBytes = 1 << 30;
+const mostAnswerBytes = 64 << 20;
 /** A file system's clock goes in steps of a few milliseconds. */
 const clockTickMs = 50;
 /** Stats between two pauses: the server goes on answering. */
 const sliceSize = 500;
 
-type Store = { readonly known: Map<string, unknown>; readonly used: Map<string, unknown>; added: boolean };
+type Kept = "images" | "answers";
+/** Each table is loaded when it is first asked for: an answer to the whole spares the look at every image. */
+type Store = {
+  table(kept: Kept): Promise<KeptTable>;
+  save(): Promise<void>;
+  /** Whether something was given up that may be done the next time. */
+  doubtful: boolean;
+};
 const current = new AsyncLocalStorage<Store>();
 
 /**
- * Does work on the images of a workspace with what earlier work of this user made of them: each answer is kept by the
- * file's path, size, times and inode, so that only new and changed files are read. The answers lie outside the workspace,
+ * Does work on the images of a workspace with what earlier work of this user made of them: what was made of a file is kept
+ * by its path, size, times and inode, and what was found of many by all of theirs, so that only new and changed files
+ * are read, and of unchanged ones nothing is asked again. It lies outside the workspace,
  * sealed with a key of this user's: a file that this program did not write is none, and somebody who may write there
  * decides nothing about a leak. Where there is no home, nothing is kept.
  */
@@ -36,14 +44,29 @@ export async function withKeptImages<T>(
   { env, workspace }: { readonly env: Env; readonly workspace: string },
   work: () => Promise<T>,
 ): Promise<T> {
-  const place = await placeOf(env, workspace);
-  if (place === undefined || current.getStore() !== undefined) return await work();
-  const store: Store = { known: await load(place), used: new Map(), added: false };
+  const places = await placesOf(env, workspace);
+  if (places === undefined || current.getStore() !== undefined) return await work();
+  const store = storeAt(places);
   try {
     return await current.run(store, work);
   } finally {
-    if (store.added) await save(place, store);
+    await store.save();
   }
+}
+
+function storeAt(places: Readonly<Record<Kept, TablePlace>>): Store {
+  const loaded = new Map<Kept, Promise<KeptTable>>();
+  return {
+    doubtful: false,
+    table(kept) {
+      const table = loaded.get(kept) ?? loadTable(places[kept]);
+      loaded.set(kept, table);
+      return table;
+    },
+    async save() {
+      for (const table of loaded.values()) await (await table).save();
+    },
+  };
 }
 
 /**
@@ -55,93 +78,99 @@ export async function keptOfFiles<Answer>(
   paths: readonly string[],
   make: (paths: readonly string[]) => Promise<(Answer | undefined)[]>,
 ): Promise<(Answer | undefined)[]> {
-  const store = current.getStore();
-  if (store === undefined) return await make(paths);
-  const names: (string | undefined)[] = [];
-  for (const path of paths) {
+  const table = await current.getStore()?.table("images");
+  if (table === undefined || paths.length === 0) return await make(paths);
+  const found: (Answer | undefined)[] = [];
+  const wanted: { readonly at: number; readonly name: string | undefined }[] = [];
+  for (const [at, path] of paths.entries()) {
     const stamp = stampOf(path);
-    names.push(isSettled(stamp) ? `${kind}\0${path}\0${stamp}` : undefined);
-    if (names.length % sliceSize === 0) await setImmediate();
+    const name = isSettled(toldBy(stamp).changed_ms) ? `${kind}\0${path}\0${stamp}` : undefined;
+    const answer = name === undefined ? undefined : (table.get(name) as Answer | undefined);
+    found.push(answer);
+    if (answer === undefined) wanted.push({ at, name });
+    if (at % sliceSize === sliceSize - 1) await setImmediate();
   }
-  return await keptByName(names, (wanted) => make(wanted.map((at) => paths[at] ?? "")));
-}
-
-/** Whether a file was last changed so long ago that another change would show in its times. */
-export function isSettled(stamp: string): boolean {
-  return Date.now() - toldBy(stamp).changed_ms > clockTickMs;
-}
-
-/** The same of things that a name tells whole; one without a name is made each time. */
-export async function keptByName<Answer>(
-  names: readonly (string | undefined)[],
-  make: (wanted: readonly number[]) => Promise<(Answer | undefined)[]>,
-): Promise<(Answer | undefined)[]> {
-  const store = current.getStore();
-  const found = names.map((name) => (name === undefined ? undefined : recalled<Answer>(store, name)));
-  const wanted = found.flatMap((answer, at) => (answer === undefined ? [at] : []));
-  const made = await make(wanted);
-  for (const [place, at] of wanted.entries()) {
-    const [name, answer] = [names[at], made[place]];
+  const made = await make(wanted.map(({ at }) => paths[at] ?? ""));
+  for (const [place, { at, name }] of wanted.entries()) {
+    const answer = made[place];
     found[at] = answer;
-    if (store === undefined || name === undefined || answer === undefined) continue;
-    store.used.set(name, answer);
-    store.added = true;
+    if (name !== undefined && answer !== undefined) table.set(name, answer);
   }
   return found;
 }
 
-function recalled<Answer>(store: Store | undefined, name: string): Answer | undefined {
-  const answer = store?.used.get(name) ?? store?.known.get(name);
-  if (answer !== undefined) store?.used.set(name, answer);
-  return answer as Answer | undefined;
+/**
+ * What is known of a question, or what `make` answers now. The question holds all that the answer rests on: contents of
+ * tables, paths, sizes, times and inodes of files. One that is undefined, because a file was written a moment ago, is
+ * asked each time, and an answer of undefined is not kept. `holds` says whether a known answer still is one.
+ */
+export async function keptAnswer<Answer>(
+  kind: string,
+  question: string | undefined,
+  make: () => Promise<Answer>,
+  holds: (answer: Answer) => boolean = () => true,
+): Promise<Answer> {
+  const store = current.getStore();
+  if (question === undefined || store === undefined) return await make();
+  const table = await store.table("answers");
+  const name = `${kind}\0${question}`;
+  const known = table.get(name) as { readonly answer: Answer } | undefined;
+  if (known !== undefined && holds(known.answer)) return known.answer;
+  const answer = await make();
+  if (answer !== undefined && !store.doubtful) table.set(name, { answer });
+  return answer;
 }
 
-type Place = { readonly path: string; readonly key: string };
+/**
+ * What was found under a name the last time, of which `find` makes what is found now and kept for the next: it says
+ * itself what of the old still holds.
+ */
+export async function keptFinding<Found>(
+  name: string,
+  find: (before: Found | undefined) => Promise<Found>,
+): Promise<Found> {
+  const store = current.getStore();
+  const table = await store?.table("images");
+  const found = await find(table?.get(name) as Found | undefined);
+  if (store?.doubtful === false) table?.set(name, found);
+  return found;
+}
 
-async function placeOf(env: Env, workspace: string): Promise<Place | undefined> {
+/** Says that an image was given up on, as a busy machine may make it: no answer that rests on that is kept. */
+export function keepNoAnswer(): void {
+  const store = current.getStore();
+  if (store !== undefined) store.doubtful = true;
+}
+
+/** Whether a file was last changed (ms since 1970) so long ago that another change would show in its times. */
+export function isSettled(changed_ms: number): boolean {
+  return Date.now() - changed_ms > clockTickMs;
+}
+
+async function placesOf(env: Env, workspace: string): Promise<Readonly<Record<Kept, TablePlace>> | undefined> {
   if (!env.XDG_CACHE_HOME && !env.HOME) return undefined;
   const directory = join(userDir(env, "cache"), "images");
-  const path = join(directory, `${sha256(workspace).slice(0, 24)}.bin`);
+  const path = join(directory, sha256(workspace).slice(0, 24));
   try {
     await makeDirectory(directory, 0o700);
-    const key = await ownKey(join(userDir(env, "state"), "cache.key"));
+    const own = await ownKey(join(userDir(env, "state"), "cache.key"));
     await forgetOld(directory);
-    return { path, key: sha256(`${key}\n${path}\n${version}`) };
+    const place = (end: string, made: string | number, mostBytes: number): TablePlace => {
+      return { path: path + end, key: sha256(`${own}\n${path}${end}\n${made}`), mostBytes };
+    };
+    return {
+      images: place(".bin", version, mostImageBytes),
+      // What an answer says is worded by this very build.
+      answers: place(".answers", stampOf(fileURLToPath(import.meta.url)), mostAnswerBytes),
+    };
   } catch {
     return undefined;
   }
 }
 
 async function forgetOld(directory: string): Promise<void> {
-  for (const path of await listPaths(directory, /^[0-9a-f]{24}\.bin$/)) {
+  for (const path of await listPaths(directory, /^[0-9a-f]{24}\.(?:bin|answers)$/)) {
     const facts = await fileFacts(path);
     if (facts !== undefined && facts.mtime_ms < Date.now() - keptForMs) await removeIfPresent(path);
   }
-}
-
-async function load({ path, key }: Place): Promise<Map<string, unknown>> {
-  const bytes = await readBytes(path).catch(() => Buffer.alloc(0));
-  const end = Math.max(0, bytes.length - sealBytes);
-  const [payload, seal] = [bytes.subarray(0, end), bytes.subarray(end)];
-  if (seal.length !== sealBytes || !timingSafeEqual(seal, sealOf(payload, key))) return new Map();
-  return deserialize(payload) as Map<string, unknown>;
-}
-
-/** What was asked for now goes last, and stays longest. */
-async function save({ path, key }: Place, { known, used }: Store): Promise<void> {
-  for (const [name, answer] of used) {
-    known.delete(name);
-    known.set(name, answer);
-  }
-  for (const name of known.keys()) {
-    if (known.size <= mostEntries) break;
-    known.delete(name);
-  }
-  const payload = serialize(known);
-  // A folder that takes no file costs the next call its time, and nothing else.
-  await writeAtomic(path, Buffer.concat([payload, sealOf(payload, key)]), 0o600).catch(() => undefined);
-}
-
-function sealOf(payload: Uint8Array, key: string): Buffer {
-  return createHmac("sha256", key).update(payload).digest();
 }

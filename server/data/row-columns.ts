@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mandatoryColumns } from "./changenet.ts";
 import { scanTable } from "./csv.ts";
 import { createNumberList, type NumberList } from "./number-list.ts";
@@ -13,6 +14,8 @@ type Column = (typeof names)[number];
  */
 export type RowColumns = {
   readonly path: string;
+  /** Of the bytes that the rows were read from. */
+  readonly sha256: string;
   readonly header: readonly string[];
   /** Whether the file opened with a byte order mark. */
   readonly bom: boolean;
@@ -31,19 +34,21 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
   const lines = createNumberList();
   const columns = new Map<Column, NumberList>();
   let missing: readonly string[] = [];
-  const { header, rows, bom } = await scanTable(path, (all) => {
+  const hash = createHash("sha256");
+  const open = (all: readonly string[]) => {
     missing = mandatoryColumns.filter((column) => !all.includes(column));
     if (missing.length > 0) return () => undefined;
     const kept = names
       .filter((name) => all.includes(name))
       .map((name) => cellReader(all.indexOf(name), texts, name, columns));
-    return (cells, line) => {
+    return (cells: readonly string[], line: number) => {
       lines.push(line);
       for (const keep of kept) keep(cells);
     };
-  });
+  };
+  const { header, rows, bom } = await scanTable(path, open, (bytes) => hash.update(bytes));
   const numbers = (name: Column): Int32Array => columns.get(name)?.all() ?? new Int32Array(0);
-  const where = { path, header, bom, missing, rows, lines: lines.all(), texts };
+  const where = { path, sha256: hash.digest("hex"), header, bom, missing, rows, lines: lines.all(), texts };
   return {
     ...where,
     input_path: numbers("input_path"),

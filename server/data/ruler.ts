@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
-import { stampOf } from "../fs/stamp.ts";
 import type { ImageLayout } from "../run/images.ts";
 import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
-import { createImageIndex, type ImageIndex } from "./image-index.ts";
+import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
+import { keptAnswer } from "./kept-images.ts";
 import { digestFiles } from "./process/image-batches.ts";
 import { readRowColumns, textAt } from "./row-columns.ts";
-import { numberImages } from "./row-images.ts";
+import { numberImages, type RowImages } from "./row-images.ts";
 
 /**
  * What figures are measured on: the KPI rows, each with its label and a digest of its images, by a short digest of the
@@ -46,8 +46,13 @@ export async function rulerOf(csv: string, layout: ImageLayout, signal?: AbortSi
   const columns = await readRowColumns(csv);
   refuseMissingColumns(csv, columns.header, mandatoryColumns);
   const index = createImageIndex();
-  const { input, golden, count } = numberImages(columns, layout.images_dir, layout, index);
-  const digestOf = await digestsOf(index, signal);
+  const images = numberImages(columns, layout.images_dir, layout, index);
+  await index.look(signal);
+  const question = questionOf(index, [columns.sha256, images.count]);
+  return await keptAnswer("ruler", question, async () => rulerOn(images, await digestsOf(index, signal)));
+}
+
+function rulerOn({ columns, input, golden, count }: RowImages, digestOf: (image: number) => string): TakenRuler {
   const rowAt = (row: number): RulerRow => {
     const { input_path, golden_path, object_name, boardname } = columns;
     const name = [input_path, golden_path, object_name, boardname].map((column) => textAt(columns, column, row));
@@ -92,7 +97,7 @@ async function digestsOf(index: ImageIndex, signal?: AbortSignal): Promise<(imag
   for (let from = 0; from < index.size(); from += filesAtOnce) {
     const files: number[] = [];
     for (let file = from; file < Math.min(index.size(), from + filesAtOnce); file++) {
-      if (stampOf(index.pathOf(file)) !== "absent") files.push(file);
+      if (index.isThere(file)) files.push(file);
     }
     const digests = await digestFiles(files.map(index.pathOf), signal);
     for (const [at, file] of files.entries()) {

@@ -3,7 +3,8 @@ import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "../run/pass-labels.ts";
 import { openContents } from "./content-cache.ts";
-import { createImageIndex, type ImageIndex } from "./image-index.ts";
+import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
+import { keptAnswer } from "./kept-images.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
 import { onceEachText, type RowColumns, readRowColumns } from "./row-columns.ts";
@@ -54,8 +55,12 @@ export type Validation = {
 export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const problems = problemList();
   const columns = check.columns ?? (await readRowColumns(check.csv));
-  const warnings: SetFinding[] = [];
-  const done = () => ({ ok: problems.all().length === 0, rows: columns.rows, problems: problems.all(), warnings });
+  const done = (warnings: readonly SetFinding[] = []) => ({
+    ok: problems.all().length === 0,
+    rows: columns.rows,
+    problems: problems.all(),
+    warnings,
+  });
   if (columns.missing.length > 0) {
     problems.add("gate.schema", () => ({ missing: columns.missing }));
     return done();
@@ -70,18 +75,24 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const images = numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
   const held = await heldSides(check, index);
   await index.probe(check.signal);
-  checkImages(images, index, [check.workspace, check.images_root ?? check.workspace], problems);
-  for (const finding of await judgeSet(images, index, check)) {
-    const { code, weight, count, examples, text } = finding;
-    if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples, text);
-    else warnings.push(finding);
-  }
-  const contents = await openContents();
-  for (const { code, side } of held) {
-    const { count, examples } = await leakageBetween(images, side, index, { contents, signal: check.signal });
-    problems.addCounted(code, count, examples);
-  }
-  return done();
+  const others = held.map(({ side }) => [side.images_dir, side.columns.sha256]);
+  const { csv, workspace, images_root, lightings, reader, pairs } = check;
+  const asked = [csv, columns.sha256, workspace, images_root, lightings.lightings, reader, pairs, others];
+  return await keptAnswer("validation", questionOf(index, asked), async () => {
+    checkImages(images, index, [workspace, images_root ?? workspace], problems);
+    const warnings: SetFinding[] = [];
+    for (const finding of await judgeSet(images, index, check)) {
+      const { code, weight, count, examples, text } = finding;
+      if (weight === "halt" || code === "gate.duplicate-row") problems.addCounted(code, count, examples, text);
+      else warnings.push(finding);
+    }
+    const contents = openContents();
+    for (const { code, side } of held) {
+      const { count, examples } = await leakageBetween(images, side, index, { contents, signal: check.signal });
+      problems.addCounted(code, count, examples);
+    }
+    return done(warnings);
+  });
 }
 
 async function heldSides(check: CsvCheck, index: ImageIndex) {

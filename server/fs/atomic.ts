@@ -12,7 +12,7 @@ import { changing, writeFailure } from "./write-failure.ts";
  */
 export async function writeAtomic(
   path: string,
-  data: string | Uint8Array | Iterable<string> | AsyncIterable<string | Uint8Array>,
+  data: string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
   mode = 0o644,
   last: () => void = () => {},
 ): Promise<void> {

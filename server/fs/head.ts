@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, type Stats } from "node:fs";
+import { lstat, open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { limits } from "./limits.ts";
 import { unreadable } from "./regular-file.ts";
@@ -44,6 +44,23 @@ export async function readHead(path: string, into: Uint8Array, position = 0): Pr
   }
 }
 
+/** What a stat says, or why it says nothing. */
+export type Look = Pick<Stats, "mode" | "dev" | "size" | "mtimeMs" | "ctimeMs" | "ino"> | "absent" | "unreadable";
+
+/** A stat of what stands at a path, a link for itself. Blocks like `readHeadSync`, and costs half of it. */
+export function lookAtSync(path: string): Look {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    return unseen(error);
+  }
+}
+
+/** Like `lookAtSync`, for file systems that answer slowly. */
+export async function lookAt(path: string): Promise<Look> {
+  return await lstat(path).catch(unseen);
+}
+
 /** The real path of a directory or file, or undefined when it does not exist. */
 export function realPathIfPresent(path: string): string | undefined {
   try {
@@ -54,7 +71,11 @@ export function realPathIfPresent(path: string): string | undefined {
   }
 }
 
-function faultOf(error: unknown): FileStart {
+function unseen(error: unknown): "absent" | "unreadable" {
+  return faultOf(error) === "absent" ? "absent" : "unreadable";
+}
+
+function faultOf(error: unknown): Exclude<FileStart, number> {
   const errno = errnoOf(error);
   if (errno === undefined) throw error;
   if (errno === "ENOENT" || errno === "ENOTDIR") return "absent";
@@ -108,10 +129,4 @@ export function sha256OfFileSync(path: string): string {
     throw unreadable(path, error);
   }
   return hash.digest("hex");
-}
-
-/** What tells a file from others: equal inodes are one file under several names. Undefined when it is gone. */
-export function fileIdentitySync(path: string): { readonly inode: string; readonly size_bytes: number } | undefined {
-  const facts = statSync(path, { throwIfNoEntry: false });
-  return facts && { inode: `${facts.dev}:${facts.ino}`, size_bytes: facts.size };
 }

@@ -9,7 +9,8 @@ import { errnoOf } from "../errors.ts";
  */
 export function stampOf(path: string, links: "followed" | "themselves" = "followed"): string {
   try {
-    return lineOf(links === "followed" ? statSync(path) : lstatSync(path));
+    const found = (links === "followed" ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+    return found === undefined ? "absent" : lineOf(found);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return "absent";

@@ -12,6 +12,7 @@ import type { Deps } from "../ports/call.ts";
 import { runPaths } from "../run/paths.ts";
 import type { LogEntry, RunState } from "../run/state.ts";
 import { checkIntegrity, type IntegrityFinding } from "./integrity.ts";
+import { readingOnce } from "./seen.ts";
 
 /** A run's last commit as it is kept outside the workspace, where no copy of the run directory reaches. */
 const headSchema = z.object({
@@ -153,14 +154,18 @@ function checkHead(state: RunState, entries: readonly LogEntry[], { head, headPl
   return { ok: false, what: "the run directory was exchanged for one with another history", facts };
 }
 
-/** Directories of the runs whose heads are kept here, those that are still there. */
+const runDirsOf = readingOnce({
+  name: "heads-1",
+  shape: z.string(),
+  filesOf: (path) => [path],
+  read: async (path) => (await headAt(path))?.run_dir,
+});
+
+/** Directories of the runs whose heads are kept here, whether they are still there or not. */
 export async function keptRunDirs(env: Env): Promise<string[]> {
   const dir = headsDir(env);
   const paths = dir === undefined ? [] : await listPaths(dir, headName).catch(() => []);
-  const dirs = await Promise.all(paths.map(async (path) => (await headAt(path))?.run_dir));
-  const present: string[] = [];
-  for (const one of dirs) if (one !== undefined && (await kindOf(one)) === "directory") present.push(one);
-  return present;
+  return (await runDirsOf(paths, env)).filter((runDir) => runDir !== undefined);
 }
 
 function headOf(runDir: string, state: RunState): Head | undefined {

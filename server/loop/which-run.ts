@@ -43,7 +43,7 @@ export async function resolveRun(choice: RunChoice, deps: Deps, options: Options
   const last = options.connection?.notes.get(lastRun);
   if (workspace === undefined && typeof last === "string" && (await isUsable(last, options))) return last;
   const place = await workspaceOrNone(workspace, deps);
-  const here = place === undefined ? [] : await findRuns(place);
+  const here = place === undefined ? [] : await findRuns(place, deps.env);
   const open = here.filter((one) => one.unfinished);
   const elsewhere = workspace === undefined && open.length === 0 ? await knownRuns(deps) : [];
   const candidates = open.length > 0 ? open : elsewhere.filter((one) => one.unfinished);
@@ -66,7 +66,7 @@ async function namedRun(run: string, workspace: string | undefined, deps: Deps):
   const named = inPlace.length > 0 || workspace !== undefined ? inPlace : await knownRuns(deps, run);
   if (named.length > 1) throw ambiguous(named);
   if (named[0]) return named[0].run_dir;
-  const here = place === undefined ? [] : await findRuns(place);
+  const here = place === undefined ? [] : await findRuns(place, deps.env);
   const known = workspace === undefined ? await knownRuns(deps) : [];
   if (place === undefined && known.length === 0) await resolveWorkspace(workspace, deps);
   const candidates = [...here.map((one) => one.run_id), ...known.map((one) => one.run_dir)].slice(0, 20);

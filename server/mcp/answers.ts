@@ -51,7 +51,7 @@ export function answersOf(deps: Deps, options: ServerOptions, refusalsAsData = f
         return redactDeep(refusalsAsData ? withData(told, error) : told, clean);
       }
     },
-    listResources: () => listResources(deps),
+    listResources: (cursor?: string) => listResources(deps, cursor),
     resourceTemplates,
     readResource: (uri: string) => readResource(uri, deps),
     listPrompts: () => listPrompts(toolsets),

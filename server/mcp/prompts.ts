@@ -104,7 +104,7 @@ async function resourceValues(variable: string, deps: Deps): Promise<readonly st
   if (variable === "topic") return (await listTopics()).map((one) => one.topic);
   if (variable !== "id") return [];
   const { workspace } = await resolveWorkspace(undefined, deps);
-  return (await findRuns(workspace)).map((run) => run.run_id);
+  return (await findRuns(workspace, deps.env)).map((run) => run.run_id);
 }
 
 function phrase(before: string, value: string | undefined, after = ""): string {

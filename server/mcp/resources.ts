@@ -1,13 +1,15 @@
+import { join } from "node:path";
 import type { Resource } from "@modelcontextprotocol/sdk/types.js";
 import { Refusal } from "../errors.ts";
 import { kindOf, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { knownRuns } from "../preflight/known-runs.ts";
 import { loadPending } from "../preflight/pending.ts";
-import { type FoundRun, findRuns } from "../preflight/unfinished.ts";
+import { type FoundRun, findRuns, runsAt } from "../preflight/unfinished.ts";
 import { resolveWorkspace } from "../preflight/workspace.ts";
 import { reportApp, reportAppMimeType, reportAppUri } from "../report/app.ts";
-import { runPaths } from "../run/paths.ts";
+import { defined } from "../run/defined.ts";
+import { runPaths, workspacePaths } from "../run/paths.ts";
 import { redactor } from "../run/redact.ts";
 import { NotOffered } from "./not-offered.ts";
 import { listTopics, readTopic } from "./reference-topics.ts";
@@ -73,8 +75,12 @@ export async function runFileOf(uri: string, deps: Deps): Promise<{ path: string
   return { path: path(runDir), mimeType };
 }
 
+/** Where the run of an id lies: a run of the workspace before one that is known elsewhere. */
 async function runDirOf(id: string | undefined, deps: Deps): Promise<string | undefined> {
-  return id === undefined ? undefined : (await allRuns(deps)).runs.find((run) => run.run_id === id)?.run_dir;
+  if (id === undefined) return undefined;
+  const workspace = await workspaceOf(deps);
+  const here = workspace === undefined ? [] : await runsAt([join(workspacePaths(workspace).results, id)]);
+  return (here[0] ?? (await knownRuns(deps, id))[0])?.run_dir;
 }
 
 /** The picture of a misjudged part that a URI names. */
@@ -88,12 +94,12 @@ async function misjudgedPart(uri: string, deps: Deps): Promise<Picture | undefin
   return blob === undefined ? undefined : { mimeType: "image/jpeg", blob };
 }
 
-/** Runs of the workspace first, then those that this user's servers know elsewhere: a URI names its run by id alone. */
-async function allRuns(deps: Deps): Promise<{ workspace: string | undefined; runs: FoundRun[] }> {
+/** Runs of the workspace, and those that this user's servers know elsewhere. */
+async function allRuns(deps: Deps): Promise<{ workspace: string | undefined; here: FoundRun[]; known: FoundRun[] }> {
   const workspace = await workspaceOf(deps);
-  const here = workspace === undefined ? [] : await findRuns(workspace);
-  const known = (await knownRuns(deps)).filter((one) => here.every(({ run_dir }) => run_dir !== one.run_dir));
-  return { workspace, runs: [...here, ...known] };
+  const here = workspace === undefined ? [] : await findRuns(workspace, deps.env);
+  const listed = new Set(here.map(({ run_dir }) => run_dir));
+  return { workspace, here, known: (await knownRuns(deps)).filter(({ run_dir }) => !listed.has(run_dir)) };
 }
 
 /** What there is of a run: it has a report soon and a best model at its end. */
@@ -106,16 +112,41 @@ async function partsOf({ run_id, run_dir }: FoundRun): Promise<Resource[]> {
   return (await Promise.all(parts)).flat();
 }
 
-/** Runs of the workspace, reference pages and the report view; read from disk at each request. */
-export async function listResources(deps: Deps): Promise<Resource[]> {
-  const runs: Resource = {
-    uri: "deft://runs",
-    name: "runs",
-    description: "Runs of the workspace and of this user elsewhere",
-    mimeType: "application/json",
+/** Runs that one answer lists; the files of some thousand would be megabytes. */
+const runsAPage = 250;
+
+/**
+ * Runs of the workspace, the newest first, those known elsewhere, and with the first of them reference pages and the
+ * report view; read from disk at each request. A cursor names the run that the page before ended with.
+ *
+ * @throws NotOffered for a cursor that names no run, or none any more.
+ */
+export async function listResources(
+  deps: Deps,
+  cursor?: string,
+): Promise<{ resources: Resource[]; nextCursor?: string }> {
+  const { here, known } = await allRuns(deps);
+  const found = [...here.toReversed(), ...known.toReversed()];
+  const last = cursor === undefined ? undefined : Buffer.from(cursor, "base64url").toString("utf8");
+  const begin = last === undefined ? 0 : found.findIndex(({ run_dir }) => run_dir === last) + 1;
+  if (last !== undefined && begin === 0) throw new NotOffered("No list of resources goes on there; list them anew");
+  const page = found.slice(begin, begin + runsAPage);
+  const files = (await Promise.all(page.map(partsOf))).flat();
+  const end = begin + page.length < found.length ? page.at(-1)?.run_dir : undefined;
+  return {
+    resources: begin === 0 ? [runsResource, ...files, ...(await pagesListed())] : files,
+    ...defined({ nextCursor: end && Buffer.from(end).toString("base64url") }),
   };
-  const { runs: found } = await allRuns(deps);
-  const files = (await Promise.all(found.map(partsOf))).flat();
+}
+
+const runsResource: Resource = {
+  uri: "deft://runs",
+  name: "runs",
+  description: "Runs of the workspace and of this user elsewhere",
+  mimeType: "application/json",
+};
+
+async function pagesListed(): Promise<Resource[]> {
   const pages = (await listTopics()).map(({ topic, title }) => ({
     uri: `deft://reference/${topic}`,
     name: topic,
@@ -124,7 +155,7 @@ export async function listResources(deps: Deps): Promise<Resource[]> {
   }));
   const topics = { uri: "deft://reference", name: "topics", description: "Every topic that can be read here" };
   const view = { uri: reportAppUri, name: "report view", description: "A run's report inside a host with MCP Apps" };
-  return [runs, ...files, { ...topics, mimeType: "text/markdown" }, ...pages, { ...view, mimeType: reportAppMimeType }];
+  return [{ ...topics, mimeType: "text/markdown" }, ...pages, { ...view, mimeType: reportAppMimeType }];
 }
 
 async function read(
@@ -133,7 +164,8 @@ async function read(
 ): Promise<{ mimeType: string; text: string; _meta?: Record<string, unknown> } | Picture | undefined> {
   if (uri === reportAppUri) return await reportApp();
   if (uri === "deft://runs") {
-    return { mimeType: "application/json", text: JSON.stringify(await allRuns(deps)) };
+    const { workspace, here, known } = await allRuns(deps);
+    return { mimeType: "application/json", text: JSON.stringify({ workspace, runs: [...here, ...known] }) };
   }
   if (/^deft:\/\/reference\/?$/.test(uri)) return { mimeType: "text/markdown", text: await topicsText() };
   if (uri.startsWith("deft://reference/")) {

@@ -74,9 +74,10 @@ function offerTools(server: Server, later: Later, user: User | undefined): void 
 type Extra = Parameters<Parameters<Server["setRequestHandler"]>[1]>[1];
 
 function offerPages(server: Server, later: Later): void {
-  server.setRequestHandler(ListResourcesRequestSchema, async () => ({
-    resources: await (await later()).listResources(),
-  }));
+  server.setRequestHandler(
+    ListResourcesRequestSchema,
+    worded(async ({ params }) => await (await later()).listResources(params?.cursor)),
+  );
   server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => ({
     resourceTemplates: (await later()).resourceTemplates(),
   }));

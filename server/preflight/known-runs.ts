@@ -25,13 +25,11 @@ export async function runAtPath(run: string, { cwd }: Here, workspace?: string):
  */
 export async function knownRuns({ env }: Here, named?: string): Promise<FoundRun[]> {
   const dirs = (await keptRunDirs(env)).filter((dir) => named === undefined || basename(dir) === named);
-  return await runsAt(dirs.sort());
+  return await runsAt(dirs.sort(), env);
 }
 
 /** The workspace of the run that an argument names by path or id, where no workspace was named beside it. */
 export async function workspaceOfRun(run: string, here: Here): Promise<string | undefined> {
-  const runDir = isRunPath(run)
-    ? await runAtPath(run, here)
-    : (await keptRunDirs(here.env)).find((dir) => basename(dir) === run);
+  const runDir = isRunPath(run) ? await runAtPath(run, here) : (await knownRuns(here, run))[0]?.run_dir;
   return runDir !== undefined && basename(dirname(runDir)) === "results" ? join(runDir, "..", "..") : undefined;
 }

@@ -36,7 +36,7 @@ type Waiting = Partial<Pick<Call, "signal" | "progress">>;
 export async function resolvePlan(given: PlanRequest, deps: Deps, waiting: Waiting = {}): Promise<Resolution> {
   const { workspace, source } = await resolveWorkspace(await placeOf(given, deps), deps);
   await refuseBareFolder(workspace);
-  const runs = await findRuns(workspace);
+  const runs = await findRuns(workspace, deps.env);
   const name = liveRunName(given);
   const live = name === undefined ? undefined : await openLiveRun(name, runs, given.run !== undefined);
   const request = live === undefined ? await withAdopted({ ...given, workspace }) : requestOfLiveRun(live, given);

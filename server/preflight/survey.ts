@@ -22,7 +22,11 @@ export type CsvRole = (typeof csvRoles)[number];
 /** A set of rows whose images are looked at. */
 export type Side = CsvRole | "pool";
 /** Every set that there is, its images numbered in one index and looked at. */
-export type Sides = { readonly index: ImageIndex } & Readonly<Record<Side, RowImages | undefined>>;
+export type Sides = {
+  readonly index: ImageIndex;
+  /** Tables and images as they are now (`questionOf`). */
+  readonly question: string | undefined;
+} & Readonly<Record<Side, RowImages | undefined>>;
 
 /** A CSV that parsed: what it holds and its digest. */
 export type CsvFacts = {
@@ -42,7 +46,7 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 type SpecFacts = { readonly path: string; readonly sha256: string; readonly content: TrainSpec };
 
 /** The pool with the number of its rows, all of which lead to an image. */
-type PoolFacts = Omit<CsvFacts, "relabelled">;
+export type PoolFacts = Omit<CsvFacts, "relabelled">;
 
 export type GeneratorFacts = {
   readonly project: string;

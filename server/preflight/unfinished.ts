@@ -3,30 +3,10 @@ import { z } from "zod";
 import { errnoOf, Refusal } from "../errors.ts";
 import { parseJson, readJson } from "../fs/json.ts";
 import { listNames, readTail } from "../fs/read.ts";
-import { stampOf } from "../fs/stamp.ts";
+import { readingOnce } from "../journal/seen.ts";
 import { defined } from "../run/defined.ts";
+import type { Env } from "../run/env.ts";
 import { runPaths, workspacePaths } from "../run/paths.ts";
-
-/** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
-type RunKind = "ours" | "vendor_v2" | "vendor_v4" | "unreadable";
-
-export type LastEvent = { seq: number; ts: string; iter: string; stage: string; status: string; summary: string };
-
-/** One run directory as it stands on disk, for lists and for choosing a run. */
-export type FoundRun = {
-  run_dir: string;
-  run_id: string;
-  kind: RunKind;
-  status: string;
-  /** Neither complete nor closed by `finish_loop`; a hard-stopped run still waits for a human, so it counts. */
-  unfinished: boolean;
-  started_at?: string;
-  current_iteration?: number;
-  max_iterations?: number;
-  last_event?: LastEvent;
-  hard_stop?: string;
-  note?: string;
-};
 
 const lastEventSchema = z.object({
   seq: z.number(),
@@ -36,6 +16,25 @@ const lastEventSchema = z.object({
   status: z.string(),
   summary: z.string(),
 });
+export type LastEvent = z.infer<typeof lastEventSchema>;
+
+/** One run directory as it stands on disk, for lists and for choosing a run. */
+const foundRunSchema = z.object({
+  run_dir: z.string(),
+  run_id: z.string(),
+  /** Who wrote the run and what may be done with it; only `ours` can be continued in place. */
+  kind: z.enum(["ours", "vendor_v2", "vendor_v4", "unreadable"]),
+  status: z.string(),
+  /** Neither complete nor closed by `finish_loop`; a hard-stopped run still waits for a human, so it counts. */
+  unfinished: z.boolean(),
+  started_at: z.string().exactOptional(),
+  current_iteration: z.number().exactOptional(),
+  max_iterations: z.number().exactOptional(),
+  last_event: lastEventSchema.exactOptional(),
+  hard_stop: z.string().exactOptional(),
+  note: z.string().exactOptional(),
+});
+export type FoundRun = z.infer<typeof foundRunSchema>;
 
 /** The few keys that both published versions and ours share; everything else of the state is left alone here. */
 const outlineSchema = z.looseObject({
@@ -53,32 +52,34 @@ type Outline = z.infer<typeof outlineSchema>;
 
 const tailBytes = 65_536;
 
-/** Every `results/run_*` of a workspace that holds a state file, oldest first. Reads only; locks nothing. */
-export async function findRuns(workspace: string): Promise<FoundRun[]> {
+/**
+ * Every `results/run_*` of a workspace that holds a state file, oldest first. Reads only; locks nothing. The environment
+ * tells where what was read is kept for the next process.
+ */
+export async function findRuns(workspace: string, env?: Env): Promise<FoundRun[]> {
   const results = workspacePaths(workspace).results;
   const names = (await listNames(results)).filter((name) => name.startsWith("run_"));
-  return await runsAt(names.map((name) => join(results, name)));
+  return await runsAt(
+    names.map((name) => join(results, name)),
+    env,
+  );
 }
+
+const readRuns = readingOnce({
+  name: "runs-1",
+  shape: foundRunSchema,
+  filesOf: (runDir) => [join(runDir, "deft_state.json"), join(runDir, "loop_log.jsonl")],
+  read: readRunAt,
+});
 
 /** Those of some run directories that hold a state file, in their order. */
-export async function runsAt(runDirs: readonly string[]): Promise<FoundRun[]> {
-  return (await Promise.all(runDirs.map(runAt))).filter((run) => run !== undefined);
+export async function runsAt(runDirs: readonly string[], env?: Env): Promise<FoundRun[]> {
+  return (await readRuns(runDirs, env)).filter((run) => run !== undefined);
 }
-
-/** Ended runs as they were last read, with the stamps of state and log then: of thousands few have changed since. */
-const ended = new Map<string, { readonly stamp: string; readonly found: FoundRun }>();
-const endedLimit = 20_000;
 
 /** One run directory as it stands on disk; undefined where no run lies. */
 export async function runAt(runDir: string): Promise<FoundRun | undefined> {
-  const { state, log } = runPaths(runDir);
-  const stamp = `${stampOf(state)} ${stampOf(log)}`;
-  const before = ended.get(runDir);
-  if (before?.stamp === stamp) return before.found;
-  const found = await readRunAt(runDir);
-  ended.delete(runDir);
-  if (found?.status === "complete" && ended.size < endedLimit) ended.set(runDir, { stamp, found });
-  return found;
+  return (await runsAt([runDir]))[0];
 }
 
 async function readRunAt(runDir: string): Promise<FoundRun | undefined> {
@@ -117,13 +118,13 @@ async function standing(runDir: string, state: Outline): Promise<Omit<FoundRun, 
   };
 }
 
-function kindOfRun(state: Outline): RunKind {
+function kindOfRun(state: Outline): FoundRun["kind"] {
   if (state.version === 4) return "vendor_v4";
   if (state.version !== 2) return "unreadable";
   return state.plan === undefined ? "vendor_v2" : "ours";
 }
 
-function noteOn(kind: RunKind, { version, plan }: Outline): string | undefined {
+function noteOn(kind: FoundRun["kind"], { version, plan }: Outline): string | undefined {
   if (kind === "vendor_v4" && plan !== undefined)
     return "A run of this server to which another program committed since: adopt_run goes on from what was trained.";
   if (kind === "vendor_v2" || kind === "vendor_v4")

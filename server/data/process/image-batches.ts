@@ -1,10 +1,10 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
-import { keptOfFiles } from "../kept-images.ts";
+import { keepNoAnswer, keptOfFiles } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
-import type { Candidate, Place } from "../twins/search.ts";
+import { type Candidate, portionSize, type Search } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
@@ -45,20 +45,27 @@ export function fingerprintImages(paths: readonly string[], signal?: AbortSignal
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
-export async function searchTwins(
-  prints: readonly (Fingerprint | undefined)[],
-  places: readonly Place[] | undefined,
-  signal?: AbortSignal,
-) {
+export async function searchTwins({ prints, places, fresh }: Omit<Search, "from" | "to">, signal?: AbortSignal) {
   if (prints.length < 2) return [];
   const share = Math.ceil(prints.length / laneCount);
-  const found = await Promise.all(
-    Array.from({ length: laneCount }, (_, lane) => {
-      const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
-      return askOutside({ kind: "twin candidates", prints, from, to, places }, { limitMs: batchMs, signal });
-    }),
-  );
-  return (found as Candidate[][][]).flat(2);
+  const tell = countUp("images searched for copies", prints.length);
+  const found: Candidate[] = [];
+  const lanes = Array.from({ length: laneCount }, async (_, lane) => {
+    const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
+    let left = to - from;
+    const onPart = (part: unknown): void => {
+      found.push(...(part as Candidate[]));
+      const done = Math.min(left, portionSize);
+      left -= done;
+      tell(done);
+    };
+    await askOutside(
+      { kind: "twin candidates", prints, from, to, places, fresh },
+      { limitMs: batchMs, signal, onPart },
+    );
+  });
+  await Promise.all(lanes);
+  return found.sort((a, b) => a.of - b.of);
 }
 
 /** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */
@@ -104,7 +111,11 @@ async function inBatches<Item, Found>(items: readonly Item[], ask: Ask<Item>, si
 
 async function oneByOne<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
   const found: (Found | undefined)[] = [];
-  for (const item of items) found.push((await asked<Found>(ask([item]), oneMs, signal))?.[0]);
+  for (const item of items) {
+    const answer = await asked<Found>(ask([item]), oneMs, signal);
+    if (answer === undefined) keepNoAnswer();
+    found.push(answer?.[0]);
+  }
   return found;
 }
 

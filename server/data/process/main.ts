@@ -2,8 +2,7 @@ import { isMainThread } from "node:worker_threads";
 import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
-import type { Fingerprint } from "../twins/fingerprint.ts";
-import type { Place } from "../twins/search.ts";
+import type { Search } from "../twins/search.ts";
 import type { Comparison } from "./image-work.ts";
 import type { NearestRequest, SimilarRequest } from "./nearest-work.ts";
 import type { PairFiles } from "./pair-work.ts";
@@ -20,13 +19,7 @@ export type Request =
   | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
   | { readonly kind: "digests"; readonly items: readonly string[] }
   | { readonly kind: "fingerprints"; readonly items: readonly string[] }
-  | {
-      readonly kind: "twin candidates";
-      readonly prints: readonly (Fingerprint | undefined)[];
-      readonly from: number;
-      readonly to: number;
-      readonly places?: readonly Place[] | undefined;
-    }
+  | ({ readonly kind: "twin candidates" } & Search)
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
@@ -74,7 +67,7 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield (await import("./twin-work.ts")).fingerprints(request.items);
       return;
     case "twin candidates":
-      yield* (await import("../twins/search.ts")).candidates(request.prints, request.from, request.to, request.places);
+      yield* (await import("../twins/search.ts")).candidates(request);
       return;
     case "twins":
       yield (await import("./twin-work.ts")).twinLikenesses(request.items);

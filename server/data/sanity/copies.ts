@@ -1,11 +1,8 @@
-import { setImmediate } from "node:timers/promises";
-import { fileIdentitySync } from "../../fs/head.ts";
 import type { ImageIndex } from "../image-index.ts";
 import { digestFiles } from "../process/image-batches.ts";
 
 /** Images beyond this are told apart by file alone: looking at each would hold up a preflight. */
 const copyLimit = 200_000;
-const sliceSize = 500;
 
 /** Which images are the same: `imageOf` gives equal numbers for one file under several names and for copies of its bytes. */
 export type Copies = {
@@ -35,7 +32,7 @@ export async function findCopies(
   const same = new Map<number, number>();
   const complete = files.size <= copyLimit;
   if (complete) {
-    const alike = await byInodeAndSize([...files], index, same, signal);
+    const alike = byInodeAndSize(files, index, same);
     const digests = await digestFiles(alike.map(index.pathOf), signal);
     const first = new Map<string, number>();
     for (const [at, file] of alike.entries()) {
@@ -54,29 +51,20 @@ export async function findCopies(
 }
 
 /** Notes hard links in `same`; the files that are left and have a size in common with another. */
-async function byInodeAndSize(
-  files: readonly number[],
-  index: ImageIndex,
-  same: Map<number, number>,
-  signal: AbortSignal | undefined,
-): Promise<number[]> {
+function byInodeAndSize(files: Iterable<number>, index: ImageIndex, same: Map<number, number>): number[] {
   const byInode = new Map<string, number>();
   const bySize = new Map<number, number[]>();
-  for (const [at, file] of files.entries()) {
-    const facts = fileIdentitySync(index.pathOf(file));
-    if (facts !== undefined) {
-      const { inode, size_bytes } = facts;
-      const known = byInode.get(inode);
-      if (known !== undefined) same.set(file, known);
-      else {
-        byInode.set(inode, file);
-        const group = bySize.get(size_bytes);
-        if (group === undefined) bySize.set(size_bytes, [file]);
-        else group.push(file);
-      }
+  for (const file of files) {
+    const { inode, size_bytes } = index.factsOf(file);
+    const known = byInode.get(inode);
+    if (known !== undefined) {
+      same.set(file, known);
+      continue;
     }
-    if (at % sliceSize === sliceSize - 1) await setImmediate();
-    signal?.throwIfAborted();
+    byInode.set(inode, file);
+    const group = bySize.get(size_bytes);
+    if (group === undefined) bySize.set(size_bytes, [file]);
+    else group.push(file);
   }
   return [...bySize.values()].filter((group) => group.length > 1).flat();
 }

@@ -1,76 +1,72 @@
 import { sha256 } from "../../fs/hash.ts";
-import { stampOf } from "../../fs/stamp.ts";
-import { isSettled, keptByName } from "../kept-images.ts";
+import { stampOf, toldBy } from "../../fs/stamp.ts";
+import { isSettled, keptFinding } from "../kept-images.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
-import type { Fingerprint } from "./fingerprint.ts";
 import type { Place } from "./search.ts";
 
 /** Two images, by their numbers in the list, that agree in their grain by 0..1 (`grainLikeness`). */
 export type Twins = { readonly one: number; readonly other: number; readonly likeness: number };
 
-/** What was made of a file as it was then; a file that was touched is read again. */
-const prints = new Map<string, Fingerprint | undefined>();
-const likenesses = new Map<string, number | undefined>();
-/** Entries of either, some 700 bytes each at most. */
-const kept = 50_000;
-/** What the last searches found, by the files that they were over: a plan and its approval look at the same ones. */
-const searches = new Map<string, Twins[]>();
-const keptSearches = 8;
+/** Images that are compared with one another. */
+export type TwinSearch = {
+  /** Real paths of distinct files. */
+  readonly paths: readonly string[];
+  /** Where golden images are among them: of each, and only pairs of a golden and an inspected image are told. */
+  readonly places?: readonly Place[] | undefined;
+  /** Under which pairs are kept: the next search of this name compares only images that are new to it. */
+  readonly name?: string;
+};
+
+/** Above this share of new images all are searched anew, which then costs little more. */
+const mostFresh = 0.25;
+
+/** Images that were compared with one another, by marks of their files, and the pairs that were found, by their numbers. */
+type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Twins[] };
 
 /**
  * Finds images that are copies of one another though one was turned, mirrored, scaled, cut by up to a fifth, made
  * brighter or compressed again. A flat image is no copy of anything.
  *
- * @param paths real paths of distinct files
- * @param places where golden images are among them: of each, and only pairs of a golden and an inspected image are told
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
-export async function findTwins(
-  paths: readonly string[],
-  signal?: AbortSignal,
-  places?: readonly Place[],
-): Promise<Twins[]> {
-  const stamps = paths.map((path) => stampOf(path));
-  const marks = paths.map((path, at) => `${path}\0${stamps[at]}`);
-  const name = sha256([...marks, ...(places ?? [])].join("\0"));
-  const before = searches.get(name);
-  if (before !== undefined) return before;
-  const [found = []] = await keptByName<Twins[]>(
-    [stamps.every(isSettled) ? `twins\0${name}` : undefined],
-    async ([wanted]) => (wanted === undefined ? [] : [await search(paths, marks, places, signal)]),
-  );
-  const [oldest] = searches.keys();
-  if (searches.size >= keptSearches && oldest !== undefined) searches.delete(oldest);
-  searches.set(name, found);
-  return found;
+export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
+  const { paths, places, name = "all" } = search;
+  const marks = paths.map((path, at) => markOf(path, places?.[at]));
+  const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
+    const known = stillThere(before, marks);
+    const fresh = Uint8Array.from(marks, (mark) => (known.marks.has(mark) ? 0 : 1));
+    const isNew = fresh.filter((one) => one === 1).length;
+    if (isNew === 0 && marks.length > 0) return { marks, pairs: known.pairs };
+    const anew = isNew > mostFresh * paths.length;
+    const found = await twinsAmong(search, anew ? undefined : fresh, signal);
+    const all = anew ? found : [...known.pairs, ...found];
+    return { marks, pairs: all.sort((a, b) => b.likeness - a.likeness) };
+  });
+  return [...pairs];
 }
 
-async function search(
-  paths: readonly string[],
-  marks: readonly string[],
-  places: readonly Place[] | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Twins[]> {
-  const made = await remembered(prints, marks, (wanted) =>
-    fingerprintImages(
-      wanted.map((at) => paths[at] ?? ""),
-      signal,
-    ),
-  );
-  const pairs = distinct(await searchTwins(made, places, signal));
-  const names = pairs.map(
-    ({ of, like, orientation, window }) => `${marks[of]}\0${marks[like]}\0${orientation}${window}`,
-  );
-  const found = await remembered(likenesses, names, (wanted) =>
-    compareTwins(
-      wanted.flatMap((at): TwinFiles[] => {
-        const pair = pairs[at];
-        return pair === undefined ? [] : [{ ...pair, of: paths[pair.of] ?? "", like: paths[pair.like] ?? "" }];
-      }),
-      signal,
-    ),
-  );
+/** What tells a file from others and from itself before it was touched; empty for one that may be touched unseen. */
+function markOf(path: string, place: Place | undefined): string {
+  const stamp = stampOf(path);
+  return isSettled(toldBy(stamp).changed_ms) ? sha256(`${path}\0${stamp}\0${place}`).slice(0, 32) : "";
+}
+
+/** What of an earlier search is among the files of now, by their numbers of now. */
+function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: readonly string[]) {
+  const numbers = new Map(now.map((mark, at) => [mark, at]));
+  const numberOf = (old: number) => (marks[old] === "" ? undefined : numbers.get(marks[old] ?? ""));
+  const held = pairs.flatMap(({ one, other, likeness }): Twins[] => {
+    const [a, b] = [numberOf(one), numberOf(other)];
+    return a === undefined || b === undefined ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
+  });
+  return { marks: new Set(marks.filter((mark) => mark !== "")), pairs: held };
+}
+
+async function twinsAmong({ paths, places }: TwinSearch, fresh: Uint8Array | undefined, signal?: AbortSignal) {
+  const pairs = distinct(await searchTwins({ prints: await fingerprintImages(paths, signal), places, fresh }, signal));
+  const files = pairs.map((pair): TwinFiles => ({ ...pair, of: paths[pair.of] ?? "", like: paths[pair.like] ?? "" }));
+  const found = await compareTwins(files, signal);
   const best = new Map<string, Twins>();
   for (const [at, likeness] of found.entries()) {
     const { of = 0, like = 0 } = pairs[at] ?? {};
@@ -79,7 +75,7 @@ async function search(
     const key = `${one} ${other}`;
     if (likeness > (best.get(key)?.likeness ?? 0)) best.set(key, { one, other, likeness });
   }
-  return [...best.values()].sort((a, b) => b.likeness - a.likeness);
+  return [...best.values()];
 }
 
 /** Either image may have found the other as a whole; once is enough. */
@@ -92,21 +88,4 @@ function distinct<Pair extends { of: number; like: number; window: number }>(pai
     seen.add(key);
     return true;
   });
-}
-
-/** What is known of each name, and what `make` says of the rest, by their numbers. */
-async function remembered<Value>(
-  known: Map<string, Value | undefined>,
-  names: readonly string[],
-  make: (wanted: readonly number[]) => Promise<(Value | undefined)[]>,
-): Promise<(Value | undefined)[]> {
-  const wanted = names.flatMap((name, at) => (known.has(name) ? [] : [at]));
-  const had = names.map((name) => known.get(name));
-  const made = await make(wanted);
-  if (known.size + wanted.length > kept) known.clear();
-  for (const [number, at] of wanted.entries()) {
-    had[at] = made[number];
-    known.set(names[at] ?? "", made[number]);
-  }
-  return had;
 }

@@ -1,4 +1,5 @@
-import { type Fingerprint, orientations, perWindow, turned, windows } from "./fingerprint.ts";
+import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
+import { forEachNear, keyList, layOut } from "./keys.ts";
 
 /** Two images that may be one: a window of image `of`, laid by `orientation`, looks like the whole of image `like`. */
 export type Candidate = {
@@ -16,11 +17,12 @@ const mostOfOne = 2;
 /** Looked at on either side of a place in a sorted list. */
 const reach = 6;
 const lists = 4;
+/** Lists that a whole image is looked for in, and signs that are tried both ways; windows are many more. */
+const effort = { whole: { lists, unsure: 3 }, part: { lists: 2, unsure: 2 } } as const;
 /** Images of one portion of the answer. */
-const portionSize = 64;
-/** Signs that a key is made of, and those among the first of them that are tried both ways where they are least sure. */
-const keyBits = 48;
-const firstBits = 14;
+export const portionSize = 64;
+/** The lowest frequencies of a part, which rule most others out. */
+const lowCount = 24;
 
 /** The sets that an image is in, a bit for each, and above them whether it is a golden one. */
 export type Place = number;
@@ -31,133 +33,169 @@ function mayMeet(golden: Place, other: Place): boolean {
   return (other & goldenPlace) === 0 && (golden & other) === 0;
 }
 
+export type Prints = readonly (Fingerprint | undefined)[];
+
+/** What is searched, and of it what share: the images from `from` to before `to` are looked for among all. */
+export type Search = {
+  /** undefined for an image that shows nothing */
+  readonly prints: Prints;
+  readonly from?: number;
+  readonly to?: number;
+  /** Where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else. */
+  readonly places?: readonly Place[] | undefined;
+  /** Where only pairs with a new image are wanted: whether each is one, 0 or 1. */
+  readonly fresh?: Uint8Array | undefined;
+};
+
+type Found = Map<number, Candidate & { readonly likeness: number }>;
+
 /**
  * Finds images that may be copies of one another. Fingerprints become keys of signs, which are sorted in several orders;
- * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
+ * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n. Where few are
+ * new, these are looked for among the windows of the others, too, which costs a sort of their keys and no search of each.
  *
- * @param prints undefined for an image that shows nothing
- * @param from the first image whose windows are looked for, `to` the one behind the last: the work can be shared
- * @param places where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else
+ * Yields after every `portionSize` images of its share.
  */
-export function* candidates(
-  prints: readonly (Fingerprint | undefined)[],
-  from = 0,
-  to = prints.length,
-  places?: readonly Place[],
-): Generator<Candidate[]> {
-  const orders = Array.from({ length: lists }, (_, list) => orderOf(list));
-  const sorted = orders.map((order) => sortedKeys(prints, order));
-  const lengths = Float64Array.from(prints, (print) => (print === undefined ? 0 : lengthOf(print)));
-  const seen = new Int32Array(prints.length).fill(-1);
-  let [stamp, portion] = [0, [] as Candidate[]];
+export function* candidates(search: Search): Generator<Candidate[]> {
+  const { prints, from = 0, to = prints.length, places, fresh } = search;
+  const wholes = partsOf(prints, (image) => [{ image, window: 0 }]);
+  const find = finder(wholes);
+  let portion: Candidate[] = [];
   for (let of = from; of < to; of++) {
     const print = prints[of];
-    if (print === undefined || (places !== undefined && ((places[of] as Place) & goldenPlace) === 0)) continue;
-    const found = new Map<number, Candidate & { readonly likeness: number }>();
-    for (const window of places === undefined ? windows.keys() : [0]) {
-      const part = print.subarray(window * perWindow, (window + 1) * perWindow);
-      const length = lengthOf(part);
-      if (length === 0) continue;
-      const limit = window === 0 ? least.whole : least.part;
-      for (const orientation of orientations) {
-        const asked = turned(part, orientation);
-        stamp++;
-        for (const like of near(asked, sorted, orders, window === 0 ? [lists, 3] : [2, 2])) {
-          if (like === of || seen[like] === stamp) continue;
-          seen[like] = stamp;
-          if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) continue;
-          const likeness = productOf(asked, prints[like] as Fingerprint) / (length * (lengths[like] as number));
-          if (likeness < limit || likeness <= (found.get(like)?.likeness ?? 0)) continue;
-          found.set(like, { of, like, orientation, window, likeness });
-        }
-      }
-    }
-    const best = [...found.values()].sort((a, b) => b.likeness - a.likeness).slice(0, mostOfOne);
-    portion.push(...best.map(({ likeness: _, ...one }) => one));
-    if (of % portionSize < portionSize - 1) continue;
+    const isAsked = places === undefined || ((places[of] as Place) & goldenPlace) !== 0;
+    if (print !== undefined && isAsked && fresh?.[of] !== 0) portion.push(...best(likeOne(of, print, find, places)));
+    if ((of - from) % portionSize < portionSize - 1) continue;
     yield portion;
     portion = [];
   }
   yield portion;
+  if (fresh !== undefined) yield [...amongOld({ ...search, from, to, fresh })];
 }
 
-/** Keys in ascending order with the number of the image of each. */
-type Sorted = { readonly keys: Float64Array; readonly images: Int32Array };
+function likeOne(of: number, print: Fingerprint, find: Finder, places: Search["places"]): Found {
+  const found: Found = new Map();
+  for (const window of places === undefined ? windows.keys() : [0]) {
+    const part = print.subarray(window * perWindow, (window + 1) * perWindow);
+    for (const orientation of orientations) {
+      find(part, orientation, window === 0 ? "whole" : "part", reach, ({ image: like }, likeness) => {
+        if (like === of || likeness <= (found.get(like)?.likeness ?? 0)) return;
+        if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) return;
+        found.set(like, { of, like, orientation, window, likeness });
+      });
+    }
+  }
+  return found;
+}
 
-function sortedKeys(prints: readonly (Fingerprint | undefined)[], order: Uint8Array): Sorted {
-  const known = [...prints.entries()].flatMap(([image, print]) => (print === undefined ? [] : [{ image, print }]));
-  const keyed = known.map(({ image, print }) => ({ image, key: keyOf(print, order) }));
-  keyed.sort((a, b) => a.key - b.key);
-  return {
-    keys: Float64Array.from(keyed, ({ key }) => key),
-    images: Int32Array.from(keyed, ({ image }) => image),
+function best(found: Found): Candidate[] {
+  const most = [...found.values()].sort((a, b) => b.likeness - a.likeness).slice(0, mostOfOne);
+  return most.map(({ likeness: _, ...one }) => one);
+}
+
+/** The orientation that undoes each. */
+const undoes = orientations.map((orientation) =>
+  (orientation & 1) === 0 ? orientation : [1, 5, 3, 7][orientation >> 1],
+);
+
+type Shared = Search & { readonly from: number; readonly to: number; readonly fresh: Uint8Array };
+
+/** The same pairs from the other side: old images of the share of which a window looks like a new one. */
+function* amongOld({ prints, from, to, places, fresh }: Shared) {
+  const isOld = (image: number) =>
+    image >= from &&
+    image < to &&
+    fresh[image] === 0 &&
+    (places === undefined || ((places[image] ?? 0) & goldenPlace) !== 0);
+  const all = places === undefined ? [...windows.keys()] : [0];
+  const find = finder(partsOf(prints, (image) => (isOld(image) ? all.map((window) => ({ image, window })) : [])));
+  const byOld = new Map<number, Found>();
+  for (const [like, print] of prints.entries()) {
+    if (print === undefined || fresh[like] !== 1) continue;
+    for (const orientation of orientations) {
+      find(
+        print.subarray(0, perWindow),
+        undoes[orientation] ?? 0,
+        "whole",
+        reach * all.length,
+        ({ image: of, window }, likeness) => {
+          if (window > 0 && likeness < least.part) return;
+          if (places !== undefined && !mayMeet(places[of] as Place, places[like] as Place)) return;
+          const found: Found = byOld.get(of) ?? new Map();
+          byOld.set(of, found);
+          if (likeness > (found.get(like)?.likeness ?? 0)) found.set(like, { of, like, orientation, window, likeness });
+        },
+      );
+    }
+  }
+  for (const found of byOld.values()) yield* best(found);
+}
+
+type Part = { readonly image: number; readonly window: number };
+type Parts = { readonly of: readonly Part[]; readonly values: Int8Array };
+
+/** The windows of the prints that are wanted, laid out one behind the other; flat ones are left out. */
+function partsOf(prints: Prints, wanted: (image: number) => readonly Part[]): Parts {
+  const of: Part[] = [];
+  for (const [image, print] of prints.entries()) {
+    if (print === undefined) continue;
+    for (const part of wanted(image)) {
+      const from = part.window * perWindow;
+      if (print.subarray(from, from + perWindow).some((value) => value !== 0)) of.push(part);
+    }
+  }
+  const values = new Int8Array(of.length * perWindow);
+  for (const [at, { image, window }] of of.entries()) {
+    const print = prints[image] as Fingerprint;
+    layOut(print.subarray(window * perWindow, (window + 1) * perWindow), 0, values.subarray(at * perWindow));
+  }
+  return { of, values };
+}
+
+type Finder = ReturnType<typeof finder>;
+
+/** Finds parts that are alike enough to one that is laid by an orientation. */
+function finder({ of, values }: Parts) {
+  const at = (part: number) => values.subarray(part * perWindow, (part + 1) * perWindow);
+  const sorted = Array.from({ length: lists }, (_, list) => keyList(list, of.length, at));
+  const lengths = Float64Array.from(of, (_, part) => lengthOf(at(part), 0));
+  const rests = Float64Array.from(of, (_, part) => lengthOf(at(part), lowCount));
+  const seen = new Int32Array(of.length).fill(-1);
+  const asked = new Int8Array(perWindow);
+  let stamp = 0;
+  return (
+    print: Int8Array,
+    orientation: number,
+    kind: keyof typeof effort,
+    within: number,
+    on: (part: Part, likeness: number) => void,
+  ): void => {
+    layOut(print, orientation, asked);
+    const [length, rest] = [lengthOf(asked, 0), lengthOf(asked, lowCount)];
+    if (length === 0) return;
+    stamp++;
+    const compare = (part: number): void => {
+      if (seen[part] === stamp) return;
+      seen[part] = stamp;
+      const most = length * (lengths[part] as number);
+      const from = part * perWindow;
+      let both = 0;
+      for (let place = 0; place < lowCount; place++)
+        both += (asked[place] as number) * (values[from + place] as number);
+      // What is left can add the product of their lengths at most.
+      if (both + rest * (rests[part] as number) < least[kind] * most - 1) return;
+      for (let place = lowCount; place < perWindow; place++)
+        both += (asked[place] as number) * (values[from + place] as number);
+      if (both / most >= least[kind]) on(of[part] as Part, both / most);
+    };
+    for (const list of sorted.slice(0, effort[kind].lists)) {
+      forEachNear(asked, list, { unsure: effort[kind].unsure, reach: within }, compare);
+    }
   };
 }
 
-/** Which frequency gives which sign of a key: the lowest ones first, in another order for each list. */
-function orderOf(list: number): Uint8Array {
-  const all = Array.from({ length: perWindow }, (_, at) => at);
-  const height = (at: number) => ((at + 1) >> 3) + ((at + 1) & 7);
-  const lot = (at: number) => Math.imul(at + 1, 2654435761 + 2 * list * 40503) >>> 0;
-  const rank = (at: number) => (height(at) <= 5 ? 0 : 1);
-  all.sort((a, b) => rank(a) - rank(b) || lot(a) - lot(b));
-  return Uint8Array.from(all.slice(0, keyBits));
-}
-
-function keyOf(part: Int8Array, order: Uint8Array): number {
-  let key = 0;
-  for (const at of order) key = 2 * key + ((part[at] as number) > 0 ? 1 : 0);
-  return key;
-}
-
-/** Images whose keys lie next to that of a part, or to one with its least sure first signs the other way round. */
-function* near(
-  part: Int8Array,
-  sorted: readonly Sorted[],
-  orders: readonly Uint8Array[],
-  [tried, unsure]: [number, number],
-) {
-  for (let list = 0; list < tried; list++) {
-    const [order, { keys, images }] = [orders[list] as Uint8Array, sorted[list] as Sorted];
-    const key = keyOf(part, order);
-    for (const flipped of keysAround(key, part, order, unsure)) {
-      const middle = placeIn(keys, flipped);
-      const end = Math.min(keys.length, middle + reach);
-      for (let at = Math.max(0, middle - reach); at < end; at++) yield images[at] as number;
-    }
-  }
-}
-
-function keysAround(key: number, part: Int8Array, order: Uint8Array, unsure: number): number[] {
-  const first = Array.from({ length: firstBits }, (_, bit) => bit);
-  first.sort((a, b) => Math.abs(part[order[a] as number] as number) - Math.abs(part[order[b] as number] as number));
-  let keys = [key];
-  for (const bit of first.slice(0, unsure)) {
-    const weight = 2 ** (keyBits - 1 - bit);
-    const change = (part[order[bit] as number] as number) > 0 ? -weight : weight;
-    keys = [...keys, ...keys.map((one) => one + change)];
-  }
-  return keys;
-}
-
-function placeIn(keys: Float64Array, key: number): number {
-  let [low, high] = [0, keys.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((keys[middle] as number) < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Length of the frequencies of a part, which is the same however it is laid; of a print, those of the whole image. */
-function lengthOf(part: Int8Array): number {
-  return Math.sqrt(productOf(part, part));
-}
-
-/** Product of two parts' frequencies; divided by their lengths it is their cosine. */
-function productOf(part: Int8Array, print: Int8Array): number {
-  let both = 0;
-  for (let at = 0; at < perWindow; at++) both += (part[at] as number) * (print[at] as number);
-  return both;
+function lengthOf(part: Int8Array, from: number): number {
+  let sum = 0;
+  for (let place = from; place < part.length; place++) sum += (part[place] as number) ** 2;
+  return Math.sqrt(sum);
 }

@@ -126,7 +126,7 @@ async function settleApproval(resolution: Approvable, approval: Approval, call: 
 
 /** A run of this very plan in which nothing happened yet: a crash right after its creation left it. */
 async function untouchedRun({ workspace, plan }: Approvable, call: Call): Promise<string | undefined> {
-  for (const { kind, run_dir, unfinished } of await findRuns(workspace)) {
+  for (const { kind, run_dir, unfinished } of await findRuns(workspace, call.deps.env)) {
     if (kind !== "ours" || !unfinished) continue;
     const { state, entries, integrity } = await readRun(run_dir, { ...call.deps, whole: true });
     const adopted = entries.every((entry) => entry.duration_sec === 0);

@@ -123,7 +123,10 @@ function offerTools(server: Server, later: Later, ownerOf: OwnerOf): void {
 
 function offerPages(server: Server, later: Later): void {
   const answers = async () => (await later()).answers;
-  server.setRequestHandler("resources/list", async () => ({ resources: await (await answers()).listResources() }));
+  server.setRequestHandler(
+    "resources/list",
+    worded(async ({ params }) => await (await answers()).listResources(params?.cursor)),
+  );
   server.setRequestHandler("resources/templates/list", async () => ({
     resourceTemplates: (await answers()).resourceTemplates(),
   }));

@@ -4,7 +4,6 @@ import { type RowColumns, readRowColumns, rowsByLabel } from "../../data/row-col
 import { likelyPassLabel } from "../../data/sanity/labels.ts";
 import { type Validation, validateCsv } from "../../data/validate.ts";
 import { quoted, Refusal } from "../../errors.ts";
-import { sha256OfFile } from "../../fs/hash.ts";
 import { kindOf } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
@@ -49,7 +48,7 @@ export const baseCsvSteps: readonly Step[] = csvRoles.map((role) => ({
     refuseBadShape(survey, role, path, { rows, labels });
     const judged = await judge(survey, path, columns);
     const relabelled = judged.problems.find(({ code }) => code === "gate.label-case")?.count;
-    const csv: CsvFacts = { path, sha256: await sha256OfFile(path), rows, labels, ...defined({ relabelled }) };
+    const csv: CsvFacts = { path, sha256: columns.sha256, rows, labels, ...defined({ relabelled }) };
     const found = { csvs: { ...survey.csvs, [role]: csv } };
     const warnings = [...warningsOn(columns, judged), ...fewSteps(survey, role, rows)];
     const halts = judged.problems.filter(({ code }) => code !== "gate.duplicate-row" && code !== "gate.label-case");

@@ -1,5 +1,6 @@
 import { openContents } from "../../data/content-cache.ts";
-import { createImageIndex } from "../../data/image-index.ts";
+import { createImageIndex, questionOf } from "../../data/image-index.ts";
+import { keptAnswer } from "../../data/kept-images.ts";
 import { leakageBetween, placeCsv } from "../../data/leakage.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { type SharedGolden, sharedGolden } from "../../data/sanity/shared-golden.ts";
@@ -34,27 +35,29 @@ export const leakageStep: Step = {
   async look(survey): Promise<Findings> {
     const sides = await placeSides(survey);
     if (sides === undefined) return {};
-    const contents = openContents();
-    const options = { contents, ...defined({ signal: survey.signal }) };
-    const checks: StepCheck[] = [];
-    const warnings: string[] = [];
-    for (const [used, held, code] of leakPairs) {
-      const [left, right] = [sides[used], sides[held]];
-      if (left === undefined || right === undefined) continue;
-      const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
-      if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples));
-      if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
-      if (count === 0) continue;
-      const golden = await sharedGolden(left, right, sides.index, survey.signal);
-      const throughGolden = golden !== undefined && golden.rows * 2 > count ? golden : undefined;
-      const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
-      checks.push({ ...leakHalt(code, detail, right, throughGolden), facts: { count, examples } });
-    }
-    const found = { sides };
-    if (checks.length > 0) return { checks, warnings, found };
-    return ok("no shared row, image file or content", { warnings, found });
+    const findings = await keptAnswer("leakage", sides.question, () => leaksBetween(sides, survey.signal));
+    return { ...findings, found: { sides } };
   },
 };
+
+async function leaksBetween(sides: Sides, signal: AbortSignal | undefined): Promise<Findings> {
+  const options = { contents: openContents(), ...defined({ signal }) };
+  const checks: StepCheck[] = [];
+  const warnings: string[] = [];
+  for (const [used, held, code] of leakPairs) {
+    const [left, right] = [sides[used], sides[held]];
+    if (left === undefined || right === undefined) continue;
+    const { count, examples, near, undecoded } = await leakageBetween(left, right, sides.index, options);
+    if (near.count > 0) warnings.push(nearText(left, right, near.count, near.examples));
+    if (undecoded > 0) warnings.push(undecodedText(left, right, undecoded));
+    if (count === 0) continue;
+    const golden = await sharedGolden(left, right, sides.index, signal);
+    const throughGolden = golden !== undefined && golden.rows * 2 > count ? golden : undefined;
+    const detail = `${count} rows of ${left.columns.path} show what ${right.columns.path} shows`;
+    checks.push({ ...leakHalt(code, detail, right, throughGolden), facts: { count, examples } });
+  }
+  return checks.length > 0 ? { checks, warnings } : ok("no shared row, image file or content", { warnings });
+}
 
 /** Rows that leak through the golden image that they share need another one; removing them would leave nothing. */
 function leakHalt(code: RefusalCode, detail: string, held: RowImages, golden: SharedGolden | undefined): StepCheck {
@@ -96,5 +99,6 @@ async function placeSides(survey: Survey): Promise<Sides | undefined> {
     holdout_csv: await place(csvs.holdout_csv?.path),
   };
   await index.probe(survey.signal);
-  return { index, ...placed };
+  const tables = Object.values(placed).map((rows) => [rows?.images_dir, rows?.columns.path, rows?.columns.sha256]);
+  return { index, question: questionOf(index, [spec.content.lightings, tables]), ...placed };
 }

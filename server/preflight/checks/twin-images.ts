@@ -3,6 +3,7 @@ import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { goldenPlace, type Place } from "../../data/twins/search.ts";
 import { excerpt } from "../../errors.ts";
+import { sha256 } from "../../fs/hash.ts";
 import type { TwinPair } from "../../run/state.ts";
 import type { Side, Sides } from "../survey.ts";
 
@@ -31,7 +32,7 @@ const order = ["holdout_csv", "kpi_csv", "validation_csv", "training_csv", "pool
 /**
  * The images of each lighting: the inspected ones of every row, and these with all golden ones. Each file counts once.
  *
- * @param most of one group: above it, an even share of training and pool is taken
+ * @param most of one group: above it, a share of training and pool is drawn
  */
 export function twinGroups(sides: Sides, most: number): { inspected: TwinGroup[]; golden: TwinGroup[] } {
   const lightings = Math.max(0, ...order.map((side) => sides[side]?.count ?? 0));
@@ -91,26 +92,34 @@ function boardOf(columns: RowColumns, row: number): string {
   return textAt(columns, columns.boardname, row).trim();
 }
 
-/** All that figures are measured on, and of the rest what there is room for, evenly. */
+/**
+ * All that figures are measured on, and of the rest what there is room for, drawn by path: where images are added, nearly
+ * all others are drawn again, and need not be compared again.
+ */
 function shared(sides: Sides, groups: readonly Files[], most: number): TwinGroup {
   const isRest = ({ sets }: Files, at: number): boolean => restSets.has(sets.at(at));
-  const total = groups.reduce((sum, { files }) => sum + files.length, 0);
-  let rest = 0;
-  for (const group of groups) for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) rest++;
-  const room = total <= most ? rest : Math.max(0, most - (total - rest));
+  const lots: number[] = [];
+  let total = 0;
+  for (const group of groups) {
+    total += group.files.length;
+    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) lots.push(lotOf(sides, group.files.at(at)));
+  }
+  const room = total <= most ? lots.length : Math.max(0, most - (total - lots.length));
+  const last = room === lots.length ? 1 : (Float64Array.from(lots).sort()[room] ?? 0);
   const images: TwinImage[] = [];
-  let [seen, kept] = [0, 0];
+  let drawn = 0;
   for (const group of groups) {
     for (let at = 0; at < group.files.length; at++) {
-      if (isRest(group, at)) {
-        const wanted = kept < room && seen++ >= Math.floor((kept * rest) / room);
-        if (!wanted) continue;
-        kept++;
-      }
+      if (isRest(group, at) && !((lots[drawn++] as number) < last)) continue;
       images.push(imageAt(sides, group, at));
     }
   }
-  return { images, left_out: rest - room };
+  return { images, left_out: lots.length - room };
+}
+
+/** A number from 0 to below 1 that is as good as drawn, and the same for one path. */
+function lotOf({ index }: Sides, file: number): number {
+  return Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
 }
 
 const restSets: ReadonlySet<number> = new Set([order.indexOf("training_csv"), order.indexOf("pool")]);

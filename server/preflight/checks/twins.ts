@@ -1,3 +1,4 @@
+import { keptAnswer } from "../../data/kept-images.ts";
 import { findTwins } from "../../data/twins/find.ts";
 import { goldenPlace } from "../../data/twins/search.ts";
 import type { RefusalCode } from "../../errors.ts";
@@ -27,23 +28,26 @@ export function twinsStep(most = mostImages): Step {
     title: "Changed copies of images",
     async look({ sides, signal }): Promise<Findings> {
       if (sides === undefined) return {};
-      const { inspected, golden } = twinGroups(sides, most);
-      const pairs: Found[] = [];
-      for (const group of inspected) pairs.push(...(await foundIn(group, signal)));
-      for (const group of golden) pairs.push(...(await foundIn(group, signal, true)));
-      return findingsOn(onceEach(pairs), Math.max(0, ...[...inspected, ...golden].map(({ left_out }) => left_out)));
+      const question = sides.question && `${sides.question} ${most}`;
+      return await keptAnswer("twins", question, async () => {
+        const { inspected, golden } = twinGroups(sides, most);
+        const pairs: Found[] = [];
+        for (const [light, group] of inspected.entries())
+          pairs.push(...(await foundIn(group, `inspected ${light}`, signal)));
+        for (const [light, group] of golden.entries())
+          pairs.push(...(await foundIn(group, `golden ${light}`, signal, true)));
+        return findingsOn(onceEach(pairs), Math.max(0, ...[...inspected, ...golden].map(({ left_out }) => left_out)));
+      });
     },
   };
 }
 
 type Found = { readonly pair: TwinPair; readonly sides: readonly [Side, Side]; readonly code?: RefusalCode };
 
-async function foundIn({ images }: TwinGroup, signal: AbortSignal | undefined, withGolden = false): Promise<Found[]> {
-  const found = await findTwins(
-    images.map(({ path }) => path),
-    signal,
-    withGolden ? images.map(({ place }) => place) : undefined,
-  );
+async function foundIn({ images }: TwinGroup, name: string, signal: AbortSignal | undefined, withGolden = false) {
+  const paths = images.map(({ path }) => path);
+  const places = withGolden ? images.map(({ place }) => place) : undefined;
+  const found = await findTwins({ paths, places, name }, signal);
   return found.flatMap(({ one, other, likeness }): Found[] => {
     const [a, b] = [images[one], images[other]];
     // Drawings of one design are clean and alike: short of one image, a golden one is like many.

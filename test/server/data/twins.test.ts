@@ -1,10 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { decode, encode } from "jpeg-js";
 import { streamOf } from "../../../engine/workspace/random.ts";
 import type { GrayImage } from "../../../server/data/decode/gray-image.ts";
+import { withHeadway } from "../../../server/data/headway.ts";
+import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
 import { candidates } from "../../../server/data/twins/search.ts";
@@ -104,16 +107,16 @@ describe("a changed copy of a photograph", () => {
   it.each(changes)("%s is found among other images, and nothing else", async (name, change) => {
     const photo = shot("board", "a");
     const copy = await written(`${name.replaceAll(/\W/g, "_")}.png`, change(photo));
-    const found = await findTwins([await written("board.png", photo), copy, ...others]);
+    const found = await findTwins({ paths: [await written("board.png", photo), copy, ...others] });
     expect(found).toEqual([{ one: 0, other: 1, likeness: expect.any(Number) }]);
-    // Asked again, the answer is remembered.
-    expect(await findTwins([join(folder, "board.png"), copy, ...others])).toEqual(found);
   });
 
   it("is told from a part of the same design, which the search thinks of and whose grain is another", async () => {
     const [one, other] = [ofOneDesign("one"), ofOneDesign("other")];
-    expect([...candidates([one, other].map(fingerprintOf))].flat()).not.toEqual([]);
-    expect(await findTwins([await written("one.png", one), await written("other.png", other), ...others])).toEqual([]);
+    expect([...candidates({ prints: [one, other].map(fingerprintOf) })].flat()).not.toEqual([]);
+    expect(
+      await findTwins({ paths: [await written("one.png", one), await written("other.png", other), ...others] }),
+    ).toEqual([]);
   });
 
   it("has no fingerprint where it is flat", () => {
@@ -138,7 +141,55 @@ describe("a fingerprint", () => {
 it("searches many images by their neighbours in sorted order alone, and still finds the copy", () => {
   const many = Array.from({ length: 600 }, (_, at) => fingerprintOf(shot(`design ${at % 40}`, String(at))));
   const copy = fingerprintOf(levels(shot("design 7", "7"), (level) => 1.06 * level));
-  const pairs = [...candidates([...many, copy])].flat();
+  const pairs = [...candidates({ prints: [...many, copy] })].flat();
   expect(pairs.filter(({ of, like }) => of === 600 && like === 7)).not.toEqual([]);
   expect(pairs.length).toBeLessThanOrEqual(2 * 601);
 });
+
+it("looks for new images among the others from either side, and for nothing else", () => {
+  const many = Array.from({ length: 300 }, (_, at) => fingerprintOf(shot(`design ${at}`, "a")));
+  const photo = shot("design 7", "a");
+  const cut = moved(photo, (u, v) => [0.1 + 0.9 * v, 0.1 + 0.9 * u], 0.9);
+  const prints = [...many, fingerprintOf(cut), fingerprintOf(moved(photo, (u, v) => [1 - u, v]))];
+  const fresh = new Uint8Array(302).fill(1, 300);
+  const pairs = [...candidates({ prints, fresh })].flat();
+  const all = [...candidates({ prints })].flat().filter(({ of, like }) => of >= 300 || like >= 300);
+  expect(all).toContainEqual({ of: 7, like: 300, orientation: 1, window: expect.any(Number) });
+  expect(all).toContainEqual({ of: 301, like: 7, orientation: 2, window: 0 });
+  expect(pairs).toEqual(expect.arrayContaining(all));
+  expect(pairs.every(({ of, like }) => of >= 300 || like >= 300)).toBe(true);
+});
+
+it("compares new images alone with those of an earlier search", async () => {
+  const photo = shot("board", "a");
+  const paths = [await written("kept.png", photo), ...others];
+  const copies = [
+    await written(
+      "copy-1.png",
+      levels(photo, (level) => 0.8 * level),
+    ),
+    await written(
+      "copy-2.png",
+      moved(photo, (u, v) => [v, u]),
+    ),
+  ];
+  await setTimeout(120);
+  const search = async (some: readonly string[]) => {
+    const compared: string[] = [];
+    const place = { env: { HOME: folder }, workspace: "/boards" };
+    const found = await withHeadway(
+      (what, _, total) => compared.push(`${total} ${what}`),
+      () => withKeptImages(place, () => findTwins({ paths: some })),
+    );
+    const pairs = found.map(({ one, other }) => [some[one], some[other]].sort());
+    return { compared: new Set(compared), pairs: pairs.sort() };
+  };
+  const first = await search([...paths, copies[0] as string]);
+  expect(first.pairs).toEqual([[copies[0], paths[0]]]);
+  const second = await search([copies[1] as string, ...paths, copies[0] as string]);
+  expect(second.pairs).toHaveLength(3);
+  expect([...second.compared]).toContain("1 images fingerprinted");
+  const third = await search([...paths, ...copies]);
+  expect(third).toEqual({ ...second, compared: new Set() });
+  expect((await search([...others, ...copies])).pairs).toEqual([copies]);
+}, 30_000);

@@ -1,4 +1,4 @@
-import { appendFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -28,6 +28,25 @@ describe("resources", () => {
     expect(uris).toContain("deft://run/run_20261121_100000/state");
     expect(uris).toContain("deft://reference/preflight");
     for (const resource of resources) expect(resource.description).not.toBe("");
+  });
+
+  it("list many runs in pages, the newest first, each once", async () => {
+    const workspace = await temporaryFolder();
+    const names = Array.from({ length: 501 }, (_, at) => `run_20261121_${100_000 + at}`);
+    for (const name of names) await mkdir(join(workspace, "results", name), { recursive: true });
+    for (const name of names) await writeFile(join(workspace, "results", name, "deft_state.json"), '{"version":3}');
+    const client = await memoryClient(testDeps({ env: { DEFT_WORKSPACE: workspace, XDG_CACHE_HOME: workspace } }));
+    const pages: string[][] = [];
+    for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+      const page = await client.listResources(cursor === "" ? {} : { cursor });
+      pages.push(page.resources.map(({ uri }) => uri));
+      cursor = page.nextCursor;
+    }
+    const states = pages.map((page) => page.filter((uri) => uri.endsWith("/state")));
+    expect(states.map(({ length }) => length)).toEqual([250, 250, 1]);
+    expect(states.flat()).toEqual(names.toReversed().map((name) => `deft://run/${name}/state`));
+    expect(pages.flat().filter((uri) => uri === "deft://reference/gates")).toHaveLength(1);
+    await expect(client.listResources({ cursor: "bm90aGluZw" })).rejects.toThrow("list them anew");
   });
 
   it("read a run's state and a reference page", async () => {

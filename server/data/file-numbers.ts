@@ -1,0 +1,47 @@
+import { realPathIfPresent } from "../fs/head.ts";
+import { normalPath } from "../run/images.ts";
+import { createTextTable } from "./text-table.ts";
+
+/** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */
+export type FileNumbers = {
+  /** The number of the file `name` in the absolute directory; `name` may hold slashes. */
+  numberOf(directory: string, name: string): number;
+  /** The real path of the file's directory, or its normal spelling when there is none. */
+  directoryOf(file: number): string;
+  directoryExists(file: number): boolean;
+  pathOf(file: number): string;
+  size(): number;
+};
+
+/** Numbers files without looking at them; each directory is resolved once. */
+export function createFileNumbers(): FileNumbers {
+  const bySpelling = new Map<string, number>();
+  const byPath = new Map<string, number>();
+  const directories: { readonly path: string; readonly exists: boolean }[] = [];
+  /** Names in the group of their directory. */
+  const names = createTextTable();
+
+  const directoryAt = (spelling: string): number => {
+    const known = bySpelling.get(spelling);
+    if (known !== undefined) return known;
+    const real = realPathIfPresent(spelling);
+    const path = real ?? normalPath(spelling);
+    const number = byPath.get(path) ?? directories.push({ path, exists: real !== undefined }) - 1;
+    byPath.set(path, number);
+    bySpelling.set(spelling, number);
+    return number;
+  };
+  const directoryOf = (file: number) => directories[names.groupOf(file)]?.path ?? "";
+
+  return {
+    numberOf(directory, name) {
+      const slash = name.lastIndexOf("/");
+      if (slash < 0) return names.numberOf(name, directoryAt(directory));
+      return names.numberOf(name.slice(slash + 1), directoryAt(`${directory}/${name.slice(0, slash)}`));
+    },
+    directoryOf,
+    directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
+    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
+    size: names.size,
+  };
+}

@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { type Look, realPathIfPresent } from "../fs/head.ts";
+import type { FileNumbers } from "./file-numbers.ts";
+import { isSettled } from "./kept-images.ts";
+import { widened } from "./number-list.ts";
+
+/** Numbers of a file: its kind and device, length, two times and inode. */
+const width = 5;
+const kindBits = 0o170000;
+const kinds = { absent: 0, file: 0o100000, link: 0o120000 } as const;
+/** Stands for the kind of what could not be looked at. */
+const unreadable = kindBits;
+/** Files of one update of the digest. */
+const portionSize = 512;
+
+/** A stat of each file, 40 bytes, and where links lead: the target is numbered too and gets its own. */
+export function createFileStats(files: FileNumbers) {
+  let numbers = new Float64Array(1024 * width);
+  const targets = new Map<number, number>();
+  let [settled, digested, digest] = [true, 0, ""];
+  const kindOf = (image: number): number => (numbers[width * image] ?? 0) % (kindBits + 1);
+  const targetOf = (image: number): number => targets.get(image) ?? image;
+
+  const set = (image: number, values: readonly number[]): void => {
+    const needed = width * (image + 1);
+    if (needed > numbers.length) numbers = widened(numbers, 2 * Math.max(needed, width * files.size()));
+    numbers.set(values, width * image);
+  };
+  const follow = (image: number): void => {
+    const real = realPathIfPresent(files.pathOf(image));
+    const slash = real?.lastIndexOf("/") ?? 0;
+    if (real === undefined) set(image, [kinds.absent]);
+    else targets.set(image, files.numberOf(real.slice(0, slash) || "/", real.slice(slash + 1)));
+  };
+  /** Adds the files that are not in the digest yet. */
+  const addUpTo = (end: number): void => {
+    const hash = createHash("sha256").update(digest);
+    for (let from = digested; from < end; from += portionSize) {
+      const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
+      hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
+      const part = numbers.subarray(width * from, width * (from + images.length));
+      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    }
+    [digested, digest] = [end, hash.digest("hex")];
+  };
+  return {
+    targetOf,
+    settle(image: number, found: Look): void {
+      if (typeof found === "string") {
+        set(image, [found === "absent" ? kinds.absent : unreadable]);
+        return;
+      }
+      const { mode, dev, size, mtimeMs, ctimeMs, ino } = found;
+      set(image, [dev * (kindBits + 1) + (mode & kindBits), size, mtimeMs, ctimeMs, ino]);
+      settled &&= isSettled(ctimeMs);
+      if ((mode & kindBits) === kinds.link) follow(image);
+    },
+    /** What the stat alone says of a file; one that is there may be an image or not. */
+    stateOf(image: number): "missing" | "unreadable" | "unknown" {
+      const kind = kindOf(image);
+      return kind === kinds.absent ? "missing" : kind === unreadable ? "unreadable" : "unknown";
+    },
+    /** Whether something stands there that is no link. */
+    isThere: (image: number): boolean => ![kinds.absent, kinds.link, unreadable].includes(kindOf(image)),
+    factsOf(image: number): { readonly size_bytes: number; readonly inode: string } {
+      const at = width * image;
+      return { size_bytes: numbers[at + 1] ?? 0, inode: `${numbers[at]}:${numbers[at + 4]}` };
+    },
+    /** A digest of the first `count` files; undefined while one was changed so short ago that it may be again unseen. */
+    seen(count: number): string | undefined {
+      if (count > digested) addUpTo(count);
+      return settled ? digest : undefined;
+    },
+  };
+}
