@@ -1,5 +1,7 @@
 // What calls cost in a long run and beside many runs: by length of the log beside `cat` of it and one fsync, by iterations
-// beside parsing the state, by runs beside `stat` of their folders. node bench/run.mjs long-runs [ENTRIES] [RUNS]
+// beside parsing the state, by runs beside `stat` of their folders, warm and in a process that begins.
+// node bench/run.mjs long-runs [ENTRIES] [RUNS]
+import { execFileSync } from "node:child_process";
 import { mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +9,7 @@ import { commit, readRun, withRun } from "../server/journal/journal.ts";
 import { nextSeq } from "../server/loop/next-seq.ts";
 import { loopStatus } from "../server/loop/status.ts";
 import { resolveRun } from "../server/loop/which-run.ts";
+import { listResources } from "../server/mcp/resources.ts";
 import type { Deps } from "../server/ports/call.ts";
 import { knownRuns } from "../server/preflight/known-runs.ts";
 import { findRuns } from "../server/preflight/unfinished.ts";
@@ -19,14 +22,17 @@ import { show, timed } from "./timing.ts";
 
 const stagesAnIteration = 7;
 
-export async function measure(): Promise<void> {
+const homeOf = (folder: string) => ({ XDG_STATE_HOME: join(folder, "state"), XDG_CACHE_HOME: join(folder, "cache") });
+
+export async function measure(bundles: string): Promise<void> {
   const [entries = "100000", runs = "5000"] = process.argv.slice(2);
   const folder = await mkdtemp(join(tmpdir(), "deft-bench-long-"));
   const deps = testDeps({ env: { XDG_STATE_HOME: join(folder, "state") }, cwd: folder });
   try {
-    for (const length of [100, 10_000, Number(entries)]) await logOf(length, join(folder, `log-${length}`), deps);
+    for (const length of new Set([100, 10_000, Number(entries)]))
+      await logOf(length, join(folder, `log-${length}`), deps);
     for (const length of [10, 200]) await iterationsOf(length, join(folder, `iterations-${length}`), deps);
-    for (const count of [10, Number(runs)]) await runsOf(count, join(folder, `runs-${count}`));
+    for (const count of new Set([10, Number(runs)])) await runsOf(count, join(folder, `runs-${count}`), bundles);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -52,6 +58,7 @@ async function iterationsOf(length: number, folder: string, deps: Deps): Promise
   console.log(`\n${length} iterations, a state of ${(await stat(state)).size} bytes`);
   show("limit: parse the state once", await timed(async () => void JSON.parse(await readFile(state, "utf8"))));
   await calls(runDir, folder, deps);
+  show("report", await timed(() => renderReport(runDir, deps).then(() => {})));
 }
 
 async function calls(runDir: string, folder: string, deps: Deps): Promise<void> {
@@ -65,8 +72,8 @@ async function calls(runDir: string, folder: string, deps: Deps): Promise<void> 
 }
 
 /** The last of the runs is unfinished, the others are complete. */
-async function runsOf(count: number, folder: string): Promise<void> {
-  const deps = testDeps({ env: { XDG_STATE_HOME: join(folder, "state") }, cwd: folder });
+async function runsOf(count: number, folder: string, bundles: string): Promise<void> {
+  const deps = testDeps({ env: homeOf(folder), cwd: folder });
   const dirs: string[] = [];
   for (let at = 0; at < count; at++) {
     const patch: Partial<RunState> =
@@ -78,11 +85,28 @@ async function runsOf(count: number, folder: string): Promise<void> {
   }
   console.log(`\n${count} runs in one workspace`);
   show("limit: stat of their folders", await timed(() => Promise.all(dirs.map((dir) => stat(dir)))));
-  show("list of the workspace's runs", await timed(() => findRuns(folder)));
+  const ever = spawnedList(bundles, folder);
+  console.log(`  the first list ever: processor ${ever.toFixed(0)} ms, with the start of its process`);
+  show("list of all, in a process that begins", await timed(() => spawnedList(bundles, folder)));
+  show("list of the workspace's runs", await timed(() => findRuns(folder, deps.env)));
   show("list of all this user's runs", await timed(() => knownRuns(deps)));
+  show("a page of resources", await timed(() => listResources(deps)));
   show("which run a call means", await timed(() => resolveRun({ workspace: folder }, deps)));
   const named = dirs.at(-1)?.split("/").at(-1);
   show("which run an id means", await timed(() => resolveRun({ workspace: folder, run: named }, deps)));
+}
+
+/** Lists the runs that are known in a home, as a process does that begins. */
+export async function list(folder: string): Promise<void> {
+  const runs = await knownRuns({ env: homeOf(folder), cwd: folder });
+  const { user, system } = process.cpuUsage();
+  console.log(JSON.stringify({ runs: runs.length, cpu_ms: (user + system) / 1000 }));
+}
+
+/** Processor time of such a list, in milliseconds. */
+function spawnedList(bundles: string, folder: string): number {
+  const script = `import(${JSON.stringify(join(bundles, "bench.mjs"))}).then((m) => m.list(process.argv[1]))`;
+  return JSON.parse(execFileSync(process.execPath, ["-e", script, "--", folder], { encoding: "utf8" })).cpu_ms;
 }
 
 /** What an iteration leaves in the state, about as much of it as on a real board. */

@@ -1,38 +1,89 @@
-// The preflight of a workspace of many images, the first time and again in a new process, beside `find` and a stat each:
-// node bench/run.mjs workspace [IMAGES]. The bin in dist is what is measured: npm run build first.
-import { spawnSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+// The preflight of a workspace of many images, the first time, again in a new process and with a few images changed, beside
+// `find` and a stat each; then of tables of many rows over few images, beside `cat`. Seconds, and memory with all processes:
+// node bench/run.mjs workspace [IMAGES] [ROWS]. The bin in dist is what is measured: npm run build first.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import { appendFile, cp, mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { encodeGrayJpeg } from "../engine/workspace/gray-jpeg.ts";
 import { changenetColumns } from "../server/data/changenet.ts";
 import { csvPieces } from "../server/data/csv.ts";
+import { workspacePaths } from "../server/run/paths.ts";
+import { told } from "./memory.ts";
 
 const side = 24;
 const ofFolder = 500;
 const bin = resolve("dist", "deft-mcp.js");
 
 export async function measure(): Promise<void> {
-  const images = Number(process.argv[2] ?? 100_000);
+  const [images, rows] = [Number(process.argv[2] ?? 100_000), Number(process.argv[3] ?? 1_000_000)];
   const folder = await mkdtemp(join(tmpdir(), "deft-bench-workspace-"));
   try {
-    const workspace = join(folder, "boards");
-    command(folder, ["init", workspace, "--example", "--tiny"]);
-    await addToPool(join(workspace, "augmentation", "mining_pool"), images);
-    console.log(`\n${images} images of ${side} x ${side} in the pool, each of its own bytes`);
-    await told("limit: find -type f -printf", () => {
-      spawnSync("find", [workspace, "-type", "f", "-printf", "%s %T@ %i %p\n"], { stdio: "ignore" });
-    });
-    const plan = ["run", "--workspace", workspace, "--kpi", "FAR < 50% at recall=100%", "--max-iterations", "1"];
-    await told("node alone", () => command(folder, ["--version"]));
-    await told("plan, the first time", () => command(folder, plan));
-    await told("plan, again in a new process", () => command(folder, plan));
-    await told("and once more", () => command(folder, plan));
-    await addToPool(join(workspace, "augmentation", "mining_pool"), 200, "late");
-    await told("plan, with 200 images more", () => command(folder, plan));
+    const boards = join(folder, "boards");
+    await command(folder, ["init", boards, "--example", "--tiny"]);
+    const tables = join(folder, "tables");
+    await cp(boards, tables, { recursive: true });
+    await measureImages(folder, boards, images);
+    if (rows > 0) await measureRows(folder, tables, rows);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function measureImages(folder: string, workspace: string, images: number): Promise<void> {
+  const pool = join(workspace, "augmentation", "mining_pool");
+  await addToPool(pool, images);
+  console.log(`\n${images} images of ${side} x ${side} in the pool, each of its own bytes`);
+  await told("limit: find -type f -printf", () =>
+    program("find", [workspace, "-type", "f", "-printf", "%s %T@ %i %p\n"]),
+  );
+  const paths = (await readdir(workspace, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  await told("limit: a stat each, in this process", () => {
+    for (const path of paths) statSync(path);
+  });
+  const plan = planOf(workspace);
+  await told("node alone", () => command(folder, ["--version"]));
+  await told("plan, the first time", () => command(folder, plan));
+  await told("plan, again in a new process", () => command(folder, plan));
+  await told("and once more", () => command(folder, plan));
+  await utimes(paths.find((path) => path.endsWith("P0_SolderLight.jpg")) ?? workspace, new Date(), new Date());
+  await told("plan, with one image touched", () => command(folder, plan));
+  await addToPool(pool, 200, "late");
+  await told("plan, with 200 images more", () => command(folder, plan));
+}
+
+/** Training set and pool of many rows that repeat those of the example. */
+async function measureRows(folder: string, workspace: string, rows: number): Promise<void> {
+  const { trainingCsv, validationCsv, poolCsv } = workspacePaths(workspace);
+  for (const csv of [trainingCsv, poolCsv]) await repeatRows(csv, rows);
+  console.log(`\n${rows} rows in the training set and in the pool, over the images of the example`);
+  await told("limit: cat of the training set", () => program("cat", [trainingCsv]));
+  const validate = ["validate", trainingCsv, "--workspace", workspace, "--validation", validationCsv];
+  await told("validate, against the validation set", () => command(folder, validate));
+  await told("plan, the first time", () => command(folder, planOf(workspace)));
+  await told("plan, again in a new process", () => command(folder, planOf(workspace)));
+}
+
+async function repeatRows(csv: string, rows: number): Promise<void> {
+  const [header, ...lines] = (await readFile(csv, "utf8")).trimEnd().split("\n");
+  const file = await open(csv, "w");
+  try {
+    await file.write(`${header}\n`);
+    for (let left = rows; left > 0; left -= lines.length * 1000) {
+      const block = Array.from({ length: Math.min(left, lines.length * 1000) }, (_, at) => lines[at % lines.length]);
+      await file.write(`${block.join("\n")}\n`);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function planOf(workspace: string): string[] {
+  return ["run", "--workspace", workspace, "--kpi", "FAR < 50% at recall=100%", "--max-iterations", "1"];
 }
 
 /** Noise that no two images share; golden and inspected image of a part differ by a mark. */
@@ -58,16 +109,18 @@ async function addToPool(pool: string, images: number, name = "many"): Promise<v
   await appendFile(join(pool, "mining_pool.csv"), lines.join("\n"));
 }
 
-/** Runs the bin with a home of its own; a plan ends where nobody can be asked. */
-function command(folder: string, argv: readonly string[]): void {
+/** Runs the bin with a home of its own; a plan ends where nobody can be asked, and repeated rows are a finding. */
+async function command(folder: string, argv: readonly string[]): Promise<void> {
   const env = { PATH: process.env.PATH, HOME: join(folder, "home") };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], { encoding: "utf8", env });
-  if (status !== 0 && !stderr.includes("approval.no-terminal")) throw new Error(`${argv[0]}: ${stderr}${stdout}`);
+  const { status, text } = await program(process.execPath, [bin, ...argv], env);
+  const foreseen = text.includes("approval.no-terminal") || text.includes("gate.duplicate-row");
+  if (status !== 0 && !foreseen) throw new Error(`${argv[0]}: ${text}`);
 }
 
-async function told(what: string, work: () => void): Promise<void> {
-  const started = performance.now();
-  work();
-  const seconds = (performance.now() - started) / 1000;
-  console.log(`  ${what.padEnd(36)} ${seconds.toFixed(2).padStart(7)} s`);
+async function program(name: string, argv: readonly string[], env = process.env) {
+  const child = spawn(name, argv, { env, stdio: ["ignore", name === process.execPath ? "pipe" : "ignore", "pipe"] });
+  const text: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (piece: Buffer) => text.push(piece));
+  const [status] = await once(child, "close");
+  return { status: status as number | null, text: Buffer.concat(text).toString() };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { savePending } from "../server/preflight/pending.ts";
 import { planUri } from "../server/preflight/plan-uri.ts";
-import { planRequestSchema } from "../server/preflight/request.ts";
+import { type PlanRequest, planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
 import { defined } from "../server/run/defined.ts";
 import { defineTool, nextCallField } from "./define.ts";
@@ -59,9 +59,13 @@ export const preflight = defineTool({
     plan_id === undefined ? [] : [{ uri: planUri(plan_id), name: `plan ${plan_id}`, mimeType: "text/markdown" }],
   searchHint: "plan start new run loop FAR recall PCB AOI ChangeNet TAO resume",
   lasting: {},
-  async handle(args, { deps, connection, signal, progress }) {
-    const { resolvePlan } = await import("../server/preflight/resolve.ts");
-    const resolution = await resolvePlan(args, deps, { signal, progress });
+  async handle(args, call) {
+    const { deps, connection, signal, progress } = call;
+    const { planAwaited } = await import("../server/preflight/awaited.ts");
+    const { waitFor } = await import("../server/loop/running/run-stage.ts");
+    const waitSec = call.isTask ? Number.POSITIVE_INFINITY : waitFor(call.client);
+    const resolution = await planAwaited(args, { deps, signal, progress, waitSec });
+    if ("message" in resolution) return stillLooking(resolution.message, args);
     await savePending(resolution, deps);
     const { plan, question } = resolution;
     if (plan !== undefined) connection.shownPlans.add(plan.plan_id);
@@ -80,6 +84,22 @@ export const preflight = defineTool({
     };
   },
 });
+
+/** What is told while a first look at many images lasts. */
+function stillLooking(message: string, args: PlanRequest) {
+  const status_line = `Still looking: ${message} · call preflight again`;
+  return {
+    status_line,
+    ok: false,
+    workspace: args.workspace ?? "",
+    summary: status_line,
+    checks: [],
+    counts: {},
+    unfinished_runs: [],
+    next: "Call preflight again with the same arguments: the work goes on meanwhile.",
+    next_call: { tool: "preflight", arguments: args },
+  };
+}
 
 function statusLine({ plan, question, checks }: Resolution): string {
   const halts = checks.filter((check) => check.outcome === "halt").length;

@@ -29,6 +29,7 @@ export const validateCsv = defineTool({
   async handle(args, { deps, signal, progress }) {
     const { validateCsv: checkCsv } = await import("../server/data/validate.ts");
     const { withHeadway } = await import("../server/data/headway.ts");
+    const { withKeptImages } = await import("../server/data/kept-images.ts");
     const { counted } = await import("../server/run/counted.ts");
     const { imagesRootOf, lightingsOf } = await import("../server/data/workspace-images.ts");
     const { workspace } = await resolveWorkspace(args.workspace, deps);
@@ -47,7 +48,7 @@ export const validateCsv = defineTool({
     };
     const { ok, rows, problems, warnings } = await withHeadway(
       (what, done, all) => progress(`${csv}: ${done} of ${all} ${what}`, done / all),
-      () => checkCsv(check),
+      () => withKeptImages({ env: deps.env, workspace }, () => checkCsv(check)),
     );
     const doubts = warnings.length === 0 ? [] : [counted(warnings.length, "warning")];
     const found = problems.map(({ code, count }) => `${code} ${count}`).join(", ");

@@ -3,17 +3,14 @@ import { dirname, join } from "node:path";
 import { writeParquet, writeParquetGroups } from "../../server/data/parquet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
 import { EngineFailure } from "../failure.ts";
-import { decodeGray } from "../image/decode.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
-import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.ts";
+import { openEmbeddingReader } from "../mining/embedding-reader.ts";
 import { givenVectors } from "../mining/given-vectors.ts";
 import { type ImageList, readImageList } from "../mining/image-list.ts";
 import { cachePlace } from "../pair/cache-place.ts";
-import { type CachePlace, contentKey, openFeatureCache } from "../pair/feature-cache.ts";
-import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
-import { withWarmCache } from "../pair/warm-cache.ts";
 import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
+import { withWarmCache } from "../warm-cache.ts";
 
 const known: KnownKeys = {
   "": {
@@ -60,22 +57,25 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
 /** Computes each vector as its row is written: those of one group of rows are in memory beside what the cache holds. */
 async function writeOwnVectors(output: string, images: ImageList, io: EngineIo): Promise<void> {
   const rows = Int32Array.from({ length: images.size }, (_, row) => row);
-  const pairOf = (row: number): readonly [string, string | undefined] => {
+  const paths = Array.from(rows, (row): [path: string, golden: string | undefined] => {
     const path = realPath(io, images.text("filepath", row));
     return [path, findGolden(path, images.text(GOLDEN_COLUMN, row), io)];
-  };
-  const pairs = Array.from(rows, pairOf).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  const names = images.columns.filter((name) => name !== "embedding");
-  await withWarmCache(pairs, cachePlace(io), async (place) => {
-    const embedder = openEmbedder(place);
-    const at = (row: number): number[] => Array.from(embedder.embed(...pairOf(row)));
-    await writeParquet(output, [
-      ...images.columnsOf(names, rows),
-      { name: "embedding", type: "double_list", values: { length: images.size, at } },
-    ]);
-    embedder.close();
   });
-  logLine(io, "INFO", `Embedded ${images.size} images, ${pairs.length} of them with their golden image.`);
+  const names = images.columns.filter((name) => name !== "embedding");
+  await withWarmCache("embeddings", paths, cachePlace(io), async (place) => {
+    const reader = openEmbeddingReader(place);
+    try {
+      const at = (row: number): number[] => Array.from(reader.read(...(paths[row] ?? ["", undefined])));
+      await writeParquet(output, [
+        ...images.columnsOf(names, rows),
+        { name: "embedding", type: "double_list", values: { length: images.size, at } },
+      ]);
+    } finally {
+      reader.close();
+    }
+  });
+  const found = paths.filter(([, golden]) => golden !== undefined).length;
+  logLine(io, "INFO", `Embedded ${images.size} images, ${found} of them with their golden image.`);
 }
 
 /** The golden image of a row: the one it names, else the file of the same name in the directory `golden` beside its own. */
@@ -83,26 +83,4 @@ function findGolden(path: string, named: string, io: EngineIo): string | undefin
   if (named !== "") return realPath(io, named);
   const sibling = join(dirname(path), "..", "golden", path.slice(dirname(path).length + 1));
   return existsSync(sibling) ? sibling : undefined;
-}
-
-function openEmbedder(place: CachePlace | undefined) {
-  const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
-  const reader = openPairReader(place);
-  return {
-    embed(path: string, golden: string | undefined): Float32Array {
-      const bytes = readImageFile(path);
-      const contents = golden === undefined ? [bytes] : [bytes, readImageFile(golden)];
-      const key = contentKey(EMBEDDING_KIND, contents);
-      const known = cache.get(key);
-      if (known !== undefined) return known;
-      const features = golden === undefined ? undefined : reader.read(path, golden);
-      const vector = embedImage(decodeGray(bytes, path), features);
-      cache.put(key, vector);
-      return vector;
-    },
-    close(): void {
-      cache.close();
-      reader.close();
-    },
-  };
 }

@@ -11,7 +11,7 @@ import { stampOf, toldBy } from "../fs/stamp.ts";
 import { type Env, userDir } from "../run/env.ts";
 import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
-/** Counts on when what is made of one image changes: sketches, fingerprints. */
+/** Counts on when what is made of images changes: sketches, fingerprints, the search for copies. */
 const version = 2;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
@@ -130,7 +130,7 @@ export async function keptFinding<Found>(
   find: (before: Found | undefined) => Promise<Found>,
 ): Promise<Found> {
   const store = current.getStore();
-  const table = await store?.table("answers");
+  const table = await store?.table("images");
   const found = await find(table?.get(name) as Found | undefined);
   if (store?.doubtful === false) table?.set(name, found);
   return found;

@@ -56,6 +56,8 @@ export type Call = {
   readonly human: Human;
   /** Name and version of the client, e.g. `claude-code 2.1.330`. */
   readonly client: string;
+  /** That the call is a task of its client: nobody gives up on it. */
+  readonly isTask?: boolean;
   /** Who is connected, where an issuer vouches for it. */
   readonly user?: User;
   /** Facts remembered for this connection only ("conversation"). */

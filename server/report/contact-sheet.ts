@@ -11,9 +11,12 @@ import { type GalleryPictures, galleryPictures } from "./gallery-pictures.ts";
 import { syntheticFolder } from "./growth.ts";
 import type { ContactSheet, NewImage, NewImages } from "./model.ts";
 
-/** Images that a page shows of all iterations together; each iteration and source has an equal share of them. */
+/**
+ * Images that a page shows of all iterations together: each iteration and source has an equal share of them, or of very
+ * many the newest have the least that says something.
+ */
 const imageLimit = 144;
-const imagesPerSource = 24;
+const imagesPerSource = { least: 2, most: 24 };
 /** Characters of data URIs, and images to decode: the gallery of misjudged parts has its own. */
 const limits = { budget: 1_500_000, decoded: 200 };
 
@@ -26,7 +29,14 @@ type Come = Pick<NewImage, "label" | "name" | "like" | "similarity"> & {
 /** The first rows of each label, and how many there are. */
 type ByLabel = Map<string, { rows: number; readonly first: Come[] }>;
 type Kind = NewImages["kind"];
-type Source = { readonly iteration: string; readonly kind: Kind; readonly rule: string; readonly labels: ByLabel };
+type Source = {
+  readonly iteration: string;
+  readonly kind: Kind;
+  readonly rule: string;
+  readonly labels: ByLabel;
+  /** Reads what mining noted of its images. */
+  readonly weak?: () => Promise<Weak>;
+};
 
 export type SheetRun = {
   readonly runDir: string;
@@ -43,20 +53,29 @@ export type SheetRun = {
 export async function contactSheet(run: SheetRun, places: PicturePlaces): Promise<ContactSheet> {
   const sources: Source[] = [];
   for (const one of run.iterations) sources.push(...(await sourcesOf(run, one, places)));
-  const share = Math.min(imagesPerSource, Math.floor(imageLimit / Math.max(1, sources.length)));
+  const { least, most } = imagesPerSource;
+  const share = Math.max(least, Math.min(most, Math.floor(imageLimit / Math.max(1, sources.length))));
+  const withImages = new Set(sources.slice(-Math.floor(imageLimit / share)));
   const pictures = galleryPictures(places.roots, limits);
   const sheets: NewImages[] = [];
-  for (const { iteration, kind, rule, labels } of sources) {
-    const images: NewImage[] = [];
-    for (const come of inTurn(labels, share)) {
-      const image = await pictured(come, pictures);
-      if (image !== undefined) images.push(image);
-    }
+  for (const source of sources) {
+    const { iteration, kind, rule, labels } = source;
+    const images = withImages.has(source) ? await imagesOf(source, share, pictures) : [];
     const counts = [...labels].map(([label, { rows }]) => ({ label, rows }));
     const rows = counts.reduce((sum, one) => sum + one.rows, 0);
     sheets.push({ iteration, kind, rule, labels: counts, images, not_shown: rows - images.length });
   }
   return { sheets, pictures: pictures.uris };
+}
+
+async function imagesOf({ labels, weak }: Source, share: number, pictures: GalleryPictures): Promise<NewImage[]> {
+  const noted = await weak?.();
+  const images: NewImage[] = [];
+  for (const come of inTurn(labels, share)) {
+    const image = await pictured({ ...come, ...noted?.(come.path) }, pictures);
+    if (image !== undefined) images.push(image);
+  }
+  return images;
 }
 
 /** A row whose own image cannot be shown is left out; what it is beside of may be absent. */
@@ -82,7 +101,6 @@ async function sourcesOf(
   { layout }: PicturePlaces,
 ): Promise<Source[]> {
   const kinds: Record<Kind, ByLabel> = { mined: new Map(), generated: new Map() };
-  const weak = await weakOfMined(state, layout?.lightings[0]);
   const marks = join(runDir, iteration, "anomalygen", "sdg", "annotated_image");
   const pathOf = (directory: string, object: string) =>
     layout && imagePath({ ...layout, images_dir: workspace }, directory, object, layout.lightings[0]);
@@ -92,21 +110,24 @@ async function sourcesOf(
       const [directory = "", golden = "", label = "", name = ""] = at.map((column) => cells[column] ?? "");
       const path = pathOf(directory, name) ?? "";
       const isMade = syntheticFolder.test(directory);
-      const beside = isMade ? { beside: pathOf(golden, name), marked: join(marks, `${name}.png`) } : weak(path);
+      const beside = isMade ? { beside: pathOf(golden, name), marked: join(marks, `${name}.png`) } : nothing;
       count(kinds[isMade ? "generated" : "mined"], { label, name, path, ...beside });
     };
   });
   if (!found) return [];
-  const rules = { mined: String(state.settings?.mining ?? config.mining_filter?.rule ?? "vendor"), generated: "" };
-  return (["mined", "generated"] as const).flatMap((kind) =>
-    kinds[kind].size === 0 ? [] : [{ iteration, kind, rule: rules[kind], labels: kinds[kind] }],
-  );
+  const rule = String(state.settings?.mining ?? config.mining_filter?.rule ?? "vendor");
+  const weak = () => weakOfMined(state, layout?.lightings[0]);
+  const sources: Source[] = [
+    { iteration, kind: "mined", rule, labels: kinds.mined, weak },
+    { iteration, kind: "generated", rule: "", labels: kinds.generated },
+  ];
+  return sources.filter(({ labels }) => labels.size > 0);
 }
 
 function count(labels: ByLabel, come: Come): void {
   const known = labels.get(come.label) ?? { rows: 0, first: [] };
   known.rows++;
-  if (known.first.length < imagesPerSource) known.first.push(come);
+  if (known.first.length < imagesPerSource.most) known.first.push(come);
   labels.set(come.label, known);
 }
 
@@ -115,6 +136,8 @@ async function scanned(path: string, read: Parameters<typeof scanTable>[1]): Pro
 }
 
 type Weak = (path: string) => Pick<Come, "beside" | "marked" | "like" | "similarity">;
+
+const nothing = { beside: undefined, marked: undefined };
 
 /** What mining noted of the image at a path; runs from before it did have similarities alone. */
 async function weakOfMined(
@@ -133,7 +156,7 @@ async function weakOfMined(
       return [normalPath(textCell(row, "filepath")), { beside: undefined, marked: undefined, similarity, ...like }];
     }),
   );
-  return (path) => noted.get(normalPath(path)) ?? { beside: undefined, marked: undefined };
+  return (path) => noted.get(normalPath(path)) ?? nothing;
 }
 
 async function unlessRefused<Value>(run: () => Promise<Value>): Promise<Value | undefined> {

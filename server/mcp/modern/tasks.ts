@@ -168,6 +168,7 @@ function stepOf({ answers }: Desk, record: TaskRecord, owner: Owner): Step {
   const caller: Caller = {
     ...owner,
     signal: abort.signal,
+    isTask: true,
     human: humanWith(owner.canAsk, record.answers as Record<string, Answer>),
     progress(message) {
       step.message = message;

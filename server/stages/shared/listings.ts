@@ -1,20 +1,34 @@
-import { basename, dirname } from "node:path";
 import { listNames } from "../../fs/read.ts";
+
+export type Listings = ReturnType<typeof heldListings>;
 
 /**
  * Answers whether files exist from directory listings held in memory: training data names few directories and many
- * files. Only for as long as nothing else writes there. `onRead` is told of each directory before it is read.
+ * files, so that a row costs no promise. Only for as long as nothing else writes there. `onRead` is told of each
+ * directory before it is read.
  */
-export function heldListings(onRead: (directory: string) => void = () => {}): (path: string) => Promise<boolean> {
-  const listings = new Map<string, Promise<Set<string>>>();
-  const namesIn = async (directory: string) => {
-    onRead(directory);
-    return new Set(await listNames(directory));
-  };
-  return async (path) => {
-    const directory = dirname(path);
-    const listing = listings.get(directory) ?? namesIn(directory);
-    listings.set(directory, listing);
-    return (await listing).has(basename(path));
+export function heldListings(onRead: (directory: string) => void = () => {}) {
+  const listings = new Map<string, ReadonlySet<string>>();
+  const wanted = new Set<string>();
+  return {
+    /** Whether a file of a normal absolute path exists; false, too, while its directory is still to be read. */
+    holds(path: string): boolean {
+      const slash = path.lastIndexOf("/");
+      const directory = path.slice(0, slash) || "/";
+      const listing = listings.get(directory);
+      if (listing === undefined) wanted.add(directory);
+      return listing?.has(path.slice(slash + 1)) ?? false;
+    },
+    /** Reads the directories that were asked for and not read yet; whether there were any, so that it is to be asked again. */
+    async readMore(): Promise<boolean> {
+      if (wanted.size === 0) return false;
+      for (const directory of wanted) {
+        onRead(directory);
+        listings.set(directory, new Set(await listNames(directory)));
+      }
+      wanted.clear();
+      return true;
+    },
+    lacks: (): boolean => wanted.size > 0,
   };
 }

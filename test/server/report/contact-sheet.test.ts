@@ -76,6 +76,21 @@ describe("the contact sheet of a report", () => {
     expect(Math.min(...many.sheets.map(({ images }) => images.length))).toBeGreaterThan(0);
   });
 
+  it("shows images of the newest of very many iterations, and counts those of all", async () => {
+    const { sheets } = await sheetOf(
+      await aRun(
+        kpiPart,
+        Array.from({ length: 40 }, (_, at) => 80 - at),
+      ),
+    );
+    expect(sheets.map(({ images, not_shown }) => images.length + not_shown)).toEqual(
+      Array.from({ length: 39 }, () => [25, 20]).flat(),
+    );
+    const shown = sheets.map(({ images }) => images.length);
+    expect(shown).toEqual([...Array(6).fill(0), ...Array(72).fill(2)]);
+    expect(sheets.at(-2)?.images[0]).toMatchObject({ name: "P39_0", like: { label: "bridge" } });
+  });
+
   it("takes every label in turn, so that a rare one is seen", async () => {
     const run = await aRun(kpiPart);
     const path = join(run.runDir, "iter1", "mining_filter", "mining_pool.csv");
