@@ -33,7 +33,7 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
     (args, io) =>
       entry(args.slice(1), io);
   switch (
-    `${program} ${["prep_testcase", "run_sdg", "pair_features", "draw_boards"].includes(program) ? "" : task}`.trim()
+    `${program} ${["prep_testcase", "run_sdg", "image_features", "draw_boards"].includes(program) ? "" : task}`.trim()
   ) {
     case "visual_changenet train":
       return tail((await import("./entries/train.ts")).train);
@@ -47,8 +47,8 @@ async function findEntry(program: string, task: string | undefined): Promise<Ent
       return tail((await import("./entries/image-embeddings.ts")).imageEmbeddings);
     case "tmm nearest_neighbors":
       return tail((await import("./entries/nearest-neighbors.ts")).nearestNeighbors);
-    case "pair_features":
-      return (await import("./pair/warm-cache.ts")).pairFeatures;
+    case "image_features":
+      return (await import("./warm-cache.ts")).imageFeatures;
     case "draw_boards":
       return (await import("./workspace/generate.ts")).drawBoards;
     case "prep_testcase":

@@ -60,14 +60,19 @@ const form = {
   },
   logLevel: "warning",
 };
-/** What is loaded together: by the start of every server, by that of each era, and by what is asked first. */
+/**
+ * What is loaded together: by every command and by the keeper of a program, by the start of every server, by that of
+ * each era, by what is asked first, and by the embedded engine's tasks.
+ */
 const handshake = ["server/mcp/server.ts", "@modelcontextprotocol/sdk/dist/esm/server/stdio.js"];
 const modern = ["server/mcp/modern/connection.ts", "@modelcontextprotocol/server/dist/stdio.mjs"];
 const together = [
-  { name: "start", of: ["server/main.ts", "server/cli/serve.ts"], shared: [handshake[0], modern[0]] },
+  { name: "command", of: ["server/main.ts", "server/cli/keep.ts", "server/durable/program.ts"], shared: [] },
+  { name: "start", of: ["server/cli/serve.ts"], shared: [handshake[0], modern[0]] },
   { name: "handshake", of: handshake, shared: [] },
   { name: "modern", of: modern, shared: [] },
   { name: "answers", of: ["server/mcp/answers.ts", "server/mcp/resources.ts"], shared: [] },
+  { name: "task", of: [], shared: ["engine/entries/train.ts", "engine/entries/inference.ts"] },
 ];
 const { metafile } = await build({
   // The second entry reads hostile files in a process of its own.

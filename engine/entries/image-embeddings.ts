@@ -3,15 +3,13 @@ import { dirname, join } from "node:path";
 import { type ParquetColumn, readParquet, textCell, writeParquet } from "../../server/data/parquet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
 import { EngineFailure } from "../failure.ts";
-import { decodeGray } from "../image/decode.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
-import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "../mining/embedding.ts";
+import { openEmbeddingReader } from "../mining/embedding-reader.ts";
 import { cachePlace } from "../pair/cache-place.ts";
-import { type CachePlace, contentKey, openFeatureCache } from "../pair/feature-cache.ts";
-import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
-import { withWarmCache } from "../pair/warm-cache.ts";
+import type { CachePlace } from "../pair/feature-cache.ts";
 import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
+import { withWarmCache } from "../warm-cache.ts";
 
 const known: KnownKeys = {
   "": {
@@ -27,6 +25,8 @@ const models = new Set(["siglip", "clip", "tao", "radio", "c-radio", "dinov2", "
 /** Column with the golden image of each row; our own addition, other embedders ignore it. */
 const GOLDEN_COLUMN = "golden_filepath";
 
+type Image = { readonly path: string; readonly golden: string | undefined };
+
 /** `embedding image_embeddings`: adds a column `embedding` (list of double, length 1) to the rows of a parquet file. */
 export function imageEmbeddings(args: string[], io: EngineIo): Promise<number> {
   return runDataTask("image_embeddings", args, io, known, (tree) => embedRows(tree, io));
@@ -39,17 +39,17 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
   const { columns, rows } = await readParquet(realPath(io, requiredText(tree, "input_parquet")));
   if (!columns.includes("filepath")) throw new EngineFailure("KeyError", "'filepath'");
   logLine(io, "INFO", `The embedded engine stands in for ${model}: its own image descriptor, no vision transformer.`);
-  const unique = new Map<string, string | undefined>();
+  const images = new Map<string, Image>();
   for (const row of rows) {
-    const path = textCell(row, "filepath");
-    unique.set(path, findGolden(realPath(io, path), textCell(row, GOLDEN_COLUMN), io));
+    const name = textCell(row, "filepath");
+    const path = realPath(io, name);
+    images.set(name, { path, golden: findGolden(path, textCell(row, GOLDEN_COLUMN), io) });
   }
-  const pairs = [...unique].flatMap(([path, golden]) =>
-    golden === undefined ? [] : [[realPath(io, path), golden] as const],
-  );
-  const vectors = await withWarmCache(pairs, cachePlace(io), (place) => embedFiles(unique, place, io));
-  const found = [...unique.values()].filter((golden) => golden !== undefined).length;
-  logLine(io, "INFO", `Embedded ${unique.size} images, ${found} of them with their golden image.`);
+  const all = [...images.values()];
+  const paths = all.map(({ path, golden }) => [path, golden] as const);
+  const vectors = await withWarmCache("embeddings", paths, cachePlace(io), (place) => embedFiles(images, place));
+  const found = all.filter(({ golden }) => golden !== undefined).length;
+  logLine(io, "INFO", `Embedded ${images.size} images, ${found} of them with their golden image.`);
   await makeDirectory(dirname(output));
   await writeParquet(output, [
     ...columns.filter((name) => name !== "embedding").map((name) => columnOf(name, rows)),
@@ -72,30 +72,13 @@ function findGolden(path: string, named: string, io: EngineIo): string | undefin
   return existsSync(sibling) ? sibling : undefined;
 }
 
-function embedFiles(
-  files: ReadonlyMap<string, string | undefined>,
-  place: CachePlace | undefined,
-  io: EngineIo,
-): Map<string, Float32Array> {
-  const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
-  const reader = openPairReader(place);
-  const vectors = new Map<string, Float32Array>();
-  for (const [path, golden] of files) {
-    const real = realPath(io, path);
-    const bytes = readImageFile(real);
-    const contents = golden === undefined ? [bytes] : [bytes, readImageFile(golden)];
-    const key = contentKey(EMBEDDING_KIND, contents);
-    let vector = cache.get(key);
-    if (vector === undefined) {
-      const features = golden === undefined ? undefined : reader.read(real, golden);
-      vector = embedImage(decodeGray(bytes, real), features);
-      cache.put(key, vector);
-    }
-    vectors.set(path, vector);
+function embedFiles(images: ReadonlyMap<string, Image>, place: CachePlace | undefined): Map<string, Float32Array> {
+  const reader = openEmbeddingReader(place);
+  try {
+    return new Map([...images].map(([name, { path, golden }]) => [name, reader.read(path, golden)]));
+  } finally {
+    reader.close();
   }
-  cache.close();
-  reader.close();
-  return vectors;
 }
 
 function columnOf(name: string, rows: readonly Readonly<Record<string, unknown>>[]): ParquetColumn {

@@ -6,10 +6,10 @@ import { type Headway, headwayOf } from "../headway.ts";
 import { cachePlace } from "../pair/cache-place.ts";
 import type { CachePlace } from "../pair/feature-cache.ts";
 import { openPairReader } from "../pair/pair-reader.ts";
-import { type PairPaths, withWarmCache } from "../pair/warm-cache.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
 import type { TaskContext } from "../task.ts";
+import { withWarmCache } from "../warm-cache.ts";
 
 /** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
 export type Dataset = { columns: readonly string[]; rows: readonly ChangeNetRow[]; features: Float32Array[] };
@@ -41,9 +41,11 @@ export async function loadDataset(
   }
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
   const pairs = rows.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
-  const headway = headwayOf(status, `${purpose} images`, rows.length * spec.lights.length);
+  const all = pairs.flat();
+  const headway = headwayOf(status, `${purpose} images`, all.length);
   const features = await withWarmCache(
-    pairs.flat(),
+    "pairs",
+    all,
     cachePlace(io),
     (place) => readAll(pairs, place, headway),
     headway,
@@ -52,7 +54,11 @@ export async function loadDataset(
 }
 
 /** The features of each row, from its pairs. */
-function readAll(rows: readonly PairPaths[][], place: CachePlace | undefined, headway: Headway): Float32Array[] {
+function readAll(
+  rows: readonly (readonly [test: string, golden: string])[][],
+  place: CachePlace | undefined,
+  headway: Headway,
+): Float32Array[] {
   const reader = openPairReader(place);
   let done = 0;
   try {

@@ -1,15 +1,20 @@
 import { readFileSync } from "node:fs";
 import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
+import type { Gray } from "../image/gray.ts";
 import { compareImages } from "./evidence.ts";
 import { type CachePlace, contentKey, openFeatureCache } from "./feature-cache.ts";
 import { describePair, PAIR_FEATURES, PAIR_KIND } from "./features.ts";
 
 /** Turns pairs of image files into feature vectors. */
 export type PairReader = {
-  /** The features of one pair, `PAIR_FEATURES` values. @throws EngineFailure for a missing or unreadable image. */
-  read(testPath: string, goldenPath: string): Float32Array;
-  /** Whether the cache holds a pair; false when an image cannot be read. */
+  /**
+   * The features of one pair, `PAIR_FEATURES` values; `image` is the tested image where it is decoded already.
+   *
+   * @throws EngineFailure for a missing or unreadable image.
+   */
+  read(testPath: string, goldenPath: string, image?: Gray): Float32Array;
+  /** Whether the cache holds a pair. @throws EngineFailure for a missing image. */
   knows(testPath: string, goldenPath: string): boolean;
   close(): void;
 };
@@ -18,23 +23,18 @@ export type PairReader = {
 export function openPairReader(place: CachePlace | undefined): PairReader {
   const cache = openFeatureCache(place, PAIR_KIND, PAIR_FEATURES);
   return {
-    read(testPath, goldenPath) {
+    read(testPath, goldenPath, image) {
       const test = readImageFile(testPath);
       const golden = readImageFile(goldenPath);
       const key = contentKey(PAIR_KIND, [test, golden]);
       const known = cache.get(key);
       if (known !== undefined) return known;
-      const features = describePair(compareImages(decodeGray(test, testPath), decodeGray(golden, goldenPath)));
+      const features = describePair(compareImages(image ?? decodeGray(test, testPath), decodeGray(golden, goldenPath)));
       cache.put(key, features);
       return features;
     },
-    knows(testPath, goldenPath) {
-      try {
-        return cache.get(contentKey(PAIR_KIND, [readFileSync(testPath), readFileSync(goldenPath)])) !== undefined;
-      } catch {
-        return false;
-      }
-    },
+    knows: (testPath, goldenPath) =>
+      cache.get(contentKey(PAIR_KIND, [readImageFile(testPath), readImageFile(goldenPath)])) !== undefined,
     close: () => cache.close(),
   };
 }

@@ -36,7 +36,7 @@ export async function writeGeneratorAssets(dir: string, side: number, count: num
   for (let index = 0; index < count; index++) {
     const stem = `clean_${String(index).padStart(3, "0")}`;
     const { board } = drawWindow(boardStyles[index % boardStyles.length] ?? "bus", "PASS", side, seed, stem);
-    const material = materialOf(streamOf(seed, "material", stem));
+    const material = materialOf(streamOf(seed, "material", stem), side);
     const gray = capture(board, { role: "golden", material, nuisance: [] }, streamOf(seed, stem));
     await writeNew(join(texture, "clean_image", `${stem}.jpg`), encodeGrayJpeg(gray, side, JPEG_QUALITY));
     await writeNew(join(texture, "cad_mask", `${stem}.png`), encodeColors(classesOf(board), side));

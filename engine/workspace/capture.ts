@@ -1,5 +1,5 @@
 import { addMarks } from "./marks.ts";
-import { grainAt, type Material, type Nuisance } from "./material.ts";
+import type { Material, Nuisance } from "./material.ts";
 import { between, pickOne, type Random } from "./random.ts";
 import { type Point, type Raster, sampleAt, softened } from "./raster.ts";
 
@@ -27,10 +27,10 @@ export type Shot = {
   readonly keep_clear?: Point | undefined;
 };
 
-/** Photographs a board window in gray: `side * side` levels 0..255. */
-export function capture(board: Raster, shot: Shot, random: Random): Uint8Array {
+/** Photographs a board window in gray: `side * side` levels 0..255. `soft` is the softened board. */
+export function capture(board: Raster, shot: Shot, random: Random, soft = softened(board)): Uint8Array {
   const setting = drawSetting(shot.nuisance, shot.role, random);
-  const gray = expose(project(board, setting), board.side, shot.material, setting);
+  const gray = expose(project(board, soft, setting), board.side, shot.material, setting);
   addMarks({ gray, side: board.side, ...shot }, shot.nuisance, random);
   return digitise(gray, random);
 }
@@ -57,19 +57,19 @@ function drawSetting(nuisance: readonly Nuisance[], role: Shot["role"], random: 
 }
 
 /** Share of copper at every pixel, under the capture's shift, rotation and moved edges. */
-function project(board: Raster, setting: Setting): Float32Array {
+function project(board: Raster, soft: Float32Array, setting: Setting): Float32Array {
   const { side } = board;
-  const soft = softened(board);
+  const { dx, dy, edge } = setting;
   const cover = new Float32Array(side * side);
   const cos = Math.cos(setting.turn);
   const sin = Math.sin(setting.turn);
   const middle = (side - 1) / 2;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const u = cos * (x - middle) - sin * (y - middle) + middle + setting.dx;
-      const v = sin * (x - middle) + cos * (y - middle) + middle + setting.dy;
-      const share = (sampleAt(board, soft, u, v) - 0.5 + setting.edge) * 1.15 + 0.5;
-      cover[y * side + x] = max(0, min(1, share));
+  for (let y = 0, i = 0; y < side; y++) {
+    for (let x = 0; x < side; x++, i++) {
+      const u = cos * (x - middle) - sin * (y - middle) + middle + dx;
+      const v = sin * (x - middle) + cos * (y - middle) + middle + dy;
+      const share = (sampleAt(board, soft, u, v) - 0.5 + edge) * 1.15 + 0.5;
+      cover[i] = share < 0 ? 0 : share > 1 ? 1 : share;
     }
   }
   return cover;
@@ -78,13 +78,14 @@ function project(board: Raster, setting: Setting): Float32Array {
 function expose(cover: Float32Array, side: number, material: Material, setting: Setting): Float32Array {
   const gray = new Float32Array(side * side);
   const curve = Float32Array.from({ length: 1024 }, (_, quarter) => 255 * (quarter / 1020) ** setting.gamma);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const i = y * side + x;
-      const level = material.laminate + (material.copper - material.laminate) * (cover[i] ?? 0);
-      const lit = (level + grainAt(material.grain, x / side, y / side)) * setting.gain + setting.offset;
-      const slope = setting.tilt.x * (x / side - 0.5) + setting.tilt.y * (y / side - 0.5);
-      gray[i] = curve[max(0, min(1023, round((lit + slope) * 4)))] ?? 0;
+  const { copper, laminate, grain } = material;
+  const { gain, offset, tilt } = setting;
+  for (let y = 0, i = 0; y < side; y++) {
+    for (let x = 0; x < side; x++, i++) {
+      const level = laminate + (copper - laminate) * (cover[i] as number);
+      const lit = (level + (grain[i] as number)) * gain + offset;
+      const slope = tilt.x * (x / side - 0.5) + tilt.y * (y / side - 0.5);
+      gray[i] = curve[max(0, min(1023, round((lit + slope) * 4)))] as number;
     }
   }
   return gray;
@@ -96,7 +97,7 @@ function digitise(gray: Float32Array, random: Random): Uint8Array {
   for (let i = 0; i < gray.length; i++) {
     const bits = floor(random() * 2 ** 30);
     const noise = ((bits & 1023) + ((bits >> 10) & 1023) + (bits >> 20)) / 205 - 7.5;
-    out[i] = max(0, min(255, round((gray[i] ?? 0) + noise)));
+    out[i] = max(0, min(255, round((gray[i] as number) + noise)));
   }
   return out;
 }

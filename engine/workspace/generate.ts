@@ -94,21 +94,29 @@ async function writeSplit(root: string, split: Split, options: Options): Promise
   const { csv, images, prefix } = placeOf(root, split);
   const { side } = sizes[options.size];
   const rows: ChangeNetRow[] = [];
+  const made = new Set<string>();
   for (const row of planRows(split, sizes[options.size].rows[split], options.seed)) {
     const pair = photographRow(row, side, options.seed);
     const folder = `${prefix}${row.style}/${row.board}`;
-    await writePair(join(images, folder), row, pair, side);
+    await writePair(await withSides(join(images, folder), made), row, pair, side);
     rows.push(tableRow(row, pair, folder));
   }
   await makeDirectory(dirname(csv));
   await writeChangeNet(csv, rows);
 }
 
+/** A board's folder with those of its tested and its golden images, made once. */
+async function withSides(folder: string, made: Set<string>): Promise<string> {
+  if (!made.has(folder)) for (const side of ["test", "golden"]) await makeDirectory(join(folder, side));
+  made.add(folder);
+  return folder;
+}
+
 async function writePair(folder: string, row: PlannedRow, pair: Pair, side: number): Promise<void> {
   const name = `${row.object}_${LIGHT}.jpg`;
   await Promise.all([
-    writeFileIn(join(folder, "test", name), encodeGrayJpeg(pair.test, side, JPEG_QUALITY)),
-    writeFileIn(join(folder, "golden", name), encodeGrayJpeg(pair.golden, side, JPEG_QUALITY)),
+    writeNew(join(folder, "test", name), encodeGrayJpeg(pair.test, side, JPEG_QUALITY)),
+    writeNew(join(folder, "golden", name), encodeGrayJpeg(pair.golden, side, JPEG_QUALITY)),
   ]);
 }
 

@@ -15,22 +15,26 @@ const zigzag = [...Array(64).keys()].sort((a, b) => {
   return sumA % 2 === 0 ? (a & 7) - (b & 7) : (b & 7) - (a & 7);
 });
 
-/** Huffman table as a JPEG carries it: symbols by code length. */
+/** Huffman table as a JPEG carries it: symbols by code length; and code and its length by symbol. */
 type Table = {
-  readonly lengths: readonly (readonly number[])[];
-  readonly codes: Map<number, readonly [number, number]>;
+  readonly symbols: readonly (readonly number[])[];
+  readonly codes: Uint16Array;
+  readonly lengths: Uint8Array;
 };
 
 /** Assigns codes as the standard does: counting up within a length, one bit more at every longer one. */
 function tableOf(symbolsByLength: Readonly<Record<number, readonly number[]>>): Table {
-  const lengths = Array.from({ length: 16 }, (_, i) => symbolsByLength[i + 1] ?? []);
-  const codes = new Map<number, readonly [number, number]>();
+  const symbols = Array.from({ length: 16 }, (_, i) => symbolsByLength[i + 1] ?? []);
+  const table = { symbols, codes: new Uint16Array(256), lengths: new Uint8Array(256) };
   let code = 0;
-  for (const [i, symbols] of lengths.entries()) {
-    for (const symbol of symbols) codes.set(symbol, [code++, i + 1]);
+  for (const [i, ofLength] of symbols.entries()) {
+    for (const symbol of ofLength) {
+      table.codes[symbol] = code++;
+      table.lengths[symbol] = i + 1;
+    }
     code <<= 1;
   }
-  return { lengths, codes };
+  return table;
 }
 
 /** A symbol is a run of zeros (high half) and the bits of the value after it (low half); 0x00 ends the block. */
@@ -42,10 +46,14 @@ const others = [...Array(256).keys()].filter((symbol) => {
 const dcTable = tableOf({ 4: [...Array(12).keys()] });
 const acTable = tableOf({ 4: frequent, 10: others });
 
-const cosines = Array.from({ length: 64 }, (_, i) => {
+const cosines = Float64Array.from({ length: 64 }, (_, i) => {
   const scale = i < 8 ? Math.SQRT1_2 / 2 : 0.5;
   return scale * Math.cos(((2 * (i & 7) + 1) * (i >> 3) * Math.PI) / 16);
 });
+
+/** More than the header, and than the bits of a pixel can come to. */
+const headerBytes = 1024;
+const bytesPerPixel = 6;
 
 /**
  * A square gray image as a baseline JPEG of one component; the side is a multiple of 8.
@@ -56,19 +64,31 @@ const cosines = Array.from({ length: 64 }, (_, i) => {
 export function encodeGrayJpeg(gray: Uint8Array, side: number, quality: number): Uint8Array {
   const scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
   const steps = quantisers.map((value) => max(1, min(255, floor((value * scale + 50) / 100))));
-  const out = headerOf(side, steps);
-  const bits = bitWriter(out);
+  const header = headerOf(side, steps);
+  const bits: Bits = {
+    bytes: new Uint8Array(headerBytes + bytesPerPixel * gray.length),
+    end: header.length,
+    held: 0,
+    count: 0,
+  };
+  bits.bytes.set(header);
+  const block = new Float64Array(64);
+  const levels = new Int32Array(64);
   let before = 0;
   for (let y = 0; y < side; y += 8) {
     for (let x = 0; x < side; x += 8) {
-      const levels = quantised(gray, side, x, y, steps);
+      transform(gray, y * side + x, side, block);
+      for (let i = 0; i < 64; i++) {
+        const at = zigzag[i] as number;
+        levels[i] = round((block[at] as number) / (steps[at] as number));
+      }
       writeBlock(bits, levels, before);
-      before = levels[0] ?? 0;
+      before = levels[0] as number;
     }
   }
-  bits.flush();
-  out.push(0xff, 0xd9);
-  return Uint8Array.from(out);
+  write(bits, 0x7f, 7);
+  bits.bytes.set([0xff, 0xd9], bits.end);
+  return bits.bytes.slice(0, bits.end + 2);
 }
 
 function headerOf(side: number, steps: readonly number[]): number[] {
@@ -77,7 +97,7 @@ function headerOf(side: number, steps: readonly number[]): number[] {
     return [0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255, ...body];
   };
   const huffman = (id: number, table: Table) => {
-    return segment(0xc4, [id, ...table.lengths.map((symbols) => symbols.length), ...table.lengths.flat()]);
+    return segment(0xc4, [id, ...table.symbols.map((each) => each.length), ...table.symbols.flat()]);
   };
   return [
     ...[0xff, 0xd8],
@@ -90,49 +110,54 @@ function headerOf(side: number, steps: readonly number[]): number[] {
   ];
 }
 
-/** Cosine transform of the block at (x, y), divided by the steps, in zigzag order. */
-function quantised(gray: Uint8Array, side: number, x: number, y: number, steps: readonly number[]): number[] {
-  const rows = new Float64Array(64);
+/** Cosine transform of the block that begins at a place of the image, along its rows, then down its columns. */
+function transform(gray: Uint8Array, from: number, side: number, out: Float64Array): void {
   for (let v = 0; v < 8; v++) {
-    for (let u = 0; u < 8; u++) {
-      let sum = 0;
-      for (let i = 0; i < 8; i++)
-        sum += ((gray[(y + v) * side + x + i] as number) - 128) * (cosines[u * 8 + i] as number);
-      rows[v * 8 + u] = sum;
-    }
+    for (let i = 0; i < 8; i++) out[v * 8 + i] = (gray[from + v * side + i] as number) - 128;
+    transformLine(out, v * 8, 1);
   }
-  return zigzag.map((at) => {
-    let sum = 0;
-    for (let i = 0; i < 8; i++) sum += (rows[i * 8 + (at & 7)] as number) * (cosines[(at >> 3) * 8 + i] as number);
-    return round(sum / (steps[at] ?? 1));
-  });
+  for (let u = 0; u < 8; u++) transformLine(out, u, 8);
 }
 
-type Bits = { write(value: number, count: number): void; flush(): void };
+function transformLine(line: Float64Array, from: number, step: number): void {
+  const a = line[from] as number;
+  const b = line[from + step] as number;
+  const c = line[from + 2 * step] as number;
+  const d = line[from + 3 * step] as number;
+  const e = line[from + 4 * step] as number;
+  const f = line[from + 5 * step] as number;
+  const g = line[from + 6 * step] as number;
+  const h = line[from + 7 * step] as number;
+  for (let u = 0, k = 0; u < 8; u++, k += 8) {
+    const left = a * (cosines[k] as number) + b * (cosines[k + 1] as number) + c * (cosines[k + 2] as number);
+    const middle = left + d * (cosines[k + 3] as number) + e * (cosines[k + 4] as number);
+    const right = middle + f * (cosines[k + 5] as number) + g * (cosines[k + 6] as number);
+    line[from + u * step] = right + h * (cosines[k + 7] as number);
+  }
+}
+
+/** Bytes written up to `end`, and `count` bits that are no whole byte yet. */
+type Bits = { readonly bytes: Uint8Array; end: number; held: number; count: number };
 
 /** Packs bits into bytes; a byte 0xff is followed by a zero, as the standard asks. */
-function bitWriter(out: number[]): Bits {
-  let held = 0;
-  let count = 0;
-  const write = (value: number, length: number) => {
-    held = (held << length) | value;
-    count += length;
-    while (count >= 8) {
-      const byte = (held >> (count - 8)) & 255;
-      out.push(byte);
-      if (byte === 255) out.push(0);
-      count -= 8;
-    }
-    held &= (1 << count) - 1;
-  };
-  return { write, flush: () => write(0x7f, 7) };
+function write(bits: Bits, value: number, length: number): void {
+  const { bytes } = bits;
+  const held = (bits.held << length) | value;
+  let count = bits.count + length;
+  for (; count >= 8; count -= 8) {
+    const byte = (held >> (count - 8)) & 255;
+    bytes[bits.end++] = byte;
+    if (byte === 255) bytes[bits.end++] = 0;
+  }
+  bits.held = held & ((1 << count) - 1);
+  bits.count = count;
 }
 
-function writeBlock(bits: Bits, levels: readonly number[], before: number): void {
-  writeValue(bits, dcTable, 0, (levels[0] ?? 0) - before);
+function writeBlock(bits: Bits, levels: Int32Array, before: number): void {
+  writeValue(bits, dcTable, 0, (levels[0] as number) - before);
   let run = 0;
   for (let i = 1; i < 64; i++) {
-    const level = levels[i] ?? 0;
+    const level = levels[i] as number;
     if (level === 0) {
       run++;
       continue;
@@ -148,10 +173,9 @@ function writeBlock(bits: Bits, levels: readonly number[], before: number): void
 function writeValue(bits: Bits, table: Table, run: number, value: number): void {
   const length = 32 - clz32(abs(value));
   writeSymbol(bits, table, run | length);
-  if (length > 0) bits.write((value < 0 ? value - 1 : value) & ((1 << length) - 1), length);
+  if (length > 0) write(bits, (value < 0 ? value - 1 : value) & ((1 << length) - 1), length);
 }
 
-function writeSymbol(bits: Bits, table: Table, symbol: number): void {
-  const [code, length] = table.codes.get(symbol) ?? [0, 0];
-  bits.write(code, length);
+function writeSymbol(bits: Bits, { codes, lengths }: Table, symbol: number): void {
+  write(bits, codes[symbol] as number, lengths[symbol] as number);
 }

@@ -16,17 +16,16 @@ const chances: Record<Nuisance, number> = {
   print: 0.18,
 };
 
-/** Gray levels and grain of one product; test and golden images of a row share them. */
-export type Material = { readonly copper: number; readonly laminate: number; readonly grain: Float32Array };
+/** Gray levels of one product, and the grain of each pixel; test and golden images of a row share them. */
+export type Material = { readonly copper: number; readonly laminate: number; readonly grain: Float64Array };
 
 const GRAIN = 9;
 
-export function materialOf(random: Random): Material {
-  return {
-    copper: between(random, 50, 78),
-    laminate: between(random, 146, 180),
-    grain: Float32Array.from({ length: GRAIN * GRAIN }, () => between(random, -5, 5)),
-  };
+/** The material of a product, seen in a square window of `side` pixels. */
+export function materialOf(random: Random, side: number): Material {
+  const [copper, laminate] = [between(random, 50, 78), between(random, 146, 180)];
+  const coarse = Float32Array.from({ length: GRAIN * GRAIN }, () => between(random, -5, 5));
+  return { copper, laminate, grain: grainField(coarse, side) };
 }
 
 /** Draws which nuisances a test image carries, each by its own chance; two at most, or a defect could drown in them. */
@@ -36,14 +35,22 @@ export function drawNuisance(random: Random): Nuisance[] {
   return drawn;
 }
 
-/** Grain at a place of the window, both coordinates 0..1. */
-export function grainAt(grain: Float32Array, x: number, y: number): number {
-  const u = x * (GRAIN - 1.001);
-  const v = y * (GRAIN - 1.001);
-  const i = floor(v) * GRAIN + floor(u);
-  const fx = u - floor(u);
-  const fy = v - floor(v);
-  const top = (grain[i] ?? 0) * (1 - fx) + (grain[i + 1] ?? 0) * fx;
-  const bottom = (grain[i + GRAIN] ?? 0) * (1 - fx) + (grain[i + GRAIN + 1] ?? 0) * fx;
-  return top * (1 - fy) + bottom * fy;
+/** Grain of every pixel of a window of this side. */
+function grainField(grain: Float32Array, side: number): Float64Array {
+  const field = new Float64Array(side * side);
+  for (let y = 0, p = 0; y < side; y++) {
+    const v = (y / side) * (GRAIN - 1.001);
+    const row = floor(v);
+    const fy = v - row;
+    for (let x = 0; x < side; x++, p++) {
+      const u = (x / side) * (GRAIN - 1.001);
+      const column = floor(u);
+      const fx = u - column;
+      const i = row * GRAIN + column;
+      const top = (grain[i] as number) * (1 - fx) + (grain[i + 1] as number) * fx;
+      const bottom = (grain[i + GRAIN] as number) * (1 - fx) + (grain[i + GRAIN + 1] as number) * fx;
+      field[p] = top * (1 - fy) + bottom * fy;
+    }
+  }
+  return field;
 }

@@ -4,7 +4,7 @@ import { capture } from "./capture.ts";
 import { type DefectType, drawDefect, type Flawed } from "./defects.ts";
 import { drawNuisance, materialOf, type Nuisance } from "./material.ts";
 import { streamOf } from "./random.ts";
-import type { Raster } from "./raster.ts";
+import { type Raster, softened } from "./raster.ts";
 import type { PlannedRow } from "./rows.ts";
 
 /** A photographed pair and what is to be seen in it. Gray levels, row by row. */
@@ -18,7 +18,8 @@ export type Pair = {
 /** Draws and photographs one row. Only KPI and pool rows carry nuisance, on the test image alone. */
 export function photographRow(row: PlannedRow, side: number, seed: number): Pair {
   const { board, flawed } = drawWindow(row.style, row.label, side, seed, row.object);
-  const material = materialOf(streamOf(seed, "material", row.board));
+  const material = materialOf(streamOf(seed, "material", row.board), side);
+  const soft = softened(board);
   const disturbed = row.split === "kpi" || row.split === "mining_pool";
   const nuisance = disturbed ? drawNuisance(streamOf(seed, "nuisance", row.object)) : [];
   return {
@@ -26,8 +27,9 @@ export function photographRow(row: PlannedRow, side: number, seed: number): Pair
       flawed?.board ?? board,
       { role: "test", material, nuisance, keep_clear: flawed?.at },
       streamOf(seed, "test", row.object),
+      flawed === undefined ? soft : undefined,
     ),
-    golden: capture(board, { role: "golden", material, nuisance: [] }, streamOf(seed, "golden", row.object)),
+    golden: capture(board, { role: "golden", material, nuisance: [] }, streamOf(seed, "golden", row.object), soft),
     nuisance,
     ...defined({ defect_at: flawed?.at }),
   };

@@ -46,7 +46,7 @@ export function photograph(
     const [x, y] = [(at % side) + 0.5, Math.floor(at / side) + 0.5];
     return isCopper(clean, x, y) === isCopper(board, x, y) ? 0 : 255;
   });
-  const material = materialOf(streamOf(1, "material", name));
+  const material = materialOf(streamOf(1, "material", name), side);
   return {
     gray: capture(board, { role: "test", material, nuisance: [] }, streamOf(1, "shot", name, shot)),
     side,
