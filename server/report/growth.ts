@@ -1,8 +1,11 @@
 import { join } from "node:path";
+import { z } from "zod";
 import { scanTable } from "../data/csv.ts";
 import { Refusal } from "../errors.ts";
 import { readChunks } from "../fs/chunks.ts";
 import { kindOf } from "../fs/read.ts";
+import { readingOnce } from "../journal/seen.ts";
+import type { Env } from "../run/env.ts";
 import type { IterationState } from "../run/state.ts";
 import { type Note, readObject } from "./lenient.ts";
 import type { GrowthRow, MiningRow } from "./model.ts";
@@ -18,8 +21,12 @@ export async function growthRows(
   trainingCsv: string | undefined,
   iterations: readonly Labelled[],
   note: Note,
+  env?: Env,
 ): Promise<GrowthRow[]> {
-  const base = await rowCount(trainingCsv);
+  const paths = [trainingCsv, ...iterations.map(({ iteration }) => iteration.provenance_csv)];
+  const counted = [...new Set(paths)].filter((path) => path !== undefined);
+  const counts = new Map((await rowCounts(counted, env)).map((rows, at) => [counted[at], rows]));
+  const base = counts.get(trainingCsv);
   if (trainingCsv !== undefined && base === undefined)
     note("The base training CSV cannot be read; its rows are not counted.");
   const rows: GrowthRow[] = [];
@@ -34,7 +41,7 @@ export async function growthRows(
     const facts = stageFacts(label, iteration);
     const added =
       iteration.provenance_csv && (await additions(join(runDir, label, "mining_filter", "mining_pool.csv")));
-    const now = await rowCount(iteration.provenance_csv);
+    const now = counts.get(iteration.provenance_csv);
     if (!added || now === undefined) {
       rows.push(facts);
       if (iteration.provenance_csv !== undefined)
@@ -81,9 +88,12 @@ export async function miningRows(iterations: readonly Labelled[]): Promise<Minin
   return rows;
 }
 
+/** Each table has the rows of all earlier ones too, and a report comes with every iteration: only new ones are counted. */
+const rowCounts = readingOnce({ name: "row-counts-1", shape: z.number(), filesOf: (path) => [path], read: rowCount });
+
 /** Data rows of a CSV, by counting line ends where nothing is quoted; undefined when the file cannot be read. */
-async function rowCount(path: string | undefined): Promise<number | undefined> {
-  if (path === undefined || (await kindOf(path)) !== "file") return undefined;
+async function rowCount(path: string): Promise<number | undefined> {
+  if ((await kindOf(path)) !== "file") return undefined;
   try {
     let lines = 0;
     let last = 10;

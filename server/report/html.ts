@@ -98,6 +98,8 @@ const integritySentences = {
 } as const;
 
 const helpers = {
+  /** Rows of events that a page has at most; each costs it some 300 bytes. */
+  eventsShown: 2000,
   figuresShown,
   ...format,
   describeContract,

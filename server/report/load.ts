@@ -61,7 +61,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     iterations,
     kpi: scored.map(({ view }) => view),
     ...whereItFails(scored, note),
-    growth: await growthRows(dir, config.training_csv, read.iterations, note),
+    growth: await growthRows(dir, config.training_csv, read.iterations, note, deps.env),
     mining: await miningRows(read.iterations),
     ...(await samplesOf(dir, read, scored[0], note)),
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),

@@ -47,10 +47,26 @@ export function timelineOf(events: readonly LogEntry[]): {
     rows.set(entry.iter, row);
   }
   return {
-    rows: [...rows.values()],
+    rows: [...rows.values()].map((row) =>
+      row.stages.length > partsShown ? { ...row, stages: summed(row.stages) } : row,
+    ),
     stages: [...totals.values()].filter(({ stage }) => stage !== "loop_stop"),
     tokens,
   };
+}
+
+/** Parts of one iteration's bar; beyond them each is below a pixel. */
+const partsShown = 100;
+
+/** One part for each stage and how it ended, in order of first appearance. */
+function summed(entries: TimelineRow["stages"]): TimelineRow["stages"] {
+  const sums = new Map<string, { stage: string; status: string; duration_sec: number }>();
+  for (const { stage, status, duration_sec } of entries) {
+    const sum = sums.get(`${stage} ${status}`) ?? { stage, status, duration_sec: 0 };
+    sum.duration_sec += duration_sec;
+    sums.set(`${stage} ${status}`, sum);
+  }
+  return [...sums.values()];
 }
 
 /** One pass of the loop: seconds it took, and between what it was expected. */
