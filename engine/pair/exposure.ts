@@ -153,6 +153,7 @@ type Nine<T> = [T, T, T, T, T, T, T, T, T];
 /** One round: weighs each sample by how well the terms before fit it (`shift` added), and solves for new ones. */
 function solveRound(samples: Samples, before: Float64Array, shift: number, cut: number, both: boolean): Float64Array {
   const { level, terms } = samples;
+  const columns = [level, ...terms];
   const normal = new Float64Array(TERMS * TERMS);
   const right = new Float64Array(TERMS);
   const weights = weigh(samples, before, shift, cut);
@@ -161,12 +162,14 @@ function solveRound(samples: Samples, before: Float64Array, shift: number, cut: 
   for (let i = 0; i < TERMS; i++) {
     const own = terms[i] as Float64Array;
     for (let n = 0; n < weighed.length; n++) weighed[n] = (weights[n] as number) * (own[n] as number);
-    for (let j = 0; j <= i; j += 3) {
-      sumProducts(weighed, terms[j] as Float64Array, terms[j + 1] ?? own, terms[j + 2] ?? own, sums);
-      for (let k = 0; k < 3 && j + k <= i; k++) normal[i * TERMS + j + k] = sums[k] as number;
+    // The level stands first, then the terms up to this one.
+    for (let at = 0; at <= i + 1; at += 3) {
+      sumProducts(weighed, columns[at] as Float64Array, columns[at + 1] ?? own, columns[at + 2] ?? own, sums);
+      for (let k = 0; k < 3 && at + k <= i + 1; k++) {
+        if (at + k === 0) right[i] = sums[0] as number;
+        else normal[i * TERMS + at + k - 1] = sums[k] as number;
+      }
     }
-    sumProducts(weighed, level, level, level, sums);
-    right[i] = sums[0] as number;
   }
   const hold = both ? 2e3 : 4e6;
   normal[0] = (normal[0] as number) + hold;

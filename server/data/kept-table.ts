@@ -3,6 +3,7 @@ import { deserialize, serialize } from "node:v8";
 import { writeAtomic } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
 import { readBytes } from "../fs/read.ts";
+import { createNumberList } from "./number-list.ts";
 
 /**
  * Answers by the names of their questions, in one sealed file: each is taken apart when it is asked for, so that a hundred
@@ -27,101 +28,138 @@ const sealBytes = 32;
 /** Of the digest of a question: two of a billion questions share theirs by a chance of 1 in 10^20. */
 const nameBytes = 16;
 const headBytes = nameBytes + 4;
+const blockBytes = 1 << 20;
+/** Longer than any block: an answer is shorter than 4 GiB. */
+const placeStep = 2 ** 33;
 
 /** What the file holds; nothing where there is none, or another one. */
 export async function loadTable({ path, key, mostBytes }: TablePlace): Promise<KeptTable> {
   const bytes = await readBytes(path, mostBytes + sealBytes).catch(() => Buffer.alloc(0));
-  const sealed = Math.max(0, bytes.length - sealBytes);
-  const isOurs =
-    bytes.length >= sealBytes && timingSafeEqual(bytes.subarray(sealed), sealOf([bytes.subarray(0, sealed)], key));
-  const old = recordsIn(isOurs ? bytes.subarray(0, sealed) : Buffer.alloc(0));
-  const added = new Map<string, Buffer>();
+  const [sealed, seal] = [bytes.subarray(0, -sealBytes), bytes.subarray(-sealBytes)];
+  const isOurs = bytes.length >= sealBytes && timingSafeEqual(seal, createHmac("sha256", key).update(sealed).digest());
+  const old = recordsIn(isOurs ? sealed : Buffer.alloc(0));
+  const added = createRecords();
   return {
     get(name) {
       const digest = digestOf(name);
-      const found = added.get(digest.toString("latin1")) ?? old.find(digest);
+      const found = added.find(digest) ?? old.find(digest);
       return found === undefined ? undefined : deserialize(found);
     },
     set(name, answer) {
-      added.set(digestOf(name).toString("latin1"), serialize(answer));
+      added.add(digestOf(name), serialize(answer));
     },
     async save() {
-      if (added.size === 0) return;
-      const fresh = [...added].map(([digest, answer]) => recordOf(digest, answer));
-      const room = mostBytes - fresh.reduce((sum, one) => sum + one.length, 0);
-      const pieces = [...old.latest(room), ...fresh];
+      if (added.size() === 0) return;
+      const pieces = inPortions(old.latest(mostBytes - added.size(), added.find), added.blocks());
       // A folder that takes no file costs the next call its time, and nothing else.
       await writeAtomic(path, withSeal(pieces, key), 0o600).catch(() => undefined);
     },
   };
 }
 
-/** Records one behind the other, found by the first bytes of their digests. */
+/** Records that are added one behind the other in blocks: there may be a million, each of some hundred bytes. */
+function createRecords() {
+  const blocks: Buffer[] = [];
+  /** Place of each in all blocks, by its digest. */
+  const places = new Map<string, number>();
+  let [used, size] = [blockBytes, 0];
+  return {
+    add(digest: Buffer, answer: Buffer): void {
+      const length = headBytes + answer.length;
+      if (blocks.length === 0 || used + length > (blocks.at(-1)?.length ?? 0)) {
+        const last = blocks.pop();
+        if (last !== undefined) blocks.push(last.subarray(0, used));
+        blocks.push(Buffer.allocUnsafe(Math.max(blockBytes, length)));
+        used = 0;
+      }
+      const block = blocks.at(-1) as Buffer;
+      digest.copy(block, used);
+      block.writeUInt32LE(answer.length, used + nameBytes);
+      answer.copy(block, used + headBytes);
+      places.set(digest.toString("latin1"), (blocks.length - 1) * placeStep + used);
+      used += length;
+      size += length;
+    },
+    find(digest: Buffer): Buffer | undefined {
+      const place = places.get(digest.toString("latin1"));
+      if (place === undefined) return undefined;
+      const block = blocks[Math.floor(place / placeStep)] as Buffer;
+      return answerAt(block, place % placeStep);
+    },
+    size: () => size,
+    blocks: () => blocks.map((block, at) => (at === blocks.length - 1 ? block.subarray(0, used) : block)),
+  };
+}
+
+/** Records of a file, found by the first bytes of their digests. */
 function recordsIn(bytes: Buffer) {
-  const starts: number[] = [];
+  const starts = createNumberList();
   for (let at = 0; at < bytes.length; at = endOf(bytes, at)) starts.push(at);
   const mask = 2 ** Math.ceil(Math.log2(2 * starts.length + 2)) - 1;
   const slots = new Int32Array(mask + 1).fill(-1);
   const used = new Uint8Array(starts.length);
-  const placeOf = (digest: Buffer): number => {
+  const slotOf = (digest: Buffer): number => {
     for (let slot = digest.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
       const record = slots[slot] as number;
-      if (record < 0) return slot;
-      const start = starts[record] as number;
-      if (digest.equals(bytes.subarray(start, start + nameBytes))) return slot;
+      if (record < 0 || digest.compare(bytes, starts.at(record), starts.at(record) + nameBytes) === 0) return slot;
     }
   };
-  for (const [record, start] of starts.entries()) {
-    slots[placeOf(bytes.subarray(start, start + nameBytes))] = record;
+  for (let record = 0; record < starts.length; record++) {
+    slots[slotOf(bytes.subarray(starts.at(record), starts.at(record) + nameBytes))] = record;
   }
   return {
     find(digest: Buffer): Buffer | undefined {
-      const record = slots[placeOf(digest)] as number;
+      const record = slots[slotOf(digest)] as number;
       if (record < 0) return undefined;
       used[record] = 1;
-      const start = starts[record] as number;
-      return bytes.subarray(start + headBytes, endOf(bytes, start));
+      return answerAt(bytes, starts.at(record));
     },
-    /** The records that were asked for last and that there is room for, the oldest first. */
-    latest(room: number): Buffer[] {
-      const wanted = [0, 1].flatMap((state) => starts.filter((_, record) => used[record] === state));
-      const kept: Buffer[] = [];
-      for (let left = room; wanted.length > 0; ) {
-        const start = wanted.pop() as number;
-        const record = bytes.subarray(start, endOf(bytes, start));
-        left -= record.length;
-        if (left < 0) break;
-        kept.push(record);
+    /** The records that there is room for, those that were asked for now last; without those that have a newer answer. */
+    *latest(room: number, newer: (digest: Buffer) => Buffer | undefined): Generator<Buffer> {
+      let excess = bytes.length - room;
+      for (const state of [0, 1]) {
+        for (let record = 0; record < starts.length; record++) {
+          const piece = bytes.subarray(starts.at(record), endOf(bytes, starts.at(record)));
+          if (used[record] !== state || newer(piece.subarray(0, nameBytes)) !== undefined) continue;
+          if (excess <= 0) yield piece;
+          else excess -= piece.length;
+        }
       }
-      return kept.reverse();
     },
   };
+}
+
+function answerAt(bytes: Buffer, start: number): Buffer {
+  return bytes.subarray(start + headBytes, endOf(bytes, start));
 }
 
 function endOf(bytes: Buffer, start: number): number {
   return start + headBytes + bytes.readUInt32LE(start + nameBytes);
 }
 
-function recordOf(digest: string, answer: Buffer): Buffer {
-  const head = Buffer.alloc(headBytes);
-  head.write(digest, "latin1");
-  head.writeUInt32LE(answer.length, nameBytes);
-  return Buffer.concat([head, answer]);
-}
-
 function digestOf(name: string): Buffer {
   return Buffer.from(sha256(name).slice(0, 2 * nameBytes), "hex");
 }
 
-/** Small pieces in larger ones: each is a write. */
-function* withSeal(pieces: readonly Buffer[], key: string): Generator<Uint8Array> {
-  const portion = 4096;
-  for (let from = 0; from < pieces.length; from += portion) yield Buffer.concat(pieces.slice(from, from + portion));
-  yield sealOf(pieces, key);
+/** Small pieces in larger ones, each of which is a write, and large ones behind them as they are. */
+function* inPortions(small: Iterable<Buffer>, large: readonly Buffer[]): Generator<Buffer> {
+  let [portion, size] = [[] as Buffer[], 0];
+  for (const piece of small) {
+    portion.push(piece);
+    size += piece.length;
+    if (size < blockBytes) continue;
+    yield Buffer.concat(portion);
+    [portion, size] = [[], 0];
+  }
+  yield Buffer.concat(portion);
+  yield* large;
 }
 
-function sealOf(pieces: readonly Uint8Array[], key: string): Buffer {
+function* withSeal(pieces: Iterable<Buffer>, key: string): Generator<Buffer> {
   const seal = createHmac("sha256", key);
-  for (const piece of pieces) seal.update(piece);
-  return seal.digest();
+  for (const piece of pieces) {
+    seal.update(piece);
+    yield piece;
+  }
+  yield seal.digest();
 }

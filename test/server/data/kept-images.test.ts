@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { isSettled, keptOfFiles, withKeptImages } from "../../../server/data/kept-images.ts";
+import { loadTable } from "../../../server/data/kept-table.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
 const folder = temporaryFolders();
@@ -82,5 +83,43 @@ describe("what was made of the images of a workspace", () => {
     expect(isSettled(Date.now() - 60_000)).toBe(true);
     expect(isSettled(Date.now() + 60_000)).toBe(false);
     expect(isSettled(Number.NaN)).toBe(false);
+  });
+});
+
+describe("a table of answers", () => {
+  const key = "a key";
+  const some = Array.from({ length: 2000 }, (_, at) => ({ name: `name ${at}`, answer: Buffer.alloc(1000, at) }));
+
+  it("gives back every answer, the newest of a name, and is not longer for it", async () => {
+    const place = { path: join(await folder(), "kept"), key, mostBytes: 1 << 30 };
+    const first = await loadTable(place);
+    for (const { name, answer } of some) first.set(name, answer);
+    expect(first.get("name 7")).toEqual(some[7]?.answer);
+    await first.save();
+    const { size } = await stat(place.path);
+    for (let time = 0; time < 3; time++) {
+      const again = await loadTable(place);
+      expect(some.map(({ name }) => again.get(name))).toEqual(some.map(({ answer }) => answer));
+      again.set("name 7", some[7]?.answer);
+      await again.save();
+    }
+    expect((await stat(place.path)).size).toBe(size);
+    expect((await loadTable({ ...place, key: "another" })).get("name 7")).toBeUndefined();
+  });
+
+  it("keeps what was asked for last where there is no room for all", async () => {
+    const place = { path: join(await folder(), "kept"), key, mostBytes: 1_500_000 };
+    const first = await loadTable({ ...place, mostBytes: 1 << 30 });
+    for (const { name, answer } of some.slice(0, 1400)) first.set(name, answer);
+    await first.save();
+    const second = await loadTable(place);
+    for (const { name } of some.slice(0, 300)) second.get(name);
+    for (const { name, answer } of some.slice(1400, 1600)) second.set(name, answer);
+    await second.save();
+    expect((await stat(place.path)).size).toBeLessThanOrEqual(place.mostBytes + 32);
+    const third = await loadTable(place);
+    const gone = some.slice(0, 1600).filter(({ name }) => third.get(name) === undefined);
+    expect(gone.map(({ name }) => name)).toEqual(some.slice(300, 300 + gone.length).map(({ name }) => name));
+    expect(gone.length).toBeGreaterThan(100);
   });
 });
