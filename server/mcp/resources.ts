@@ -86,7 +86,7 @@ async function runDirOf(id: string | undefined, deps: Deps): Promise<string | un
 /** The picture of a misjudged part that a URI names. */
 async function misjudgedPart(uri: string, deps: Deps): Promise<Picture | undefined> {
   const [, id, iteration = "", number] =
-    /^deft:\/\/run\/(run_\d{8}_\d{6})\/misjudged\/(baseline|iter\d{1,2})\/(\d{1,6})$/.exec(uri) ?? [];
+    /^deft:\/\/run\/(run_\d{8}_\d{6})\/misjudged\/(baseline|iter\d{1,3})\/(\d{1,6})$/.exec(uri) ?? [];
   const runDir = await runDirOf(id, deps);
   if (runDir === undefined) return undefined;
   const { misjudgedPicture } = await import("../report/part-picture.ts");

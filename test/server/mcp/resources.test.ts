@@ -98,6 +98,20 @@ describe("resources", () => {
     }
   });
 
+  it("show a part of an iteration beyond the hundredth", async () => {
+    const far_pct = [50, ...Array.from({ length: 100 }, () => 20)];
+    const run = await finishedRun({ far_pct, pass_rows: 20, distinct_images: 20, defects: { missing: 4 } });
+    try {
+      const client = await memoryClient(testDeps({ env: { DEFT_WORKSPACE: run.workspace } }));
+      const uri = `deft://run/${basename(run.runDir)}/misjudged/iter100/1`;
+      expect((await client.readResource({ uri })).contents).toEqual([
+        expect.objectContaining({ mimeType: "image/jpeg" }),
+      ]);
+    } finally {
+      await run.remove();
+    }
+  });
+
   it("are linked by the end of a loop: missed defects first, three at most", () => {
     const parts = (...labels: string[]) => ({ examples: labels.map((label) => ({ label })) });
     const wrong = { iteration: "iter2", missed_defects: parts("open"), flagged_pass: parts("PASS", "PASS", "PASS") };
