@@ -58,6 +58,7 @@ const long = [
   "test/server/mcp/http-auth.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/platforms/shell-job.test.ts",
+  "test/server/stages/given-embeddings.test.ts",
   "test/server/trace/histories.test.ts",
   "test/server/trace/job-inputs.test.ts",
   "test/server/trace/large-tables.test.ts",

@@ -192,4 +192,4 @@ it("compares new images alone with those of an earlier search", async () => {
   const third = await search([...paths, ...copies]);
   expect(third).toEqual({ ...second, compared: new Set() });
   expect((await search([...others, ...copies])).pairs).toEqual([copies]);
-}, 30_000);
+});
