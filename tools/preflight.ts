@@ -4,6 +4,7 @@ import { planUri } from "../server/preflight/plan-uri.ts";
 import { type PlanRequest, planRequestSchema } from "../server/preflight/request.ts";
 import type { Check, Resolution } from "../server/preflight/resolution.ts";
 import { defined } from "../server/run/defined.ts";
+import { waitFor } from "../server/run/wait.ts";
 import { defineTool, nextCallField } from "./define.ts";
 
 const output = z.object({
@@ -62,7 +63,6 @@ export const preflight = defineTool({
   async handle(args, call) {
     const { deps, connection, signal, progress } = call;
     const { planAwaited } = await import("../server/preflight/awaited.ts");
-    const { waitFor } = await import("../server/loop/running/run-stage.ts");
     const waitSec = call.isTask ? Number.POSITIVE_INFINITY : waitFor(call.client);
     const resolution = await planAwaited(args, { deps, signal, progress, waitSec });
     if ("message" in resolution) return stillLooking(resolution.message, args);

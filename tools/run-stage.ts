@@ -2,6 +2,7 @@ import { z } from "zod";
 import { runOfCall } from "../server/loop/which-run.ts";
 import { defined } from "../server/run/defined.ts";
 import { progressText, shortDuration } from "../server/run/figures.ts";
+import { waitFor } from "../server/run/wait.ts";
 import { defineTool, runField, stageResult, workspaceField } from "./define.ts";
 
 const input = z.strictObject({
@@ -40,7 +41,7 @@ export const runStage = defineTool({
       outcome === "running" ? { run, iteration, stage } : undefined,
   },
   async handle(args, call) {
-    const { runStage: run, waitFor } = await import("../server/loop/running/run-stage.ts");
+    const { runStage: run } = await import("../server/loop/running/run-stage.ts");
     const { describeCommit } = await import("../server/loop/running/describe-commit.ts");
     const runDir = await runOfCall(args, call);
     const waitSec = args.wait_seconds ?? waitFor(call.client);

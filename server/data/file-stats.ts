@@ -7,7 +7,7 @@ import { widened } from "./number-list.ts";
 /** Numbers of a file: its kind and device, length, two times and inode. */
 const width = 5;
 const kindBits = 0o170000;
-const kinds = { absent: 0, file: 0o100000, link: 0o120000 } as const;
+const kinds = { absent: 0, link: 0o120000 } as const;
 /** Stands for the kind of what could not be looked at. */
 const unreadable = kindBits;
 /** Files of one update of the digest. */

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { filesBelow } from "../fs/folder.ts";
 import { sha256 } from "../fs/hash.ts";
-import { unreadable } from "../fs/regular-file.ts";
+import { sha256OfFileSync } from "../fs/head.ts";
 
 /**
  * Names the program that a bin is, by its content: `sha256:` of names and digests of every program file of its folder,
@@ -13,15 +12,7 @@ import { unreadable } from "../fs/regular-file.ts";
 export async function installationDigest(main: string): Promise<string> {
   const folder = dirname(main);
   const names = (await filesBelow(folder)).filter((name) => /\.(?:js|mjs|cjs|ts|node|wasm)$/.test(name));
-  const lines = names.map((name) => `${name} ${digestNow(join(folder, name))}\n`);
+  // Of hundreds of small files each step that is waited for costs more than the file.
+  const lines = names.map((name) => `${name} ${sha256OfFileSync(join(folder, name))}\n`);
   return `sha256:${sha256(lines.join(""))} on node ${process.version}`;
-}
-
-/** Read at one go: of hundreds of small files each step that is waited for costs more than the file. */
-function digestNow(path: string): string {
-  try {
-    return sha256(readFileSync(path));
-  } catch (error) {
-    throw unreadable(path, error);
-  }
 }

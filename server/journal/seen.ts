@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { readAsIfPresent } from "../fs/json.ts";
@@ -70,7 +70,7 @@ async function load<T>(path: string, { shape }: Reading<T>): Promise<[string, [s
 
 async function save<T>(path: string, known: Known<T>): Promise<void> {
   try {
-    await makeDirectory(join(path, ".."), 0o700);
+    await makeDirectory(dirname(path), 0o700);
     await writeAtomic(path, JSON.stringify([...known]), 0o600);
   } catch {
     // The next process reads everything again.

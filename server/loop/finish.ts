@@ -9,6 +9,7 @@ import { defined } from "../run/defined.ts";
 import { iterationLabel } from "../run/labels.ts";
 import { runPaths } from "../run/paths.ts";
 import type { RunState } from "../run/state.ts";
+import { waitFor } from "../run/wait.ts";
 import { type HandOff, writeBestModel } from "../stages/hand-off.ts";
 import { tryAlignTokens } from "../tokens/align-run.ts";
 import { trackRun } from "../tracking/export.ts";
@@ -18,7 +19,6 @@ import { assertTargetMet } from "./running/fixed-contract.ts";
 import { assertImagesHold } from "./running/image-pins.ts";
 import { assertPinsHold, takePins } from "./running/pins.ts";
 import { tryRender } from "./running/render-after.ts";
-import { waitFor } from "./running/run-stage.ts";
 import { describeAction, nextAction } from "./transitions.ts";
 
 export type Finished = {

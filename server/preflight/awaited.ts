@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { canonicalJson } from "../fs/hash.ts";
 import type { Call, Deps } from "../ports/call.ts";
 import type { PlanRequest } from "./request.ts";
@@ -35,16 +36,12 @@ export async function planAwaited(
   const own: Waiting = { progress };
   work.waiting.add(own);
   const end = new AbortController();
-  const limit = new Promise<"late">((resolve) => {
-    const timer = setTimeout(resolve, Math.min(waitSec * 1000, 2 ** 31 - 1), "late");
-    end.signal.addEventListener("abort", () => clearTimeout(timer));
-  });
-  const cancelled = new Promise<"cancelled">((resolve) => {
-    if (signal.aborted) resolve("cancelled");
-    signal.addEventListener("abort", () => resolve("cancelled"), { once: true, signal: end.signal });
-  });
+  const waitMs = Math.min(waitSec * 1000, 2 ** 31 - 1);
+  const limit = sleep(waitMs, "late" as const, { signal: AbortSignal.any([signal, end.signal]) }).catch(
+    () => "cancelled" as const,
+  );
   try {
-    const first = await Promise.race([work.done, limit, cancelled]);
+    const first = await Promise.race([work.done, limit]);
     if (first === "late") return work.told;
     if (first !== "cancelled") return first;
     if (work.waiting.size === 1) {

@@ -46,3 +46,8 @@ export async function patiently<T>(
     }
   }
 }
+
+/** Seconds that a call may wait by default: most clients give up after 60 s, Claude Code does not. */
+export function waitFor(client: string): number {
+  return client.startsWith("claude-code") ? 100 : 50;
+}

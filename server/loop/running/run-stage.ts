@@ -34,11 +34,6 @@ export type StageOutcome =
       readonly cleared: readonly string[];
     } & StageRef);
 
-/** How long a call may wait by default: most clients give up after 60 s, Claude Code does not. */
-export function waitFor(client: string): number {
-  return client.startsWith("claude-code") ? 100 : 50;
-}
-
 /** A look reads a small file; a job's end is seen within about a tenth of the time that it took. */
 const pace = { first_ms: 60, most_ms: 1000, growth: 1.1 };
 const progressEveryMs = 2000;

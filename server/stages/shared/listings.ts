@@ -19,16 +19,14 @@ export function heldListings(onRead: (directory: string) => void = () => {}) {
       if (listing === undefined) wanted.add(directory);
       return listing?.has(path.slice(slash + 1)) ?? false;
     },
-    /** Reads the directories that were asked for and not read yet; whether there were any, so that it is to be asked again. */
-    async readMore(): Promise<boolean> {
-      if (wanted.size === 0) return false;
+    /** Whether a directory that was asked for is still to be read: what was asked is then to be asked again. */
+    lacks: (): boolean => wanted.size > 0,
+    async readMore(): Promise<void> {
       for (const directory of wanted) {
         onRead(directory);
         listings.set(directory, new Set(await listNames(directory)));
       }
       wanted.clear();
-      return true;
     },
-    lacks: (): boolean => wanted.size > 0,
   };
 }

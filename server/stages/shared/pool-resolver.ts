@@ -26,7 +26,10 @@ export async function* resolvePool(
   let failures = 0;
   for await (const { header, cells, line } of poolLines(source.csv_path)) {
     let found = resolveRow(source, header, cells, finder);
-    while (listings.lacks() && (await listings.readMore())) found = resolveRow(source, header, cells, finder);
+    while (listings.lacks()) {
+      await listings.readMore();
+      found = resolveRow(source, header, cells, finder);
+    }
     if (!("failure" in found)) {
       yield found;
       continue;
