@@ -56,6 +56,8 @@ const long = [
   "test/server/loop/custody.test.ts",
   "test/server/loop/holdout.test.ts",
   "test/server/mcp/http-auth.test.ts",
+  "test/server/loop/running/image-pins.test.ts",
+  "test/server/platforms/host/executor.test.ts",
   "test/server/platforms/osmo/training.test.ts",
   "test/server/platforms/shell-job.test.ts",
   "test/server/stages/given-embeddings.test.ts",
