@@ -37,7 +37,7 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
  * Proofs that need minutes, and OpenSSH for signed approvals, beside the journeys through real processes: every trick
- * against the gates, a failing disk at every write, trainings on OSMO, an OpenID provider, a dozen replays. Beside each of
+ * against the gates, a failing disk at every write, keepers that are killed, trainings on OSMO, an OpenID provider, a dozen replays. Beside each of
  * them `npm test` keeps what proves its parts.
  */
 const long = [
@@ -47,6 +47,7 @@ const long = [
   "test/red-team/mining.test.ts",
   "test/server/data/hostile-text.test.ts",
   "test/server/cli/osmo.test.ts",
+  "test/server/durable/keeper.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
@@ -67,6 +68,7 @@ const long = [
   "test/server/trace/mutations.test.ts",
   "test/server/trace/record.test.ts",
   "test/server/trace/replay.test.ts",
+  "test/tools/osmo-run.test.ts",
 ];
 
 /** Suites that `npm test` leaves to `npm run check` and to `.ci/run`; each has its own npm script. */
