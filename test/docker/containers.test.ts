@@ -77,7 +77,7 @@ describe("a job in a container", () => {
     const text = `const b = ("${line}\\n").repeat(1000); let n = 0;
 function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.stdout.once("drain", more); console.log("Execution status: PASS"); } more();`;
     const spec = desk.job("iter1-train-3-train", ["node", await desk.program("flood.mjs", [text])]);
-    const exit = await desk.end(await desk.start(spec), 120);
+    const exit = await desk.end(await desk.start(spec));
     expect(exit.exit_code).toBe(0);
     expect((await stat(spec.log_path)).size).toBeLessThan(34 << 20);
     expect((await stat(`${spec.log_path}.1`)).size).toBeLessThan(34 << 20);

@@ -124,10 +124,8 @@ describe("the whole loop on containers", () => {
     const runDir = String(approved.run_dir);
     const train = join(runDir, "baseline", "train");
     const cut = second.call("run_stage", { run: runDir, wait_seconds: 100 }).catch(() => "cut off");
-    await until(
-      "an epoch",
-      async () => /loop in progress/.test(await readFile(join(train, "status.json"), "utf8").catch(() => "")),
-      60,
+    await until("an epoch", async () =>
+      /loop in progress/.test(await readFile(join(train, "status.json"), "utf8").catch(() => "")),
     );
     process.kill(second.pid(), "SIGKILL");
     expect(await cut).toBe("cut off");

@@ -35,7 +35,7 @@ describe("a Docker daemon behind ssh", () => {
     const desk = await openDesk(endpoint(), variables());
     const path = await desk.program("say.mjs", ["console.log('said far away');"]);
     const record = await desk.start(desk.job("baseline-train-1-train", ["node", path]));
-    expect(await desk.end(record, 120)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    expect(await desk.end(record)).toMatchObject({ outcome: "exited", exit_code: 0 });
     await until("the log", async () => (await desk.log(record.spec)).includes("said far away"));
     await desk.close();
   });
