@@ -33,21 +33,22 @@ export async function told(what: string, work: () => unknown): Promise<void> {
 
 /**
  * Follows all processes whose environment names `marker`, and those below them: the function that comes back prints what
- * they took since it was last called, under a name: seconds, seconds of processors, and the most memory at one time.
+ * they took since it was last called, under a name: seconds, seconds of processors, and the most memory at one time, with
+ * what each process had of it.
  */
 export function phases(marker: string): (name: string) => void {
   let [started, most, before] = [performance.now(), 0, 0];
+  let each: number[] = [];
   const cpu = new Map<number, number>();
   const look = (): void => {
     const found = processes();
     const isOurs = isBelow(found, (pid) => namesIn(pid, marker));
-    let sum = 0;
-    for (const [pid, one] of found) {
-      if (!isOurs(pid)) continue;
-      sum += one.megabytes;
-      cpu.set(pid, one.cpu);
-    }
-    most = Math.max(most, sum);
+    const ours = [...found].filter(([pid]) => isOurs(pid));
+    for (const [pid, one] of ours) cpu.set(pid, one.cpu);
+    const sum = ours.reduce((all, [, { megabytes }]) => all + megabytes, 0);
+    if (sum <= most) return;
+    most = sum;
+    each = ours.map(([, { megabytes }]) => Math.round(megabytes)).sort((a, b) => b - a);
   };
   setInterval(look, 200).unref();
   return (name) => {
@@ -55,7 +56,7 @@ export function phases(marker: string): (name: string) => void {
     const spent = [...cpu.values()].reduce((sum, one) => sum + one, 0);
     const [seconds, processor] = [(performance.now() - started) / 1000, spent - before];
     const figures = `${seconds.toFixed(1).padStart(8)} s, processor ${processor.toFixed(1).padStart(8)} s`;
-    console.log(`  ${name.padEnd(32)} ${figures}, ${most.toFixed(0).padStart(6)} MB resident`);
+    console.log(`  ${name.padEnd(32)} ${figures}, ${most.toFixed(0).padStart(6)} MB resident = ${each.join(" + ")}`);
     [started, most, before] = [performance.now(), 0, spent];
   };
 }

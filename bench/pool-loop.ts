@@ -1,5 +1,5 @@
 // A whole loop over a large mining pool, from its first preflight to its report, by the built bin and the embedded engine:
-// node bench/run.mjs pool-loop [ROWS] [WIDTH] [FILES] (npm run build first). Every pool row has a small image of its own
+// node bench/run.mjs pool-loop [ROWS] [WIDTH] [FILES] [RULE] (npm run build first). Every pool row has a small image of its own
 // beside a golden one that boards share; beyond FILES images the paths are links to earlier ones. The embeddings are
 // generated, one row in a hundred of them near an image of the KPI set.
 import { spawn } from "node:child_process";
@@ -22,7 +22,8 @@ const bin = resolve("dist", "deft-mcp.js");
 const layout = { lightings: ["SolderLight"], image_ext: ".jpg" };
 
 export async function measure(): Promise<void> {
-  const [rows = 1_000_000, width = 256, files = rows] = process.argv.slice(2).map(Number);
+  const [rows = 1_000_000, width = 256, files = rows] = process.argv.slice(2, 5).map(Number);
+  const rule = process.argv[5] ?? "pool_error";
   const folder = await mkdtemp(join(tmpdir(), "deft-bench-pool-loop-"));
   try {
     const workspace = join(folder, "boards");
@@ -37,11 +38,11 @@ export async function measure(): Promise<void> {
     await writeVectors(join(pool, "embeddings.parquet"), images, width);
     const megabytes = (await stat(join(pool, "embeddings.parquet"))).size / 1e6;
     console.log(
-      `\n${rows} pool rows on ${files} image files, embeddings of ${width} numbers, ${megabytes.toFixed(0)} MB`,
+      `\n${rows} pool rows on ${files} image files, embeddings of ${width} numbers, ${megabytes.toFixed(0)} MB, rule ${rule}`,
     );
     phase("making the workspace");
     const asked = ["--workspace", workspace, "--kpi", "FAR < 1% at recall=100%", "--max-iterations", "1"];
-    const plan = ["run", "--platform", "embedded", "--mining", "vendor", "--num-sdg", "0", ...asked];
+    const plan = ["run", "--platform", "embedded", "--mining", rule, "--num-sdg", "0", ...asked];
     const said = await command(folder, plan, {});
     phase("first preflight");
     const planId = /DEFT_APPROVE_PLAN=(\w+)/.exec(said)?.[1];

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Headway } from "./headway.ts";
 import type { EngineIo } from "./io.ts";
 import { openEmbeddingReader } from "./mining/embedding-reader.ts";
@@ -11,107 +12,135 @@ import type { CachePlace } from "./pair/feature-cache.ts";
 import { openPairReader } from "./pair/pair-reader.ts";
 
 /** Paths of a tested image and its golden image, which an embedding may do without. */
-type ImagePaths = readonly [test: string, golden?: string | undefined];
+export type ImagePaths = readonly [test: string, golden?: string | undefined];
 
 /** What is computed of images and kept. */
 const readers = {
-  pairs(place: CachePlace) {
-    const { read, knows, close } = openPairReader(place);
+  pairs(place: CachePlace | undefined) {
+    const { read, knows, ...cache } = openPairReader(place);
     return {
       read: ([test, golden = ""]: ImagePaths) => read(test, golden),
       knows: ([test, golden = ""]: ImagePaths) => knows(test, golden),
-      close,
+      ...cache,
     };
   },
-  embeddings(place: CachePlace) {
-    const { read, knows, close } = openEmbeddingReader(place);
+  embeddings(place: CachePlace | undefined) {
+    const { read, knows, ...cache } = openEmbeddingReader(place);
     return {
       read: ([image, golden]: ImagePaths) => read(image, golden),
       knows: ([image, golden]: ImagePaths) => knows(image, golden),
-      close,
+      ...cache,
     };
   },
 } as const;
 type Kind = keyof typeof readers;
+type Reader = ReturnType<(typeof readers)[Kind]>;
 
 /** Fewer new images than this are done before a second process has started. */
 const WORTH_SHARING = 150;
 
+/** Images that are seen to at one time, where there are many. */
+export const SEEN_TO = 10_000;
+
+/** Reads features of images. */
+export type WarmReader = {
+  /** Sees to the features of some images, half of those that lack computed in a second process. */
+  prepare(images: readonly ImagePaths[], headway?: Headway): Promise<void>;
+  /** The features of one image. @throws EngineFailure for an image that is missing or cannot be read. */
+  read(paths: ImagePaths): Float32Array;
+  close(): void;
+};
+
 /**
- * Lends `use` a cache in which the features of images are, half of those that it lacked computed in a second process.
- * Pure saving of time: without a second core or the bin nothing happens, and an image that cannot be read is left to
- * whoever needs it, with the error that belongs there. Where no features are kept, these are forgotten after `use`.
+ * Opens a reader of features, which are kept where there is a place for it and else forgotten when it is closed.
+ * `prepare` is pure saving of time: without a second core or the bin nothing happens, and an image that cannot be read is
+ * left to whoever needs it, with the error that belongs there.
  */
-export async function withWarmCache<T>(
-  kind: Kind,
-  images: readonly ImagePaths[],
-  kept: CachePlace | undefined,
-  use: (place: CachePlace | undefined) => T | Promise<T>,
-  headway: Headway = () => undefined,
-): Promise<T> {
+export function openWarmReader(kind: Kind, kept: CachePlace | undefined): WarmReader {
   const bin = process.argv[1] ?? "";
   const isAlone = availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin);
-  if (images.length < WORTH_SHARING || isAlone) return await use(kept);
+  if (isAlone) return { ...readers[kind](kept), prepare: async () => undefined };
   const folder = mkdtempSync(join(tmpdir(), "deft-images-"));
-  try {
-    const place = kept ?? { directory: join(folder, "features"), key: randomBytes(32).toString("hex") };
-    const missing = missingIn(kind, images, place);
-    const told = (done: number) => headway(images.length - missing.length + done);
-    if (missing.length >= WORTH_SHARING) await share(kind, missing, place, { bin, folder }, told);
-    return await use(place);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function missingIn(kind: Kind, images: readonly ImagePaths[], place: CachePlace): ImagePaths[] {
+  const place = kept ?? { directory: join(folder, "features"), key: randomBytes(32).toString("hex") };
   const reader = readers[kind](place);
-  const missing = images.filter((paths) => unlessUnreadable(() => !reader.knows(paths)) ?? true);
-  reader.close();
-  return missing;
+  let helper: Helper | undefined;
+  return {
+    read: reader.read,
+    async prepare(images, headway = () => undefined) {
+      if (images.length < WORTH_SHARING) return;
+      const missing = images.filter((paths) => unlessUnreadable(() => !reader.knows(paths)) ?? true);
+      if (missing.length < WORTH_SHARING) return;
+      helper ??= startHelper(kind, place, bin);
+      const answer = await helper.ask(
+        join(folder, "images.json"),
+        missing.filter((_, at) => at % 2 === 1),
+      );
+      const own = missing.filter((_, at) => at % 2 === 0);
+      // The other process is about as far.
+      computeAll(reader, own, (done) => headway(images.length - missing.length + 2 * done));
+      await answer.come;
+      reader.refresh();
+    },
+    close() {
+      helper?.end();
+      reader.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
-async function share(
-  kind: Kind,
-  images: readonly ImagePaths[],
-  place: CachePlace,
-  { bin, folder }: { bin: string; folder: string },
-  headway: Headway,
-): Promise<void> {
-  const list = join(folder, "images.json");
-  writeFileSync(list, JSON.stringify(images.filter((_, at) => at % 2 === 1)));
-  const ended = new Promise((resolve) => {
-    const env = { ...process.env, ...cacheEnv(place) };
-    const other = spawn(process.execPath, [bin, "engine", "image_features", kind, list], { stdio: "ignore", env });
+type Helper = {
+  /** Gives it a list of images; `come` settles when it has written their features, or has ended. */
+  ask(list: string, images: readonly ImagePaths[]): Promise<{ readonly come: Promise<unknown> }>;
+  end(): void;
+};
+
+function startHelper(kind: Kind, place: CachePlace, bin: string): Helper {
+  const env = { ...process.env, ...cacheEnv(place) };
+  const other = spawn(process.execPath, [bin, "engine", "image_features", kind], {
+    stdio: ["pipe", "pipe", "ignore"],
+    env,
+  });
+  const ended = endOf(other);
+  const lines = createInterface(other.stdout)[Symbol.asyncIterator]();
+  return {
+    async ask(list, images) {
+      writeFileSync(list, JSON.stringify(images));
+      // It must have the line before this process computes, and hears nothing meanwhile.
+      await new Promise<unknown>((resolve) => other.stdin.write(`${list}\n`, resolve));
+      return { come: Promise.race([lines.next(), ended]) };
+    },
+    end: () => void other.stdin.end(),
+  };
+}
+
+function endOf(other: ChildProcess): Promise<unknown> {
+  other.stdin?.on("error", () => undefined);
+  return new Promise((resolve) => {
     other.on("exit", resolve);
     other.on("error", resolve);
   });
-  const own = images.filter((_, at) => at % 2 === 0);
-  // The other process is about as far.
-  computeAll(kind, own, place, (done) => headway(2 * done));
-  await ended;
 }
 
-/** `image_features KIND LIST`: the other half of `withWarmCache`; LIST is a JSON file of paths. */
-export async function imageFeatures([kind = "", list = ""]: string[], io: EngineIo): Promise<number> {
+/** `image_features KIND`: the other half of `openWarmReader`; each line of its input names a JSON file of paths. */
+export async function imageFeatures([kind = ""]: string[], io: EngineIo): Promise<number> {
   const place = cachePlace(io);
   if (place === undefined || !Object.hasOwn(readers, kind)) return 1;
-  computeAll(kind as Kind, JSON.parse(readFileSync(list, "utf8")) as ImagePaths[], place);
+  const reader = readers[kind as Kind](place);
+  for await (const list of createInterface(process.stdin)) {
+    computeAll(reader, JSON.parse(readFileSync(list, "utf8")) as ImagePaths[]);
+    reader.flush();
+    io.stdout.write("\n");
+  }
+  reader.close();
   return 0;
 }
 
-function computeAll(
-  kind: Kind,
-  images: readonly ImagePaths[],
-  place: CachePlace,
-  headway: Headway = () => undefined,
-): void {
-  const reader = readers[kind](place);
+function computeAll(reader: Reader, images: readonly ImagePaths[], headway: Headway = () => undefined): void {
   for (const [at, paths] of images.entries()) {
     headway(at);
     unlessUnreadable(() => reader.read(paths));
   }
-  reader.close();
 }
 
 /** What a look at an image finds; an image that cannot be read is told of by the task that needs it. */

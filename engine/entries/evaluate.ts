@@ -1,5 +1,5 @@
 import type { EngineIo } from "../io.ts";
-import { loadDataset, targetOf } from "../model/dataset.ts";
+import { datasetParts, targetOf } from "../model/dataset.ts";
 import { loadTaskCheckpoint, scorePair } from "../model/score.ts";
 import { runChangenetTask, type TaskContext } from "../task.ts";
 
@@ -10,13 +10,14 @@ export function evaluate(args: string[], io: EngineIo): Promise<number> {
 
 async function evaluateModel({ spec, tree, status, io }: TaskContext): Promise<void> {
   const checkpoint = loadTaskCheckpoint(spec, "evaluate", io);
-  const data = await loadDataset(tree, "test", spec, "evaluation", { io, status });
   const counts = { tp: 0, fp: 0, tn: 0, fn: 0 };
-  data.rows.forEach((row, at) => {
-    const failed = scorePair(checkpoint, data.features[at] as Float32Array) > spec.eval_margin;
-    if (targetOf(row) === 1) counts[failed ? "tp" : "fn"]++;
-    else counts[failed ? "fp" : "tn"]++;
-  });
+  for await (const { rows, features } of datasetParts(tree, "test", spec, "evaluation", { io, status })) {
+    for (const [at, row] of rows.entries()) {
+      const failed = scorePair(checkpoint, features[at] as Float32Array) > spec.eval_margin;
+      if (targetOf(row) === 1) counts[failed ? "tp" : "fn"]++;
+      else counts[failed ? "fp" : "tn"]++;
+    }
+  }
   const { tp, fp, tn, fn } = counts;
   const total = tp + fp + tn + fn;
   const accuracy = (100 * (tp + tn)) / total;

@@ -1,17 +1,11 @@
 import { join } from "node:path";
-import { badCsv, readTable, type Table } from "../../server/data/csv.ts";
+import { tableRows } from "../../server/data/csv.ts";
+import { readInferenceTable } from "../../server/data/inference.ts";
 import { writeParquet } from "../../server/data/parquet.ts";
 import { makeDirectory, writeAtomic } from "../../server/fs/atomic.ts";
 import { kindOf } from "../../server/fs/read.ts";
-import {
-  analyseGaps,
-  breakdownText,
-  expandLightings,
-  type InferenceRow,
-  inferenceTable,
-} from "../../server/kpi/gaps.ts";
+import { analyseGaps, breakdownText, expandLightings } from "../../server/kpi/gaps.ts";
 import { pythonFloat } from "../../server/kpi/python-text.ts";
-import { parseScore } from "../../server/kpi/score.ts";
 import { isRecord } from "../../server/run/record.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, realPath } from "../io.ts";
@@ -52,7 +46,8 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
   if ((await kindOf(csv)) !== "file") {
     throw new EngineFailure("FileNotFoundError", `Expected inference CSV at ${csv}`);
   }
-  const table = inferenceTable(readInference(csv, await readTable(csv)));
+  await requireColumns(csv);
+  const table = await readInferenceTable(csv);
   const analysis = analyseGaps(table, { minRecall, topK, threshold: pinned });
   if (analysis === undefined) {
     throw new EngineFailure(
@@ -79,15 +74,12 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
   io.stdout.write(`Threshold ${pythonFloat(analysis.threshold)}: ${gaps.length} weak sample images\n`);
 }
 
-function readInference(path: string, { header, rows, lines }: Table): InferenceRow[] {
-  const at = needed.map((column) => header.indexOf(column));
-  const missing = needed.filter((_, index) => at[index] === -1);
-  if (missing.length > 0) throw new EngineFailure("KeyError", `[${missing.map((name) => `'${name}'`).join(", ")}]`);
-  if (rows.length === 0) throw new EngineFailure("ValueError", `Inference CSV at ${path} contains no rows.`);
-  return rows.map((cells, index) => {
-    const [input_path = "", object_name = "", label = "", text = ""] = at.map((column) => cells[column] ?? "");
-    const score = parseScore(text);
-    if (score === undefined) throw badCsv(path, `line ${lines[index]}: the score is no finite number`);
-    return { input_path, object_name, label, score };
-  });
+/** @throws EngineFailure in the words of the container for columns that lack, and for a table without rows. */
+async function requireColumns(path: string): Promise<void> {
+  for await (const { header } of tableRows(path)) {
+    const missing = needed.filter((column) => !header.includes(column));
+    if (missing.length > 0) throw new EngineFailure("KeyError", `[${missing.map((name) => `'${name}'`).join(", ")}]`);
+    return;
+  }
+  throw new EngineFailure("ValueError", `Inference CSV at ${path} contains no rows.`);
 }

@@ -1,16 +1,15 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { writeParquet, writeParquetGroups } from "../../server/data/parquet.ts";
+import { groupsOf, type ParquetColumn, writeParquetGroups } from "../../server/data/parquet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
 import { EngineFailure } from "../failure.ts";
 import { type EngineIo, logLine, realPath } from "../io.ts";
-import { openEmbeddingReader } from "../mining/embedding-reader.ts";
 import { givenVectors } from "../mining/given-vectors.ts";
 import { type ImageList, readImageList } from "../mining/image-list.ts";
 import { cachePlace } from "../pair/cache-place.ts";
 import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
-import { withWarmCache } from "../warm-cache.ts";
+import { type ImagePaths, openWarmReader, SEEN_TO } from "../warm-cache.ts";
 
 const known: KnownKeys = {
   "": {
@@ -54,27 +53,30 @@ async function embedRows(tree: SpecTree, io: EngineIo): Promise<void> {
   await writeOwnVectors(output, images, io);
 }
 
-/** Computes each vector as its row is written: those of one group of rows are in memory beside what the cache holds. */
+/** Computes vectors group by group: those of one are in memory beside the list. */
 async function writeOwnVectors(output: string, images: ImageList, io: EngineIo): Promise<void> {
-  const rows = Int32Array.from({ length: images.size }, (_, row) => row);
-  const paths = Array.from(rows, (row): [path: string, golden: string | undefined] => {
-    const path = realPath(io, images.text("filepath", row));
-    return [path, findGolden(path, images.text(GOLDEN_COLUMN, row), io)];
-  });
+  const reader = openWarmReader("embeddings", cachePlace(io));
   const names = images.columns.filter((name) => name !== "embedding");
-  await withWarmCache("embeddings", paths, cachePlace(io), async (place) => {
-    const reader = openEmbeddingReader(place);
-    try {
-      const at = (row: number): number[] => Array.from(reader.read(...(paths[row] ?? ["", undefined])));
-      await writeParquet(output, [
-        ...images.columnsOf(names, rows),
-        { name: "embedding", type: "double_list", values: { length: images.size, at } },
-      ]);
-    } finally {
-      reader.close();
+  let found = 0;
+  async function* groups(): AsyncGenerator<readonly ParquetColumn[]> {
+    for (let first = 0; first === 0 || first < images.size; first += SEEN_TO) {
+      const rows = Int32Array.from({ length: Math.min(SEEN_TO, images.size - first) }, (_, at) => first + at);
+      const paths = Array.from(rows, (row): ImagePaths => {
+        const path = realPath(io, images.text("filepath", row));
+        return [path, findGolden(path, images.text(GOLDEN_COLUMN, row), io)];
+      });
+      found += paths.filter(([, golden]) => golden !== undefined).length;
+      await reader.prepare(paths);
+      const at = (row: number): number[] => Array.from(reader.read(paths[row] ?? [""]));
+      const vectors = { length: rows.length, at };
+      yield* groupsOf([...images.columnsOf(names, rows), { name: "embedding", type: "double_list", values: vectors }]);
     }
-  });
-  const found = paths.filter(([, golden]) => golden !== undefined).length;
+  }
+  try {
+    await writeParquetGroups(output, groups());
+  } finally {
+    reader.close();
+  }
   logLine(io, "INFO", `Embedded ${images.size} images, ${found} of them with their golden image.`);
 }
 

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { writeTable } from "../../server/data/csv.ts";
+import { writeRows } from "../../server/data/csv.ts";
 import type { EngineIo } from "../io.ts";
-import { loadDataset } from "../model/dataset.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { datasetParts } from "../model/dataset.ts";
 import { float32Text, loadTaskCheckpoint, scorePair } from "../model/score.ts";
 import { runChangenetTask, type TaskContext } from "../task.ts";
 
@@ -12,13 +13,22 @@ export function inference(args: string[], io: EngineIo): Promise<number> {
   return runChangenetTask("inference", args, io, scoreRows);
 }
 
-async function scoreRows({ spec, tree, status, io }: TaskContext): Promise<void> {
-  const checkpoint = loadTaskCheckpoint(spec, "inference", io);
-  const data = await loadDataset(tree, "infer", spec, "inference", { io, status });
-  const columns = data.columns.includes(SCORE) ? data.columns : [...data.columns, SCORE];
-  const scored = data.rows.map((row, at) => {
-    const score = float32Text(scorePair(checkpoint, data.features[at] as Float32Array));
-    return columns.map((column) => (column === SCORE ? score : (row[column] ?? "")));
-  });
-  await writeTable(join(spec.results_dir, "inference.csv"), columns, scored);
+async function scoreRows(task: TaskContext): Promise<void> {
+  const checkpoint = loadTaskCheckpoint(task.spec, "inference", task.io);
+  await writeRows(join(task.spec.results_dir, "inference.csv"), scoredRows(task, checkpoint));
+}
+
+/** The header, then the rows as they are scored. */
+async function* scoredRows({ spec, tree, status, io }: TaskContext, checkpoint: Checkpoint): AsyncGenerator<string[]> {
+  let columns: readonly string[] | undefined;
+  for await (const part of datasetParts(tree, "infer", spec, "inference", { io, status })) {
+    if (columns === undefined) {
+      columns = part.columns.includes(SCORE) ? part.columns : [...part.columns, SCORE];
+      yield [...columns];
+    }
+    for (const [at, row] of part.rows.entries()) {
+      const score = float32Text(scorePair(checkpoint, part.features[at] as Float32Array));
+      yield columns.map((column) => (column === SCORE ? score : (row[column] ?? "")));
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import { decodeGray } from "../image/decode.ts";
-import { type CachePlace, contentKey, openFeatureCache } from "../pair/feature-cache.ts";
+import { type CachePlace, contentKey, type FeatureCache, openFeatureCache } from "../pair/feature-cache.ts";
 import { openPairReader, readImageFile } from "../pair/pair-reader.ts";
 import { EMBEDDING_KIND, EMBEDDING_SIZE, embedImage } from "./embedding.ts";
 
@@ -9,13 +9,16 @@ export type EmbeddingReader = {
   read(path: string, golden: string | undefined): Float32Array;
   /** Whether the cache holds it. @throws EngineFailure for a missing image. */
   knows(path: string, golden: string | undefined): boolean;
-  close(): void;
-};
+} & Pick<FeatureCache, "flush" | "refresh" | "close">;
 
 /** Opens a reader that looks embeddings up by image content in a cache before it computes them. */
 export function openEmbeddingReader(place: CachePlace | undefined): EmbeddingReader {
   const cache = openFeatureCache(place, EMBEDDING_KIND, EMBEDDING_SIZE);
   const pairs = openPairReader(place);
+  const both = (work: "flush" | "refresh" | "close") => () => {
+    cache[work]();
+    pairs[work]();
+  };
   const keyOf = (bytes: Uint8Array, golden: string | undefined) =>
     contentKey(EMBEDDING_KIND, golden === undefined ? [bytes] : [bytes, readImageFile(golden)]);
   return {
@@ -30,9 +33,8 @@ export function openEmbeddingReader(place: CachePlace | undefined): EmbeddingRea
       return vector;
     },
     knows: (path, golden) => cache.get(keyOf(readImageFile(path), golden)) !== undefined,
-    close() {
-      cache.close();
-      pairs.close();
-    },
+    flush: both("flush"),
+    refresh: both("refresh"),
+    close: both("close"),
   };
 }

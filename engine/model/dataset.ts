@@ -1,81 +1,111 @@
-import { type ChangeNetRow, readChangeNet } from "../../server/data/changenet.ts";
+import {
+  type ChangeNetRow,
+  changeNetRows,
+  mandatoryColumns,
+  refuseMissingColumns,
+} from "../../server/data/changenet.ts";
+import { refuseTooMany, scanTable } from "../../server/data/csv.ts";
 import { Refusal } from "../../server/errors.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
-import { type Headway, headwayOf } from "../headway.ts";
+import { headwayOf } from "../headway.ts";
 import { cachePlace } from "../pair/cache-place.ts";
-import type { CachePlace } from "../pair/feature-cache.ts";
-import { openPairReader } from "../pair/pair-reader.ts";
 import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { SpecTree } from "../spec/load-spec.ts";
 import type { TaskContext } from "../task.ts";
-import { withWarmCache } from "../warm-cache.ts";
+import { openWarmReader, SEEN_TO } from "../warm-cache.ts";
 
 /** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
-export type Dataset = { columns: readonly string[]; rows: readonly ChangeNetRow[]; features: Float32Array[] };
+export type Dataset = { columns: readonly string[]; rows: ChangeNetRow[]; features: Float32Array[] };
+
+/** The word that TAO's messages use for a split. */
+type Purpose = "train" | "validation" | "evaluation" | "inference";
+type Told = Pick<TaskContext, "io" | "status">;
 
 /**
- * Reads one split and the images of its rows.
+ * Reads one split and the images of its rows whole, as training needs them.
  *
- * @throws EngineFailure when the CSV or an image is missing, or the split is smaller than a batch (`purpose` is the word
- * that TAO's message uses for it).
+ * @throws like `datasetParts`; Refusal `input.too-many-rows`.
  */
 export async function loadDataset(
   tree: SpecTree,
   split: Split,
   spec: ChangenetSpec,
-  purpose: "train" | "validation" | "evaluation" | "inference",
-  { io, status }: Pick<TaskContext, "io" | "status">,
+  purpose: Purpose,
+  told: Told,
 ): Promise<Dataset> {
+  const all: Dataset = { columns: [], rows: [], features: [] };
+  for await (const part of datasetParts(tree, split, spec, purpose, told)) {
+    all.columns = part.columns;
+    all.rows.push(...part.rows);
+    all.features.push(...part.features);
+    refuseTooMany(splitOf(tree, split, told.io)?.csv_path ?? "", all.rows.length);
+  }
+  return all;
+}
+
+/**
+ * Reads one split and the images of its rows, some thousand rows at a time: memory does not grow with the split.
+ *
+ * @throws EngineFailure when the CSV or an image is missing, or the split is smaller than a batch.
+ */
+export async function* datasetParts(
+  tree: SpecTree,
+  split: Split,
+  spec: ChangenetSpec,
+  purpose: Purpose,
+  { io, status }: Told,
+): AsyncGenerator<Dataset> {
   const source = splitOf(tree, split, io);
   if (source === undefined) {
     throw new EngineFailure("FileNotFoundError", `No ${purpose} csv file was found at `);
   }
-  const { columns, rows } = await readRows(source.csv_path, purpose);
-  if (rows.length < spec.batch_size) {
+  const { header: columns, rows } = await describeRows(source.csv_path, purpose);
+  if (rows < spec.batch_size) {
     throw new EngineFailure(
       "ValueError",
-      `Dataset size (${rows.length}) is smaller than the total batch size (${spec.batch_size}). ` +
+      `Dataset size (${rows}) is smaller than the total batch size (${spec.batch_size}). ` +
         `Not enough data for ${purpose}.`,
     );
   }
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
-  const pairs = rows.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
-  const all = pairs.flat();
-  const headway = headwayOf(status, `${purpose} images`, all.length);
-  const features = await withWarmCache(
-    "pairs",
-    all,
-    cachePlace(io),
-    (place) => readAll(pairs, place, headway),
-    headway,
-  );
-  return { columns, rows, features };
-}
-
-/** The features of each row, from its pairs. */
-function readAll(
-  rows: readonly (readonly [test: string, golden: string])[][],
-  place: CachePlace | undefined,
-  headway: Headway,
-): Float32Array[] {
-  const reader = openPairReader(place);
+  const lights = Math.max(1, spec.lights.length);
+  const headway = headwayOf(status, `${purpose} images`, rows * lights);
+  const reader = openWarmReader("pairs", cachePlace(io));
   let done = 0;
   try {
-    return rows.map((pairs) => {
-      headway(done);
-      done += pairs.length;
-      const parts = pairs.map(([test, golden]) => reader.read(test, golden));
-      return parts.length === 1 ? (parts[0] as Float32Array) : joined(parts);
-    });
+    for await (const part of inParts(changeNetRows(source.csv_path), Math.ceil(SEEN_TO / lights))) {
+      const pairs = part.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
+      await reader.prepare(pairs.flat(), (more) => headway(done + more));
+      const features = pairs.map((ofRow) => {
+        headway(done);
+        done += lights;
+        return joined(ofRow.map(reader.read));
+      });
+      yield { columns, rows: part, features };
+    }
   } finally {
     reader.close();
   }
 }
 
-async function readRows(path: string, purpose: string) {
+async function* inParts<Row>(rows: AsyncIterable<Row>, most: number): AsyncGenerator<Row[]> {
+  let part: Row[] = [];
+  for await (const row of rows) {
+    if (part.push(row) < most) continue;
+    yield part;
+    part = [];
+  }
+  if (part.length > 0) yield part;
+}
+
+/** The columns of a table and how many rows it has. */
+async function describeRows(path: string, purpose: Purpose) {
   try {
-    return await readChangeNet(path);
+    return await scanTable(path, (header) => {
+      refuseMissingColumns(path, header, mandatoryColumns);
+      return () => undefined;
+    });
   } catch (error) {
     if (error instanceof Refusal && error.code === "input.unreadable-file") {
       throw new EngineFailure("FileNotFoundError", `No ${purpose} csv file was found at ${path}`, { cause: error });
@@ -90,6 +120,7 @@ export function targetOf(row: ChangeNetRow): 0 | 1 {
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0] as Float32Array;
   const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

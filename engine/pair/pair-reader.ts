@@ -3,7 +3,7 @@ import { EngineFailure } from "../failure.ts";
 import { decodeGray } from "../image/decode.ts";
 import type { Gray } from "../image/gray.ts";
 import { compareImages } from "./evidence.ts";
-import { type CachePlace, contentKey, openFeatureCache } from "./feature-cache.ts";
+import { type CachePlace, contentKey, type FeatureCache, openFeatureCache } from "./feature-cache.ts";
 import { describePair, PAIR_FEATURES, PAIR_KIND } from "./features.ts";
 
 /** Turns pairs of image files into feature vectors. */
@@ -16,8 +16,7 @@ export type PairReader = {
   read(testPath: string, goldenPath: string, image?: Gray): Float32Array;
   /** Whether the cache holds a pair. @throws EngineFailure for a missing image. */
   knows(testPath: string, goldenPath: string): boolean;
-  close(): void;
-};
+} & Pick<FeatureCache, "flush" | "refresh" | "close">;
 
 /** Opens a reader that looks features up by image content in a cache before it computes them. */
 export function openPairReader(place: CachePlace | undefined): PairReader {
@@ -35,7 +34,9 @@ export function openPairReader(place: CachePlace | undefined): PairReader {
     },
     knows: (testPath, goldenPath) =>
       cache.get(contentKey(PAIR_KIND, [readImageFile(testPath), readImageFile(goldenPath)])) !== undefined,
-    close: () => cache.close(),
+    flush: cache.flush,
+    refresh: cache.refresh,
+    close: cache.close,
   };
 }
 

@@ -1,8 +1,8 @@
 import { excerpt, Refusal } from "../errors.ts";
-import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
+import type { InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { readsAsMissing } from "../run/pass-labels.ts";
-import { badCsv, refuseTooMany, scanTable } from "./csv.ts";
+import { badCsv, scanTable } from "./csv.ts";
 import { createNumberList, createScoreList } from "./number-list.ts";
 import { createTextTable } from "./text-table.ts";
 
@@ -96,13 +96,6 @@ export async function readInferenceTable(path: string): Promise<InferenceTable> 
       score: scores.at(row),
     }),
   };
-}
-
-/** The same as rows, for whoever needs all of them. @throws Refusal also `input.too-many-rows`. */
-export async function readInferenceRows(path: string): Promise<InferenceRow[]> {
-  const table = await readInferenceTable(path);
-  refuseTooMany(path, table.rows);
-  return Array.from({ length: table.rows }, (_, row) => table.at(row));
 }
 
 function columnAt(path: string, header: readonly string[], name: string): number {

@@ -171,8 +171,8 @@ async function* parquetPieces(groups: Groups): AsyncGenerator<Uint8Array> {
   yield writer.getBytes();
 }
 
-/** The rows of columns by groups; without a row one empty group. */
-function* groupsOf(columns: readonly ParquetColumn[]): Generator<readonly ParquetColumn[]> {
+/** The rows of columns by the groups that they are written in; without a row one empty group. */
+export function* groupsOf(columns: readonly ParquetColumn[]): Generator<readonly ParquetColumn[]> {
   const rows = columns[0]?.values.length ?? 0;
   const most = groupSize(columns);
   let from = 0;

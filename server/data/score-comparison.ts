@@ -1,5 +1,5 @@
 import { excerpt } from "../errors.ts";
-import { type ChangeNetRow, mandatoryColumns, readChangeNet } from "./changenet.ts";
+import { type ChangeNetRow, changeNetLines, mandatoryColumns } from "./changenet.ts";
 import { readScores } from "./inference.ts";
 
 /** How far two scores of one row may lie apart: by a number, or by a share of the larger of the two. */
@@ -22,7 +22,8 @@ export type ScoreComparison = {
 const exampleLimit = 5;
 
 /**
- * Compares the scores of an inference CSV row by row with those that were made again of its rows, or of some of them.
+ * Compares the scores of an inference CSV row by row with those that were made again of its rows, or of some of them, in
+ * the order of the file. Of both files one piece is in memory, and the scores.
  *
  * @throws Refusal what reading the tables throws.
  */
@@ -32,36 +33,32 @@ export async function compareScores(
   tolerance: Tolerance,
   chosen?: readonly number[],
 ): Promise<ScoreComparison> {
-  const [recorded, again] = [await scoredRows(recordedCsv), await scoredRows(againCsv)];
-  const wanted = chosen ?? recorded.rows.keys();
+  const [recorded, made] = [(await readScores(recordedCsv)).scores, (await readScores(againCsv)).scores];
+  const again = changeNetLines(againCsv);
   const examples: ScoreComparison["examples"][number][] = [];
-  let [differing, largest, at] = [0, 0, 0];
-  for (const row of wanted) {
-    const [left, right] = [recorded.scores[row] ?? Number.NaN, again.scores[at] ?? Number.NaN];
+  let [differing, largest, at, row] = [0, 0, 0, 0];
+  for await (const { row: own, line } of changeNetLines(recordedCsv)) {
+    const number = row++;
+    if (chosen !== undefined && chosen[at] !== number) continue;
+    const left = recorded[number] ?? Number.NaN;
+    const { value: other } = await again.next();
+    const right = made[at++] ?? Number.NaN;
     const difference = Math.abs(left - right);
     if (difference > largest) largest = difference;
-    if (!isWithin(left, right, tolerance) || !isSameRow(recorded.rows[row], again.rows[at])) {
-      differing++;
-      const object_name = excerpt(recorded.rows[row]?.object_name ?? "", 80);
-      if (examples.length < exampleLimit) {
-        examples.push({ line: recorded.lines[row] ?? 0, object_name, recorded: left, again: right });
-      }
-    }
-    at++;
+    if (isWithin(left, right, tolerance) && isSameRow(own, other?.row)) continue;
+    differing++;
+    const object_name = excerpt(own.object_name, 80);
+    if (examples.length < exampleLimit) examples.push({ line, object_name, recorded: left, again: right });
   }
+  const rows = chosen?.length ?? at;
   // Rows that only one of the two has are differences as well.
-  return { rows: at, differing: differing + Math.max(0, again.rows.length - at), largest, examples };
-}
-
-async function scoredRows(path: string) {
-  const [{ rows, lines }, { scores }] = [await readChangeNet(path), await readScores(path)];
-  return { rows, lines, scores };
+  return { rows, differing: differing + rows - at + Math.max(0, made.length - rows), largest, examples };
 }
 
 function isWithin(left: number, right: number, { absolute, relative }: Tolerance): boolean {
   return Math.abs(left - right) <= absolute + relative * Math.max(Math.abs(left), Math.abs(right));
 }
 
-function isSameRow(left: ChangeNetRow | undefined, right: ChangeNetRow | undefined): boolean {
-  return mandatoryColumns.every((column) => left?.[column] !== undefined && left[column] === right?.[column]);
+function isSameRow(left: ChangeNetRow, right: ChangeNetRow | undefined): boolean {
+  return mandatoryColumns.every((column) => left[column] === right?.[column]);
 }

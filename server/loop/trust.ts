@@ -1,7 +1,7 @@
-import { readInferenceRows } from "../data/inference.ts";
+import { readInferenceTable } from "../data/inference.ts";
 import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
-import type { InferenceRow } from "../kpi/gaps.ts";
+import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
 import { holdoutText } from "../kpi/holdout.ts";
 import { selectBest } from "../kpi/metric-contract.ts";
 import { fourDigits } from "../run/figures.ts";
@@ -46,20 +46,16 @@ export async function trustIn(state: RunState, most: number): Promise<Trust | un
   const best = bestOf(state);
   if (best === undefined) return undefined;
   try {
-    const rows = await readInferenceRows(best.inference_csv);
+    const table = await readInferenceTable(best.inference_csv);
     const layout = layoutOf(await readSpec(best.training_spec ?? state.config.specs_file), state.config.images_dir);
     const pathOf = (row: InferenceRow) => imagePath(layout, row.input_path, row.object_name, layout.lightings[0]);
-    const { threshold, label } = best;
-    const passed = rows.filter((row) => isPass(row.label));
-    const defects = rows.filter((row) => !isPass(row.label));
-    const flagged = passed.filter(({ score }) => score > threshold).sort((a, b) => b.score - a.score);
-    const missed = defects.filter(({ score }) => !(score > threshold)).sort((a, b) => a.score - b.score);
+    const judged = judgedAt(table, best.threshold);
     return {
-      iteration: label,
-      threshold,
-      says: sentences(state, { threshold, passed, defects, flagged, missed }),
-      flagged_pass: errorsOf(flagged, passed.length, most, pathOf),
-      missed_defects: errorsOf(missed, defects.length, most, pathOf),
+      iteration: best.label,
+      threshold: best.threshold,
+      says: sentences(state, judged),
+      flagged_pass: errorsOf(table, judged.flagged, judged.passed, most, pathOf),
+      missed_defects: errorsOf(table, judged.missed, judged.defects, most, pathOf),
     };
   } catch (error) {
     if (error instanceof Refusal) return undefined;
@@ -79,17 +75,36 @@ function bestOf({ iterations, metric_contract }: RunState): Measured | undefined
   return selectBest(metric_contract, measured)?.found;
 }
 
-type Scored = Readonly<Record<"passed" | "defects" | "flagged" | "missed", readonly InferenceRow[]>> & {
-  readonly threshold: number;
-};
+/** Rows at a threshold: how many there are of either kind, the wrong ones by number, worst first, and the nearest right ones. */
+type Judged = Readonly<Record<"passed" | "defects" | "threshold" | "nearest" | "weakest", number>> &
+  Readonly<Record<"flagged" | "missed", readonly number[]>>;
 
-function sentences({ config, holdout }: RunState, { threshold, passed, defects, flagged, missed }: Scored): string[] {
+function judgedAt({ rows, scores, label, labels }: InferenceTable, threshold: number): Judged {
+  const isGood = labels.map(isPass);
+  const [flagged, missed] = [[] as number[], [] as number[]];
+  let [passed, nearest, weakest] = [0, -Infinity, Infinity];
+  for (let row = 0; row < rows; row++) {
+    const score = scores[row] as number;
+    if (isGood[label[row] as number]) {
+      passed++;
+      if (score > threshold) flagged.push(row);
+      else nearest = Math.max(nearest, score);
+    } else if (score > threshold) weakest = Math.min(weakest, score);
+    else missed.push(row);
+  }
+  flagged.sort((a, b) => (scores[b] as number) - (scores[a] as number));
+  missed.sort((a, b) => (scores[a] as number) - (scores[b] as number));
+  return { passed, defects: rows - passed, threshold, nearest, weakest, flagged, missed };
+}
+
+function sentences({ config, holdout }: RunState, judged: Judged): string[] {
+  const { threshold, passed, defects, flagged, missed } = judged;
   const shown = fourDigits(threshold);
   const lines = [
-    `A part is rejected where its score is above ${shown}: ${flagged.length} of ${passed.length} PASS parts are (false alarms), ${missed.length} of ${defects.length} defective parts are not (escapes).`,
-    marginText({ threshold, passed, defects, flagged, missed }),
+    `A part is rejected where its score is above ${shown}: ${flagged.length} of ${passed} PASS parts are (false alarms), ${missed.length} of ${defects} defective parts are not (escapes).`,
+    marginText(judged),
     holdout === undefined
-      ? `The threshold was chosen on these very ${passed.length + defects.length} KPI parts; check it on parts that had no say in it.`
+      ? `The threshold was chosen on these very ${passed + defects} KPI parts; check it on parts that had no say in it.`
       : holdoutText(holdout),
   ];
   if (programOf(config.platform, config.platform_settings) === "engine") {
@@ -100,16 +115,15 @@ function sentences({ config, holdout }: RunState, { threshold, passed, defects, 
   return lines;
 }
 
-function marginText({ threshold, defects, passed }: Scored): string {
-  const weakest = defects.reduce((least, { score }) => (score > threshold ? Math.min(least, score) : least), Infinity);
-  const nearest = passed.reduce((most, { score }) => (score > threshold ? most : Math.max(most, score)), -Infinity);
+function marginText({ threshold, weakest, nearest }: Judged): string {
   const above = Number.isFinite(weakest) ? `${fourDigits(weakest - threshold)} above it` : "nowhere";
   const below = Number.isFinite(nearest) ? `${fourDigits(threshold - nearest)} below it` : "nowhere";
   return `Margin: the weakest defect that is caught lies ${above}, the nearest PASS part that is let through ${below}.`;
 }
 
 function errorsOf(
-  rows: readonly InferenceRow[],
+  table: InferenceTable,
+  rows: readonly number[],
   of: number,
   most: number,
   pathOf: (row: InferenceRow) => string,
@@ -117,10 +131,11 @@ function errorsOf(
   return {
     count: rows.length,
     of,
-    by_label: countsBy(rows, ({ label }) => label),
-    by_board: countsBy(rows, boardOf),
+    by_label: countsBy(rows, (row) => table.at(row).label),
+    by_board: countsBy(rows, (row) => boardOf(table.at(row))),
     examples: rows
       .slice(0, most)
+      .map(table.at)
       .map((row) => ({ label: row.label, board: boardOf(row), score: row.score, path: pathOf(row) })),
   };
 }
@@ -133,7 +148,7 @@ function boardOf({ input_path }: InferenceRow): string {
 
 const mostGroups = 20;
 
-function countsBy(rows: readonly InferenceRow[], groupOf: (row: InferenceRow) => string): Counts {
+function countsBy(rows: readonly number[], groupOf: (row: number) => string): Counts {
   const counts = new Map<string, number>();
   for (const row of rows) counts.set(groupOf(row), (counts.get(groupOf(row)) ?? 0) + 1);
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).slice(0, mostGroups));

@@ -72,4 +72,22 @@ describe("features of pairs", () => {
     const stranger = openPairReader({ ...place, key: "another" });
     expect(images.map(([test, golden]) => stranger.knows(test, golden))).toEqual(images.map(() => false));
   });
+
+  it("are written before they are too many, and found by who was there before", () => {
+    const directory = temporaryFolder();
+    const place: CachePlace = { directory, key };
+    const [writer, other] = [openFeatureCache(place, "kind", 2048), openFeatureCache(place, "kind", 2048)];
+    const [count, keyOf] = [6000, (at: number) => contentKey("kind", [Buffer.from(String(at))])];
+    for (let at = 0; at < count; at++) writer.put(keyOf(at), new Float32Array(2048).fill(at));
+    expect(readdirSync(directory).length).toBe(1);
+    expect(other.get(keyOf(0))).toBeUndefined();
+    writer.flush();
+    expect(readdirSync(directory).length).toBe(2);
+    other.refresh();
+    for (const cache of [writer, other, openFeatureCache(place, "kind", 2048)]) {
+      for (const at of [0, 3333, count - 1]) expect(cache.get(keyOf(at))).toEqual(new Float32Array(2048).fill(at));
+      expect(cache.get(keyOf(count))).toBeUndefined();
+      cache.close();
+    }
+  });
 });

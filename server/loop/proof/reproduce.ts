@@ -134,7 +134,7 @@ export async function lastScores(
 async function collect(run: OpenRun, label: IterationLabel, attempt: Attempt, id: string, deps: Deps) {
   const { spec, exit } = await readRecord(run.runDir, id);
   const wish = rescoreOf(run.runDir, run.state, label, attempt);
-  const { table: _table, ...planned } = await planRescore(wish);
+  const planned = await planRescore(wish);
   const { time_limit_sec: _limit, ...asked } = spec;
   const { time_limit_sec: _own, ...wanted } = planned.job;
   if (exit === undefined || canonicalJson(asked) !== canonicalJson(wanted)) {

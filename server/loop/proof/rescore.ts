@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readTable, writeTable } from "../../data/csv.ts";
+import { countRows, tableRows, writeRows } from "../../data/csv.ts";
 import type { Tolerance } from "../../data/score-comparison.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { sha256 } from "../../fs/hash.ts";
@@ -50,16 +50,13 @@ export type Planned = {
   readonly chosen?: readonly number[];
 };
 
-/** What an iteration's scores are made again with; reads the KPI set and writes nothing. */
-export async function planRescore(
-  wish: Rescore,
-): Promise<Planned & { readonly table: Awaited<ReturnType<typeof readTable>> }> {
+/** What an iteration's scores are made again with; counts the rows of the KPI set and writes nothing. */
+export async function planRescore(wish: Rescore): Promise<Planned> {
   const { state, label, dir, jobId, seed } = wish;
   const { config } = state;
   const checkpoint = state.iterations[label]?.best_ckpt_path;
   if (checkpoint === undefined) throw missing(`${label}.best_ckpt_path`, "is not recorded");
-  const table = await readTable(csvOf(wish));
-  const ofRows = table.rows.length;
+  const ofRows = await countRows(csvOf(wish));
   // A figure that is taken once is taken of the whole set.
   const most = wish.set === "kpi" ? wholeLimit[programOf(config.platform, config.platform_settings)] : ofRows;
   const chosen = ofRows > most ? sampleOf(ofRows, seed) : undefined;
@@ -68,22 +65,18 @@ export async function planRescore(
     ...job.mounts.map((mount) => ({ ...mount, readonly: true })),
     { source: dir, target: dir, readonly: false },
   ];
-  const planned = { csv: join(dir, "inference.csv"), rows: chosen?.length ?? ofRows, ofRows, table };
+  const planned = { csv: join(dir, "inference.csv"), rows: chosen?.length ?? ofRows, ofRows };
   return { ...planned, job: { ...job, id: jobId, mounts, afresh: true }, ...(chosen ? { chosen } : {}) };
 }
 
 /** Writes what the job reads: its spec and, of a sample, its rows. */
 export async function prepareRescore(wish: Rescore): Promise<Planned> {
-  const { table, ...planned } = await planRescore(wish);
+  const planned = await planRescore(wish);
   await makeDirectory(wish.dir, 0o700);
   let csv = csvOf(wish);
   if (planned.chosen !== undefined) {
     csv = join(wish.dir, "sample.csv");
-    await writeTable(
-      csv,
-      table.header,
-      planned.chosen.map((row) => table.rows[row] ?? []),
-    );
+    await writeRows(csv, linesOf(csvOf(wish), planned.chosen));
   }
   const text = await scoringSpec(contextOf(wish), { csv, count: planned.rows });
   await writeAtomic(join(wish.dir, "inference_spec.yaml"), text);
@@ -97,14 +90,32 @@ function csvOf({ state, set }: Rescore): string {
   return holdout_csv;
 }
 
+/** The header and some rows of a table, whose numbers ascend. */
+async function* linesOf(path: string, chosen: readonly number[]): AsyncGenerator<readonly string[]> {
+  let [row, taken] = [0, 0];
+  for await (const { header, cells } of tableRows(path)) {
+    if (row === 0) yield header;
+    if (chosen[taken] === row++) {
+      taken++;
+      yield cells;
+    }
+  }
+}
+
 /** Rows in the order of the set, drawn by a seed that nobody knows before: every row is as likely as any other. */
 function sampleOf(rows: number, seed: string): number[] {
-  const drawn = Array.from({ length: rows }, (_, row) => ({ row, lot: sha256(`${seed}:${row}`) }));
-  drawn.sort((a, b) => (a.lot < b.lot ? -1 : 1));
-  return drawn
-    .slice(0, sampleSize)
+  let drawn: { readonly row: number; readonly lot: string }[] = [];
+  for (let row = 0; row < rows; row++) {
+    drawn.push({ row, lot: sha256(`${seed}:${row}`) });
+    if (drawn.length === 10 * sampleSize) drawn = lowest(drawn);
+  }
+  return lowest(drawn)
     .map(({ row }) => row)
     .sort((a, b) => a - b);
+}
+
+function lowest<Lot extends { readonly lot: string }>(drawn: readonly Lot[]): Lot[] {
+  return drawn.toSorted((a, b) => (a.lot < b.lot ? -1 : 1)).slice(0, sampleSize);
 }
 
 function contextOf({ runDir, state, label }: Rescore): StageContext {
