@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import type { ImageIndex } from "./image-index.ts";
+import type { FileNumbers } from "./file-numbers.ts";
 import { isDoubtful, keptTable } from "./kept-images.ts";
 
 /** Files that something is made of, none of them a link, by their numbers in an index that looked at them. */
 export type SeenFiles = {
-  readonly index: Pick<ImageIndex, "directoryOf" | "nameOf" | "pathOf" | "stampOf">;
+  readonly index: Pick<FileNumbers, "directoryOf" | "nameOf" | "pathOf"> & {
+    /** Numbers that tell a file from itself before it was touched; a NaN among them equals nothing. */
+    stampOf(image: number): Float64Array;
+  };
   readonly images: readonly number[];
 };
 
