@@ -41,13 +41,13 @@ export function openContents(memory: Sketched = madeHere): Contents {
         entries.set(path, entry);
         asked.push(entry);
         if (entry[depth] === undefined) missing.set(image, entry);
-        await pause(signal);
+        if (pause.isDue()) await pause.rest(signal);
       }
       const made = await sketchImages({ index, images: [...missing.keys()] }, depth, signal);
       for (const [at, [image, entry]] of [...missing].entries()) {
         entry[depth] = made[at] ?? null;
         if (!entry.stamp.includes("NaN")) remember(memory, index.pathOf(image), entry);
-        await pause(signal);
+        if (pause.isDue()) await pause.rest(signal);
       }
       decoded += missing.size;
       return asked.map((entry) => entry[depth] ?? undefined);

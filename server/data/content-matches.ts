@@ -123,7 +123,7 @@ async function likelyImages(left: Sketches, right: Sketches, signal: AbortSignal
     if (copies.length + near.length > 0) likely.left.add(image);
     for (const one of copies) likely.right.add(one);
     for (const one of near) likely.right.add(one);
-    await pause(signal);
+    if (pause.isDue()) await pause.rest(signal);
   }
   return { left: [...likely.left], right: [...likely.right] };
 }
@@ -151,7 +151,7 @@ async function comparedPixels(left: Sketches, right: Sketches, index: ImageIndex
     const pair = { path: index.pathOf(image), held: held.map(index.pathOf), copies: copies.length };
     if (held.length > 0) portion.push({ image, held, pair });
     if (portion.length >= portionSize) await compare();
-    await pause(signal);
+    if (pause.isDue()) await pause.rest(signal);
   }
   await compare();
   return matches;

@@ -52,7 +52,7 @@ export async function keptOfFiles<Answer>(
       const image = images[place] ?? -1;
       found[place] = kept.answerFor(index.nameOf(image), index.stampOf(image));
       if (found[place] === undefined) wanted.push(place);
-      await pause();
+      if (pause.isDue()) await pause.rest();
     }
     if (wanted.length > before) {
       const files = places.map((place) => [images[place] ?? -1, place] as const);

@@ -79,7 +79,7 @@ export async function leakageBetween(
   const near = leakList(training.columns, held.columns, nearLimit);
   const pause = pausing();
   for (let row = 0; row < training.columns.rows; row++) {
-    await pause(options.signal);
+    if (pause.isDue()) await pause.rest(options.signal);
     const found = tagged("key", rowWithKey(row)) ?? tagged("path", rowWithFile(row));
     if (found !== undefined) {
       leaks.add(row, found);

@@ -6,16 +6,21 @@ const sliceMs = 10;
 const itemsAtOnce = 128;
 
 /** Counts the items of long work, and lets others have their turn when a slice is over. */
-export type Pauses = (signal?: AbortSignal) => Promise<void> | undefined;
+type Pauses = {
+  /** To be asked at every item; a promise for each would cost more than most items. */
+  isDue(): boolean;
+  /** @throws the reason of the signal. */
+  rest(signal?: AbortSignal): Promise<void>;
+};
 
-/** To be asked before every item: `await pause()` costs next to nothing. @throws the reason of the signal. */
 export function pausing(): Pauses {
   let [began, items] = [performance.now(), 0];
-  return (signal) => {
-    if (++items % itemsAtOnce !== 0 || performance.now() - began < sliceMs) return undefined;
-    return setImmediate().then(() => {
-      began = performance.now();
+  return {
+    isDue: () => ++items % itemsAtOnce === 0 && performance.now() - began >= sliceMs,
+    async rest(signal) {
+      await setImmediate();
       signal?.throwIfAborted();
-    });
+      began = performance.now();
+    },
   };
 }

@@ -54,7 +54,7 @@ export async function numberImages(
   const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
   const pause = pausing();
   for (let row = 0; row < columns.rows; row++) {
-    await pause();
+    if (pause.isDue()) await pause.rest();
     const object = textAt(columns, columns.object_name, row);
     const from = directoryOf(columns.input_path[row] ?? -1);
     const reference = directoryOf(columns.golden_path[row] ?? -1);

@@ -35,7 +35,7 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
   const pause = pausing();
   for (const [at, image] of images.entries()) {
     marks.push(markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
-    await pause(signal);
+    if (pause.isDue()) await pause.rest(signal);
   }
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
     const known = stillThere(before, marks);

@@ -140,7 +140,7 @@ function drawing(index: ImageIndex, most: number, signal: AbortSignal | undefine
     const pause = pausing();
     for (const file of rest) {
       if (lotOf(file) < 0) known[file] = Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
-      await pause(signal);
+      if (pause.isDue()) await pause.rest(signal);
     }
     const last = Float64Array.from(rest, lotOf).sort()[room] ?? 1;
     return { isDrawn: (file: number) => lotOf(file) < last, left_out: rest.length - room };
