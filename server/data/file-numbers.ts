@@ -9,6 +9,8 @@ export type FileNumbers = {
   /** The real path of the file's directory, or its normal spelling when there is none. */
   directoryOf(file: number): string;
   directoryExists(file: number): boolean;
+  /** The file's name in its directory. */
+  nameOf(file: number): string;
   pathOf(file: number): string;
   size(): number;
 };
@@ -41,6 +43,7 @@ export function createFileNumbers(): FileNumbers {
     },
     directoryOf,
     directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
+    nameOf: names.at,
     pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
     size: names.size,
   };

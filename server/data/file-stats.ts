@@ -51,8 +51,9 @@ export function createFileStats(files: FileNumbers) {
         return;
       }
       const { mode, dev, size, mtimeMs, ctimeMs, ino } = found;
-      set(image, [dev * (kindBits + 1) + (mode & kindBits), size, mtimeMs, ctimeMs, ino]);
-      settled &&= isSettled(ctimeMs);
+      const isOld = isSettled(ctimeMs);
+      set(image, [dev * (kindBits + 1) + (mode & kindBits), size, mtimeMs, isOld ? ctimeMs : Number.NaN, ino]);
+      settled &&= isOld;
       if ((mode & kindBits) === kinds.link) follow(image);
     },
     /** What the stat alone says of a file; one that is there may be an image or not. */
@@ -66,6 +67,11 @@ export function createFileStats(files: FileNumbers) {
       const at = width * image;
       return { size_bytes: numbers[at + 1] ?? 0, inode: `${numbers[at]}:${numbers[at + 4]}` };
     },
+    /**
+     * The numbers of a file: equal ones mean that nobody touched it. One that was changed so short ago that it may be again
+     * unseen has a NaN among them, which equals nothing. They are true until the next file is settled.
+     */
+    stampOf: (image: number): Float64Array => numbers.subarray(width * image, width * (image + 1)),
     /** A digest of the first `count` files; undefined while one was changed so short ago that it may be again unseen. */
     seen(count: number): string | undefined {
       if (count > digested) addUpTo(count);

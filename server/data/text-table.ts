@@ -17,8 +17,9 @@ export type TextTable = {
   size(): number;
 };
 
-/** A longer text has a block of its own. */
+/** A longer text has a block of its own, and the first blocks are shorter: most tables are small, and a preflight makes dozens. */
 const blockBytes = 1 << 22;
+const firstBlockBytes = 1 << 12;
 const prefixBytes = 4;
 /** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
 const seed = Math.floor(Math.random() * 0x7fffffff);
@@ -121,8 +122,8 @@ function createStore(limitBytes: number) {
       total += keyLength;
       if (total > limitBytes) throw tooMuchText(limitBytes);
       const needed = prefixBytes + keyLength;
-      if (blocks.length === 0 || used + needed > blockBytes) {
-        blocks.push(Buffer.allocUnsafe(Math.max(blockBytes, needed)));
+      if (used + needed > (blocks.at(-1)?.length ?? 0)) {
+        blocks.push(Buffer.allocUnsafe(Math.max(needed, Math.min(blockBytes, Math.max(firstBlockBytes, total)))));
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;

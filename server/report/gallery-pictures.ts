@@ -1,7 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { imageHeader } from "../data/image-header.ts";
 import { Refusal } from "../errors.ts";
-import { containedPath } from "../fs/contained.ts";
-import { readBytes } from "../fs/read.ts";
+import { isInside, realPathSync } from "../fs/contained.ts";
+import { readFileStart } from "../fs/head.ts";
 import { dataUri, decode, pictureOf } from "./pictures.ts";
 
 /**
@@ -24,29 +25,40 @@ export type GalleryPictures = {
   add(path: string, kind?: "needed" | "spare"): Promise<number | undefined>;
 };
 
+/** Images are read without a promise each, which costs several times the reading; others get their turn in between. */
+const sliceMs = 20;
+
 /** Collects pictures of images below `roots`; nothing else is ever read. */
 export function galleryPictures(roots: readonly string[], limits: PictureLimits = misjudgedLimits): GalleryPictures {
+  const real = roots.map(realPathSync).filter((root) => root !== undefined);
   const uris: string[] = [];
   const known = new Map<string, number | undefined>();
   const scaling = { left: limits.decoded };
   let spent = 0;
+  let began = performance.now();
   return {
     uris,
     async add(path, kind = "needed") {
       if (known.has(path)) return known.get(path);
-      const uri =
-        spent >= (kind === "needed" ? limits.budget : spareBudget) ? undefined : await uriOf(path, roots, scaling);
+      const isRoom = spent < (kind === "needed" ? limits.budget : spareBudget);
+      const uri = isRoom ? uriOf(path, real, scaling) : undefined;
       spent += uri?.length ?? 0;
       const at = uri === undefined ? undefined : uris.push(uri) - 1;
       known.set(path, at);
+      if (performance.now() - began > sliceMs) {
+        await setImmediate();
+        began = performance.now();
+      }
       return at;
     },
   };
 }
 
-async function uriOf(path: string, roots: readonly string[], scaling: { left: number }): Promise<string | undefined> {
+function uriOf(path: string, roots: readonly string[], scaling: { left: number }): string | undefined {
+  const real = realPathSync(path);
+  if (real === undefined || !roots.some((root) => isInside(root, real))) return undefined;
   try {
-    const bytes = await readBytes(await containedPath(roots, path, "an image"));
+    const { bytes } = readFileStart(real);
     const header = imageHeader(bytes.subarray(0, 65_536), (at) => bytes.subarray(at));
     if (header?.format !== "jpeg" && header?.format !== "png") return undefined;
     const isSmall = Math.max(header.width, header.height) <= verbatimSide;

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const bundle = resolve(import.meta.dirname, "../../packages/deft-mcp.mcpb");
   const { exit, stdout, stderr } = await mcpb(["unpack", bundle, unpacked], folder.path);
   if (exit !== 0) throw new Error(`${stdout}${stderr}`);
-}, 120_000);
+});
 
 const manifest = async () => JSON.parse(await readFile(join(unpacked, "manifest.json"), "utf8"));
 
@@ -55,5 +55,5 @@ describe("the bundle", () => {
     expect(listed).toEqual(tools.map(({ name }) => name));
     expect((await manifest()).tools.map(({ name }: { name: string }) => name)).toEqual(listed);
     expect(content).toEqual([{ type: "text", text: expect.stringMatching(/^input\.no-run: /) }]);
-  }, 60_000);
+  });
 });

@@ -29,7 +29,7 @@ it("the protocol's conformance suite finds nothing wrong with our HTTP server", 
     enough: true,
     said: undefined,
   });
-}, 120_000);
+});
 
 it.each(["2025-11-25", "2026-07-28"])(
   "it has all that revision %s requires",

@@ -13,7 +13,7 @@ beforeAll(async () => {
   browser = await openBrowser();
   workspace = await boardsIn(folder.path);
   await approvedRun(folder.path, workspace);
-}, 60_000);
+});
 afterAll(() => browser?.close());
 
 it.each([

@@ -10,7 +10,7 @@ let workspace: string;
 beforeAll(async () => {
   workspace = await boardsIn(folder.path);
   await approvedRun(folder.path, workspace);
-}, 60_000);
+});
 
 /** The result that the Inspector prints, which is one line, and its exit code. */
 async function ask(method: string, ...flags: string[]) {
@@ -83,7 +83,7 @@ describe("the MCP Inspector", () => {
       const { exit, result: read } = await ask("resources/read", "--uri", uri, "-q");
       expect([uri, exit, read.contents[0].text.length > 0]).toEqual([uri, 0, true]);
     }
-  }, 180_000);
+  });
 
   it("gets every prompt", async () => {
     const { result } = await ask("prompts/list", "-q");
@@ -92,5 +92,5 @@ describe("the MCP Inspector", () => {
       expect([exit, prompt.messages.length]).toEqual([0, 1]);
     }
     expect(result.prompts).toHaveLength(2);
-  }, 60_000);
+  });
 });

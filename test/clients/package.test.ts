@@ -38,7 +38,7 @@ beforeAll(async () => {
   const { exit, stderr } = await npm(["install", `./${tarball}`, "--offline", "--no-audit", "--no-fund"], folder.path);
   if (exit !== 0) throw new Error(stderr);
   installed = join(folder.path, "node_modules", "deft-mcp");
-}, 120_000);
+});
 
 describe("the package", () => {
   it("holds the program and what an agent reads, and no source, map or test", () => {
@@ -83,7 +83,7 @@ describe("the package", () => {
     const args = ["-y", "--offline", "-p", join(folder.path, tarball), "deft-mcp", "call", "--json"];
     const { exit, stdout } = await runToEnd("npx", args, empty, env());
     expect([exit, JSON.parse(stdout).tools.length]).toEqual([0, tools.length]);
-  }, 60_000);
+  });
 
   it("brings nothing else with it", async () => {
     const { packages } = JSON.parse(await readFile(join(folder.path, "package-lock.json"), "utf8"));
@@ -96,7 +96,7 @@ describe("the package", () => {
       0,
       expect.objectContaining({ status: "complete", platform: "embedded" }),
     ]);
-  }, 180_000);
+  });
 
   it.each([["serve"], ["doctor", "--workspace", "."]])("refuses to %s when a file of it is gone", async (...argv) => {
     const page = join(installed, "references", "gates.md");

@@ -19,7 +19,7 @@ beforeEach(async () => {
   const places = { HOME: home, XDG_STATE_HOME: join(home, "state"), XDG_CACHE_HOME: join(home, "cache") };
   const env = { ...places, DEFT_WORKSPACE: workspace, PATH: process.env.PATH ?? "" };
   server = { command: process.execPath, args: [builtBin, "serve"], env };
-}, 60_000);
+});
 
 /** What a loop's first calls are, with what one told for the next. */
 const calls = [
@@ -87,7 +87,7 @@ describe("FastMCP", () => {
     expect(answered).toMatchObject({ tools: names, asked: [expect.stringContaining("FAR < 0.1%")], calls: allFine });
     expect(answered).toMatchObject({ ...pages, completed: ["embedded"], after: true });
     asInTable(answered, clientTable.fastmcp);
-  }, 180_000);
+  });
 });
 
 describe("the OpenAI Agents SDK", () => {
@@ -99,7 +99,7 @@ describe("the OpenAI Agents SDK", () => {
     expect(answered.flow).toContain("pretrained_model_sizes=2B");
     expect(answered).toMatchObject({ approved: expect.stringContaining("run_dir"), after: true });
     asInTable(answered, clientTable.agents);
-  }, 180_000);
+  });
 });
 
 describe("LangChain's adapters", () => {
@@ -109,5 +109,5 @@ describe("LangChain's adapters", () => {
     expect(answered.planned).toContain("plan_id");
     expect(answered).toMatchObject({ prompt: pages.prompt, read: expect.stringContaining("gate."), after: true });
     asInTable(answered, clientTable.langchain);
-  }, 180_000);
+  });
 });

@@ -1,31 +1,28 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { isAlive, ownerIn } from "../../server/exec/identity.ts";
 import { notedOutput } from "../../server/exec/job-output.ts";
 import { dockerExecutor } from "../../server/platforms/docker/executor.ts";
-import { type Desk, docker, main, openDesk, until } from "./support/desk.ts";
+import { counted, counting, type Desk, docker, main, openDesk, until } from "./support/desk.ts";
 
 let desk: Desk;
 beforeAll(async () => {
   desk = await openDesk(undefined, { HF_TOKEN: "hf_NotForAnybody", NGC_KEY: "nvapi-NotForAnybody" });
-}, 120_000);
+});
 afterAll(() => desk?.close());
 
-/** A program that counts on stdout, one line every `ms`. */
-const counter = (lines: number, ms: number) => [
-  `let n = 0; const t = setInterval(() => { console.log("line " + ++n); if (n === ${lines}) clearInterval(t); }, ${ms});`,
-];
-const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
-
-const keeperPid = async (jobId: string, turn = 1): Promise<number> =>
-  JSON.parse(
-    await readFile(join(desk.runDir, "jobs", turn === 1 ? `${jobId}.claim` : `${jobId}.claim.${turn}`), "utf8"),
-  ).pid;
+/** Kills the keeper of a job and waits until it is gone: what it would have written it does not write afterwards. */
+async function killKeeper(jobId: string): Promise<void> {
+  const keeper = ownerIn(await readFile(join(desk.runDir, "jobs", `${jobId}.claim`), "utf8"));
+  if (keeper === undefined) throw new Error(`the claim of ${jobId} names no keeper`);
+  process.kill(keeper.pid, "SIGKILL");
+  await until("the keeper's end", async () => !(await isAlive(keeper)));
+}
 
 describe("a job in a container", () => {
   it("runs to its end; its output is in the log, its times are the daemon's, and it is removed after collection", async () => {
-    const spec = desk.job("baseline-train-1-train", ["node", await desk.program("count.mjs", counter(5, 10))]);
+    const spec = desk.job("baseline-train-1-train", ["node", await desk.program("count.mjs", [counting(5)])]);
     const record = await desk.start(spec);
     const exit = await desk.end(record);
     expect(exit).toMatchObject({ outcome: "exited", exit_code: 0 });
@@ -37,22 +34,28 @@ describe("a job in a container", () => {
   });
 
   it("is found again by a server that died before it could record the container, and is not started twice", async () => {
-    const spec = desk.job("baseline-train-2-train", ["node", await desk.program("twice.mjs", counter(20, 50))]);
+    const gate = desk.gate("asked-twice");
+    const program = await desk.program("twice.mjs", [counting(10), gate.wait, counting(20, 11)]);
+    const spec = desk.job("baseline-train-2-train", ["node", program]);
     const first = await desk.start(spec);
     const again = await desk.executor.start(desk.runDir, spec);
+    await gate.open();
     expect(again.container_id).toBe(first.handle?.container_id);
     expect((await desk.end(first)).exit_code).toBe(0);
     expect(await desk.log(spec)).toBe(counted(20));
   });
 
   it("goes on logging while no server runs, and a killed keeper's successor neither doubles nor loses a line", async () => {
-    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("long.mjs", counter(200, 15))]);
+    const [unwatched, watched] = [desk.gate("keeper-killed"), desk.gate("line-left")];
+    const program = [counting(30), unwatched.wait, counting(90, 31), watched.wait, counting(200, 91)];
+    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("long.mjs", program)]);
     const record = await desk.start(spec);
     await until("the first lines", async () => (await desk.log(spec).catch(() => "")).includes("line 30\n"));
-    process.kill(await keeperPid(spec.id), "SIGKILL");
-    await sleep(300);
+    await killKeeper(spec.id);
+    await unwatched.open();
     // Whatever a crash leaves after the last noted line is not trusted.
     await writeFile(spec.log_path, "line 3", { flag: "a" });
+    await watched.open();
     expect((await desk.end(record)).exit_code).toBe(0);
     expect(await desk.log(spec)).toBe(counted(200));
   });
@@ -74,17 +77,15 @@ describe("a job in a container", () => {
     const text = `const b = ("${line}\\n").repeat(1000); let n = 0;
 function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.stdout.once("drain", more); console.log("Execution status: PASS"); } more();`;
     const spec = desk.job("iter1-train-3-train", ["node", await desk.program("flood.mjs", [text])]);
-    const exit = await desk.end(await desk.start(spec), 120);
+    const exit = await desk.end(await desk.start(spec));
     expect(exit.exit_code).toBe(0);
     expect((await stat(spec.log_path)).size).toBeLessThan(34 << 20);
     expect((await stat(`${spec.log_path}.1`)).size).toBeLessThan(34 << 20);
     expect((await desk.log(spec)).endsWith("Execution status: PASS\n")).toBe(true);
-  }, 150_000);
+  });
 
   it("gets a token by its name, and no argv that docker inspect shows holds a secret", async () => {
-    const program = await desk.program("token.mjs", [
-      "console.log(process.env.HF_TOKEN.length); setTimeout(() => {}, 1500);",
-    ]);
+    const program = await desk.program("token.mjs", ["console.log(process.env.HF_TOKEN.length);"]);
     const spec = desk.job("iter1-train-4-train", ["node", program], { env_names: ["HF_TOKEN"] });
     const record = await desk.start(spec);
     const id = String(record.handle?.container_id);
@@ -137,24 +138,23 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
   });
 
   it("leaves a note of its files, and whoever finds it ended without a keeper says that nobody was there", async () => {
-    const leave = await desk.program("leave.mjs", [
-      'import { writeFileSync } from "node:fs"; import { setTimeout } from "node:timers/promises";',
-      'await setTimeout(Number(process.argv[2])); writeFileSync("scores.csv", "0.5");',
-    ]);
-    const job = async (number: number, ms: string) => {
+    const gate = desk.gate("nobody-watches");
+    const leave = 'import { writeFileSync } from "node:fs"; writeFileSync("scores.csv", "0.5");';
+    const job = async (number: number, lines: readonly string[]) => {
       const workdir = join(desk.runDir, `scores-${number}`);
       await mkdir(workdir);
-      return desk.job(`iter4-evaluate-${number}-score`, ["node", leave, ms], { workdir });
+      const program = await desk.program(`leave-${number}.mjs`, lines);
+      return desk.job(`iter4-evaluate-${number}-score`, ["node", program], { workdir });
     };
     const noted = async (id: string) => await notedOutput(join(desk.runDir, "jobs", `${id}.json`));
-    const seen = await job(1, "0");
+    const seen = await job(1, [leave]);
     await desk.end(await desk.start(seen));
     expect(await noted(seen.id)).toMatchObject({ files: [{ path: join(seen.workdir, "scores.csv") }] });
     expect((await noted(seen.id))?.unwatched).toBeUndefined();
-    const unseen = await job(2, "3000");
+    const unseen = await job(2, [gate.wait, leave]);
     const record = await desk.start(unseen);
-    const keeper = JSON.parse(await readFile(join(desk.runDir, "jobs", `${unseen.id}.claim`), "utf8"));
-    process.kill(keeper.pid, "SIGKILL");
+    await killKeeper(unseen.id);
+    await gate.open();
     await until(
       "the end",
       async () => !(await docker(desk.env, "ps", "-q")).includes(String(record.handle?.container_id).slice(0, 12)),
@@ -167,7 +167,7 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
   });
 
   it("counts as it ended although somebody removed its container before the end was collected", async () => {
-    const spec = desk.job("iter5-train-1-train", ["node", await desk.program("gone.mjs", counter(3, 1))]);
+    const spec = desk.job("iter5-train-1-train", ["node", await desk.program("gone.mjs", [counting(3)])]);
     const record = await desk.start(spec);
     const exit = () => readFile(join(desk.runDir, "jobs", `${spec.id}.exit`), "utf8").catch(() => "");
     await until("the exit record", async () => (await exit()) !== "");
@@ -177,11 +177,11 @@ function more() { while (n++ < 75) if (!process.stdout.write(b)) return process.
   });
 
   it("is removed later when the server died between recording its exit and removing it", async () => {
-    const spec = desk.job("iter2-train-1-train", ["node", await desk.program("short.mjs", counter(1, 1))]);
+    const spec = desk.job("iter2-train-1-train", ["node", await desk.program("short.mjs", [counting(1)])]);
     const record = await desk.start(spec);
     const exit = await desk.end(record);
     await writeFile(join(desk.runDir, "jobs", `${spec.id}.json`), JSON.stringify({ ...record, exit }));
-    const next = desk.job("iter2-train-2-train", ["node", await desk.program("short.mjs", counter(1, 1))]);
+    const next = desk.job("iter2-train-2-train", ["node", await desk.program("short.mjs", [counting(1)])]);
     await desk.end(await desk.start(next));
     expect(await docker(desk.env, "ps", "-aq", "--filter", `label=deft-mcp.job=${spec.id}`)).toBe("");
   });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { TAO_PYT_IMAGE: base } = await contractImages(env);
   const args = ["build", "-q", "-f", "Containerfile", "--build-arg", `NODE_IMAGE=${base}`, "-t", image, "."];
   await docker(env, ...args);
-}, 300_000);
+});
 
 describe("the container image", () => {
   it("serves as a user without rights, and keeps plans outside the container", async () => {
@@ -42,5 +42,5 @@ describe("the container image", () => {
       "deft-mcp",
     );
     expect(await docker(env, "inspect", "-f", "{{.Config.User}}", image)).toBe("1000:1000");
-  }, 120_000);
+  });
 });

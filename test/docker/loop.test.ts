@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "deft-loop-"));
   env.XDG_STATE_HOME = join(folder, "state");
   await execa(process.execPath, [main, "init", join(folder, "boards"), "--example", "--tiny", "--seed", "1"]);
-}, 120_000);
+});
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
@@ -56,7 +56,7 @@ async function connect(variables: Record<string, string> = {}) {
   const client = new Client({ name: "test", version: "1" });
   await client.connect(transport);
   const call = async (name: string, args: Record<string, unknown>) => {
-    const answer = await client.callTool({ name, arguments: args }, undefined, { timeout: 120_000 });
+    const answer = await client.callTool({ name, arguments: args }, undefined, { timeout: 300_000 });
     if (answer.isError) throw new Error(JSON.stringify(answer.content));
     return answer.structuredContent as Record<string, unknown>;
   };
@@ -84,7 +84,7 @@ describe("the whole loop on containers", () => {
     for (const name of records) {
       expect(await readFile(join(contained.run_dir, "jobs", name), "utf8")).not.toContain("NotForAnybody");
     }
-  }, 240_000);
+  });
 
   it("is audited by scoring again in a container, which finds a score that somebody changed", async () => {
     const audit = async () => {
@@ -100,7 +100,7 @@ describe("the whole loop on containers", () => {
     expect([exit, found.ok]).toEqual([1, false]);
     expect(JSON.stringify(found.findings)).toContain("inference.csv");
     await writeFile(csv, text);
-  }, 120_000);
+  });
 
   it("was recorded, and the trace replays on a machine without Docker", async () => {
     const bare = { PATH: join(folder, "nowhere"), HOME: folder, DOCKER_HOST: `unix://${join(folder, "nowhere.sock")}` };
@@ -111,7 +111,7 @@ describe("the whole loop on containers", () => {
     const starts = lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === "job-start");
     expect(starts.map(({ platform }) => platform)).toEqual(Array(starts.length).fill("docker"));
     expect(starts.length).toBeGreaterThan(8);
-  }, 60_000);
+  });
 
   it("goes on with a training whose server was killed, neither starting it again nor losing it", async () => {
     const place = await workspace("killed");
@@ -124,10 +124,8 @@ describe("the whole loop on containers", () => {
     const runDir = String(approved.run_dir);
     const train = join(runDir, "baseline", "train");
     const cut = second.call("run_stage", { run: runDir, wait_seconds: 100 }).catch(() => "cut off");
-    await until(
-      "an epoch",
-      async () => /loop in progress/.test(await readFile(join(train, "status.json"), "utf8").catch(() => "")),
-      60,
+    await until("an epoch", async () =>
+      /loop in progress/.test(await readFile(join(train, "status.json"), "utf8").catch(() => "")),
     );
     process.kill(second.pid(), "SIGKILL");
     expect(await cut).toBe("cut off");
@@ -146,5 +144,5 @@ describe("the whole loop on containers", () => {
     expect(status.match(/Starting Visual ChangeNet train/g)).toHaveLength(1);
     expect((await readFile(join(train, "train.log"), "utf8")).match(/Execution status: PASS/g)).toHaveLength(1);
     await third.close();
-  }, 240_000);
+  });
 });

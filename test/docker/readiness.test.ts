@@ -19,7 +19,7 @@ let folder: string;
 beforeAll(async () => {
   desk = await openDesk();
   folder = await mkdtemp(join(tmpdir(), "deft-readiness-"));
-}, 120_000);
+});
 afterAll(async () => {
   await desk?.close();
   await rm(folder, { recursive: true, force: true });

@@ -1,11 +1,10 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import { refusalOf } from "../support/refusal.ts";
-import { ciDaemon, type Desk, daemonHost, openDesk, until } from "./support/desk.ts";
+import { ciDaemon, counted, counting, type Desk, daemonHost, openDesk, until } from "./support/desk.ts";
 
 let dir: string | undefined;
 let desk: Desk | undefined;
@@ -24,32 +23,32 @@ afterEach(async () => {
   desk = undefined;
 });
 
-const counter = (lines: number, ms: number) => [
-  `let n = 0; const t = setInterval(() => { console.log("line " + ++n); if (n === ${lines}) clearInterval(t); }, ${ms});`,
-];
-const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
-
 describe("a restart of the daemon in the middle of a job", () => {
   it("with live-restore loses nothing: the job runs on, meanwhile its state is told as unknown, its log stays whole", async () => {
     const host = await ownDaemon("--live-restore");
     desk = await openDesk(host);
-    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("count.mjs", counter(160, 50))]);
+    const gate = desk.gate("daemon-is-back");
+    const program = await desk.program("count.mjs", [counting(20), gate.wait, counting(160, 21)]);
+    const spec = desk.job("iter1-train-1-train", ["node", program]);
     const record = await desk.start(spec);
     await until("the first lines", async () => (await desk?.log(spec).catch(() => ""))?.includes("line 20\n") === true);
     await execa(ciDaemon, ["kill", dir ?? ""]);
-    await sleep(500);
     const { runDir, executor } = desk;
     const refusal = await refusalOf(() => executor.poll(runDir, record));
     expect([refusal.code, refusal.hardStop]).toEqual(["executor.unavailable", false]);
     await execa(ciDaemon, ["start", dir ?? "", "--live-restore"]);
+    await gate.open();
     expect(await desk.end(record)).toMatchObject({ outcome: "exited", exit_code: 0 });
     expect(await desk.log(spec)).toBe(counted(160));
-  }, 120_000);
+  });
 
   it("without live-restore ends the job, which is told as ended from outside and never started again", async () => {
     const host = await ownDaemon();
     desk = await openDesk(host);
-    const spec = desk.job("iter1-train-1-train", ["node", await desk.program("count.mjs", counter(2000, 50))]);
+    const spec = desk.job("iter1-train-1-train", [
+      "node",
+      await desk.program("count.mjs", [counting(20), "setInterval(() => {}, 1000);"]),
+    ]);
     const record = await desk.start(spec);
     await until("the first lines", async () => (await desk?.log(spec).catch(() => ""))?.includes("line 20\n") === true);
     await execa(ciDaemon, ["kill", dir ?? ""]);
@@ -60,5 +59,5 @@ describe("a restart of the daemon in the middle of a job", () => {
     const again = await desk.executor.start(desk.runDir, spec);
     expect(again.container_id).toBe(record.handle?.container_id);
     expect(await desk.executor.poll(desk.runDir, record)).toMatchObject({ state: "ended" });
-  }, 120_000);
+  });
 });

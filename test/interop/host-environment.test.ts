@@ -38,7 +38,7 @@ beforeAll(async () => {
     "nvidia_tao_pytorch-7.3.0.dist-info/METADATA",
     "Metadata-Version: 2.1\nName: nvidia-tao-pytorch\nVersion: 7.3.0\n",
   );
-}, 120_000);
+});
 
 async function put(name: string, text: string): Promise<void> {
   await mkdir(join(site, name, ".."), { recursive: true });

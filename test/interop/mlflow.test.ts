@@ -43,7 +43,7 @@ beforeAll(async () => {
     );
   while (server.exitCode === null && !(await answers())) await sleep(200);
   if (server.exitCode !== null) throw new Error(`mlflow ended with ${server.exitCode}: is it installed for ${python}?`);
-}, 240_000);
+});
 afterAll(() => {
   if (server?.pid !== undefined) process.kill(-server.pid);
 });
@@ -100,4 +100,4 @@ it("a loop is in MLflow as its own client reads it, every figure once", async ()
       "loop_log.jsonl",
     ]),
   });
-}, 240_000);
+});

@@ -12,7 +12,7 @@ let desk: Desk;
 
 beforeAll(async () => {
   node = await new Kubelet("jobs-node").start();
-}, 60_000);
+});
 afterAll(() => node.stop());
 beforeEach(async () => {
   desk = await openDesk();

@@ -17,7 +17,7 @@ let desk: Desk;
 beforeAll(async () => {
   node = await new Kubelet("kills-node").start();
   desk = await openDesk();
-}, 60_000);
+});
 afterAll(async () => {
   await node.stop();
   await desk.close();

@@ -19,7 +19,7 @@ let desk: Desk;
 
 beforeAll(async () => {
   node = await new Kubelet("preflight-node").start({ "nvidia.com/gpu": "2" });
-}, 60_000);
+});
 afterAll(() => node.stop());
 beforeEach(async () => {
   desk = await openDesk();

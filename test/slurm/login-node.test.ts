@@ -14,7 +14,7 @@ const away = (more: Record<string, string> = {}) => ({ SLURM_CONF: "/nowhere", P
 beforeAll(async () => {
   sshd = await startSshd({ setEnv: `SLURM_CONF=${clusterConfiguration()}` });
   desk = await openDesk({ settings: { host: "login" }, env: away(), name: "a b'c$HOME" });
-}, 60_000);
+});
 afterAll(async () => {
   await desk?.close();
   await sshd?.close();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   env = slurmEnvironment({ XDG_STATE_HOME: join(folder, "state"), XDG_CACHE_HOME: join(folder, "cache") });
   await execa(process.execPath, [main, "init", join(folder, "boards"), "--example", "--tiny", "--seed", "1"]);
   slow = await beginSlow();
-}, 120_000);
+});
 afterAll(async () => {
   await slow?.desk.close();
   await rm(folder, { recursive: true, force: true });
@@ -67,7 +67,7 @@ describe("the whole loop on SLURM", () => {
     expect(probe).toMatch(/^gpus=1$/m);
     const ended = (await readdir(join(there.run_dir, "jobs"))).filter((name) => name.endsWith(".ended"));
     expect(ended.length).toBeGreaterThan(8);
-  }, 300_000);
+  });
 });
 
 describe("doctor", () => {

@@ -69,7 +69,7 @@ describe("a whole loop on a disk that fails at every turn", () => {
     await mounted("boards", "48m");
     workspace = await boardsIn(disk.path);
     server = await connect({ home: home() });
-  }, 120_000);
+  });
   afterAll(async () => {
     await server?.close();
     await disk.remove();
@@ -137,5 +137,5 @@ describe("a recording whose disk fills up", () => {
       0,
       expect.stringMatching(/^note: the trace is cut off .*\nsame: \d+ calls/),
     ]);
-  }, 60_000);
+  });
 });

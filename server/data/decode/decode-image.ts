@@ -2,6 +2,7 @@ import { inflateSync } from "node:zlib";
 import { decode as decodeJpeg } from "jpeg-js";
 import { PNG } from "pngjs";
 import { imageHeader } from "../image-header.ts";
+import { inflated } from "./inflated.ts";
 
 /** Pixels as RGBA bytes. */
 export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8Array };
@@ -46,7 +47,7 @@ export function decodeImage(bytes: Uint8Array, megapixels = megapixelLimit): Pix
     const limits = { maxResolutionInMP: megapixels, maxMemoryUsageInMB: jpegMemoryMb };
     return decodeJpeg(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
   }
-  refusePngBomb(bytes, pixels, header.height);
+  refuseBadRows(bytes, header.width, header.height);
   return PNG.sync.read(buffer);
 }
 
@@ -66,15 +67,19 @@ const rowBytes = 256e6;
 const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /**
- * Throws for a PNG whose rows fill more memory than an image may, by its header or by what they really decompress to.
- * The library bounds the rows of a plain PNG by its header, but inflates an interlaced one whatever comes out.
+ * Throws for a PNG whose rows fill more memory than an image may, or end early or are spoiled. The library inflates an
+ * interlaced PNG whatever comes out, and where a plain one has no good rows it gives memory that was never written.
  */
-function refusePngBomb(bytes: Uint8Array, pixels: number, height: number): void {
+function refuseBadRows(bytes: Uint8Array, width: number, height: number): void {
   const [depth = 0, colour = 0, , , interlace = 0] = bytes.subarray(24, 29);
   const bits = (samplesOf[colour] ?? 4) * depth;
-  if ((pixels * bits) / 8 > rowBytes) throw new Error("the rows are larger than an image may be");
+  if ((width * height * bits) / 8 > rowBytes) throw new Error("the rows are larger than an image may be");
+  const rows = rowsOf(bytes);
   // Seven passes, each row with a filter byte and a rounded end.
-  if (interlace !== 0) inflateSync(rowsOf(bytes), { maxOutputLength: (pixels * bits) / 8 + 14 * (height + 8) });
+  if (interlace !== 0) inflateSync(rows, { maxOutputLength: (width * height * bits) / 8 + 14 * (height + 8) });
+  else if (inflated(rows, (Math.ceil((width * bits) / 8) + 1) * height) === undefined) {
+    throw new Error("the rows end early");
+  }
 }
 
 /** The compressed rows: the IDAT chunks one after the other. */

@@ -5,10 +5,33 @@ export const zigzag = Uint8Array.from([
   55, 62, 63,
 ]);
 
+/** How coefficients become levels: in floats, or in whole numbers. */
+export type Transform = {
+  /** Whether images of three components are decoded as well. */
+  readonly colours: boolean;
+  /** Quantisation steps, each where its coefficient lies, from steps in coded order. */
+  steps(coded: ArrayLike<number>): Block;
+  blank(): Block;
+  /** Writes a block, levels 0..255, into a plane. */
+  put(block: Block, plane: Uint8Array, at: number, stride: number): void;
+  /** Writes a block whose only coefficient is its mean. */
+  putFlat(mean: number, plane: Uint8Array, at: number, stride: number): void;
+};
+export type Block = Float32Array | Int32Array;
+
+/** Right but for rounding: levels may differ by one or two from those of other decoders. */
+export const quickTransform: Transform = {
+  colours: true,
+  steps: scaledSteps,
+  blank: () => new Float32Array(64),
+  put: putBlock,
+  putFlat,
+};
+
 const scale = [1, 1.387039845, 1.306562965, 1.175875602, 1, 0.785694958, 0.5411961, 0.275899379];
 
-/** Quantisation steps with the factors that the transform below leaves out. `steps` come in coded order. */
-export function scaledSteps(steps: ArrayLike<number>): Float32Array {
+/** Steps with the factors that the transform below leaves out. */
+function scaledSteps(steps: ArrayLike<number>): Float32Array {
   const scaled = new Float32Array(64);
   for (let coded = 0; coded < 64; coded++) {
     const at = zigzag[coded] as number;
@@ -17,14 +40,13 @@ export function scaledSteps(steps: ArrayLike<number>): Float32Array {
   return scaled;
 }
 
-/** Writes a block whose only coefficient is its mean. */
-export function putFlat(level: number, plane: Uint8Array, at: number, stride: number): void {
+function putFlat(level: number, plane: Uint8Array, at: number, stride: number): void {
   const value = clamp(level + 128);
   for (let y = 0; y < 8; y++) plane.fill(value, at + y * stride, at + y * stride + 8);
 }
 
-/** Inverse cosine transform (Arai, Agui, Nakajima) of scaled coefficients, levels 0..255 into a plane. */
-export function putBlock(block: Float32Array, plane: Uint8Array, at: number, stride: number): void {
+/** Inverse cosine transform (Arai, Agui, Nakajima) of scaled coefficients. */
+function putBlock(block: Block, plane: Uint8Array, at: number, stride: number): void {
   for (let column = 0; column < 8; column++) transform(block, column, 8);
   for (let row = 0; row < 8; row++) {
     transform(block, row * 8, 1);
@@ -37,7 +59,7 @@ function clamp(level: number): number {
   return level <= 0 ? 0 : level >= 255 ? 255 : (level + 0.5) | 0;
 }
 
-function transform(b: Float32Array, from: number, step: number): void {
+function transform(b: Block, from: number, step: number): void {
   const i1 = from + step;
   const i2 = i1 + step;
   const i3 = i2 + step;

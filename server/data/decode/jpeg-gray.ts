@@ -9,7 +9,7 @@ import {
   passRestart,
   ranDry,
 } from "./jpeg-bits.ts";
-import { putBlock, putFlat, scaledSteps, zigzag } from "./jpeg-block.ts";
+import { type Block, quickTransform, type Transform, zigzag } from "./jpeg-block.ts";
 
 type Component = {
   readonly id: number;
@@ -23,14 +23,25 @@ type Component = {
   stride: number;
 };
 
+type Tables = {
+  readonly dc: Huffman[];
+  readonly ac: Huffman[];
+  readonly steps: Block[];
+  readonly transform: Transform;
+};
+
 type Frame = { readonly width: number; readonly height: number; readonly components: Component[] };
 
 /**
  * The gray levels of the common sort of JPEG (baseline, one scan, gray or YCbCr), its first `rows` or all; undefined
  * for every other one, and for data that ends early or is spoiled. Reads no further than these rows need.
  */
-export function jpegGray(bytes: Uint8Array, rows = Number.POSITIVE_INFINITY): GrayImage | undefined {
-  const tables: { dc: Huffman[]; ac: Huffman[]; steps: Float32Array[] } = { dc: [], ac: [], steps: [] };
+export function jpegGray(
+  bytes: Uint8Array,
+  rows = Number.POSITIVE_INFINITY,
+  transform = quickTransform,
+): GrayImage | undefined {
+  const tables: Tables = { dc: [], ac: [], steps: [], transform };
   let frame: Frame | undefined;
   let restart = 0;
   for (let at = 2; at + 4 <= bytes.length; ) {
@@ -38,9 +49,9 @@ export function jpegGray(bytes: Uint8Array, rows = Number.POSITIVE_INFINITY): Gr
     const marker = bytes[at + 1] as number;
     const length = uint16(bytes, at + 2);
     const body = bytes.subarray(at + 4, at + 2 + length);
-    if (marker === 0xdb) readSteps(body, tables.steps);
+    if (marker === 0xdb) readSteps(body, tables);
     else if (marker === 0xc4) readHuffman(body, tables);
-    else if (marker === 0xc0) frame = readFrame(body);
+    else if (marker === 0xc0) frame = readFrame(body, transform.colours);
     else if (marker === 0xdd) restart = uint16(body, 0);
     else if (marker === 0xee) return undefined;
     else if (marker === 0xda) return frame && readScan(bytes, at + 2 + length, body, frame, tables, restart, rows);
@@ -50,18 +61,18 @@ export function jpegGray(bytes: Uint8Array, rows = Number.POSITIVE_INFINITY): Gr
   return undefined;
 }
 
-function readSteps(body: Uint8Array, steps: Float32Array[]): void {
+function readSteps(body: Uint8Array, { steps, transform }: Tables): void {
   for (let at = 0; at < body.length; ) {
     const which = body[at] as number;
     const wide = which >> 4 > 0;
     const from = at + 1;
     const list = Array.from({ length: 64 }, (_, n) => (wide ? uint16(body, from + 2 * n) : (body[from + n] ?? 0)));
-    steps[which & 15] = scaledSteps(list);
+    steps[which & 15] = transform.steps(list);
     at = from + (wide ? 128 : 64);
   }
 }
 
-function readHuffman(body: Uint8Array, tables: { dc: Huffman[]; ac: Huffman[] }): void {
+function readHuffman(body: Uint8Array, tables: Tables): void {
   for (let at = 0; at + 17 <= body.length; ) {
     const which = body[at] as number;
     const counts = body.subarray(at + 1, at + 17);
@@ -71,9 +82,9 @@ function readHuffman(body: Uint8Array, tables: { dc: Huffman[]; ac: Huffman[] })
   }
 }
 
-function readFrame(body: Uint8Array): Frame | undefined {
+function readFrame(body: Uint8Array, colours: boolean): Frame | undefined {
   const [height, width, count] = [uint16(body, 1), uint16(body, 3), body[5] ?? 0];
-  if (body[0] !== 8 || width === 0 || height === 0 || (count !== 1 && count !== 3)) return undefined;
+  if (body[0] !== 8 || width === 0 || height === 0 || (count !== 1 && !(colours && count === 3))) return undefined;
   const components = Array.from({ length: count }, (_, n): Component => {
     const [id = 0, sampling = 0, steps = 0] = body.subarray(6 + 3 * n, 9 + 3 * n);
     const alone = count === 1;
@@ -85,8 +96,6 @@ function readFrame(body: Uint8Array): Frame | undefined {
   if (count === 3 && components[0]?.id === 0x52) return undefined;
   return { width, height, components };
 }
-
-type Tables = { readonly dc: Huffman[]; readonly ac: Huffman[]; readonly steps: Float32Array[] };
 
 function readScan(
   bytes: Uint8Array,
@@ -113,19 +122,19 @@ function readScan(
     component.stride = across * component.h * 8;
     component.plane = new Uint8Array(component.stride * down * component.v * 8);
   }
-  if (!decodeUnits(bitsFrom(bytes, from), components, tables.steps, across, down, restart)) return undefined;
+  if (!decodeUnits(bitsFrom(bytes, from), components, tables, across, down, restart)) return undefined;
   return { width, height, data: grayOf(components, width, height, h, v) };
 }
 
 function decodeUnits(
   bits: Bits,
   components: readonly Component[],
-  steps: readonly Float32Array[],
+  { steps, transform }: Tables,
   across: number,
   down: number,
   restart: number,
 ): boolean {
-  const block = new Float32Array(64);
+  const block = transform.blank();
   for (let unit = 0; unit < across * down; unit++) {
     if (restart > 0 && unit > 0 && unit % restart === 0) {
       if (!passRestart(bits)) return false;
@@ -134,12 +143,12 @@ function decodeUnits(
     const column = unit % across;
     const row = (unit - column) / across;
     for (const component of components) {
-      const scaled = steps[component.steps] as Float32Array;
-      const { h, v, stride, plane } = component;
+      const scaled = steps[component.steps] as Block;
+      const { h, v, stride } = component;
       for (let y = 0; y < v; y++) {
         for (let x = 0; x < h; x++) {
           const to = (row * v + y) * 8 * stride + (column * h + x) * 8;
-          if (!decodeBlock(bits, component, scaled, block, plane, to)) return false;
+          if (!decodeBlock(bits, component, scaled, block, transform, to)) return false;
         }
       }
     }
@@ -151,9 +160,9 @@ function decodeUnits(
 function decodeBlock(
   bits: Bits,
   component: Component,
-  steps: Float32Array,
-  block: Float32Array,
-  plane: Uint8Array,
+  steps: Block,
+  block: Block,
+  transform: Transform,
   to: number,
 ): boolean {
   const size = nextValue(bits, component.dc as Huffman);
@@ -176,10 +185,10 @@ function decodeBlock(
     block[place] = nextNumber(bits, run & 15) * (steps[place] as number);
   }
   const mean = component.last * (steps[0] as number);
-  if (!filled) putFlat(mean, plane, to, component.stride);
+  if (!filled) transform.putFlat(mean, component.plane, to, component.stride);
   else {
     block[0] = mean;
-    putBlock(block, plane, to, component.stride);
+    transform.put(block, component.plane, to, component.stride);
   }
   return true;
 }

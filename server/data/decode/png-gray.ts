@@ -1,5 +1,5 @@
-import { constants, inflateSync } from "node:zlib";
 import { type GrayImage, luma } from "./gray-image.ts";
+import { inflated } from "./inflated.ts";
 
 const samplesOf = new Map([
   [0, 1],
@@ -55,19 +55,6 @@ function readChunks(bytes: Uint8Array): Png | undefined {
   if (colour === 3 && palette === undefined) return undefined;
   const [only] = pieces;
   return { width, height, colour, samples, palette, data: pieces.length === 1 && only ? only : Buffer.concat(pieces) };
-}
-
-/** The first `wanted` bytes: compressed data is given in growing pieces, for it holds far more than the first rows. */
-function inflated(data: Uint8Array, wanted: number): Uint8Array | undefined {
-  for (let given = wanted / 4 + 1024; ; given *= 4) {
-    try {
-      const raw = inflateSync(data.subarray(0, given), { finishFlush: constants.Z_SYNC_FLUSH });
-      if (raw.length >= wanted) return raw;
-    } catch {
-      return undefined;
-    }
-    if (given >= data.length) return undefined;
-  }
 }
 
 function unfilter(raw: Uint8Array, line: number, height: number, samples: number): boolean {

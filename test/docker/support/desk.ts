@@ -58,6 +58,8 @@ export type Desk = {
   readonly image: string;
   /** A program of the test in the workspace; its path goes into an argv. */
   program(name: string, lines: readonly string[]): Promise<string>;
+  /** A statement at which a program waits, however slow the machine is, until the test opens the gate. */
+  gate(name: string): { readonly wait: string; open(): Promise<void> };
   job(id: string, argv: readonly string[], change?: Partial<JobSpec>): JobSpec;
   /** Records the job and starts it, as the loop does. */
   start(spec: JobSpec, by?: Executor): Promise<JobRecord>;
@@ -93,6 +95,11 @@ export async function openDesk(host = daemonHost(), more: Record<string, string>
       await writeFile(path, `${lines.join("\n")}\n`);
       return path;
     },
+    gate(name) {
+      const path = join(workspace, name);
+      const wait = `while (!(await import("node:fs")).existsSync(${JSON.stringify(path)})) await new Promise((go) => setTimeout(go, 20));`;
+      return { wait, open: () => writeFile(path, "") };
+    },
     job: (jobId, argv, change = {}) => ({
       id: jobId,
       image: "tao_pyt",
@@ -114,7 +121,7 @@ export async function openDesk(host = daemonHost(), more: Record<string, string>
       await writeFile(recordPath(spec.id), JSON.stringify(started));
       return jobRecordSchema.parse(started);
     },
-    async end(record, seconds = 60) {
+    async end(record, seconds = 240) {
       for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
         const now = await executor.poll(runDir, record);
         if (now.state === "ended") return now.exit;
@@ -132,10 +139,17 @@ export async function openDesk(host = daemonHost(), more: Record<string, string>
 }
 
 /** Waits until the condition holds. */
-export async function until(what: string, holds: () => Promise<boolean>, seconds = 30): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 240): Promise<void> {
   for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; await sleep(50)) if (await holds()) return;
   throw new Error(`waited ${seconds} s for: ${what}`);
 }
+
+/** A program that counts on stdout from line `first` to `last`, as fast as it can. */
+export const counting = (last: number, first = 1) =>
+  `for (let n = ${first}; n <= ${last}; n++) console.log("line " + n);`;
+
+/** What such a program leaves in the log when it counted from 1. */
+export const counted = (lines: number) => Array.from({ length: lines }, (_, at) => `line ${at + 1}\n`).join("");
 
 /** Folder of the repository's CI scripts. */
 export const ciDaemon = join(dirname(dirname(main)), ".ci", "docker-daemon");

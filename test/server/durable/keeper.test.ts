@@ -111,7 +111,7 @@ describe("a keeper", () => {
     const lines = await work.lines();
     expect(lines.filter((line) => line === "twice")).toEqual([]);
     expect(lines.filter((line) => line === "begin").length).toBeGreaterThan(1);
-  }, 120_000);
+  });
 });
 
 describe("work that starts once", () => {
@@ -144,5 +144,5 @@ describe("work that starts once", () => {
     }
     // Two of three keepers always live: only the one that was killed in the middle of the job leaves no exit.
     expect(outcomes.every((one) => one === "exited" || one === "left")).toBe(true);
-  }, 120_000);
+  });
 });

@@ -41,7 +41,7 @@ describe("a tracker", () => {
 
   it("that never answers is given up", async () => {
     expect(await track(await trackerThat(() => undefined))).toMatch(/aborted|timeout/i);
-  }, 30_000);
+  });
 
   it("gets the credentials that MLflow's own client would send, and no warning repeats them", async () => {
     const heard: (string | undefined)[] = [];

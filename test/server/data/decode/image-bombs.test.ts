@@ -149,6 +149,27 @@ describe("images", () => {
     expect(decodePixels(photo)?.width).toBe(64);
   });
 
+  const noise = deflateSync(Buffer.from(Array.from({ length: 64 * 65 }, (_, at) => (at % 65 === 0 ? 0 : at * at))));
+  const without = (bytes: number) => noise.subarray(0, noise.length - bytes);
+  it.each([
+    ["no rows", Buffer.alloc(0)],
+    ["half of their rows", without(noise.length >> 1)],
+    ["rows that are spoiled", Buffer.concat([without(noise.length - 300), Buffer.alloc(20), noise.subarray(320)])],
+    ["a checksum that is wrong", Buffer.concat([without(4), Buffer.alloc(4)])],
+  ])("of %s are none, whatever is in the memory that they would fill", (_, rows) => {
+    const bytes = png({ width: 64, height: 64 }, rows);
+    for (let time = 0; time < 100; time++) expect(decodePixels(bytes)).toBeUndefined();
+  });
+
+  it("whose rows go on for gigabytes are read as far as their header says, in little memory", () => {
+    const bytes = png({ width: 7900, height: 7900 }, bigZeros());
+    const before = peakBytes();
+    expect(grayLevels(bytes, 16)?.data.length).toBe(16 * 7900);
+    expect(grayLevels(bytes)?.data.length).toBe(7900 * 7900);
+    expect(decodePixels(bytes)).toBeUndefined();
+    expect(peakBytes() - before).toBeLessThan(memoryBytes);
+  });
+
   it("of a file above the limit are refused unread", async () => {
     const path = join(await folder(), "large.png");
     await writeFile(path, start);

@@ -113,7 +113,7 @@ describe("a job of platform host", () => {
     expect(await endOf(at, record)).toMatchObject({ outcome: "exited", exit_code: 3 });
     expect(await isGone(await pidIn(at, "loader.pid"))).toBe(true);
     expect(await isGone(await pidIn(at, "stubborn.pid"))).toBe(true);
-  }, 60_000);
+  });
 
   it("takes them along when it is cancelled", async () => {
     const at = await desk([...loaders, "sleep 600", ""].join("\n"));
@@ -123,7 +123,7 @@ describe("a job of platform host", () => {
     await at.executor.cancel(at.runDir, record, 20);
     expect(await endOf(at, record)).toMatchObject({ outcome: "cancelled" });
     expect([await isGone(loader), await isGone(stubborn)]).toEqual([true, true]);
-  }, 60_000);
+  });
 
   it("takes them along when its keeper was killed with it, and calls the job lost", async () => {
     const at = await desk([...loaders, "sleep 600", ""].join("\n"));
@@ -134,7 +134,7 @@ describe("a job of platform host", () => {
     process.kill(-Number(claim.pid), "SIGKILL");
     expect(await endOf(at, record)).toEqual({ outcome: "lost" });
     expect([await isGone(loader), await isGone(stubborn)]).toEqual([true, true]);
-  }, 60_000);
+  });
 
   it("leaves the engine what the environment lacks", async () => {
     const at = await desk("#!/bin/sh\n", { embedding: "engine", neighbors: "engine" });

@@ -16,7 +16,7 @@ const job = "baseline-train-1-train";
 let training: Training;
 beforeAll(async () => {
   training = await osmoTraining();
-}, 60_000);
+});
 beforeEach(() => training.restore());
 afterAll(() => training.remove());
 
@@ -68,7 +68,7 @@ describe("training as an OSMO task", () => {
     const argv = ["engine", "visual_changenet", "train", "-e", training_spec, `train.results_dir=${here}`];
     expect(runBuilt(argv, { home: training.home }).exit).toBe(0);
     expect(await sha256OfFile(best_ckpt_path)).toBe(await sha256OfFile(join(here, basename(best_ckpt_path))));
-  }, 120_000);
+  });
 
   it("trains an iteration on new rows from the weights before, and uploads only what is new", async () => {
     training.runPods();
@@ -92,7 +92,7 @@ describe("training as an OSMO task", () => {
       true,
     );
     expect(await submits()).toHaveLength(2);
-  }, 180_000);
+  });
 
   it("shows pool, place and hours in the plan that is approved", () => {
     expect(training.planSummary).toContain("OSMO pool default (platform default), files below s3://lab/dig/deft");
@@ -114,7 +114,7 @@ describe("training as an OSMO task", () => {
     expect(answer).toMatchObject({ ok: true, result: { outcome: "hard_stop" } });
     expect(answer.text).toContain("job.host-memory");
     expect(answer.text).toContain("ended as FAILED_EVICTED");
-  }, 60_000);
+  });
 
   it("names a failure of the program by what its log shows", async () => {
     training.runPods({ visual_changenet: "echo 'torch.OutOfMemoryError: CUDA out of memory.'; exit 1" });
@@ -122,7 +122,7 @@ describe("training as an OSMO task", () => {
     expect(answer).toMatchObject({ ok: true, result: { outcome: "hard_stop" } });
     expect(answer.text).toContain("job.gpu-memory");
     expect(await readFile(join(training.runDir, "baseline/train/train.log"), "utf8")).toContain("\ntorch.Out".trim());
-  }, 60_000);
+  });
 
   it("does not take a file that was older than the program's start in the pod", async () => {
     const engine = `"${process.execPath}" "${join(process.cwd(), "dist/deft-mcp.js")}" engine visual_changenet "$@"`;
@@ -130,7 +130,7 @@ describe("training as an OSMO task", () => {
     const answer = await runStage();
     expect(answer).toMatchObject({ ok: true, result: { outcome: "hard_stop" } });
     expect(answer.text).toContain("stage.no-new-checkpoint");
-  }, 60_000);
+  });
 
   it("brings nothing back from an output with a hole, and all of it once it is whole", async () => {
     const output = await spoiltOutput((folder) => rm(join(folder, "train/status.json")));
@@ -141,7 +141,7 @@ describe("training as an OSMO task", () => {
     await output.mend();
     expect(await runStage()).toMatchObject({ ok: true, result: { outcome: "committed" } });
     expect(await submits()).toHaveLength(1);
-  }, 120_000);
+  });
 
   it("tries an interrupted download with every call, until a person gives it up", async () => {
     const broken = { OSMO_STAND_IN_BREAK_DOWNLOAD: "deft/outputs" };
@@ -154,7 +154,7 @@ describe("training as an OSMO task", () => {
     const answer = await client.call("cancel_stage", { run: training.runDir });
     await client.close();
     expect(answer.text).toContain("executor.cancelled");
-  }, 120_000);
+  });
 
   it("ends the pod when a person cancels the stage", async () => {
     training.runPods({ visual_changenet: "sleep 600" });
@@ -164,7 +164,7 @@ describe("training as an OSMO task", () => {
     await client.close();
     expect(answer.text).toContain("executor.cancelled");
     expect([...training.service.workflows.values()].map(({ cancelled }) => cancelled)).toEqual([true]);
-  }, 60_000);
+  });
 
   it("tells what stopped it before the submit, and goes on with the next call", async () => {
     training.runPods();
@@ -174,7 +174,7 @@ describe("training as an OSMO task", () => {
     training.service.failures.clear();
     expect(await runStage()).toMatchObject({ ok: true, result: { outcome: "committed" } });
     expect(training.service.workflows.size).toBe(1);
-  }, 120_000);
+  });
 });
 
 describe("one submit", () => {
@@ -183,7 +183,7 @@ describe("one submit", () => {
     training.service.loseSubmitAnswer = true;
     expect(await runStage()).toMatchObject({ ok: true, result: { outcome: "committed" } });
     expect(training.service.workflows.size).toBe(1);
-  }, 60_000);
+  });
 
   it("survives the death of keeper and server, before and after it was recorded", async () => {
     training.runPods({ visual_changenet: `while [ ! -e ${training.home}/go ]; do sleep 0.2; done; exit 3` });
@@ -195,7 +195,7 @@ describe("one submit", () => {
     await writeFile(join(training.home, "go"), "");
     expect((await runStage()).text).toContain('"exit_code":3');
     expect(await submits()).toHaveLength(1);
-  }, 120_000);
+  });
 
   it("is sent again only when nobody took it in the time that an answer may take", async () => {
     training.service.timeline = [{ status: "RUNNING" }];
@@ -210,7 +210,7 @@ describe("one submit", () => {
     expect(Date.now() - began).toBeGreaterThan(1400);
     expect(await submits()).toHaveLength(2);
     expect(await readExit(stem())).toMatchObject({ outcome: "cancelled" });
-  }, 60_000);
+  });
 });
 
 function fail(): never {

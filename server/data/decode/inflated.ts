@@ -1,0 +1,25 @@
+import { constants, inflateSync } from "node:zlib";
+
+/** Beside the bytes that are wanted: a thousand bytes of compressed data never hold more. */
+const slack = 2 ** 20;
+
+/**
+ * The first `wanted` bytes, or some more, of zlib data; undefined when it ends before them or is spoiled. Takes little
+ * more memory than that, whatever follows: the data is given in pieces that grow, and shrink again when one held too much.
+ */
+export function inflated(data: Uint8Array, wanted: number): Uint8Array | undefined {
+  let [few, many] = [0, Number.POSITIVE_INFINITY];
+  for (let given = Math.ceil(wanted / 4) + 1024; ; ) {
+    try {
+      const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: wanted + slack };
+      const bytes = inflateSync(data.subarray(0, given), options);
+      if (bytes.length >= wanted) return bytes;
+      if (given >= data.length) return undefined;
+      few = given;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE") return undefined;
+      many = Math.min(given, data.length);
+    }
+    given = many === Number.POSITIVE_INFINITY ? given * 4 : Math.floor((few + many) / 2);
+  }
+}
