@@ -37,8 +37,8 @@ const inFolder = (name) => [`test/${name}/**/*.test.ts`];
 
 /**
  * Proofs that need minutes, and OpenSSH for signed approvals, beside the journeys through real processes: every trick
- * against the gates, a failing disk at every write, keepers that are killed, trainings on OSMO, an OpenID provider, a dozen replays. Beside each of
- * them `npm test` keeps what proves its parts.
+ * against the gates, a failing disk at every write, keepers that are killed, owners that stall, trainings on OSMO, an
+ * OpenID provider, a dozen replays. Beside each of them `npm test` keeps what proves its parts.
  */
 const long = [
   "test/engine/training.test.ts",
@@ -52,6 +52,7 @@ const long = [
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",
   "test/server/journal/kills.test.ts",
+  "test/server/journal/stalled-owner.test.ts",
   "test/server/loop/approval/signed.test.ts",
   "test/server/loop/approval/spelled-copies.test.ts",
   "test/server/loop/custody.test.ts",
@@ -85,7 +86,10 @@ const special = {
   soak: [
     ...inFolder("soak"),
     ...inFolder("fuzz"),
-    "test/server/{data/spreadsheet,data/decode/gray-levels,journal/kills,kpi/sweep,trace/mutations}.test.ts",
+    "test/server/data/{spreadsheet,decode/gray-levels}.test.ts",
+    "test/server/journal/{heads,kills}.test.ts",
+    "test/server/kpi/{mining-yield,sweep}.test.ts",
+    "test/server/trace/mutations.test.ts",
   ],
 };
 const elsewhere = [...[...folders, "journeys", "fuzz"].map((name) => `test/${name}/`), "test/layers.test.ts", ...long];

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import jpeg from "jpeg-js";
 import type { GrayImage } from "../server/data/decode/gray-image.ts";
 import { grayLevels } from "../server/data/decode/gray-levels.ts";
-import { createImageIndex } from "../server/data/image-index.ts";
+import { createImageIndex, seenFiles } from "../server/data/image-index.ts";
 import { placeCsv } from "../server/data/leakage.ts";
 import { findTwins } from "../server/data/twins/find.ts";
 import { imagesRootOf, lightingsOf, rootsFor } from "../server/data/workspace-images.ts";
@@ -51,7 +51,7 @@ export async function measure(): Promise<void> {
   ];
   const all = [...kpi, ...others];
   const began = process.cpuUsage();
-  const told = await findTwins({ paths: all });
+  const told = await findTwins(await seenFiles(all));
   const { user } = process.cpuUsage(began);
   const between = told.filter(({ one, other }) => one < kpi.length !== other < kpi.length);
   const rows = new Set(between.map(({ one, other }) => Math.min(one, other))).size;
@@ -92,7 +92,9 @@ async function copies(
   }
   const all = [...made, ...originals, ...others.filter((_, at) => at % 6 === 0)];
   const found = new Set(
-    (await findTwins({ paths: all })).filter(({ one, other }) => other === one + made.length).map(({ one }) => one),
+    (await findTwins(await seenFiles(all)))
+      .filter(({ one, other }) => other === one + made.length)
+      .map(({ one }) => one),
   );
   console.log(`  ${name.padEnd(30)} ${found.size} of ${made.length} found`);
 }

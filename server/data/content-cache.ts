@@ -1,19 +1,18 @@
 import { setImmediate } from "node:timers/promises";
-import { stampOf, toldBy } from "../fs/stamp.ts";
-import { isSettled } from "./kept-images.ts";
+import type { SeenFiles } from "./kept-files.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 
 /** Sketches of images, each made once. */
 export type Contents = {
   /** A sketch of each image, or undefined for one that cannot be decoded. @throws Refusal `input.unreadable-file`. */
-  sketches(paths: readonly string[], depth: Depth, signal?: AbortSignal): Promise<(Sketch | undefined)[]>;
+  sketches(files: SeenFiles, depth: Depth, signal?: AbortSignal): Promise<(Sketch | undefined)[]>;
   /** Sketches that had to be made, not found. */
   decoded(): number;
 };
 
 /** `null` stands for an image that cannot be decoded. */
-type Kept = { readonly stamp: string; readonly settled: boolean; head?: Sketch | null; whole?: Sketch | null };
+type Kept = { readonly stamp: string; head?: Sketch | null; whole?: Sketch | null };
 
 type Sketched = Map<string, Kept>;
 
@@ -35,28 +34,32 @@ export function openContents(memory: Sketched = madeHere): Contents {
   const entries = new Map<string, Kept>();
   return {
     decoded: () => decoded,
-    async sketches(paths, depth, signal) {
-      const missing = new Map<string, Kept>();
-      await inSlices(paths, (path) => {
-        const entry = entries.get(path) ?? entryOf(memory, path);
+    async sketches({ index, images }, depth, signal) {
+      const missing = new Map<number, Kept>();
+      const asked: Kept[] = [];
+      for (const [at, image] of images.entries()) {
+        const path = index.pathOf(image);
+        const entry = entries.get(path) ?? entryOf(memory, path, index.stampOf(image));
         entries.set(path, entry);
-        if (entry[depth] === undefined) missing.set(path, entry);
-      });
-      const made = await sketchImages([...missing.keys()], depth, signal);
-      for (const [at, [path, entry]] of [...missing].entries()) {
+        asked.push(entry);
+        if (entry[depth] === undefined) missing.set(image, entry);
+        if (at % sliceSize === sliceSize - 1) await setImmediate();
+      }
+      const made = await sketchImages({ index, images: [...missing.keys()] }, depth, signal);
+      for (const [at, [image, entry]] of [...missing].entries()) {
         entry[depth] = made[at] ?? null;
-        if (entry.settled) remember(memory, path, entry);
+        if (!entry.stamp.includes("NaN")) remember(memory, index.pathOf(image), entry);
       }
       decoded += missing.size;
-      return paths.map((path) => entries.get(path)?.[depth] ?? undefined);
+      return asked.map((entry) => entry[depth] ?? undefined);
     },
   };
 }
 
-function entryOf(memory: Sketched, path: string): Kept {
-  const stamp = stampOf(path);
+function entryOf(memory: Sketched, path: string, numbers: Float64Array): Kept {
+  const stamp = numbers.join(" ");
   const remembered = memory.get(path);
-  return remembered?.stamp === stamp ? remembered : { stamp, settled: isSettled(toldBy(stamp).changed_ms) };
+  return remembered?.stamp === stamp ? remembered : { stamp };
 }
 
 /** The oldest entries go first. */
@@ -66,11 +69,4 @@ function remember(memory: Sketched, path: string, entry: Kept): void {
   if (memory.size <= madeHereLimit) return;
   const [oldest] = memory.keys();
   if (oldest !== undefined) memory.delete(oldest);
-}
-
-async function inSlices<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
-  for (let at = 0; at < items.length; at++) {
-    work(items[at] as T);
-    if (at % sliceSize === sliceSize - 1) await setImmediate();
-  }
 }

@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
-import { compareImages, digestFiles } from "./process/image-batches.ts";
+import { groundOf, keptOfFiles } from "./kept-files.ts";
+import { compareImages, digestImages } from "./process/image-batches.ts";
 import type { Comparison } from "./process/image-work.ts";
 import type { RowImages } from "./row-images.ts";
 import { type Depth, meanReach, possibleLikeness, type Sketch } from "./sketch.ts";
@@ -38,15 +39,51 @@ export async function contentMatches(
   const right = imagesOf(index, held.input);
   const files = new Set(right);
   const left = imagesOf(index, training.input, training.golden).filter((image) => !files.has(image));
+  // What an image matches rests on it and on the held-out ones: of an unchanged set only new images are looked for.
+  const ground = groundOf({ index, images: right });
   const sketch = (images: readonly number[], depth: Depth) => sketched(images, depth, index, contents, signal);
+  const look = (some: readonly number[]) => shownBy(some, right, index, sketch, signal);
+  const found =
+    ground === undefined
+      ? await look(left)
+      : await keptOfFiles(`shown in ${held.columns.path}`, { index, images: left }, look, ground);
+  const matches = new Map<number, Match>();
+  for (const [at, one] of found.entries()) {
+    if (typeof one !== "object") continue;
+    matches.set(left[at] ?? -1, { held: index.numberOf(...one.file), likeness: one.likeness });
+  }
+  const heads = await sketch(right, "head");
+  const undecoded = found.filter((one) => one === false || Object(one).decoded === false).length;
+  return { matches, undecoded: undecoded + right.length - heads.size };
+}
 
+/** What is kept of an image of the training side: whether it was decoded, and with what held-out file it matches. */
+type Shown =
+  | boolean
+  | ({ readonly decoded: boolean; readonly file: readonly [directory: string, name: string] } & Pick<
+      Match,
+      "likeness"
+    >);
+
+async function shownBy(
+  left: readonly number[],
+  right: readonly number[],
+  index: ImageIndex,
+  sketch: (images: readonly number[], depth: Depth) => Promise<Sketches>,
+  signal: AbortSignal | undefined,
+): Promise<Shown[]> {
   const [leftHeads, rightHeads] = [await sketch(left, "head"), await sketch(right, "head")];
   const first = await likelyImages(leftHeads, rightHeads, signal);
   const [leftWhole, rightWhole] = [await sketch(first.left, "whole"), await sketch(first.right, "whole")];
   const matches = await comparedPixels(leftWhole, rightWhole, index, signal);
   // Whatever a sketch says: equal bytes are a copy.
   for (const [image, match] of await equalBytes(left, right, index, signal)) matches.set(image, match);
-  return { matches, undecoded: without(left, leftHeads).length + without(right, rightHeads).length };
+  return left.map((image) => {
+    const [match, decoded] = [matches.get(image), leftHeads.has(image)];
+    if (match === undefined) return decoded;
+    const { held, likeness } = match;
+    return { decoded, file: [index.directoryOf(held), index.nameOf(held)], likeness };
+  });
 }
 
 function imagesOf(index: ImageIndex, ...lists: readonly Int32Array[]): number[] {
@@ -69,17 +106,13 @@ async function sketched(
   contents: Contents,
   signal: AbortSignal | undefined,
 ): Promise<Sketches> {
-  const made = await contents.sketches(images.map(index.pathOf), depth, signal);
+  const made = await contents.sketches({ index, images }, depth, signal);
   const sketches = new Map<number, Sketch>();
   for (const [at, image] of images.entries()) {
     const sketch = made[at];
     if (sketch !== undefined) sketches.set(image, sketch);
   }
   return sketches;
-}
-
-function without(images: readonly number[], sketches: Sketches): number[] {
-  return images.filter((image) => !sketches.has(image));
 }
 
 /** Images of both sides whose first rows look alike; which of them belong together is found again on the whole. */
@@ -143,8 +176,8 @@ async function equalBytes(
   const matches = new Map<number, Match>();
   if (left.length === 0 || right.length === 0) return matches;
   const [some, others] = [sharing(left, right, index), sharing(right, left, index)];
-  const rightDigests = await digestFiles(others.map(index.pathOf), signal);
-  const leftDigests = await digestFiles(some.map(index.pathOf), signal);
+  const rightDigests = await digestImages({ index, images: others }, signal);
+  const leftDigests = await digestImages({ index, images: some }, signal);
   const byDigest = new Map(rightDigests.map((digest, at) => [digest, others[at] ?? -1]));
   for (const [at, image] of some.entries()) {
     const held = byDigest.get(leftDigests[at] ?? "");

@@ -9,6 +9,8 @@ export type FileNumbers = {
   /** The real path of the file's directory, or its normal spelling when there is none. */
   directoryOf(file: number): string;
   directoryExists(file: number): boolean;
+  /** The file's name in its directory. */
+  nameOf(file: number): string;
   pathOf(file: number): string;
   size(): number;
 };
@@ -26,8 +28,10 @@ export function createFileNumbers(): FileNumbers {
     if (known !== undefined) return known;
     const real = realPathIfPresent(spelling);
     const path = real ?? normalPath(spelling);
-    const number = byPath.get(path) ?? directories.push({ path, exists: real !== undefined }) - 1;
-    byPath.set(path, number);
+    // `none/../images` is no directory though `images` is one.
+    const key = real ?? `\0${path}`;
+    const number = byPath.get(key) ?? directories.push({ path, exists: real !== undefined }) - 1;
+    byPath.set(key, number);
     bySpelling.set(spelling, number);
     return number;
   };
@@ -41,6 +45,7 @@ export function createFileNumbers(): FileNumbers {
     },
     directoryOf,
     directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
+    nameOf: names.at,
     pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
     size: names.size,
   };

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import { type FileStart, lookAt, lookAtSync, readHead, readHeadSync } from "../fs/head.ts";
@@ -5,6 +6,7 @@ import { createFileNumbers, type FileNumbers } from "./file-numbers.ts";
 import { createFileStats } from "./file-stats.ts";
 import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
+import { keptOfFiles, type SeenFiles } from "./kept-files.ts";
 import { keptAnswer } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
 
@@ -30,6 +32,8 @@ export type ImageIndex = Omit<FileNumbers, "directoryExists"> & {
   isThere(image: number): boolean;
   /** Length of the file behind the links, and what hard links of it have in common. Meaningful after `look`. */
   factsOf(image: number): { readonly size_bytes: number; readonly inode: string };
+  /** What tells a file, itself and not what a link leads to, from itself before it was touched; see `createFileStats`. */
+  stampOf(image: number): Float64Array;
   /**
    * A digest of the paths, sizes, times and inodes of all files looked at: equal ones mean that nobody touched any. It is
    * undefined where one could not be read, or was written so short ago that it may be again with the same times.
@@ -65,20 +69,31 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
         stats.settle(image, files.directoryExists(image) ? await lookAt(files.pathOf(image)) : "absent");
       await inSlices({ ...work, from, to: looked, what: "images found", now, later, signal });
     }
+    stats.followLinks();
   };
-  const readHeads = async (signal?: AbortSignal) => {
-    const now = (image: number) => {
-      const bytes = new Uint8Array(headBytes);
-      if (stats.isThere(image)) results.judge(image, readHeadSync(files.pathOf(image), bytes), bytes);
+  const readHeads = async (images: readonly number[], signal?: AbortSignal) => {
+    const now = (at: number) => {
+      const [image, bytes] = [images[at] ?? -1, new Uint8Array(headBytes)];
+      results.judge(image, readHeadSync(files.pathOf(image), bytes), bytes);
     };
-    const later = async (image: number) => {
-      const bytes = new Uint8Array(headBytes);
-      if (stats.isThere(image)) results.judge(image, await readHead(files.pathOf(image), bytes), bytes);
+    const later = async (at: number) => {
+      const [image, bytes] = [images[at] ?? -1, new Uint8Array(headBytes)];
+      results.judge(image, await readHead(files.pathOf(image), bytes), bytes);
     };
-    await inSlices({ ...work, from: probed, to: looked, what: "images looked at", now, later, signal });
+    await inSlices({ ...work, from: 0, to: images.length, what: "images looked at", now, later, signal });
+    return images.map(results.sureCodeOf);
   };
-  return {
+  /** What is there and no link; the heads of files that nobody touched are known. */
+  const probeFrom = async (first: number, signal?: AbortSignal) => {
+    const images: number[] = [];
+    for (let image = first; image < looked; image++) if (stats.isThere(image)) images.push(image);
+    const known = await keptOfFiles("head", { index, images }, (some) => readHeads(some, signal));
+    for (const [at, code] of known.entries()) if (code !== undefined) results.take(images[at] ?? -1, [code]);
+    return results.isSure() ? results.codes(first, looked) : undefined;
+  };
+  const index: ImageIndex = {
     ...files,
+    stampOf: stats.stampOf,
     stateOf: results.stateOf,
     formatOf: results.formatOf,
     identityOf: stats.targetOf,
@@ -90,14 +105,20 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
       await look(signal);
       if (probed === looked) return;
       for (let image = probed; image < looked; image++) results.set(image, stats.stateOf(image));
-      const kept = await keptAnswer("heads", stats.seen(looked), async () => {
-        await readHeads(signal);
-        return results.isSure() ? results.codes(probed, looked) : undefined;
-      });
+      const kept = await keptAnswer("heads", stats.seen(looked), () => probeFrom(probed, signal));
       if (kept !== undefined) results.take(probed, kept);
       probed = looked;
     },
   };
+  return index;
+}
+
+/** Files in an index of their own that looked at them, each by what its links lead to. */
+export async function seenFiles(paths: readonly string[]): Promise<SeenFiles> {
+  const index = createImageIndex();
+  const images = paths.map((path) => index.numberOf(dirname(path), basename(path)));
+  await index.look();
+  return { index, images: images.map(index.identityOf) };
 }
 
 /** All that an answer on the images of an index rests on, with what else it does; undefined like `seen`. */
@@ -166,7 +187,9 @@ function createResults(files: FileNumbers, targetOf: (image: number) => number) 
     /** False where a file could not be read, which may be otherwise the next time. */
     isSure: () => sure,
     codes: (from: number, to: number) => codes.slice(from, to),
-    take: (from: number, known: Uint8Array) => codes.set(known, from),
+    /** What is kept of a file; undefined for one that could not be read. */
+    sureCodeOf: (image: number) => (states[codes[image] ?? 0] === "unreadable" ? undefined : codes[image]),
+    take: (from: number, known: ArrayLike<number>) => codes.set(known, from),
   };
 }
 

@@ -1,18 +1,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { makeDirectory } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
 import { fileFacts, listPaths } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import { ownKey } from "../fs/secret.ts";
-import { stampOf, toldBy } from "../fs/stamp.ts";
+import { stampOf } from "../fs/stamp.ts";
 import { type Env, userDir } from "../run/env.ts";
 import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
 /** Counts on when what is made of images changes: sketches, fingerprints, the search for copies. */
-const version = 2;
+const version = 3;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
 /** Digests, sketches and fingerprints of about a million images. */
@@ -20,8 +19,6 @@ const mostImageBytes = 1 << 30;
 const mostAnswerBytes = 64 << 20;
 /** A file system's clock goes in steps of a few milliseconds. */
 const clockTickMs = 50;
-/** Stats between two pauses: the server goes on answering. */
-const sliceSize = 500;
 
 type Kept = "images" | "answers";
 /** Each table is loaded when it is first asked for: an answer to the whole spares the look at every image. */
@@ -32,6 +29,16 @@ type Store = {
   doubtful: boolean;
 };
 const current = new AsyncLocalStorage<Store>();
+
+/** Where what is made of images is kept, if anything is. */
+export async function keptTable(): Promise<KeptTable | undefined> {
+  return await current.getStore()?.table("images");
+}
+
+/** Whether an image was given up on: what rests on it is not to be kept. */
+export function isDoubtful(): boolean {
+  return current.getStore()?.doubtful === true;
+}
 
 /**
  * Does work on the images of a workspace with what earlier work of this user made of them: what was made of a file is kept
@@ -67,36 +74,6 @@ function storeAt(places: Readonly<Record<Kept, TablePlace>>): Store {
       for (const table of loaded.values()) await (await table).save();
     },
   };
-}
-
-/**
- * What is known of each file, and what `make` says of the others. An answer of undefined is not kept, nor one of a file
- * that was written a moment ago: it may be written again with the same times.
- */
-export async function keptOfFiles<Answer>(
-  kind: string,
-  paths: readonly string[],
-  make: (paths: readonly string[]) => Promise<(Answer | undefined)[]>,
-): Promise<(Answer | undefined)[]> {
-  const table = await current.getStore()?.table("images");
-  if (table === undefined || paths.length === 0) return await make(paths);
-  const found: (Answer | undefined)[] = [];
-  const wanted: { readonly at: number; readonly name: string | undefined }[] = [];
-  for (const [at, path] of paths.entries()) {
-    const stamp = stampOf(path);
-    const name = isSettled(toldBy(stamp).changed_ms) ? `${kind}\0${path}\0${stamp}` : undefined;
-    const answer = name === undefined ? undefined : (table.get(name) as Answer | undefined);
-    found.push(answer);
-    if (answer === undefined) wanted.push({ at, name });
-    if (at % sliceSize === sliceSize - 1) await setImmediate();
-  }
-  const made = await make(wanted.map(({ at }) => paths[at] ?? ""));
-  for (const [place, { at, name }] of wanted.entries()) {
-    const answer = made[place];
-    found[at] = answer;
-    if (name !== undefined && answer !== undefined) table.set(name, answer);
-  }
-  return found;
 }
 
 /**

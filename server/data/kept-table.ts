@@ -29,6 +29,8 @@ const sealBytes = 32;
 const nameBytes = 16;
 const headBytes = nameBytes + 4;
 const blockBytes = 1 << 20;
+/** The first blocks are shorter: most workspaces are small. */
+const firstBlockBytes = 1 << 12;
 /** Longer than any block: an answer is shorter than 4 GiB. */
 const placeStep = 2 ** 33;
 
@@ -62,14 +64,14 @@ function createRecords() {
   const blocks: Buffer[] = [];
   /** Place of each in all blocks, by its digest. */
   const places = new Map<string, number>();
-  let [used, size] = [blockBytes, 0];
+  let [used, size] = [0, 0];
   return {
     add(digest: Buffer, answer: Buffer): void {
       const length = headBytes + answer.length;
-      if (blocks.length === 0 || used + length > (blocks.at(-1)?.length ?? 0)) {
+      if (used + length > (blocks.at(-1)?.length ?? 0)) {
         const last = blocks.pop();
         if (last !== undefined) blocks.push(last.subarray(0, used));
-        blocks.push(Buffer.allocUnsafe(Math.max(blockBytes, length)));
+        blocks.push(Buffer.allocUnsafe(Math.max(length, Math.min(blockBytes, Math.max(firstBlockBytes, size)))));
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;
@@ -120,7 +122,10 @@ function recordsIn(bytes: Buffer) {
       for (const state of [0, 1]) {
         for (let record = 0; record < starts.length; record++) {
           const piece = bytes.subarray(starts.at(record), endOf(bytes, starts.at(record)));
-          if (used[record] !== state || newer(piece.subarray(0, nameBytes)) !== undefined) continue;
+          const digest = piece.subarray(0, nameBytes);
+          // Of one name the last record counts.
+          const isOld = slots[slotOf(digest)] !== record || newer(digest) !== undefined;
+          if (used[record] !== state || isOld) continue;
           if (excess <= 0) yield piece;
           else excess -= piece.length;
         }

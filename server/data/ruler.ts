@@ -5,7 +5,7 @@ import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
 import { keptAnswer } from "./kept-images.ts";
-import { digestFiles } from "./process/image-batches.ts";
+import { digestImages } from "./process/image-batches.ts";
 import { readRowColumns, textAt } from "./row-columns.ts";
 import { numberImages, type RowImages } from "./row-images.ts";
 
@@ -28,7 +28,7 @@ export type RulerChange = {
 };
 
 /** Beyond this many rows a ruler says whether something changed, and not what: its rows would fill a gigabyte. */
-export const namedRows = 200_000;
+const namedRows = 200_000;
 /** Files of one request, so that not all paths are held at once. */
 const filesAtOnce = 1 << 16;
 const digestBytes = 32;
@@ -39,20 +39,30 @@ export type TakenRuler = { readonly ruler: Ruler; readonly rows: number };
  * Takes the ruler of a KPI set: every image of every row is read, each once. An image that is not there is one of its own
  * kind, for the row checks to name. Memory: that of the columns, 32 bytes an image and 8 a row.
  *
+ * @param most rows that are named
  * @throws Refusal `input.unreadable-file`, `gate.schema` for a table without the mandatory columns, what reading it
  * throws, or the reason of the signal.
  */
-export async function rulerOf(csv: string, layout: ImageLayout, signal?: AbortSignal): Promise<TakenRuler> {
+export async function rulerOf(
+  csv: string,
+  layout: ImageLayout,
+  signal?: AbortSignal,
+  most = namedRows,
+): Promise<TakenRuler> {
   const columns = await readRowColumns(csv);
   refuseMissingColumns(csv, columns.header, mandatoryColumns);
   const index = createImageIndex();
   const images = numberImages(columns, layout.images_dir, layout, index);
   await index.look(signal);
-  const question = questionOf(index, [columns.sha256, images.count]);
-  return await keptAnswer("ruler", question, async () => rulerOn(images, await digestsOf(index, signal)));
+  const question = questionOf(index, [columns.sha256, images.count, most]);
+  return await keptAnswer("ruler", question, async () => rulerOn(images, await digestsOf(index, signal), most));
 }
 
-function rulerOn({ columns, input, golden, count }: RowImages, digestOf: (image: number) => string): TakenRuler {
+function rulerOn(
+  { columns, input, golden, count }: RowImages,
+  digestOf: (image: number) => string,
+  most: number,
+): TakenRuler {
   const rowAt = (row: number): RulerRow => {
     const { input_path, golden_path, object_name, boardname } = columns;
     const name = [input_path, golden_path, object_name, boardname].map((column) => textAt(columns, column, row));
@@ -63,7 +73,7 @@ function rulerOn({ columns, input, golden, count }: RowImages, digestOf: (image:
     return { name: short(name), label: canonicalLabel(textAt(columns, columns.label, row)), images: short(shown) };
   };
   return {
-    ruler: columns.rows > namedRows ? unnamed(columns.rows, rowAt) : named(columns.rows, rowAt),
+    ruler: columns.rows > most ? unnamed(columns.rows, rowAt) : named(columns.rows, rowAt),
     rows: columns.rows,
   };
 }
@@ -97,16 +107,18 @@ async function digestsOf(index: ImageIndex, signal?: AbortSignal): Promise<(imag
   for (let from = 0; from < index.size(); from += filesAtOnce) {
     const files: number[] = [];
     for (let file = from; file < Math.min(index.size(), from + filesAtOnce); file++) {
-      if (index.isThere(file)) files.push(file);
+      if (index.isThere(file) && index.identityOf(file) === file) files.push(file);
     }
-    const digests = await digestFiles(files.map(index.pathOf), signal);
+    const digests = await digestImages({ index, images: files }, signal);
     for (const [at, file] of files.entries()) {
       found.write(digests[at] ?? "", digestBytes * file, "hex");
       present[file] = 1;
     }
   }
-  return (image) =>
-    present[image] === 1 ? found.toString("hex", digestBytes * image, digestBytes * (image + 1)) : "absent";
+  return (image) => {
+    const file = index.identityOf(image);
+    return present[file] === 1 ? found.toString("hex", digestBytes * file, digestBytes * (file + 1)) : "absent";
+  };
 }
 
 /** A row that stands there twice counts twice. */

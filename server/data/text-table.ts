@@ -17,8 +17,9 @@ export type TextTable = {
   size(): number;
 };
 
-/** A longer text has a block of its own. */
+/** A longer text has a block of its own, and the first blocks are shorter: most tables are small, and a preflight makes dozens. */
 const blockBytes = 1 << 22;
+const firstBlockBytes = 1 << 12;
 const prefixBytes = 4;
 /** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
 const seed = Math.floor(Math.random() * 0x7fffffff);
@@ -71,6 +72,31 @@ export function createTextTable(limitBytes: number = limits.table_text_bytes): T
   };
 }
 
+/** Paths by number like other texts, of which those in one directory share its name. */
+export function createPathTable(): Omit<TextTable, "groupOf"> {
+  const [directories, names] = [createTextTable(), createTextTable()];
+  const cut = (path: string): [directory: string, name: string] => {
+    const at = path.lastIndexOf("/") + 1;
+    return [path.slice(0, at), path.slice(at)];
+  };
+  return {
+    numberOf(path) {
+      const [directory, name] = cut(path);
+      return names.numberOf(name, directories.numberOf(directory));
+    },
+    find(path) {
+      const [directory, name] = cut(path);
+      const group = directories.find(directory);
+      return group < 0 ? -1 : names.find(name, group);
+    },
+    at(number) {
+      const isThere = number >= 0 && number < names.size();
+      return isThere ? directories.at(names.groupOf(number)) + names.at(number) : "";
+    },
+    size: names.size,
+  };
+}
+
 /** Texts one behind the other in blocks, each with its length before it, and the one text that is looked for. */
 function createStore(limitBytes: number) {
   const blocks: Buffer[] = [];
@@ -96,8 +122,8 @@ function createStore(limitBytes: number) {
       total += keyLength;
       if (total > limitBytes) throw tooMuchText(limitBytes);
       const needed = prefixBytes + keyLength;
-      if (blocks.length === 0 || used + needed > blockBytes) {
-        blocks.push(Buffer.allocUnsafe(Math.max(blockBytes, needed)));
+      if (used + needed > (blocks.at(-1)?.length ?? 0)) {
+        blocks.push(Buffer.allocUnsafe(Math.max(needed, Math.min(blockBytes, Math.max(firstBlockBytes, total)))));
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;

@@ -1,4 +1,5 @@
 import { openContents } from "../data/content-cache.ts";
+import { seenFiles } from "../data/image-index.ts";
 import { compareImages } from "../data/process/image-batches.ts";
 import { possibleLikeness } from "../data/sketch.ts";
 import { sha256OfFile } from "../fs/hash.ts";
@@ -54,10 +55,7 @@ export type Together = {
 export async function joinAlike(
   images: readonly { readonly path: string; readonly name: string; readonly board: string }[],
 ) {
-  const sketches = await (await openContents()).sketches(
-    images.map(({ path }) => path),
-    "whole",
-  );
+  const sketches = await openContents().sketches(await seenFiles(images.map(({ path }) => path)), "whole");
   const likely: { readonly at: number; readonly others: number[] }[] = [];
   for (const [at, sketch] of sketches.entries()) {
     const others: number[] = [];

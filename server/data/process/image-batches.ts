@@ -1,7 +1,8 @@
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
-import { keepNoAnswer, keptOfFiles } from "../kept-images.ts";
+import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
+import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import type { Fingerprint } from "../twins/fingerprint.ts";
 import { type Candidate, portionSize, type Search } from "../twins/search.ts";
@@ -21,10 +22,11 @@ const oneMs = 10_000;
  *
  * @throws Refusal `input.unreadable-file`.
  */
-export function sketchImages(paths: readonly string[], depth: Depth, signal?: AbortSignal) {
-  return keptOfFiles<Sketch>(`sketch ${depth}`, paths, (some) =>
-    inBatches<string, Sketch>(some, (items) => ({ kind: "sketches", items, depth }), signal),
-  );
+export function sketchImages(files: SeenFiles, depth: Depth, signal?: AbortSignal) {
+  return keptOfFiles<Sketch>(`sketch ${depth}`, files, (some) => {
+    const paths = some.map(files.index.pathOf);
+    return inBatches<string, Sketch>(paths, (items) => ({ kind: "sketches", items, depth }), signal);
+  });
 }
 
 /** Compares images with held-out ones pixel by pixel. @throws Refusal `input.unreadable-file`. */
@@ -38,10 +40,11 @@ export function comparePairs(pairs: readonly PairFiles[], signal?: AbortSignal) 
 }
 
 /** Takes the fingerprints of images. @throws Refusal `input.unreadable-file`. */
-export function fingerprintImages(paths: readonly string[], signal?: AbortSignal) {
-  return keptOfFiles<Fingerprint>("fingerprint", paths, (some) =>
-    inBatches<string, Fingerprint>(some, (items) => ({ kind: "fingerprints", items }), signal),
-  );
+export function fingerprintImages(files: SeenFiles, signal?: AbortSignal) {
+  return keptOfFiles<Fingerprint>("fingerprint", files, (some) => {
+    const paths = some.map(files.index.pathOf);
+    return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
+  });
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
@@ -73,11 +76,15 @@ export function compareTwins(pairs: readonly TwinFiles[], signal?: AbortSignal) 
   return inBatches<TwinFiles, number>(pairs, (items) => ({ kind: "twins", items }), signal);
 }
 
+/** sha256 of the bytes of images, kept. @throws Refusal `input.unreadable-file`. */
+export async function digestImages(files: SeenFiles, signal?: AbortSignal): Promise<string[]> {
+  const made = (some: readonly number[]) => digestFiles(some.map(files.index.pathOf), signal);
+  return (await keptOfFiles<string>("digest", files, made)) as string[];
+}
+
 /** sha256 of the bytes of files. @throws Refusal `input.unreadable-file`. */
 export async function digestFiles(paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
-  const found = await keptOfFiles<string>("digest", paths, (some) =>
-    inBatches<string, string>(some, (items) => ({ kind: "digests", items }), signal),
-  );
+  const found = await inBatches<string, string>(paths, (items) => ({ kind: "digests", items }), signal);
   return found.map((digest, at) => {
     if (digest !== undefined) return digest;
     throw new Refusal("input.unreadable-file", `Cannot read ${paths[at]} in time.`, { path: paths[at] ?? "" });

@@ -1,5 +1,5 @@
 import type { ImageIndex } from "../image-index.ts";
-import { digestFiles } from "../process/image-batches.ts";
+import { digestImages } from "../process/image-batches.ts";
 
 /** Images beyond this are told apart by file alone: looking at each would hold up a preflight. */
 const copyLimit = 200_000;
@@ -33,7 +33,7 @@ export async function findCopies(
   const complete = files.size <= copyLimit;
   if (complete) {
     const alike = byInodeAndSize(files, index, same);
-    const digests = await digestFiles(alike.map(index.pathOf), signal);
+    const digests = await digestImages({ index, images: alike }, signal);
     const first = new Map<string, number>();
     for (const [at, file] of alike.entries()) {
       const digest = digests[at] ?? "";

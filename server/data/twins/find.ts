@@ -1,6 +1,6 @@
 import { sha256 } from "../../fs/hash.ts";
-import { stampOf, toldBy } from "../../fs/stamp.ts";
-import { isSettled, keptFinding } from "../kept-images.ts";
+import type { SeenFiles } from "../kept-files.ts";
+import { keptFinding } from "../kept-images.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Place } from "./search.ts";
@@ -8,10 +8,8 @@ import type { Place } from "./search.ts";
 /** Two images, by their numbers in the list, that agree in their grain by 0..1 (`grainLikeness`). */
 export type Twins = { readonly one: number; readonly other: number; readonly likeness: number };
 
-/** Images that are compared with one another. */
-export type TwinSearch = {
-  /** Real paths of distinct files. */
-  readonly paths: readonly string[];
+/** Images that are compared with one another: distinct files. */
+export type TwinSearch = SeenFiles & {
   /** Where golden images are among them: of each, and only pairs of a golden and an inspected image are told. */
   readonly places?: readonly Place[] | undefined;
   /** Under which pairs are kept: the next search of this name compares only images that are new to it. */
@@ -31,14 +29,14 @@ type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Tw
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
 export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
-  const { paths, places, name = "all" } = search;
-  const marks = paths.map((path, at) => markOf(path, places?.[at]));
+  const { index, images, places, name = "all" } = search;
+  const marks = images.map((image, at) => markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
     const known = stillThere(before, marks);
     const fresh = Uint8Array.from(marks, (mark) => (known.marks.has(mark) ? 0 : 1));
     const isNew = fresh.filter((one) => one === 1).length;
     if (isNew === 0 && marks.length > 0) return { marks, pairs: known.pairs };
-    const anew = isNew > mostFresh * paths.length;
+    const anew = isNew > mostFresh * images.length;
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
     const all = anew ? found : [...known.pairs, ...found];
     return { marks, pairs: all.sort((a, b) => b.likeness - a.likeness) };
@@ -47,9 +45,8 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
 }
 
 /** What tells a file from others and from itself before it was touched; empty for one that may be touched unseen. */
-function markOf(path: string, place: Place | undefined): string {
-  const stamp = stampOf(path);
-  return isSettled(toldBy(stamp).changed_ms) ? sha256(`${path}\0${stamp}\0${place}`).slice(0, 32) : "";
+function markOf(path: string, stamp: Float64Array, place: Place | undefined): string {
+  return stamp.some(Number.isNaN) ? "" : sha256(`${path}\0${stamp.join(" ")}\0${place}`).slice(0, 32);
 }
 
 /** What of an earlier search is among the files of now, by their numbers of now. */
@@ -63,9 +60,11 @@ function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: 
   return { marks: new Set(marks.filter((mark) => mark !== "")), pairs: held };
 }
 
-async function twinsAmong({ paths, places }: TwinSearch, fresh: Uint8Array | undefined, signal?: AbortSignal) {
-  const pairs = distinct(await searchTwins({ prints: await fingerprintImages(paths, signal), places, fresh }, signal));
-  const files = pairs.map((pair): TwinFiles => ({ ...pair, of: paths[pair.of] ?? "", like: paths[pair.like] ?? "" }));
+async function twinsAmong(search: TwinSearch, fresh: Uint8Array | undefined, signal?: AbortSignal) {
+  const { index, images, places } = search;
+  const pairs = distinct(await searchTwins({ prints: await fingerprintImages(search, signal), places, fresh }, signal));
+  const pathAt = (at: number): string => index.pathOf(images[at] ?? -1);
+  const files = pairs.map((pair): TwinFiles => ({ ...pair, of: pathAt(pair.of), like: pathAt(pair.like) }));
   const found = await compareTwins(files, signal);
   const best = new Map<string, Twins>();
   for (const [at, likeness] of found.entries()) {

@@ -1,4 +1,5 @@
-import { createNumberList, type NumberList } from "../../data/number-list.ts";
+import type { ImageIndex } from "../../data/image-index.ts";
+import { createNumberList, createScoreList, type NumberList } from "../../data/number-list.ts";
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { goldenPlace, type Place } from "../../data/twins/search.ts";
@@ -9,14 +10,18 @@ import type { Side, Sides } from "../survey.ts";
 
 /** An image of a row, and the sets that use it. */
 export type TwinImage = TwinPair["one"] & {
-  readonly path: string;
   readonly side: Side;
   readonly line: number;
   readonly place: Place;
 };
 
 /** Images that are compared with one another, and how many more there are of training and pool. */
-export type TwinGroup = { readonly images: readonly TwinImage[]; readonly left_out: number };
+export type TwinGroup = {
+  readonly files: readonly number[];
+  readonly places: readonly Place[];
+  imageAt(at: number): TwinImage;
+  readonly left_out: number;
+};
 
 export const sideNames: Readonly<Record<Side, string>> = {
   training_csv: "training",
@@ -38,11 +43,12 @@ export function twinGroups(sides: Sides, most: number): { inspected: TwinGroup[]
   const lightings = Math.max(0, ...order.map((side) => sides[side]?.count ?? 0));
   const inspected: TwinGroup[] = [];
   const golden: TwinGroup[] = [];
+  const lotOf = lotsOf(sides.index);
   for (let light = 0; light < lightings; light++) {
     const parts = filesOf(sides, light, "input");
-    inspected.push(shared(sides, [parts], most));
+    inspected.push(shared(sides, [parts], most, lotOf));
     const references = filesOf(sides, light, "golden", parts.places);
-    if (references.files.length > 0) golden.push(shared(sides, [parts, references], most));
+    if (references.files.length > 0) golden.push(shared(sides, [parts, references], most, lotOf));
   }
   return { inspected, golden };
 }
@@ -96,30 +102,42 @@ function boardOf(columns: RowColumns, row: number): string {
  * All that figures are measured on, and of the rest what there is room for, drawn by path: where images are added, nearly
  * all others are drawn again, and need not be compared again.
  */
-function shared(sides: Sides, groups: readonly Files[], most: number): TwinGroup {
+function shared(sides: Sides, groups: readonly Files[], most: number, lotOf: (file: number) => number): TwinGroup {
   const isRest = ({ sets }: Files, at: number): boolean => restSets.has(sets.at(at));
-  const lots: number[] = [];
-  let total = 0;
+  let [total, rest] = [0, 0];
   for (const group of groups) {
     total += group.files.length;
-    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) lots.push(lotOf(sides, group.files.at(at)));
+    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) rest++;
   }
-  const room = total <= most ? lots.length : Math.max(0, most - (total - lots.length));
-  const last = room === lots.length ? 1 : (Float64Array.from(lots).sort()[room] ?? 0);
-  const images: TwinImage[] = [];
-  let drawn = 0;
+  const room = total <= most ? rest : Math.max(0, most - (total - rest));
+  const lots = createScoreList();
+  for (const group of room === rest ? [] : groups) {
+    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) lots.push(lotOf(group.files.at(at)));
+  }
+  const last = room === rest ? 1 : (lots.all().slice().sort()[room] ?? 0);
+  const drawn: (readonly [group: Files, at: number])[] = [];
   for (const group of groups) {
     for (let at = 0; at < group.files.length; at++) {
-      if (isRest(group, at) && !((lots[drawn++] as number) < last)) continue;
-      images.push(imageAt(sides, group, at));
+      if (last === 1 || !isRest(group, at) || lotOf(group.files.at(at)) < last) drawn.push([group, at]);
     }
   }
-  return { images, left_out: lots.length - room };
+  return {
+    files: drawn.map(([{ files }, at]) => files.at(at)),
+    places: drawn.map(([{ files, places }, at]) => places[files.at(at)] ?? 0),
+    imageAt: (place) => imageAt(sides, ...(drawn[place] as (typeof drawn)[number])),
+    left_out: rest - room,
+  };
 }
 
-/** A number from 0 to below 1 that is as good as drawn, and the same for one path. */
-function lotOf({ index }: Sides, file: number): number {
-  return Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
+/** A number from 0 to below 1 for each file that is as good as drawn, and the same for one path; made when it is asked for. */
+function lotsOf(index: ImageIndex): (file: number) => number {
+  const known = new Float64Array(index.size()).fill(-1);
+  return (file) => {
+    const lot = known[file] as number;
+    if (lot >= 0) return lot;
+    known[file] = Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
+    return known[file] as number;
+  };
 }
 
 const restSets: ReadonlySet<number> = new Set([order.indexOf("training_csv"), order.indexOf("pool")]);

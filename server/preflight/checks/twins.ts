@@ -6,7 +6,7 @@ import { counted } from "../../run/counted.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
 import type { TwinPair } from "../../run/state.ts";
 import { halt, ok } from "../findings.ts";
-import type { Findings, Side, Step, StepCheck } from "../survey.ts";
+import type { Findings, Side, Sides, Step, StepCheck } from "../survey.ts";
 import { leakPairs } from "./leakage.ts";
 import { sideNames, type TwinGroup, type TwinImage, twinGroups } from "./twin-images.ts";
 
@@ -33,9 +33,9 @@ export function twinsStep(most = mostImages): Step {
         const { inspected, golden } = twinGroups(sides, most);
         const pairs: Found[] = [];
         for (const [light, group] of inspected.entries())
-          pairs.push(...(await foundIn(group, `inspected ${light}`, signal)));
+          pairs.push(...(await foundIn(sides, group, `inspected ${light}`, signal)));
         for (const [light, group] of golden.entries())
-          pairs.push(...(await foundIn(group, `golden ${light}`, signal, true)));
+          pairs.push(...(await foundIn(sides, group, `golden ${light}`, signal, true)));
         return findingsOn(onceEach(pairs), Math.max(0, ...[...inspected, ...golden].map(({ left_out }) => left_out)));
       });
     },
@@ -44,15 +44,18 @@ export function twinsStep(most = mostImages): Step {
 
 type Found = { readonly pair: TwinPair; readonly sides: readonly [Side, Side]; readonly code?: RefusalCode };
 
-async function foundIn({ images }: TwinGroup, name: string, signal: AbortSignal | undefined, withGolden = false) {
-  const paths = images.map(({ path }) => path);
-  const places = withGolden ? images.map(({ place }) => place) : undefined;
-  const found = await findTwins({ paths, places, name }, signal);
+async function foundIn(
+  sides: Sides,
+  { files: images, places, imageAt }: TwinGroup,
+  name: string,
+  signal: AbortSignal | undefined,
+  withGolden = false,
+) {
+  const found = await findTwins({ index: sides.index, images, places: withGolden ? places : undefined, name }, signal);
   return found.flatMap(({ one, other, likeness }): Found[] => {
-    const [a, b] = [images[one], images[other]];
     // Drawings of one design are clean and alike: short of one image, a golden one is like many.
-    if (a === undefined || b === undefined || (withGolden && likeness < oneImage)) return [];
-    return judged(a, b, likeness) ?? [];
+    if (withGolden && likeness < oneImage) return [];
+    return judged(imageAt(one), imageAt(other), likeness) ?? [];
   });
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import jpeg from "jpeg-js";
 import { encodeGrayJpeg } from "../../../engine/workspace/gray-jpeg.ts";
 import { openContents } from "../../../server/data/content-cache.ts";
+import type { SeenFiles } from "../../../server/data/kept-files.ts";
 import { findLeakage } from "../../../server/data/leakage.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
@@ -96,7 +97,8 @@ describe("image contents of two CSVs", () => {
   it("finds equal bytes whatever a sketch says", async () => {
     const { root, training, held } = await sides({ a: encode(board(1)) }, { b: encode(board(2)) });
     await copyFile(join(root, "held", "b.jpg"), join(root, "training", "a.jpg"));
-    const blind = { sketches: async (paths: readonly string[]) => paths.map((path) => lie(path)), decoded: () => 0 };
+    const sketches = async ({ index, images }: SeenFiles) => images.map((image) => lie(index.pathOf(image)));
+    const blind = { sketches, decoded: () => 0 };
     expect((await findLeakage(training, held, names, { contents: blind })).count).toBe(1);
   });
 });

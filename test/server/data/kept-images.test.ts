@@ -2,7 +2,9 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
-import { isSettled, keptOfFiles, withKeptImages } from "../../../server/data/kept-images.ts";
+import { seenFiles } from "../../../server/data/image-index.ts";
+import { keptOfFiles } from "../../../server/data/kept-files.ts";
+import { isSettled, withKeptImages } from "../../../server/data/kept-images.ts";
 import { loadTable } from "../../../server/data/kept-table.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
@@ -15,13 +17,16 @@ async function someFiles() {
   for (const path of paths) await written(path, path);
   const place = { env: { HOME: home }, workspace: "/workspace" };
   /** The files that had to be looked at. */
-  const look = (kind = "length") =>
+  const look = (kind = "length", asked: readonly string[] = paths, ground = "") =>
     withKeptImages(place, async () => {
       const made: string[] = [];
-      const answers = await keptOfFiles<number>(kind, paths, async (some) => {
-        made.push(...some);
-        return await Promise.all(some.map(async (path) => (await readFile(path)).length));
-      });
+      const files = await seenFiles(asked);
+      const make = async (some: readonly number[]) => {
+        const them = some.map(files.index.pathOf);
+        made.push(...them);
+        return await Promise.all(them.map(async (path) => (await readFile(path)).length));
+      };
+      const answers = await keptOfFiles<number>(kind, files, make, ground);
       return { made, answers };
     });
   return { home, paths, look };
@@ -51,6 +56,15 @@ describe("what was made of the images of a workspace", () => {
     expect((await look("another kind")).made).toEqual(paths);
   });
 
+  it("is kept of files that are asked for apart, and of one ground alone", async () => {
+    const { paths, look } = await someFiles();
+    expect((await look("length", paths.slice(0, 1), "one set")).made).toEqual(paths.slice(0, 1));
+    expect((await look("length", paths.slice(1), "one set")).made).toEqual(paths.slice(1));
+    expect((await look("length", paths, "one set")).made).toEqual([]);
+    expect((await look("length", paths, "another set")).made).toEqual(paths);
+    expect((await look("length", paths, "one set")).made).toEqual(paths);
+  });
+
   it("counts for nothing where somebody else wrote it", async () => {
     const { home, paths, look } = await someFiles();
     await look();
@@ -67,11 +81,12 @@ describe("what was made of the images of a workspace", () => {
 
   it("is not kept where there is no home", async () => {
     const { paths } = await someFiles();
+    const files = await seenFiles(paths);
     const made: string[] = [];
     for (let time = 0; time < 2; time++) {
       await withKeptImages({ env: {}, workspace: "/workspace" }, () =>
-        keptOfFiles("length", paths, async (some) => {
-          made.push(...some);
+        keptOfFiles("length", files, async (some) => {
+          made.push(...some.map(files.index.pathOf));
           return some.map(() => 1);
         }),
       );
@@ -99,7 +114,7 @@ describe("a table of answers", () => {
     const { size } = await stat(place.path);
     for (let time = 0; time < 3; time++) {
       const again = await loadTable(place);
-      expect(some.map(({ name }) => again.get(name))).toEqual(some.map(({ answer }) => answer));
+      expect(some.every(({ name, answer }) => answer.equals(again.get(name) as Uint8Array))).toBe(true);
       again.set("name 7", some[7]?.answer);
       await again.save();
     }

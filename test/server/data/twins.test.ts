@@ -7,6 +7,7 @@ import { decode, encode } from "jpeg-js";
 import { streamOf } from "../../../engine/workspace/random.ts";
 import type { GrayImage } from "../../../server/data/decode/gray-image.ts";
 import { withHeadway } from "../../../server/data/headway.ts";
+import { seenFiles } from "../../../server/data/image-index.ts";
 import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
@@ -103,20 +104,22 @@ async function written(name: string, { width, data }: GrayImage): Promise<string
   return path;
 }
 
+async function twinsOf(paths: readonly string[]) {
+  return await findTwins(await seenFiles(paths));
+}
+
 describe("a changed copy of a photograph", () => {
   it.each(changes)("%s is found among other images, and nothing else", async (name, change) => {
     const photo = shot("board", "a");
     const copy = await written(`${name.replaceAll(/\W/g, "_")}.png`, change(photo));
-    const found = await findTwins({ paths: [await written("board.png", photo), copy, ...others] });
+    const found = await twinsOf([await written("board.png", photo), copy, ...others]);
     expect(found).toEqual([{ one: 0, other: 1, likeness: expect.any(Number) }]);
   });
 
   it("is told from a part of the same design, which the search thinks of and whose grain is another", async () => {
     const [one, other] = [ofOneDesign("one"), ofOneDesign("other")];
     expect([...candidates({ prints: [one, other].map(fingerprintOf) })].flat()).not.toEqual([]);
-    expect(
-      await findTwins({ paths: [await written("one.png", one), await written("other.png", other), ...others] }),
-    ).toEqual([]);
+    expect(await twinsOf([await written("one.png", one), await written("other.png", other), ...others])).toEqual([]);
   });
 
   it("has no fingerprint where it is flat", () => {
@@ -139,25 +142,25 @@ describe("a fingerprint", () => {
 });
 
 it("searches many images by their neighbours in sorted order alone, and still finds the copy", () => {
-  const many = Array.from({ length: 600 }, (_, at) => fingerprintOf(shot(`design ${at % 40}`, String(at))));
+  const many = Array.from({ length: 300 }, (_, at) => fingerprintOf(shot(`design ${at % 40}`, String(at))));
   const copy = fingerprintOf(levels(shot("design 7", "7"), (level) => 1.06 * level));
   const pairs = [...candidates({ prints: [...many, copy] })].flat();
-  expect(pairs.filter(({ of, like }) => of === 600 && like === 7)).not.toEqual([]);
-  expect(pairs.length).toBeLessThanOrEqual(2 * 601);
+  expect(pairs.filter(({ of, like }) => of === 300 && like === 7)).not.toEqual([]);
+  expect(pairs.length).toBeLessThanOrEqual(2 * 301);
 });
 
 it("looks for new images among the others from either side, and for nothing else", () => {
-  const many = Array.from({ length: 300 }, (_, at) => fingerprintOf(shot(`design ${at}`, "a")));
+  const many = Array.from({ length: 150 }, (_, at) => fingerprintOf(shot(`design ${at}`, "a")));
   const photo = shot("design 7", "a");
   const cut = moved(photo, (u, v) => [0.1 + 0.9 * v, 0.1 + 0.9 * u], 0.9);
   const prints = [...many, fingerprintOf(cut), fingerprintOf(moved(photo, (u, v) => [1 - u, v]))];
-  const fresh = new Uint8Array(302).fill(1, 300);
+  const fresh = new Uint8Array(152).fill(1, 150);
   const pairs = [...candidates({ prints, fresh })].flat();
-  const all = [...candidates({ prints })].flat().filter(({ of, like }) => of >= 300 || like >= 300);
-  expect(all).toContainEqual({ of: 7, like: 300, orientation: 1, window: expect.any(Number) });
-  expect(all).toContainEqual({ of: 301, like: 7, orientation: 2, window: 0 });
+  const all = [...candidates({ prints })].flat().filter(({ of, like }) => of >= 150 || like >= 150);
+  expect(all).toContainEqual({ of: 7, like: 150, orientation: 1, window: expect.any(Number) });
+  expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0 });
   expect(pairs).toEqual(expect.arrayContaining(all));
-  expect(pairs.every(({ of, like }) => of >= 300 || like >= 300)).toBe(true);
+  expect(pairs.every(({ of, like }) => of >= 150 || like >= 150)).toBe(true);
 });
 
 it("compares new images alone with those of an earlier search", async () => {
@@ -175,11 +178,12 @@ it("compares new images alone with those of an earlier search", async () => {
   ];
   await setTimeout(120);
   const search = async (some: readonly string[]) => {
+    const files = await seenFiles(some);
     const compared: string[] = [];
     const place = { env: { HOME: folder }, workspace: "/boards" };
     const found = await withHeadway(
       (what, _, total) => compared.push(`${total} ${what}`),
-      () => withKeptImages(place, () => findTwins({ paths: some })),
+      () => withKeptImages(place, () => findTwins(files)),
     );
     const pairs = found.map(({ one, other }) => [some[one], some[other]].sort());
     return { compared: new Set(compared), pairs: pairs.sort() };

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { randomStream } from "../../../engine/random.ts";
 import { chooseRows, type Embedded, type MiningChoice, type NearRow } from "../../../server/kpi/mining-rule.ts";
 import { unit32 } from "../../../server/kpi/nearest/similarity.ts";
+import { share } from "../../support/soak.ts";
 
 const labels = ["PASS", "PASS", "bridge", "open"] as const;
 type Part = Embedded & { readonly label: string };
@@ -81,7 +82,7 @@ describe("the yield of mining", () => {
       const [first, ...later] = yields(simulated(line), plan as Plan);
       for (const { count } of later) expect(count).toBeGreaterThanOrEqual((first?.count ?? 0) / 2 - 2);
     });
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: share(150) });
   });
 
   test("is never less than a tenth of iteration 1's while the pool still holds a useful row", () => {
@@ -89,6 +90,6 @@ describe("the yield of mining", () => {
       const [first, ...later] = yields(simulated(line), plan as Plan);
       for (const { count, left } of later) if (count < 0.1 * (first?.count ?? 0)) expect(left).toBe(0);
     });
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: share(150) });
   });
 });

@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import type { FileNumbers } from "./file-numbers.ts";
+import { isDoubtful, keptTable } from "./kept-images.ts";
+
+/** Files that something is made of, none of them a link, by their numbers in an index that looked at them. */
+export type SeenFiles = {
+  readonly index: Pick<FileNumbers, "directoryOf" | "nameOf" | "pathOf"> & {
+    /** Numbers that tell a file from itself before it was touched; a NaN among them equals nothing. */
+    stampOf(image: number): Float64Array;
+  };
+  readonly images: readonly number[];
+};
+
+/** What is kept of the files of one directory. */
+type Folder<Answer> = {
+  readonly ground: string;
+  readonly names: string[];
+  /** Numbers of each file, one behind the other (`stampOf`). */
+  readonly stamps: Float64Array;
+  readonly answers: Answer[];
+};
+
+/** Of a directory more than so many files, and half of what is kept, that nobody asked for are forgotten. */
+const mostUnasked = 1000;
+
+/**
+ * What is known of each file, and what `make` says of the others. An answer of undefined is not kept, nor one of a file
+ * that was written a moment ago: it may be written again with the same times. Kept by directory, so that a file that
+ * nobody touched costs a comparison of a few numbers, and one that somebody did the record of its directory.
+ *
+ * @param ground what the answers rest on beside the files; those on another one are made anew
+ */
+export async function keptOfFiles<Answer>(
+  kind: string,
+  { index, images }: SeenFiles,
+  make: (images: readonly number[]) => Promise<(Answer | undefined)[]>,
+  ground = "",
+): Promise<(Answer | undefined)[]> {
+  const table = await keptTable();
+  if (table === undefined || images.length === 0) return await make(images);
+  const found = new Array<Answer | undefined>(images.length);
+  const wanted: number[] = [];
+  const changed: (() => void)[] = [];
+  for (const [directory, places] of byDirectory({ index, images })) {
+    const name = `${kind}\0${directory}`;
+    const kept = openFolder(table.get(name) as Folder<Answer> | undefined, ground);
+    const before = wanted.length;
+    for (const place of places) {
+      const image = images[place] ?? -1;
+      found[place] = kept.answerFor(index.nameOf(image), index.stampOf(image));
+      if (found[place] === undefined) wanted.push(place);
+    }
+    if (wanted.length > before) {
+      const files = places.map((place) => [images[place] ?? -1, place] as const);
+      changed.push(() => table.set(name, kept.with(files, index, found)));
+    }
+    await setImmediate();
+  }
+  const made = wanted.length === 0 ? [] : await make(wanted.map((place) => images[place] ?? -1));
+  for (const [at, place] of wanted.entries()) found[place] = made[at];
+  if (ground === "" || !isDoubtful()) for (const keep of changed) keep();
+  return found;
+}
+
+/** A digest of files and of what tells them from themselves before they were touched; undefined where nothing does yet. */
+export function groundOf({ index, images }: SeenFiles): string | undefined {
+  const hash = createHash("sha256");
+  for (const image of images) {
+    const stamp = index.stampOf(image);
+    if (stamp.some(Number.isNaN)) return undefined;
+    hash.update(`${index.pathOf(image)}\0`).update(stamp);
+  }
+  return hash.digest("hex");
+}
+
+/** Places in the list, by directory in the order of their first mention. */
+function byDirectory({ index, images }: SeenFiles): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (const [place, image] of images.entries()) {
+    const directory = index.directoryOf(image);
+    const some = places.get(directory);
+    if (some === undefined) places.set(directory, [place]);
+    else some.push(place);
+  }
+  return places;
+}
+
+function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
+  const { names, stamps, answers } = kept?.ground === ground ? kept : { names: [], stamps: noStamps, answers: [] };
+  const width = names.length === 0 ? 0 : stamps.length / names.length;
+  const places = new Map(names.map((name, at) => [name, at]));
+  return {
+    answerFor(name: string, stamp: Float64Array): Answer | undefined {
+      const place = places.get(name);
+      if (place === undefined || stamp.some((value, at) => value !== stamps[width * place + at])) return undefined;
+      return answers[place];
+    },
+    /** The folder with what was found of some files, by their numbers and places. */
+    with(
+      files: readonly (readonly [image: number, place: number])[],
+      index: SeenFiles["index"],
+      found: readonly (Answer | undefined)[],
+    ): Folder<Answer> {
+      const next = { ground, names: [] as string[], answers: [] as Answer[] };
+      const numbers: number[] = [];
+      const add = (name: string, stamp: Float64Array, answer: Answer | undefined): void => {
+        if (answer === undefined || stamp.some(Number.isNaN)) return;
+        next.names.push(name);
+        next.answers.push(answer);
+        numbers.push(...stamp);
+      };
+      const asked = new Set(files.map(([image]) => index.nameOf(image)));
+      for (const [image, place] of files) add(index.nameOf(image), index.stampOf(image), found[place]);
+      if (names.length <= 2 * asked.size + mostUnasked) {
+        for (const [at, name] of names.entries()) {
+          if (!asked.has(name)) add(name, stamps.subarray(width * at, width * (at + 1)), answers[at]);
+        }
+      }
+      return { ...next, stamps: Float64Array.from(numbers) };
+    },
+  };
+}
+
+const noStamps = new Float64Array();
