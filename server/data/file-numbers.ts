@@ -28,8 +28,10 @@ export function createFileNumbers(): FileNumbers {
     if (known !== undefined) return known;
     const real = realPathIfPresent(spelling);
     const path = real ?? normalPath(spelling);
-    const number = byPath.get(path) ?? directories.push({ path, exists: real !== undefined }) - 1;
-    byPath.set(path, number);
+    // `none/../images` is no directory though `images` is one.
+    const key = real ?? `\0${path}`;
+    const number = byPath.get(key) ?? directories.push({ path, exists: real !== undefined }) - 1;
+    byPath.set(key, number);
     bySpelling.set(spelling, number);
     return number;
   };

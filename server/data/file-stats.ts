@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Look, realPathIfPresent } from "../fs/head.ts";
+import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
@@ -10,13 +10,20 @@ const kindBits = 0o170000;
 const kinds = { absent: 0, link: 0o120000 } as const;
 /** Stands for the kind of what could not be looked at. */
 const unreadable = kindBits;
+/** As many links in a row as the system follows. */
+const mostHops = 40;
 /** Files of one update of the digest. */
 const portionSize = 512;
 
-/** A stat of each file, 40 bytes, and where links lead: the target is numbered too and gets its own. */
+/**
+ * A stat of each file, 40 bytes, and where links lead: the target is numbered too and gets its own. The directory of a
+ * target is resolved once for all links into it; a link that leads to another is followed when all have been looked at.
+ */
 export function createFileStats(files: FileNumbers) {
   let numbers = new Float64Array(1024 * width);
   const targets = new Map<number, number>();
+  /** Links that were found since they were followed last. */
+  let links: number[] = [];
   let [settled, digested, digest] = [true, 0, ""];
   const kindOf = (image: number): number => (numbers[width * image] ?? 0) % (kindBits + 1);
   const targetOf = (image: number): number => targets.get(image) ?? image;
@@ -26,11 +33,19 @@ export function createFileStats(files: FileNumbers) {
     if (needed > numbers.length) numbers = widened(numbers, 2 * Math.max(needed, width * files.size()));
     numbers.set(values, width * image);
   };
+  const isThere = (image: number): boolean => ![kinds.absent, kinds.link, unreadable].includes(kindOf(image));
   const follow = (image: number): void => {
-    const real = realPathIfPresent(files.pathOf(image));
-    const slash = real?.lastIndexOf("/") ?? 0;
-    if (real === undefined) set(image, [kinds.absent]);
-    else targets.set(image, files.numberOf(real.slice(0, slash) || "/", real.slice(slash + 1)));
+    const path = files.pathOf(image);
+    const target = linkTarget(path, files.directoryOf(image)) ?? realPathIfPresent(path);
+    links.push(image);
+    if (target === undefined) return;
+    const slash = target.lastIndexOf("/");
+    targets.set(image, files.numberOf(target.slice(0, slash) || "/", target.slice(slash + 1)));
+  };
+  const endOf = (link: number): number | undefined => {
+    let end = link;
+    for (let hops = 0; hops < mostHops && targets.has(end); hops++) end = targetOf(end);
+    return isThere(end) ? end : undefined;
   };
   /** Adds the files that are not in the digest yet. */
   const addUpTo = (end: number): void => {
@@ -56,13 +71,27 @@ export function createFileStats(files: FileNumbers) {
       settled &&= isOld;
       if ((mode & kindBits) === kinds.link) follow(image);
     },
+    /** To be called when every file and every target has been looked at: links that lead nowhere are absent. */
+    followLinks(): void {
+      const ends = links.map(endOf);
+      for (const [at, link] of links.entries()) {
+        const end = ends[at];
+        if (end !== undefined) {
+          targets.set(link, end);
+          continue;
+        }
+        targets.delete(link);
+        set(link, [kinds.absent]);
+      }
+      links = [];
+    },
     /** What the stat alone says of a file; one that is there may be an image or not. */
     stateOf(image: number): "missing" | "unreadable" | "unknown" {
       const kind = kindOf(image);
       return kind === kinds.absent ? "missing" : kind === unreadable ? "unreadable" : "unknown";
     },
     /** Whether something stands there that is no link. */
-    isThere: (image: number): boolean => ![kinds.absent, kinds.link, unreadable].includes(kindOf(image)),
+    isThere,
     factsOf(image: number): { readonly size_bytes: number; readonly inode: string } {
       const at = width * image;
       return { size_bytes: numbers[at + 1] ?? 0, inode: `${numbers[at]}:${numbers[at + 4]}` };

@@ -69,6 +69,7 @@ export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
         stats.settle(image, files.directoryExists(image) ? await lookAt(files.pathOf(image)) : "absent");
       await inSlices({ ...work, from, to: looked, what: "images found", now, later, signal });
     }
+    stats.followLinks();
   };
   const readHeads = async (images: readonly number[], signal?: AbortSignal) => {
     const now = (at: number) => {

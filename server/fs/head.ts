@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from "node:fs";
 import { lstat, open } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { limits } from "./limits.ts";
@@ -59,6 +69,22 @@ export function lookAtSync(path: string): Look {
 /** Like `lookAtSync`, for file systems that answer slowly. */
 export async function lookAt(path: string): Promise<Look> {
   return await lstat(path).catch(unseen);
+}
+
+/**
+ * Where a link in a real directory leads, not looked at: its last part may be a link again, or nothing. Undefined where it
+ * is no link any more, or ends in no name (`..`, a slash).
+ */
+export function linkTarget(path: string, directory: string): string | undefined {
+  try {
+    const target = readlinkSync(path);
+    const name = target.slice(target.lastIndexOf("/") + 1);
+    if (name === "" || name === "." || name === "..") return undefined;
+    return target.startsWith("/") ? target : `${directory}/${target}`;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** The real path of a directory or file, or undefined when it does not exist. */

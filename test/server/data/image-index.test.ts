@@ -1,6 +1,7 @@
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import { createImageIndex } from "../../../server/data/image-index.ts";
 import { tinyJpeg } from "../../support/boards.ts";
 import { temporaryFolders } from "../../support/folder.ts";
@@ -47,6 +48,56 @@ describe("looking at images", () => {
     expect(new Set(spellings.map((spelling) => index.numberOf(spelling, "x.jpg"))).size).toBe(1);
     expect(index.numberOf(directory, "a/b/x.jpg")).toBe(0);
     expect(index.numberOf(join(directory, "none/b"), "x.jpg")).toBe(index.numberOf(`${directory}/none//b`, "x.jpg"));
+  });
+
+  it("links lead where the system says they do", async () => {
+    const steps = fc.constantFrom("a", "b", "f", "x", "y", "z", "..", ".");
+    const target = fc.record({
+      absolute: fc.boolean(),
+      parts: fc.array(steps, { minLength: 1, maxLength: 5 }),
+      end: fc.constantFrom("", "", "", "/", "//f"),
+    });
+    const tree = fc.array(
+      fc.tuple(fc.constantFrom("", "a/", "a/b/"), fc.constantFrom("f", "x", "y", "z", "w"), target),
+      { maxLength: 12 },
+    );
+    await fc.assert(
+      fc.asyncProperty(tree, async (links) => {
+        const root = await realpath(await folder());
+        await mkdir(join(root, "a/b"), { recursive: true });
+        for (const directory of ["", "a/b"]) await writeFile(join(root, directory, "f"), tinyJpeg);
+        for (const [directory, name, { absolute, parts, end }] of links) {
+          const to = (absolute ? `${root}/` : "") + parts.join("/") + end;
+          await symlink(to, join(root, directory, name)).catch(() => undefined);
+        }
+        const index = createImageIndex();
+        const paths = links.map(([directory, name]) => join(root, directory, name));
+        const numbers = paths.map((path) => index.numberOf(dirname(path), basename(path)));
+        await index.look();
+        for (const [at, path] of paths.entries()) {
+          const real = await realpath(path).catch(() => undefined);
+          const number = numbers[at] ?? -1;
+          expect([path, index.isThere(number)]).toEqual([path, real !== undefined]);
+          expect(index.pathOf(index.identityOf(number))).toBe(real ?? path);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("follows as many links in a row as the system, in whatever order they are looked at", async () => {
+    const directory = await folder();
+    await writeFile(join(directory, "0"), tinyJpeg);
+    const names = Array.from({ length: 42 }, (_, at) => String(at));
+    for (const name of names.slice(1)) await symlink(String(Number(name) - 1), join(directory, name));
+    for (const some of [names, [...names].reverse()]) {
+      const index = createImageIndex();
+      const numbers = some.map((name) => index.numberOf(directory, name));
+      await index.probe();
+      const real = await Promise.all(some.map((name) => realpath(join(directory, name)).catch(() => undefined)));
+      expect(numbers.map(index.stateOf)).toEqual(real.map((path) => (path === undefined ? "missing" : "ok")));
+      expect(real.filter((path) => path === undefined)).toHaveLength(1);
+    }
   });
 
   it("tells a file that may not be read from one that is not there", async () => {
