@@ -1,7 +1,7 @@
 import { createNumberList } from "../../server/data/number-list.ts";
 import type { ParquetColumn } from "../../server/data/parquet.ts";
 import { vectorBatches } from "../../server/data/process/vector-batches.ts";
-import { createTextTable } from "../../server/data/text-table.ts";
+import { createPathTable } from "../../server/data/text-table.ts";
 import { EngineFailure } from "../failure.ts";
 import type { ImageList } from "./image-list.ts";
 
@@ -46,7 +46,7 @@ export async function* givenVectors(
 
 /** The rows that show a file, from the last to the first. */
 function rowsByPath(images: ImageList, spelled: (path: string) => string): (path: string) => Iterable<number> {
-  const paths = createTextTable();
+  const paths = createPathTable();
   const [last, before] = [createNumberList(), createNumberList()];
   for (let row = 0; row < images.size; row++) {
     const path = paths.numberOf(spelled(images.text("filepath", row)));

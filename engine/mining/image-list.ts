@@ -1,6 +1,6 @@
 import { createNumberList } from "../../server/data/number-list.ts";
 import { type ParquetColumn, scanParquet, textCell } from "../../server/data/parquet.ts";
-import { createTextTable } from "../../server/data/text-table.ts";
+import { createPathTable } from "../../server/data/text-table.ts";
 import { EngineFailure } from "../failure.ts";
 
 /** The rows of a table with a column `filepath`: four bytes a cell beside its distinct texts. */
@@ -15,7 +15,7 @@ export type ImageList = {
 
 /** @throws EngineFailure without a column `filepath`; what reading the file throws. */
 export async function readImageList(path: string): Promise<ImageList> {
-  const texts = createTextTable();
+  const texts = createPathTable();
   const cells = new Map<string, ReturnType<typeof createNumberList>>();
   const words = new Set<string>();
   let size = 0;

@@ -3,7 +3,7 @@ import type { Metric } from "../kpi/nearest/comparer.ts";
 import { createNumberList, createScoreList } from "./number-list.ts";
 import { askOfParquet, eachPath } from "./parquet.ts";
 import type { AskedRows, EmbeddedPart, NearestRows, Progress, Similar, Tables } from "./process/nearest-work.ts";
-import { createTextTable } from "./text-table.ts";
+import { createPathTable, createTextTable } from "./text-table.ts";
 
 export type { NearestRows, Progress } from "./process/nearest-work.ts";
 
@@ -11,11 +11,11 @@ export type { NearestRows, Progress } from "./process/nearest-work.ts";
 export type Watch = { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal | undefined };
 
 /** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
-export type EmbeddedRows = Iterable<{ readonly filepath: string; readonly length: number }> & { readonly size: number };
+export type EmbeddedRows = Omit<ReturnType<typeof embeddedRows>, "add">;
 
 /** Rows that are added one by one: eight bytes each beside their paths, outside the heap. */
 export function embeddedRows() {
-  const [texts, paths, lengths] = [createTextTable(), createNumberList(), createNumberList()];
+  const [texts, paths, lengths] = [createPathTable(), createNumberList(), createNumberList()];
   return {
     add(filepath: string, length: number): void {
       paths.push(texts.numberOf(filepath));
@@ -24,8 +24,12 @@ export function embeddedRows() {
     get size() {
       return paths.length;
     },
+    /** The same number for rows of one path, below `size`; -1 for a path that no row has. */
+    find: (filepath: string): number => texts.find(filepath),
     *[Symbol.iterator]() {
-      for (let at = 0; at < paths.length; at++) yield { filepath: texts.at(paths.at(at)), length: lengths.at(at) };
+      for (let at = 0; at < paths.length; at++) {
+        yield { filepath: texts.at(paths.at(at)), number: paths.at(at), length: lengths.at(at) };
+      }
     },
   };
 }

@@ -72,6 +72,31 @@ export function createTextTable(limitBytes: number = limits.table_text_bytes): T
   };
 }
 
+/** Paths by number like other texts, of which those in one directory share its name. */
+export function createPathTable(): Omit<TextTable, "groupOf"> {
+  const [directories, names] = [createTextTable(), createTextTable()];
+  const cut = (path: string): [directory: string, name: string] => {
+    const at = path.lastIndexOf("/") + 1;
+    return [path.slice(0, at), path.slice(at)];
+  };
+  return {
+    numberOf(path) {
+      const [directory, name] = cut(path);
+      return names.numberOf(name, directories.numberOf(directory));
+    },
+    find(path) {
+      const [directory, name] = cut(path);
+      const group = directories.find(directory);
+      return group < 0 ? -1 : names.find(name, group);
+    },
+    at(number) {
+      const isThere = number >= 0 && number < names.size();
+      return isThere ? directories.at(names.groupOf(number)) + names.at(number) : "";
+    },
+    size: names.size,
+  };
+}
+
 /** Texts one behind the other in blocks, each with its length before it, and the one text that is looked for. */
 function createStore(limitBytes: number) {
   const blocks: Buffer[] = [];

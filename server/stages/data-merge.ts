@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type ChangeNetRow, changedRows, changeNetRows, columnsOf, readChangeNet } from "../data/changenet.ts";
-import { countRows, writeRows } from "../data/csv.ts";
+import { countRows, tableRows, writeRows } from "../data/csv.ts";
 import type { Problem } from "../data/problems.ts";
 import { readRowColumns } from "../data/row-columns.ts";
 import { writeJson } from "../fs/json.ts";
@@ -129,32 +129,49 @@ async function addedRows(context: StageContext): Promise<ChangeNetRow[]> {
  */
 async function writeAssembly(combined: string, provenance: string, earlier: Earlier, added: readonly ChangeNetRow[]) {
   const fresh = new Set(added.map(rowKey));
-  let before = 0;
-  let kept = columnsOf(added.slice(0, 1));
-  for await (const row of earlier.rows()) {
-    if (before++ === 0) kept = columnsOf([row, ...added.slice(0, 1)]);
-    fresh.delete(rowKey(row));
-  }
-  const named = kept.filter((column) => column !== "source");
-  await writeRows(combined, assembled(earlier, added, kept));
-  await writeRows(provenance, assembled(earlier, added, named, "mining_pool"));
-  return { rows: before, newRows: fresh.size };
+  // A key costs more than the look whether an added row could have it.
+  const objects = new Set(added.map((row) => row.object_name));
+  let rows = 0;
+  const onEarlier = (row: ChangeNetRow): void => {
+    rows++;
+    if (objects.has(row.object_name)) fresh.delete(rowKey(row));
+  };
+  await writeRows(combined, assembled(earlier, added, onEarlier));
+  await writeRows(
+    provenance,
+    withSources(combined, (row) => (row < rows ? earlier.source : "mining_pool")),
+  );
+  return { rows, newRows: fresh.size };
 }
 
-/** Header and rows of an assembly; with the source of each row where that of the added ones is given. */
+/** Header and rows of an assembly, with the columns of the first row of either kind. */
 async function* assembled(
   earlier: Earlier,
   added: readonly ChangeNetRow[],
-  columns: readonly string[],
-  source?: string,
+  onEarlier: (row: ChangeNetRow) => void,
 ): AsyncGenerator<string[]> {
-  const line = (row: ChangeNetRow, from: string): string[] => {
-    const cells = columns.map((column) => row[column] ?? "");
-    return source === undefined ? cells : [...cells, from];
-  };
-  yield source === undefined ? [...columns] : [...columns, "source"];
-  for await (const row of earlier.rows()) yield line(row, earlier.source);
-  for (const row of added) yield line(row, source ?? "");
+  let columns: readonly string[] | undefined;
+  for await (const row of earlier.rows()) {
+    if (columns === undefined) {
+      columns = columnsOf([row, ...added.slice(0, 1)]);
+      yield [...columns];
+    }
+    onEarlier(row);
+    yield columns.map((column) => row[column] ?? "");
+  }
+  const all = columns ?? columnsOf(added.slice(0, 1));
+  if (columns === undefined) yield [...all];
+  for (const row of added) yield all.map((column) => row[column] ?? "");
+}
+
+/** Header and rows of a table with a last column that says where each row is from. */
+async function* withSources(path: string, sourceOf: (row: number) => string): AsyncGenerator<string[]> {
+  let row = 0;
+  for await (const { header, cells } of tableRows(path)) {
+    const kept = (all: readonly string[]): string[] => all.filter((_, at) => header[at] !== "source");
+    if (row === 0) yield [...kept(header), "source"];
+    yield [...kept(cells), sourceOf(row++)];
+  }
 }
 
 /** `merge_validation.json` as it was found; a gate, not this file, decides. */

@@ -1,7 +1,7 @@
 import { compareTables, type EmbeddedRows } from "../../data/nearest.ts";
 import { createNumberList, type NumberList } from "../../data/number-list.ts";
 import { eachPath, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
-import { createTextTable } from "../../data/text-table.ts";
+import { createPathTable } from "../../data/text-table.ts";
 import { Refusal } from "../../errors.ts";
 import type { Mined } from "../../kpi/mining.ts";
 import type { ReadEmbeddings } from "../../ports/stage.ts";
@@ -15,8 +15,8 @@ export type EmbeddingInput = { readonly filepath: string; readonly golden_filepa
  * twice would multiply rows. What was said last of a path counts.
  */
 export async function writeEmbeddingInput(path: string, images: Iterable<EmbeddingInput>): Promise<void> {
-  const [texts, goldens, labels] = [createTextTable(), createNumberList(), createNumberList()];
-  const places = createTextTable();
+  const [texts, goldens, labels] = [createPathTable(), createNumberList(), createNumberList()];
+  const places = createPathTable();
   for (const { filepath, golden_filepath, label } of images) {
     const place = places.numberOf(filepath);
     if (place === goldens.length) for (const list of [goldens, labels]) list.push(0);
@@ -47,22 +47,31 @@ export const readEmbeddings: ReadEmbeddings = async (tables, asked) => {
  * @throws Refusal `stage.evidence-missing`.
  */
 export async function assertEmbeds(path: string, rows: EmbeddedRows, inputPath: string): Promise<void> {
-  const wanted = createTextTable();
-  await asEvidence(inputPath, () => eachPath(inputPath, (filepath) => void wanted.numberOf(filepath)));
-  if (rows.size !== wanted.size()) {
-    throw missing(path, "has another number of rows than its input", { expected: wanted.size(), actual: rows.size });
+  const state = new Uint8Array(rows.size);
+  let expected_rows = 0;
+  await asEvidence(inputPath, () =>
+    eachPath(inputPath, (filepath) => {
+      const number = rows.find(filepath);
+      if (state[number] !== asked) expected_rows++;
+      if (number >= 0) state[number] = asked;
+    }),
+  );
+  if (rows.size !== expected_rows) {
+    const facts = { expected: expected_rows, actual: rows.size };
+    throw missing(path, "has another number of rows than its input", facts);
   }
-  const embedded = new Uint8Array(wanted.size());
   let expected: number | undefined;
-  for (const { filepath, length } of rows) {
+  for (const { filepath, number, length } of rows) {
     expected ??= length;
-    const at = wanted.find(filepath);
-    if (embedded[at] !== 0) throw missing(path, "embeds an image that was not asked for", { filepath });
-    embedded[at] = 1;
+    if (state[number] !== asked) throw missing(path, "embeds an image that was not asked for", { filepath });
+    state[number] = embedded;
     if (length > 0 && length === expected) continue;
     throw missing(path, "holds an unusable embedding", { filepath, length, expected });
   }
 }
+
+/** What is known of an image: it is in the input, and a row has it. */
+const [asked, embedded] = [1, 2];
 
 /** Paths of a mined parquet in their order; types of a file without rows are not looked at. */
 export async function readMinedPaths(path: string): Promise<string[]> {

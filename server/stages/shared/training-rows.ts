@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { ChangeNetRow } from "../../data/changenet.ts";
 import { type Problem, type ProblemList, problemList } from "../../data/problems.ts";
 import { type RowColumns, rowsByLabel, textAt } from "../../data/row-columns.ts";
@@ -69,22 +70,35 @@ export async function trainingProblems(
   return problems.all();
 }
 
-/** The validator takes the root that fits most rows; a training set must fit the workspace alone, in the directory form. */
+/**
+ * The validator takes the root that fits most rows; a training set must fit the workspace alone, in the directory form.
+ * Of rows that repeat each other one is looked at, where all is well with it.
+ */
 async function addAbsentImages(problems: ProblemList, columns: RowColumns, layout: ImageLayout): Promise<void> {
   const listings = heldListings();
+  /** By number of an object name, the row with it whose images were all there last. */
+  const fine = new Int32Array(columns.texts.size()).fill(-1);
+  const { input_path, golden_path, object_name } = columns;
   for (let at = 0; at < columns.rows; at++) {
-    const cell = (column: "input_path" | "golden_path" | "object_name") => textAt(columns, columns[column], at);
-    const row = { input_path: cell("input_path"), golden_path: cell("golden_path"), object_name: cell("object_name") };
-    for (const { input, golden } of imagesOf(row, layout)) {
-      for (const image of [input, golden]) {
-        const path = normalPath(image);
-        let isThere = listings.holds(path);
-        if (listings.lacks()) {
-          await listings.readMore();
-          isThere = listings.holds(path);
-        }
-        if (!isThere) problems.add("gate.missing-image", () => ({ row: at + 1, image }));
-      }
+    if (at % sliceSize === sliceSize - 1) await setImmediate();
+    const object = object_name[at] ?? -1;
+    const like = fine[object] ?? -1;
+    if (like >= 0 && input_path[like] === input_path[at] && golden_path[like] === golden_path[at]) continue;
+    const images = imagesOf(rowAt(columns, at), layout).flatMap(({ input, golden }) => [input, golden]);
+    const isThere = (image: string): boolean => listings.holds(normalPath(image));
+    let absent = images.filter((image) => !isThere(image));
+    if (listings.lacks()) {
+      await listings.readMore();
+      absent = images.filter((image) => !isThere(image));
     }
+    for (const image of absent) problems.add("gate.missing-image", () => ({ row: at + 1, image }));
+    if (absent.length === 0) fine[object] = at;
   }
+}
+
+const sliceSize = 50_000;
+
+function rowAt(columns: RowColumns, at: number) {
+  const cell = (column: "input_path" | "golden_path" | "object_name") => textAt(columns, columns[column], at);
+  return { input_path: cell("input_path"), golden_path: cell("golden_path"), object_name: cell("object_name") };
 }

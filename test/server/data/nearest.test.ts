@@ -99,7 +99,7 @@ describe("similarity of the rows that are asked for", () => {
       ["c", 2],
       ["d", 0],
     ]);
-    expect([...found.targets]).toEqual([{ filepath: "t", length: 2 }]);
+    expect([...found.targets]).toEqual([{ filepath: "t", number: 0, length: 2 }]);
   });
 
   it("names the target that each row is most like, however the rows are chosen", async () => {

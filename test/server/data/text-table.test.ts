@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { createNumberList } from "../../../server/data/number-list.ts";
-import { createTextTable } from "../../../server/data/text-table.ts";
+import { createPathTable, createTextTable } from "../../../server/data/text-table.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 describe("a table of texts", () => {
@@ -38,6 +38,16 @@ describe("a table of texts", () => {
     expect(numbers.map(table.at)).toEqual(texts);
     expect(texts.map((text) => table.find(text))).toEqual(numbers);
   });
+});
+
+it("paths are texts, whatever their shape", () => {
+  const table = createPathTable();
+  const paths = ["/a/b.jpg", "", "/", "b.jpg", "a/b.jpg", "/a/b/", "/a//b.jpg", "/a/b.jpg/c"];
+  expect(paths.map((path) => table.numberOf(path))).toEqual([...paths.keys()]);
+  expect(paths.map((path) => table.numberOf(path))).toEqual([...paths.keys()]);
+  expect(paths.map((_, at) => table.at(at))).toEqual(paths);
+  expect(["/a/b.jpg", "/a/", "c", "/c/b.jpg"].map(table.find)).toEqual([0, -1, -1, -1]);
+  expect([table.size(), table.at(8), table.at(-1)]).toEqual([8, "", ""]);
 });
 
 it("more text than is promised is refused", async () => {
