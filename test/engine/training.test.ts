@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { SEEN_TO } from "../../engine/warm-cache.ts";
 import { readTable } from "../../server/data/csv.ts";
 import { runEntry, writeWorkspace } from "./support.ts";
 
@@ -169,6 +170,25 @@ describe("visual_changenet inference and evaluate", () => {
     const scores = (label: string) => rows.filter((row) => row[2] === label).map((row) => Number(row[4]));
     expect(Math.min(...scores("bridge"))).toBeGreaterThan(Math.max(...scores("PASS")));
     expect(rows.every((row) => /^(0\.\d{1,10}|1\.0|0\.0|\d\.?\d*e-\d\d)$/.test(row[4] ?? ""))).toBe(true);
+  });
+
+  it("scores more rows than are read at a time like each alone", async () => {
+    const { folder, spec, run } = writeWorkspace();
+    await train(spec);
+    const scored = async (name: string) => {
+      const result = await runEntry([
+        ...["visual_changenet", "inference", "-e", spec, `inference.results_dir=${folder}/${name}`],
+        `inference.checkpoint=${run}/train/model_epoch_005_step_00036.pth`,
+      ]);
+      expect(result.code).toBe(0);
+      return (await readTable(join(folder, name, "inference.csv"))).rows.map((row) => row.join(","));
+    };
+    const once = await scored("once");
+    const csv = join(folder, "kpi.csv");
+    const [header, ...rows] = readFileSync(csv, "utf8").trim().split("\n");
+    const times = Math.ceil((1.1 * SEEN_TO) / rows.length);
+    writeFileSync(csv, `${[header, ...Array(times).fill(rows).flat()].join("\n")}\n`);
+    expect(await scored("often")).toEqual(Array(times).fill(once).flat());
   });
 
   it("evaluate reports TAO's own figures at the margin", async () => {
