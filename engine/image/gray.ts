@@ -35,16 +35,20 @@ function resampleRows(image: Gray, width: number): Gray {
     const first = Math.ceil(centre - reach);
     const last = Math.floor(centre + reach);
     let sum = 0;
-    const taps: [number, number][] = [];
+    const places: number[] = [];
+    const weights: number[] = [];
     for (let at = first; at <= last; at++) {
       const weight = 1 - Math.abs(at - centre) / reach;
       if (weight <= 0) continue;
-      taps.push([Math.min(from - 1, Math.max(0, at)), weight]);
+      places.push(Math.min(from - 1, Math.max(0, at)));
+      weights.push(weight);
       sum += weight;
     }
     for (let y = 0; y < height; y++) {
       let level = 0;
-      for (const [at, weight] of taps) level += (data[y * from + at] as number) * weight;
+      for (let tap = 0; tap < places.length; tap++) {
+        level += (data[y * from + (places[tap] as number)] as number) * (weights[tap] as number);
+      }
       out[y * width + x] = level / sum;
     }
   }
