@@ -75,9 +75,12 @@ function project(board: Raster, soft: Float32Array, setting: Setting): Float32Ar
   return cover;
 }
 
+/** No level of a curve. */
+const unknown = -1;
+
 function expose(cover: Float32Array, side: number, material: Material, setting: Setting): Float32Array {
   const gray = new Float32Array(side * side);
-  const curve = Float32Array.from({ length: 1024 }, (_, quarter) => 255 * (quarter / 1020) ** setting.gamma);
+  const curve = new Float32Array(1024).fill(unknown);
   const { copper, laminate, grain } = material;
   const { gain, offset, tilt } = setting;
   for (let y = 0, i = 0; y < side; y++) {
@@ -85,7 +88,10 @@ function expose(cover: Float32Array, side: number, material: Material, setting: 
       const level = laminate + (copper - laminate) * (cover[i] as number);
       const lit = (level + (grain[i] as number)) * gain + offset;
       const slope = tilt.x * (x / side - 0.5) + tilt.y * (y / side - 0.5);
-      gray[i] = curve[max(0, min(1023, round((lit + slope) * 4)))] as number;
+      const quarter = max(0, min(1023, round((lit + slope) * 4)));
+      // Of the levels that there are an image has a few hundred.
+      if (curve[quarter] === unknown) curve[quarter] = 255 * (quarter / 1020) ** setting.gamma;
+      gray[i] = curve[quarter] as number;
     }
   }
   return gray;

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type ChangeNetRow, writeChangeNet } from "../../server/data/changenet.ts";
 import { makeDirectory } from "../../server/fs/atomic.ts";
 import { createTree, writeNew } from "../../server/fs/tree.ts";
+import { changing } from "../../server/fs/write-failure.ts";
 import { workspacePaths } from "../../server/run/paths.ts";
 import { JPEG_QUALITY, TEXTURE, writeGeneratorAssets } from "./assets.ts";
 import { encodeGrayJpeg } from "./gray-jpeg.ts";
@@ -114,10 +116,12 @@ async function withSides(folder: string, made: Set<string>): Promise<string> {
 
 async function writePair(folder: string, row: PlannedRow, pair: Pair, side: number): Promise<void> {
   const name = `${row.object}_${LIGHT}.jpg`;
-  await Promise.all([
-    writeNew(join(folder, "test", name), encodeGrayJpeg(pair.test, side, JPEG_QUALITY)),
-    writeNew(join(folder, "golden", name), encodeGrayJpeg(pair.golden, side, JPEG_QUALITY)),
-  ]);
+  for (const role of ["test", "golden"] as const) {
+    const path = join(folder, role, name);
+    const image = encodeGrayJpeg(pair[role], side, JPEG_QUALITY);
+    // A promise costs several times what so small a file does.
+    await changing(path, async () => writeFileSync(path, image, { flag: "wx" }));
+  }
 }
 
 function tableRow(row: PlannedRow, pair: Pair, folder: string): ChangeNetRow {

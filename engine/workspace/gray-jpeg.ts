@@ -9,11 +9,13 @@ const quantisers = [
 ];
 
 /** Index into an 8x8 block, in the order of rising frequency. */
-const zigzag = [...Array(64).keys()].sort((a, b) => {
-  const [sumA, sumB] = [(a >> 3) + (a & 7), (b >> 3) + (b & 7)];
-  if (sumA !== sumB) return sumA - sumB;
-  return sumA % 2 === 0 ? (a & 7) - (b & 7) : (b & 7) - (a & 7);
-});
+const zigzag = Uint8Array.from(
+  [...Array(64).keys()].sort((a, b) => {
+    const [sumA, sumB] = [(a >> 3) + (a & 7), (b >> 3) + (b & 7)];
+    if (sumA !== sumB) return sumA - sumB;
+    return sumA % 2 === 0 ? (a & 7) - (b & 7) : (b & 7) - (a & 7);
+  }),
+);
 
 /** Huffman table as a JPEG carries it: symbols by code length; and code and its length by symbol. */
 type Table = {
@@ -62,15 +64,10 @@ const bytesPerPixel = 6;
  * generating thousands of small ones.
  */
 export function encodeGrayJpeg(gray: Uint8Array, side: number, quality: number): Uint8Array {
-  const scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
-  const steps = quantisers.map((value) => max(1, min(255, floor((value * scale + 50) / 100))));
-  const header = headerOf(side, steps);
-  const bits: Bits = {
-    bytes: new Uint8Array(headerBytes + bytesPerPixel * gray.length),
-    end: header.length,
-    held: 0,
-    count: 0,
-  };
+  const { header, steps } = formOf(side, quality);
+  const most = headerBytes + bytesPerPixel * gray.length;
+  if (room.length < most) room = new Uint8Array(most);
+  const bits: Bits = { bytes: room, end: header.length, held: 0, count: 0 };
   bits.bytes.set(header);
   const block = new Float64Array(64);
   const levels = new Int32Array(64);
@@ -78,10 +75,7 @@ export function encodeGrayJpeg(gray: Uint8Array, side: number, quality: number):
   for (let y = 0; y < side; y += 8) {
     for (let x = 0; x < side; x += 8) {
       transform(gray, y * side + x, side, block);
-      for (let i = 0; i < 64; i++) {
-        const at = zigzag[i] as number;
-        levels[i] = round((block[at] as number) / (steps[at] as number));
-      }
+      for (let i = 0; i < 64; i++) levels[i] = round((block[zigzag[i] as number] as number) / (steps[i] as number));
       writeBlock(bits, levels, before);
       before = levels[0] as number;
     }
@@ -89,6 +83,27 @@ export function encodeGrayJpeg(gray: Uint8Array, side: number, quality: number):
   write(bits, 0x7f, 7);
   bits.bytes.set([0xff, 0xd9], bits.end);
   return bits.bytes.slice(0, bits.end + 2);
+}
+
+/** Room for one image as it is written. */
+let room = new Uint8Array(0);
+
+/** What all images of one side and quality share: the header, and the steps of quantisation in coded order. */
+type Form = { readonly header: Uint8Array; readonly steps: Float64Array };
+const forms = new Map<string, Form>();
+
+function formOf(side: number, quality: number): Form {
+  const key = `${side} ${quality}`;
+  const known = forms.get(key);
+  if (known !== undefined) return known;
+  const scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
+  const steps = quantisers.map((value) => max(1, min(255, floor((value * scale + 50) / 100))));
+  const form = {
+    header: Uint8Array.from(headerOf(side, steps)),
+    steps: Float64Array.from(zigzag, (at) => steps[at] as number),
+  };
+  forms.set(key, form);
+  return form;
 }
 
 function headerOf(side: number, steps: readonly number[]): number[] {
@@ -102,7 +117,7 @@ function headerOf(side: number, steps: readonly number[]): number[] {
   return [
     ...[0xff, 0xd8],
     ...segment(0xe0, [0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0]),
-    ...segment(0xdb, [0, ...zigzag.map((i) => steps[i] ?? 1)]),
+    ...segment(0xdb, [0, ...Array.from(zigzag, (i) => steps[i] ?? 1)]),
     ...segment(0xc0, [8, ...size, ...size, 1, 1, 0x11, 0]),
     ...huffman(0x00, dcTable),
     ...huffman(0x10, acTable),

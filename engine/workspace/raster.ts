@@ -85,19 +85,39 @@ export function paintStroke(
   });
 }
 
-/** Share of copper (0..1) around every cell: the optics' blur. */
-export function softened(raster: Raster): Float32Array {
-  return blurAlong(blurAlong(new Float32Array(raster.cells), 1), raster.width);
+/** Shares of copper (0..1) by ninths: what the blur along one side leaves. */
+const ninths = Float32Array.from({ length: 10 }, (_, ninth) => ninth / 9);
+
+/**
+ * Share of copper (0..1) around every cell: the optics' blur, weights 1 2 3 2 1 along both sides. The outermost cells,
+ * never sampled, are blurred along one side or not at all.
+ */
+export function softened({ cells, width }: Raster): Float32Array {
+  const across = blurredAcross(cells);
+  const out = new Float32Array(cells.length);
+  for (let i = 0; i < out.length; i++) out[i] = ninths[across[i] as number] as number;
+  const [two, last] = [2 * width, cells.length - 2 * width];
+  for (let i = two; i < last; i++) {
+    const own = across[i] as number;
+    const [up, down] = [across[i - width] as number, across[i + width] as number];
+    const [top, bottom] = [across[i - two] as number, across[i + two] as number];
+    // Most cells lie amid bare laminate or full copper, and stay what they are.
+    if ((own | up | down | top | bottom) === 0 || (own & up & down & top & bottom) === 9) continue;
+    const near = (ninths[up] as number) + (ninths[down] as number);
+    const far = (ninths[top] as number) + (ninths[bottom] as number);
+    out[i] = (3 * (ninths[own] as number) + 2 * near + far) / 9;
+  }
+  return out;
 }
 
-/** Weights 1 2 3 2 1 over cells that lie `step` apart; the outermost cells, never sampled, stay as they are. */
-function blurAlong(cells: Float32Array, step: number): Float32Array {
-  const out = cells.slice();
-  const end = cells.length - 2 * step;
-  for (let i = 2 * step; i < end; i++) {
-    const near = (cells[i - step] as number) + (cells[i + step] as number);
-    const far = (cells[i - 2 * step] as number) + (cells[i + 2 * step] as number);
-    out[i] = (3 * (cells[i] as number) + 2 * near + far) / 9;
+/** Ninths of copper around every cell of its row. */
+function blurredAcross(cells: Uint8Array): Uint8Array {
+  const out = new Uint8Array(cells.length);
+  for (const i of [0, 1, cells.length - 2, cells.length - 1]) out[i] = 9 * (cells[i] as number);
+  const end = cells.length - 2;
+  for (let i = 2; i < end; i++) {
+    const near = (cells[i - 1] as number) + (cells[i + 1] as number);
+    out[i] = 3 * (cells[i] as number) + 2 * near + (cells[i - 2] as number) + (cells[i + 2] as number);
   }
   return out;
 }

@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import type { SeenFiles } from "./kept-files.ts";
+import { pausing } from "./pause.ts";
 import { sketchImages } from "./process/image-batches.ts";
 import type { Depth, Sketch } from "./sketch.ts";
 
@@ -20,9 +20,6 @@ type Sketched = Map<string, Kept>;
 const madeHere: Sketched = new Map();
 const madeHereLimit = 300_000;
 
-/** Images between two pauses: the server goes on answering. */
-const sliceSize = 500;
-
 /**
  * Contents with the memory of this process, and what is kept of the workspace under a seal (`kept-images.ts`): what decides
  * about a leak is never read from a file that somebody else may write. An entry counts only for a file of the same size,
@@ -37,18 +34,20 @@ export function openContents(memory: Sketched = madeHere): Contents {
     async sketches({ index, images }, depth, signal) {
       const missing = new Map<number, Kept>();
       const asked: Kept[] = [];
-      for (const [at, image] of images.entries()) {
+      const pause = pausing();
+      for (const image of images) {
         const path = index.pathOf(image);
         const entry = entries.get(path) ?? entryOf(memory, path, index.stampOf(image));
         entries.set(path, entry);
         asked.push(entry);
         if (entry[depth] === undefined) missing.set(image, entry);
-        if (at % sliceSize === sliceSize - 1) await setImmediate();
+        if (pause.isDue()) await pause.rest(signal);
       }
       const made = await sketchImages({ index, images: [...missing.keys()] }, depth, signal);
       for (const [at, [image, entry]] of [...missing].entries()) {
         entry[depth] = made[at] ?? null;
         if (!entry.stamp.includes("NaN")) remember(memory, index.pathOf(image), entry);
+        if (pause.isDue()) await pause.rest(signal);
       }
       decoded += missing.size;
       return asked.map((entry) => entry[depth] ?? undefined);

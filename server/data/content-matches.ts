@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { groundOf, keptOfFiles } from "./kept-files.ts";
+import { pausing } from "./pause.ts";
 import { compareImages, digestImages } from "./process/image-batches.ts";
 import type { Comparison } from "./process/image-work.ts";
 import type { RowImages } from "./row-images.ts";
@@ -17,8 +17,6 @@ export type ContentMatches = {
   readonly undecoded: number;
 };
 
-/** Longest piece of work between two pauses: the server goes on answering. */
-const sliceMs = 10;
 const portionSize = 512;
 
 /**
@@ -119,13 +117,13 @@ async function sketched(
 async function likelyImages(left: Sketches, right: Sketches, signal: AbortSignal | undefined) {
   const find = sketchIndex("head", right);
   const likely = { left: new Set<number>(), right: new Set<number>() };
-  let began = performance.now();
+  const pause = pausing();
   for (const [image, sketch] of left) {
     const { copies, near } = find(sketch);
     if (copies.length + near.length > 0) likely.left.add(image);
     for (const one of copies) likely.right.add(one);
     for (const one of near) likely.right.add(one);
-    began = await pauseAfter(began, signal);
+    if (pause.isDue()) await pause.rest(signal);
   }
   return { left: [...likely.left], right: [...likely.right] };
 }
@@ -146,25 +144,17 @@ async function comparedPixels(left: Sketches, right: Sketches, index: ImageIndex
     }
     portion = [];
   };
-  let began = performance.now();
+  const pause = pausing();
   for (const [image, sketch] of left) {
     const { copies, near } = find(sketch);
     const held = [...copies, ...near];
     const pair = { path: index.pathOf(image), held: held.map(index.pathOf), copies: copies.length };
     if (held.length > 0) portion.push({ image, held, pair });
     if (portion.length >= portionSize) await compare();
-    began = await pauseAfter(began, signal);
+    if (pause.isDue()) await pause.rest(signal);
   }
   await compare();
   return matches;
-}
-
-/** Lets others have their turn when the slice is over; the time from which the next one counts. */
-async function pauseAfter(began: number, signal: AbortSignal | undefined): Promise<number> {
-  if (performance.now() - began < sliceMs) return began;
-  await setImmediate();
-  signal?.throwIfAborted();
-  return performance.now();
 }
 
 async function equalBytes(

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isDoubtful, keptTable } from "./kept-images.ts";
+import { pausing } from "./pause.ts";
 
 /** Files that something is made of, none of them a link, by their numbers in an index that looked at them. */
 export type SeenFiles = {
@@ -42,6 +43,7 @@ export async function keptOfFiles<Answer>(
   const found = new Array<Answer | undefined>(images.length);
   const wanted: number[] = [];
   const changed: (() => void)[] = [];
+  const pause = pausing();
   for (const [directory, places] of byDirectory({ index, images })) {
     const name = `${kind}\0${directory}`;
     const kept = openFolder(table.get(name) as Folder<Answer> | undefined, ground);
@@ -50,16 +52,21 @@ export async function keptOfFiles<Answer>(
       const image = images[place] ?? -1;
       found[place] = kept.answerFor(index.nameOf(image), index.stampOf(image));
       if (found[place] === undefined) wanted.push(place);
+      if (pause.isDue()) await pause.rest();
     }
     if (wanted.length > before) {
       const files = places.map((place) => [images[place] ?? -1, place] as const);
       changed.push(() => table.set(name, kept.with(files, index, found)));
     }
-    await setImmediate();
   }
   const made = wanted.length === 0 ? [] : await make(wanted.map((place) => images[place] ?? -1));
   for (const [at, place] of wanted.entries()) found[place] = made[at];
-  if (ground === "" || !isDoubtful()) for (const keep of changed) keep();
+  if (ground !== "" && isDoubtful()) return found;
+  for (const keep of changed) {
+    keep();
+    // A directory may hold thousands.
+    await setImmediate();
+  }
   return found;
 }
 

@@ -4,6 +4,7 @@ import type { Contents } from "./content-cache.ts";
 import { contentMatches } from "./content-matches.ts";
 import { heldKeys } from "./held-keys.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
+import { pausing } from "./pause.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
 
@@ -60,7 +61,7 @@ export async function findLeakage(
 export async function placeCsv(side: CsvSide, lightings: Lightings, index: ImageIndex): Promise<RowImages> {
   const columns = await readRowColumns(side.csv);
   refuseMissingColumns(side.csv, columns.header, mandatoryColumns);
-  return numberImages(columns, rootOf(columns, side.roots, lightings), lightings, index);
+  return await numberImages(columns, rootOf(columns, side.roots, lightings), lightings, index);
 }
 
 /** `findLeakage` on CSVs whose images are numbered in one index and looked at. */
@@ -76,7 +77,9 @@ export async function leakageBetween(
   const contents = await contentTable({ training, held, heldRows }, index, options);
   const leaks = leakList(training.columns, held.columns);
   const near = leakList(training.columns, held.columns, nearLimit);
+  const pause = pausing();
   for (let row = 0; row < training.columns.rows; row++) {
+    if (pause.isDue()) await pause.rest(options.signal);
     const found = tagged("key", rowWithKey(row)) ?? tagged("path", rowWithFile(row));
     if (found !== undefined) {
       leaks.add(row, found);

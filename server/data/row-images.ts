@@ -1,6 +1,7 @@
 import { realPathIfPresent } from "../fs/head.ts";
 import { type ImageLayout, imagePath, joinPath } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
+import { pausing } from "./pause.ts";
 import { onceEachText, type RowColumns, textAt } from "./row-columns.ts";
 
 export type Lightings = Pick<ImageLayout, "lightings" | "image_ext">;
@@ -39,19 +40,21 @@ export function rootOf(columns: RowColumns, roots: readonly string[], lightings:
 }
 
 /** Numbers the images of every row; nothing is looked at yet. */
-export function numberImages(
+export async function numberImages(
   columns: RowColumns,
   images_dir: string,
   lightings: Lightings,
   index: ImageIndex,
-): RowImages {
+): Promise<RowImages> {
   const suffixes = lightings.lightings.map((lighting) => `_${lighting}${lightings.image_ext}`);
   if (suffixes.length === 0) suffixes.push(lightings.image_ext);
   const count = suffixes.length;
   const input = new Int32Array(columns.rows * count);
   const golden = new Int32Array(columns.rows * count);
   const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
+  const pause = pausing();
   for (let row = 0; row < columns.rows; row++) {
+    if (pause.isDue()) await pause.rest();
     const object = textAt(columns, columns.object_name, row);
     const from = directoryOf(columns.input_path[row] ?? -1);
     const reference = directoryOf(columns.golden_path[row] ?? -1);

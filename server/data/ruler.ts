@@ -52,7 +52,7 @@ export async function rulerOf(
   const columns = await readRowColumns(csv);
   refuseMissingColumns(csv, columns.header, mandatoryColumns);
   const index = createImageIndex();
-  const images = numberImages(columns, layout.images_dir, layout, index);
+  const images = await numberImages(columns, layout.images_dir, layout, index);
   await index.look(signal);
   const question = questionOf(index, [columns.sha256, images.count, most]);
   return await keptAnswer("ruler", question, async () => rulerOn(images, await digestsOf(index, signal), most));

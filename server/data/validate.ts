@@ -72,7 +72,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   checkCells(columns, problems);
   const roots = rootsFor(check.csv, check.workspace, check.images_root);
   const index = createImageIndex();
-  const images = numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
+  const images = await numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
   const held = await heldSides(check, index);
   await index.probe(check.signal);
   const others = held.map(({ side }) => [side.images_dir, side.columns.sha256]);

@@ -4,7 +4,7 @@ import { countUp } from "../headway.ts";
 import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
-import type { Fingerprint } from "../twins/fingerprint.ts";
+import { type Fingerprint, packed } from "../twins/fingerprint.ts";
 import { type Candidate, portionSize, type Search } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
@@ -53,6 +53,7 @@ export async function searchTwins({ prints, places, fresh }: Omit<Search, "from"
   const share = Math.ceil(prints.length / laneCount);
   const tell = countUp("images searched for copies", prints.length);
   const found: Candidate[] = [];
+  const all = packed(prints);
   const lanes = Array.from({ length: laneCount }, async (_, lane) => {
     const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
     let left = to - from;
@@ -63,7 +64,7 @@ export async function searchTwins({ prints, places, fresh }: Omit<Search, "from"
       tell(done);
     };
     await askOutside(
-      { kind: "twin candidates", prints, from, to, places, fresh },
+      { kind: "twin candidates", prints: all, from, to, places, fresh },
       { limitMs: batchMs, signal, onPart },
     );
   });

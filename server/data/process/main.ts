@@ -2,6 +2,7 @@ import { isMainThread } from "node:worker_threads";
 import { Refusal } from "../../errors.ts";
 import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
+import type { Packed } from "../twins/fingerprint.ts";
 import type { Search } from "../twins/search.ts";
 import type { Comparison } from "./image-work.ts";
 import type { NearestRequest, SimilarRequest } from "./nearest-work.ts";
@@ -19,7 +20,7 @@ export type Request =
   | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
   | { readonly kind: "digests"; readonly items: readonly string[] }
   | { readonly kind: "fingerprints"; readonly items: readonly string[] }
-  | ({ readonly kind: "twin candidates" } & Search)
+  | ({ readonly kind: "twin candidates"; readonly prints: Packed } & Omit<Search, "prints">)
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
@@ -66,9 +67,11 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
     case "fingerprints":
       yield (await import("./twin-work.ts")).fingerprints(request.items);
       return;
-    case "twin candidates":
-      yield* (await import("../twins/search.ts")).candidates(request);
+    case "twin candidates": {
+      const { unpacked } = await import("../twins/fingerprint.ts");
+      yield* (await import("../twins/search.ts")).candidates({ ...request, prints: unpacked(request.prints) });
       return;
+    }
     case "twins":
       yield (await import("./twin-work.ts")).twinLikenesses(request.items);
   }

@@ -54,7 +54,7 @@ type Place = { readonly x: number; readonly y: number; readonly across: number; 
  */
 export function grainLikeness(one: Fields, other: Fields, guess: Window): number {
   const first: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
-  const coarse = coarseOf(one);
+  const coarse = levelsAt(one, { x: 0, y: 0, across: 1, down: 1 }, points);
   const height = (place: Place) => structure(coarse, other, place);
   const near = climbed(first, 0.06, 0.03, height);
   if (height(near) < hopeful) return 0;
@@ -108,29 +108,19 @@ function isInside({ x, y, across, down }: Place): boolean {
   return fits && across >= 0.6 && down >= 0.6;
 }
 
-/** The coarse points of a picture, row by row. */
-function coarseOf(fields: Fields): Float64Array {
-  return Float64Array.from({ length: points * points }, (_, at) =>
-    levelAt(fields, ((at % points) + 0.5) / points, (Math.floor(at / points) + 0.5) / points),
-  );
-}
-
 /** Correlation of coarse points with those of `other` that lie under them; brightness and contrast do not count. */
 function structure(coarse: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
+  const under = levelsAt(other, place, points);
   let [sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0];
-  for (let row = 0; row < points; row++) {
-    const v = (row + 0.5) / points;
-    for (let column = 0; column < points; column++) {
-      const u = (column + 0.5) / points;
-      const p = coarse[row * points + column] as number;
-      const q = levelAt(other, place.x + u * place.across, place.y + v * place.down);
-      sa += p;
-      sb += q;
-      saa += p * p;
-      sbb += q * q;
-      sab += p * q;
-    }
+  for (let at = 0; at < under.length; at++) {
+    const p = coarse[at] as number;
+    const q = under[at] as number;
+    sa += p;
+    sb += q;
+    saa += p * p;
+    sbb += q * q;
+    sab += p * q;
   }
   const n = points * points;
   const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
@@ -141,14 +131,7 @@ function structure(coarse: Float64Array, other: Fields, place: Place): number {
 function grainAt(own: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
   const { side } = other;
-  const under = new Float64Array(side * side);
-  for (let row = 0; row < side; row++) {
-    const v = place.y + ((row + 0.5) / side) * place.down;
-    for (let column = 0; column < side; column++) {
-      under[row * side + column] = levelAt(other, place.x + ((column + 0.5) / side) * place.across, v);
-    }
-  }
-  const grain = grainOf({ side, means: under });
+  const grain = grainOf({ side, means: levelsAt(other, place, side) });
   let [saa, sbb, sab] = [0, 0, 0];
   for (let at = 0; at < own.length; at++) {
     const [p, q] = [own[at] as number, grain[at] as number];
@@ -184,7 +167,8 @@ function grainOf({ side, means }: Fields): Float64Array {
   }
   withoutStripes(grain, width);
   const most = 2 * middleOf(grain);
-  return grain.map((value) => Math.max(-most, Math.min(most, value)));
+  for (let at = 0; at < grain.length; at++) grain[at] = Math.max(-most, Math.min(most, grain[at] as number));
+  return grain;
 }
 
 /** Takes the mean off each line and each column: parallel traces are the same in every design that has some. */
@@ -204,19 +188,58 @@ function withoutStripes(grain: Float64Array, width: number): void {
   }
 }
 
+/** The middle size of values, found without sorting them: what lies on the wrong side changes sides, again and again. */
 function middleOf(values: Float64Array): number {
-  const sizes = values.map(Math.abs).sort();
-  return sizes[sizes.length >> 1] as number;
+  const sizes = values.map(Math.abs);
+  const middle = sizes.length >> 1;
+  for (let [low, high] = [0, sizes.length - 1]; low < high; ) {
+    const pivot = sizes[middle] as number;
+    let [left, right] = [low, high];
+    while (left <= right) {
+      while ((sizes[left] as number) < pivot) left++;
+      while ((sizes[right] as number) > pivot) right--;
+      if (left > right) break;
+      const size = sizes[left] as number;
+      sizes[left++] = sizes[right] as number;
+      sizes[right--] = size;
+    }
+    if (right < middle) low = left;
+    if (left > middle) high = right;
+  }
+  return sizes[middle] as number;
 }
 
-/** The level at a place in shares of the sides, between the middles of the fields. */
-function levelAt({ side, means }: Fields, u: number, v: number): number {
-  const x = Math.min(side - 1.001, Math.max(0, u * side - 0.5));
-  const y = Math.min(side - 1.001, Math.max(0, v * side - 0.5));
-  const [column, row] = [Math.floor(x), Math.floor(y)];
-  const [dx, dy] = [x - column, y - row];
-  const corner = row * side + column;
-  const top = (means[corner] as number) * (1 - dx) + (means[corner + 1] as number) * dx;
-  const bottom = (means[corner + side] as number) * (1 - dx) + (means[corner + side + 1] as number) * dx;
-  return top * (1 - dy) + bottom * dy;
+/** Where points along one side of a picture lie between the middles of its fields: the field before each, and how far on. */
+type Steps = { readonly field: Int32Array; readonly beyond: Float64Array };
+
+function stepsOf(side: number, places: Float64Array): Steps {
+  const at = places.map((place) => Math.min(side - 1.001, Math.max(0, place * side - 0.5)));
+  const field = Int32Array.from(at);
+  return { field, beyond: at.map((one, point) => one - (field[point] as number)) };
+}
+
+/** Places of `count` points in the middles of as many parts of a length, in shares of a side. */
+function pointsIn(count: number, start: number, length: number): Float64Array {
+  const places = new Float64Array(count);
+  for (let at = 0; at < count; at++) places[at] = start + ((at + 0.5) / count) * length;
+  return places;
+}
+
+/** Levels of a picture at `count` x `count` points of a place. */
+function levelsAt({ side, means }: Fields, { x, y, across, down }: Place, count: number): Float64Array {
+  const columns = stepsOf(side, pointsIn(count, x, across));
+  const rows = stepsOf(side, pointsIn(count, y, down));
+  const levels = new Float64Array(count * count);
+  for (let row = 0, at = 0; row < count; row++) {
+    const dy = rows.beyond[row] as number;
+    const line = (rows.field[row] as number) * side;
+    for (let column = 0; column < count; column++, at++) {
+      const dx = columns.beyond[column] as number;
+      const corner = line + (columns.field[column] as number);
+      const top = (means[corner] as number) * (1 - dx) + (means[corner + 1] as number) * dx;
+      const bottom = (means[corner + side] as number) * (1 - dx) + (means[corner + side + 1] as number) * dx;
+      levels[at] = top * (1 - dy) + bottom * dy;
+    }
+  }
+  return levels;
 }

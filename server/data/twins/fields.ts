@@ -6,22 +6,26 @@ import type { GrayImage } from "../decode/gray-image.ts";
  */
 export function fieldMeans({ width, height, data }: GrayImage, side: number): Float64Array {
   const lines = new Float64Array(height * side);
-  const columns = sharesOf(width, side);
-  for (let y = 0; y < height; y++) {
-    for (const [field, { from, weights }] of columns.entries()) {
+  const across = sharesOf(width, side);
+  for (let y = 0, line = 0; y < height; y++) {
+    for (let field = 0; field < side; field++, line++) {
+      let at = y * width + (across.from[field] as number);
       let sum = 0;
-      for (let at = 0; at < weights.length; at++) {
-        sum += (weights[at] as number) * (data[y * width + from + at] as number);
+      for (let share = across.first[field] as number; share < (across.first[field + 1] as number); share++) {
+        sum += (across.weights[share] as number) * (data[at++] as number);
       }
-      lines[y * side + field] = sum;
+      lines[line] = sum;
     }
   }
   const fields = new Float64Array(side * side);
-  for (const [field, { from, weights }] of sharesOf(height, side).entries()) {
+  const down = sharesOf(height, side);
+  for (let field = 0; field < side; field++) {
+    const [first, end] = [down.first[field] as number, down.first[field + 1] as number];
     for (let x = 0; x < side; x++) {
+      let at = (down.from[field] as number) * side + x;
       let sum = 0;
-      for (let at = 0; at < weights.length; at++) {
-        sum += (weights[at] as number) * (lines[(from + at) * side + x] as number);
+      for (let share = first; share < end; share++, at += side) {
+        sum += (down.weights[share] as number) * (lines[at] as number);
       }
       fields[field * side + x] = sum;
     }
@@ -29,16 +33,34 @@ export function fieldMeans({ width, height, data }: GrayImage, side: number): Fl
   return fields;
 }
 
-/** The pixels that each field covers along one side, with their shares of its mean. */
-function sharesOf(length: number, side: number): { readonly from: number; readonly weights: Float64Array }[] {
+/** The pixels that each field covers along one side: the first one, and their shares of its mean, one field after another. */
+type Shares = { readonly from: Int32Array; readonly first: Int32Array; readonly weights: Float64Array };
+
+/** Images of a workspace have few sizes; those of the last ones are kept. */
+const known = new Map<string, Shares>();
+const mostKnown = 64;
+
+function sharesOf(length: number, side: number): Shares {
+  const key = `${length} ${side}`;
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  if (known.size >= mostKnown) known.clear();
+  const shares = newShares(length, side);
+  known.set(key, shares);
+  return shares;
+}
+
+function newShares(length: number, side: number): Shares {
   const step = length / side;
-  return Array.from({ length: side }, (_, field) => {
+  const [from, first] = [new Int32Array(side), new Int32Array(side + 1)];
+  const weights: number[] = [];
+  for (let field = 0; field < side; field++) {
     const [start, end] = [field * step, (field + 1) * step];
-    const from = Math.min(length - 1, Math.floor(start));
-    const to = Math.min(length, Math.max(from + 1, Math.ceil(end - 1e-9)));
-    const weights = Float64Array.from({ length: to - from }, (_, at) => {
-      return (Math.min(end, from + at + 1) - Math.max(start, from + at)) / step;
-    });
-    return { from, weights };
-  });
+    const begin = Math.min(length - 1, Math.floor(start));
+    const to = Math.min(length, Math.max(begin + 1, Math.ceil(end - 1e-9)));
+    for (let at = begin; at < to; at++) weights.push((Math.min(end, at + 1) - Math.max(start, at)) / step);
+    from[field] = begin;
+    first[field + 1] = weights.length;
+  }
+  return { from, first, weights: Float64Array.from(weights) };
 }

@@ -1,6 +1,7 @@
 import { sha256 } from "../../fs/hash.ts";
 import type { SeenFiles } from "../kept-files.ts";
 import { keptFinding } from "../kept-images.ts";
+import { pausing } from "../pause.ts";
 import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Place } from "./search.ts";
@@ -30,7 +31,12 @@ type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Tw
  */
 export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
   const { index, images, places, name = "all" } = search;
-  const marks = images.map((image, at) => markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
+  const marks: string[] = [];
+  const pause = pausing();
+  for (const [at, image] of images.entries()) {
+    marks.push(markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
+    if (pause.isDue()) await pause.rest(signal);
+  }
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
     const known = stillThere(before, marks);
     const fresh = Uint8Array.from(marks, (mark) => (known.marks.has(mark) ? 0 : 1));

@@ -39,8 +39,8 @@ const flat = 3;
 export function fingerprintOf(image: GrayImage): Fingerprint | undefined {
   const sums = summed(image);
   const print = new Int8Array(windows.length * perWindow);
-  for (const [at, window] of windows.entries()) {
-    const found = spectrum(sums, window);
+  for (let at = 0; at < windows.length; at++) {
+    const found = spectrum(sums, at);
     if (found === undefined && at === 0) return undefined;
     if (found !== undefined) print.set(found, at * perWindow);
   }
@@ -69,23 +69,25 @@ const cosines = Float64Array.from({ length: frequencies * frequencies }, (_, at)
 });
 
 /** The frequencies of a window, scaled so that only their shares count; undefined where it is flat. */
-function spectrum(sums: Float64Array, window: Window): Int8Array | undefined {
-  const values = transformed(transformed(meansIn(sums, window)));
+function spectrum(sums: Float64Array, window: number): Int8Array | undefined {
+  const values = transformed(transformed(meansIn(sums, corners[window] as Corners)));
   values[0] = 0;
   const length = Math.hypot(...values);
   if (length < flat * frequencies) return undefined;
-  return Int8Array.from(values.subarray(1), (value) => Math.round((100 * value) / length));
+  const print = new Int8Array(perWindow);
+  for (let at = 0; at < perWindow; at++) print[at] = Math.round((100 * (values[at + 1] as number)) / length);
+  return print;
 }
 
-function meansIn(sums: Float64Array, window: Window): Float64Array {
-  const step = (fields * window.side) / frequencies;
-  return Float64Array.from({ length: frequencies * frequencies }, (_, at) => {
-    const x = window.x * fields + (at % frequencies) * step;
-    const y = window.y * fields + Math.floor(at / frequencies) * step;
-    const [right, bottom] = [x + step, y + step];
-    const sum = sumAt(sums, right, bottom) - sumAt(sums, x, bottom) - sumAt(sums, right, y) + sumAt(sums, x, y);
-    return sum / (step * step);
-  });
+function meansIn(sums: Float64Array, { left, right, top, bottom, area }: Corners): Float64Array {
+  const means = new Float64Array(frequencies * frequencies);
+  for (let row = 0, at = 0; row < frequencies; row++) {
+    for (let column = 0; column < frequencies; column++, at++) {
+      const below = sumAt(sums, right, column, bottom, row) - sumAt(sums, left, column, bottom, row);
+      means[at] = (below - sumAt(sums, right, column, top, row) + sumAt(sums, left, column, top, row)) / area;
+    }
+  }
+  return means;
 }
 
 /** Cosine transform of the rows, laid out as columns: done twice, it transforms both ways. */
@@ -103,12 +105,26 @@ function transformed(values: Float64Array): Float64Array {
   return out;
 }
 
-/** The sum at a place between corners. */
-function sumAt(sums: Float64Array, x: number, y: number): number {
+/** Lines between the fields that bound the means of a window: the one before each, and how far beyond it in shares of a field. */
+type Lines = { readonly before: Int32Array; readonly beyond: Float64Array };
+type Corners = Readonly<Record<"left" | "right" | "top" | "bottom", Lines>> & { readonly area: number };
+
+const corners: readonly Corners[] = windows.map(({ x, y, side }) => {
+  const step = (fields * side) / frequencies;
+  const lines = (start: number, width: number): Lines => {
+    const places = Float64Array.from({ length: frequencies }, (_, at) => start * fields + at * step + width);
+    const before = Int32Array.from(places, (place) => Math.min(fields - 1, Math.floor(place)));
+    return { before, beyond: places.map((place, at) => place - (before[at] as number)) };
+  };
+  return { left: lines(x, 0), right: lines(x, step), top: lines(y, 0), bottom: lines(y, step), area: step * step };
+});
+
+/** The sum up to where two lines cross. */
+function sumAt(sums: Float64Array, across: Lines, column: number, down: Lines, row: number): number {
   const stride = fields + 1;
-  const [column, row] = [Math.min(fields - 1, Math.floor(x)), Math.min(fields - 1, Math.floor(y))];
-  const [dx, dy] = [x - column, y - row];
-  const corner = row * stride + column;
+  const corner = (down.before[row] as number) * stride + (across.before[column] as number);
+  const dx = across.beyond[column] as number;
+  const dy = down.beyond[row] as number;
   const top = (sums[corner] as number) * (1 - dx) + (sums[corner + 1] as number) * dx;
   const bottom = (sums[corner + stride] as number) * (1 - dx) + (sums[corner + stride + 1] as number) * dx;
   return top * (1 - dy) + bottom * dy;
@@ -128,4 +144,21 @@ export function turned(print: Int8Array, orientation: number): Int8Array {
     out[at - 1] = sign * (print[from - 1] as number);
   }
   return out;
+}
+
+/** Fingerprints one behind the other: a process is sent one array at a stroke, and thousands take a fifth of a second. */
+export type Packed = { readonly values: Int8Array; readonly there: Uint8Array };
+
+const printBytes = perWindow * windows.length;
+
+export function packed(prints: readonly (Fingerprint | undefined)[]): Packed {
+  const values = new Int8Array(printBytes * prints.length);
+  for (const [at, print] of prints.entries()) if (print !== undefined) values.set(print, printBytes * at);
+  return { values, there: Uint8Array.from(prints, (print) => Number(print !== undefined)) };
+}
+
+export function unpacked({ values, there }: Packed): (Fingerprint | undefined)[] {
+  return Array.from(there, (is, at) =>
+    is === 1 ? values.subarray(printBytes * at, printBytes * (at + 1)) : undefined,
+  );
 }

@@ -1,5 +1,6 @@
 import type { ImageIndex } from "../../data/image-index.ts";
-import { createNumberList, createScoreList, type NumberList } from "../../data/number-list.ts";
+import { createNumberList, type NumberList } from "../../data/number-list.ts";
+import { pausing } from "../../data/pause.ts";
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import { goldenPlace, type Place } from "../../data/twins/search.ts";
@@ -39,16 +40,16 @@ const order = ["holdout_csv", "kpi_csv", "validation_csv", "training_csv", "pool
  *
  * @param most of one group: above it, a share of training and pool is drawn
  */
-export function twinGroups(sides: Sides, most: number): { inspected: TwinGroup[]; golden: TwinGroup[] } {
+export async function twinGroups(sides: Sides, most: number, signal?: AbortSignal) {
   const lightings = Math.max(0, ...order.map((side) => sides[side]?.count ?? 0));
   const inspected: TwinGroup[] = [];
   const golden: TwinGroup[] = [];
-  const lotOf = lotsOf(sides.index);
+  const draw = drawing(sides.index, most, signal);
   for (let light = 0; light < lightings; light++) {
     const parts = filesOf(sides, light, "input");
-    inspected.push(shared(sides, [parts], most, lotOf));
+    inspected.push(await shared(sides, [parts], draw));
     const references = filesOf(sides, light, "golden", parts.places);
-    if (references.files.length > 0) golden.push(shared(sides, [parts, references], most, lotOf));
+    if (references.files.length > 0) golden.push(await shared(sides, [parts, references], draw));
   }
   return { inspected, golden };
 }
@@ -102,41 +103,47 @@ function boardOf(columns: RowColumns, row: number): string {
  * All that figures are measured on, and of the rest what there is room for, drawn by path: where images are added, nearly
  * all others are drawn again, and need not be compared again.
  */
-function shared(sides: Sides, groups: readonly Files[], most: number, lotOf: (file: number) => number): TwinGroup {
-  const isRest = ({ sets }: Files, at: number): boolean => restSets.has(sets.at(at));
-  let [total, rest] = [0, 0];
-  for (const group of groups) {
-    total += group.files.length;
-    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) rest++;
+async function shared(sides: Sides, groups: readonly Files[], draw: Draw): Promise<TwinGroup> {
+  const rest = createNumberList();
+  let total = 0;
+  for (const { files, sets } of groups) {
+    total += files.length;
+    for (let at = 0; at < files.length; at++) if (restSets.has(sets.at(at))) rest.push(files.at(at));
   }
-  const room = total <= most ? rest : Math.max(0, most - (total - rest));
-  const lots = createScoreList();
-  for (const group of room === rest ? [] : groups) {
-    for (let at = 0; at < group.files.length; at++) if (isRest(group, at)) lots.push(lotOf(group.files.at(at)));
-  }
-  const last = room === rest ? 1 : (lots.all().slice().sort()[room] ?? 0);
+  const { isDrawn, left_out } = await draw(rest.all(), total);
   const drawn: (readonly [group: Files, at: number])[] = [];
   for (const group of groups) {
     for (let at = 0; at < group.files.length; at++) {
-      if (last === 1 || !isRest(group, at) || lotOf(group.files.at(at)) < last) drawn.push([group, at]);
+      if (!restSets.has(group.sets.at(at)) || isDrawn(group.files.at(at))) drawn.push([group, at]);
     }
   }
   return {
     files: drawn.map(([{ files }, at]) => files.at(at)),
     places: drawn.map(([{ files, places }, at]) => places[files.at(at)] ?? 0),
     imageAt: (place) => imageAt(sides, ...(drawn[place] as (typeof drawn)[number])),
-    left_out: rest - room,
+    left_out,
   };
 }
 
-/** A number from 0 to below 1 for each file that is as good as drawn, and the same for one path; made when it is asked for. */
-function lotsOf(index: ImageIndex): (file: number) => number {
+type Draw = ReturnType<typeof drawing>;
+
+/**
+ * Draws among files where all are more than `most`, each by a number from 0 to below 1 that is as good as drawn and the
+ * same for one path.
+ */
+function drawing(index: ImageIndex, most: number, signal: AbortSignal | undefined) {
   const known = new Float64Array(index.size()).fill(-1);
-  return (file) => {
-    const lot = known[file] as number;
-    if (lot >= 0) return lot;
-    known[file] = Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
-    return known[file] as number;
+  const lotOf = (file: number): number => known[file] as number;
+  return async (rest: Int32Array, total: number) => {
+    const room = Math.max(0, most - (total - rest.length));
+    if (total <= most) return { isDrawn: () => true, left_out: 0 };
+    const pause = pausing();
+    for (const file of rest) {
+      if (lotOf(file) < 0) known[file] = Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
+      if (pause.isDue()) await pause.rest(signal);
+    }
+    const last = Float64Array.from(rest, lotOf).sort()[room] ?? 1;
+    return { isDrawn: (file: number) => lotOf(file) < last, left_out: rest.length - room };
   };
 }
 

@@ -30,7 +30,7 @@ export function twinsStep(most = mostImages): Step {
       if (sides === undefined) return {};
       const question = sides.question && `${sides.question} ${most}`;
       return await keptAnswer("twins", question, async () => {
-        const { inspected, golden } = twinGroups(sides, most);
+        const { inspected, golden } = await twinGroups(sides, most, signal);
         const pairs: Found[] = [];
         for (const [light, group] of inspected.entries())
           pairs.push(...(await foundIn(sides, group, `inspected ${light}`, signal)));
