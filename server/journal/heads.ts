@@ -98,9 +98,11 @@ export async function pruneHeads(env: Env, now: Date): Promise<void> {
   const dir = headsDir(env);
   for (const path of dir === undefined ? [] : await listPaths(dir, headName).catch(() => [])) {
     try {
-      const head = await readAsIfPresent(path, headSchema);
+      // Nearly all are young: they cost a stat each.
       const kept = await fileFacts(path);
-      if (head === undefined || kept === undefined || now.getTime() - kept.mtime_ms < keptMs) continue;
+      if (kept === undefined || now.getTime() - kept.mtime_ms < keptMs) continue;
+      const head = await readAsIfPresent(path, headSchema);
+      if (head === undefined) continue;
       if ((await kindOf(head.run_dir)) === "absent") await removeIfPresent(path);
     } catch {
       // It is looked at again with the next run.

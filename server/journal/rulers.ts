@@ -7,6 +7,7 @@ import { sha256 } from "../fs/hash.ts";
 import { readAsIfPresent } from "../fs/json.ts";
 import { kindOf, listPaths } from "../fs/read.ts";
 import { type Env, userDir } from "../run/env.ts";
+import { readingOnce } from "./seen.ts";
 
 /** Which set of a workspace is measured on, and whose home keeps what is known of it. */
 export type RulerPlace = { readonly workspace: string; readonly set: "kpi" | "holdout"; readonly env: Env };
@@ -30,14 +31,19 @@ export type Custody = {
   readonly other?: { readonly run: string; readonly at: string; readonly change?: RulerChange };
 };
 
+/** A scoring is written once and read once: a look at thousands takes a stat of each. */
+const usesOf = readingOnce({
+  name: "uses-1",
+  shape: useSchema,
+  filesOf: (path) => [path],
+  read: (path) => readAsIfPresent(path, useSchema).catch(() => undefined),
+});
+
 /** Every scoring of a set that is kept, oldest first; none for a process that has no home at all. */
 export async function rulerUses(place: RulerPlace): Promise<RulerUse[]> {
   const dir = await rulersDir(place);
-  const uses: RulerUse[] = [];
-  for (const path of dir === undefined ? [] : await listPaths(join(dir, "uses"), /\.json$/)) {
-    const use = await readAsIfPresent(path, useSchema).catch(() => undefined);
-    if (use !== undefined) uses.push(use);
-  }
+  const paths = dir === undefined ? [] : await listPaths(join(dir, "uses"), /\.json$/);
+  const uses = (await usesOf(paths, place.env)).filter((use) => use !== undefined);
   return uses.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
 }
 
