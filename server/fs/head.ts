@@ -109,7 +109,8 @@ function faultOf(error: unknown): Exclude<FileStart, number> {
 }
 
 /**
- * Reads the first bytes of a file, or as much of it as an image may have, with its size. Blocks: for a process that does nothing else.
+ * Reads the first bytes of a file, or as much of it as an image may have, with its size. Blocks: for a process that does
+ * nothing else, or between pauses.
  *
  * @throws Refusal `input.unreadable-file`.
  */
