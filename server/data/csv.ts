@@ -77,12 +77,11 @@ export type TableRow = { readonly header: readonly string[]; readonly cells: rea
 export async function* tableRows(path: string): AsyncGenerator<TableRow, void, undefined> {
   let read: TableRow[] = [];
   const scan = scanPieces(path, (header) => (cells, line) => read.push({ header, cells, line }));
-  for (;;) {
-    const { done } = await scan.next();
+  for await (const _piece of scan) {
     yield* read;
-    if (done) return;
     read = [];
   }
+  yield* read;
 }
 
 /** Pauses after each piece of the file. */

@@ -37,18 +37,22 @@ export async function compareScores(
   const again = changeNetLines(againCsv);
   const examples: ScoreComparison["examples"][number][] = [];
   let [differing, largest, at, row] = [0, 0, 0, 0];
-  for await (const { row: own, line } of changeNetLines(recordedCsv)) {
-    const number = row++;
-    if (chosen !== undefined && chosen[at] !== number) continue;
-    const left = recorded[number] ?? Number.NaN;
-    const { value: other } = await again.next();
-    const right = made[at++] ?? Number.NaN;
-    const difference = Math.abs(left - right);
-    if (difference > largest) largest = difference;
-    if (isWithin(left, right, tolerance) && isSameRow(own, other?.row)) continue;
-    differing++;
-    const object_name = excerpt(own.object_name, 80);
-    if (examples.length < exampleLimit) examples.push({ line, object_name, recorded: left, again: right });
+  try {
+    for await (const { row: own, line } of changeNetLines(recordedCsv)) {
+      const number = row++;
+      if (chosen !== undefined && chosen[at] !== number) continue;
+      const left = recorded[number] ?? Number.NaN;
+      const { value: other } = await again.next();
+      const right = made[at++] ?? Number.NaN;
+      const difference = Math.abs(left - right);
+      if (difference > largest) largest = difference;
+      if (isWithin(left, right, tolerance) && isSameRow(own, other?.row)) continue;
+      differing++;
+      const object_name = excerpt(own.object_name, 80);
+      if (examples.length < exampleLimit) examples.push({ line, object_name, recorded: left, again: right });
+    }
+  } finally {
+    await again.return();
   }
   const rows = chosen?.length ?? at;
   // Rows that only one of the two has are differences as well.

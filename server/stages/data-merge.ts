@@ -108,10 +108,14 @@ async function earlierRows(context: StageContext): Promise<Earlier> {
 /** @throws Refusal `stage.evidence-missing` for a file that is no table any more. */
 async function* evidenceRows(path: string): AsyncGenerator<ChangeNetRow> {
   const rows = changeNetRows(path);
-  for (;;) {
-    const row = await asEvidence(path, () => rows.next());
-    if (row.done) return;
-    yield row.value;
+  try {
+    for (;;) {
+      const row = await asEvidence(path, () => rows.next());
+      if (row.done) return;
+      yield row.value;
+    }
+  } finally {
+    await rows.return();
   }
 }
 

@@ -30,17 +30,21 @@ export async function compareRows(asked: string, csv: string): Promise<RowCompar
   const inference = changeNetLines(csv);
   let [rows, scored] = [0, 0];
   let difference: Facts | undefined;
-  for await (const { row } of changeNetLines(asked)) {
-    rows++;
-    const { value: other } = await inference.next();
-    if (!other) continue;
-    scored++;
-    const column = mandatoryColumns.find((name) => row[name] !== other.row[name]);
-    if (column === undefined || difference !== undefined) continue;
-    const [expected, actual] = [excerpt(row[column], 80), excerpt(other.row[column], 80)];
-    difference = { line: other.line, column, expected, actual };
+  try {
+    for await (const { row } of changeNetLines(asked)) {
+      rows++;
+      const { value: other } = await inference.next();
+      if (!other) continue;
+      scored++;
+      const column = mandatoryColumns.find((name) => row[name] !== other.row[name]);
+      if (column === undefined || difference !== undefined) continue;
+      const [expected, actual] = [excerpt(row[column], 80), excerpt(other.row[column], 80)];
+      difference = { line: other.line, column, expected, actual };
+    }
+    for await (const _more of inference) scored++;
+  } finally {
+    await inference.return();
   }
-  for await (const _more of inference) scored++;
   return { rows, scored, difference };
 }
 

@@ -3,9 +3,10 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { csvPieces, readTable, scanTable, writeTable } from "../../../server/data/csv.ts";
+import { csvPieces, readTable, scanTable, tableRows, writeTable } from "../../../server/data/csv.ts";
 import { csvScanner } from "../../../server/data/csv-scanner.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { leftOpenBy } from "../../support/open-files.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 const folder = temporaryFolders();
@@ -29,6 +30,15 @@ function scan(pieces: readonly string[]): { rows: string[][]; lines: number[] } 
 }
 
 describe("reading a table", () => {
+  it("closes the file when somebody needs no more of it", async () => {
+    const path = await fileOf("a,b\n1,2\n3,4\n");
+    const first = async () => {
+      for await (const { cells } of tableRows(path)) return cells;
+    };
+    expect(await first()).toEqual(["1", "2"]);
+    expect(await leftOpenBy(first)).toBeLessThan(10);
+  });
+
   it("keeps quoted commas, line ends and quotes, and knows the physical line of each row", async () => {
     const path = await fileOf('a,b\r\n1,"x,\n""y"""\r\n\r\n2,0402 1" cap\rlast,');
     expect(await readTable(path)).toEqual({

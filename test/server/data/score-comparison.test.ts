@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { compareScores } from "../../../server/data/score-comparison.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { leftOpenBy } from "../../support/open-files.ts";
 
 const folder = temporaryFolders();
 const exact = { absolute: 0, relative: 0 };
@@ -28,6 +29,11 @@ const rows: Row[] = [
 ];
 
 describe("two scorings of the same rows", () => {
+  it("leave no file open, be their rows as many or not", async () => {
+    expect(await leftOpenBy(() => compared(rows, rows))).toBeLessThan(10);
+    expect(await leftOpenBy(() => compared(rows.slice(1), rows))).toBeLessThan(10);
+  });
+
   it("agree where every score is the same", async () => {
     expect(await compared(rows, rows)).toEqual({ rows: 3, differing: 0, largest: 0, examples: [] });
   });
