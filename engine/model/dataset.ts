@@ -21,6 +21,8 @@ export type Dataset = { columns: readonly string[]; rows: ChangeNetRow[]; featur
 /** The word that TAO's messages use for a split. */
 type Purpose = "train" | "validation" | "evaluation" | "inference";
 type Told = Pick<TaskContext, "io" | "status">;
+/** Who holds all rows says so, and is refused before the first image is looked at. */
+type Reading = Told & { readonly whole?: boolean };
 
 /**
  * Reads one split and the images of its rows whole, as training needs them.
@@ -35,11 +37,10 @@ export async function loadDataset(
   told: Told,
 ): Promise<Dataset> {
   const all: Dataset = { columns: [], rows: [], features: [] };
-  for await (const part of datasetParts(tree, split, spec, purpose, told)) {
+  for await (const part of datasetParts(tree, split, spec, purpose, { ...told, whole: true })) {
     all.columns = part.columns;
     all.rows.push(...part.rows);
     all.features.push(...part.features);
-    refuseTooMany(splitOf(tree, split, told.io)?.csv_path ?? "", all.rows.length);
   }
   return all;
 }
@@ -54,13 +55,14 @@ export async function* datasetParts(
   split: Split,
   spec: ChangenetSpec,
   purpose: Purpose,
-  { io, status }: Told,
+  { io, status, whole = false }: Reading,
 ): AsyncGenerator<Dataset> {
   const source = splitOf(tree, split, io);
   if (source === undefined) {
     throw new EngineFailure("FileNotFoundError", `No ${purpose} csv file was found at `);
   }
   const { header: columns, rows } = await describeRows(source.csv_path, purpose);
+  if (whole) refuseTooMany(source.csv_path, rows);
   if (rows < spec.batch_size) {
     throw new EngineFailure(
       "ValueError",

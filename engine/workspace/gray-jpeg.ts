@@ -1,3 +1,5 @@
+import { zigzag } from "../../server/data/decode/jpeg-block.ts";
+
 /** Bound once: they are called for every pixel. */
 const { abs, clz32, floor, max, min, round } = Math;
 
@@ -7,15 +9,6 @@ const quantisers = [
   87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
   72, 92, 95, 98, 112, 100, 103, 99,
 ];
-
-/** Index into an 8x8 block, in the order of rising frequency. */
-const zigzag = Uint8Array.from(
-  [...Array(64).keys()].sort((a, b) => {
-    const [sumA, sumB] = [(a >> 3) + (a & 7), (b >> 3) + (b & 7)];
-    if (sumA !== sumB) return sumA - sumB;
-    return sumA % 2 === 0 ? (a & 7) - (b & 7) : (b & 7) - (a & 7);
-  }),
-);
 
 /** Huffman table as a JPEG carries it: symbols by code length; and code and its length by symbol. */
 type Table = {

@@ -36,6 +36,19 @@ describe("visual_changenet train", () => {
     expect(readFileSync(join(run, "train", "experiment.yaml"), "utf8")).toContain("num_epochs: 6");
   });
 
+  it("refuses more rows than it may hold before it looks at an image", async () => {
+    const { folder, spec } = writeWorkspace();
+    rmSync(join(folder, "images"), { recursive: true });
+    process.env.DEFT_TABLE_ROWS = "5";
+    try {
+      const { code, stderr } = await train(spec);
+      expect(stderr).toContain("has more than 5 rows, and this step holds all of them");
+      expect(code).toBe(1);
+    } finally {
+      delete process.env.DEFT_TABLE_ROWS;
+    }
+  });
+
   it("gives the same bytes for the same seed and others for another", async () => {
     const { folder, spec } = writeWorkspace();
     const weights = async (name: string, seed: number) => {

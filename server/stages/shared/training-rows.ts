@@ -1,6 +1,6 @@
 import { relative } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { ChangeNetRow } from "../../data/changenet.ts";
+import { pausing } from "../../data/pause.ts";
 import { type Problem, type ProblemList, problemList } from "../../data/problems.ts";
 import { type RowColumns, rowsByLabel, textAt } from "../../data/row-columns.ts";
 import { validateCsv } from "../../data/validate.ts";
@@ -79,8 +79,9 @@ async function addAbsentImages(problems: ProblemList, columns: RowColumns, layou
   /** By number of an object name, the row with it whose images were all there last. */
   const fine = new Int32Array(columns.texts.size()).fill(-1);
   const { input_path, golden_path, object_name } = columns;
+  const pause = pausing();
   for (let at = 0; at < columns.rows; at++) {
-    if (at % sliceSize === sliceSize - 1) await setImmediate();
+    if (pause.isDue()) await pause.rest();
     const object = object_name[at] ?? -1;
     const like = fine[object] ?? -1;
     if (like >= 0 && input_path[like] === input_path[at] && golden_path[like] === golden_path[at]) continue;
@@ -95,8 +96,6 @@ async function addAbsentImages(problems: ProblemList, columns: RowColumns, layou
     if (absent.length === 0) fine[object] = at;
   }
 }
-
-const sliceSize = 50_000;
 
 function rowAt(columns: RowColumns, at: number) {
   const cell = (column: "input_path" | "golden_path" | "object_name") => textAt(columns, columns[column], at);
