@@ -1,3 +1,4 @@
+import { awaitedStem } from "../durable/ahead.ts";
 import { keep, type Work } from "../durable/keeper.ts";
 import { mainPath, systemDeps, terminalCall } from "./deps.ts";
 import { type CliIo, print } from "./io.ts";
@@ -32,15 +33,20 @@ const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
   },
 };
 
-/** `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone. */
+/**
+ * `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone.
+ * One that is started ahead has `-` for it, waits for a line with it, and ends where none comes.
+ */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  const [kind = "", stem] = argv;
-  const work = kinds[kind];
-  if (work === undefined || stem === undefined) {
+  const [kind = "", given] = argv;
+  const load = kinds[kind];
+  if (load === undefined || given === undefined) {
     print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} STEM\n`);
     return 2;
   }
-  await keep(stem, await work(io), io.env);
+  const work = await load(io);
+  const stem = await awaitedStem(given);
+  if (stem !== undefined) await keep(stem, work, io.env);
   // A stream that is still open must not hold the process once its work is over.
   process.exit(0);
 }

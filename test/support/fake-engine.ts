@@ -4,7 +4,8 @@ import { build } from "esbuild";
 
 /**
  * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
- * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
+ * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. `start STEM` is a server that starts
+ * a keeper and another ahead, and stays. Its work `steps` writes `begin`
  * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
@@ -13,7 +14,8 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
     import { identityOf } from "./server/exec/identity.ts";
-    import { keep } from "./server/durable/keeper.ts";
+    import { awaitedStem } from "./server/durable/ahead.ts";
+    import { keep, startKeeper } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
@@ -31,8 +33,13 @@ export async function fakeEngine(folder: string): Promise<string> {
     }
     if (command === "keep") {
       const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
-      await keep(rest[1], kinds[rest[0]], process.env);
+      const stem = await awaitedStem(rest[1]);
+      if (stem !== undefined) await keep(stem, kinds[rest[0]], process.env);
       process.exit(0);
+    }
+    if (command === "start") {
+      await startKeeper({ kind: "engine", stem: rest[0], main: process.argv[1], env: process.env, more: true });
+      setInterval(() => {}, 1000);
     }
     const [program, argument] = rest;
     if (program === "say") console.log(argument);
