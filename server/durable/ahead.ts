@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline";
+import { awaitedLine, follows } from "../exec/awaited-line.ts";
 import { spawnWaiting, type Waiting } from "../exec/detached.ts";
 
 /** What tells one keeper from another but for its work. */
@@ -9,10 +9,7 @@ export type Start = {
   readonly logPath: string;
 };
 
-/** Instead of a stem: the keeper reads it from its standard input. */
-const stemFollows = "-";
-
-/** A waiting keeper takes 50 MB, and nobody wants it once the run rests. */
+/** A waiting keeper and its program take 120 MB, and nobody wants them once the run rests. */
 const waitsMs = 60_000;
 
 /**
@@ -25,7 +22,7 @@ let ahead: { readonly like: string; readonly waiting: Waiting; readonly idle: No
 export function startAhead(start: Start): void {
   dismissAhead();
   try {
-    const waiting = spawnWaiting([...start.argv, stemFollows], start);
+    const waiting = spawnWaiting([...start.argv, follows], start);
     ahead = { like: JSON.stringify(start), waiting, idle: setTimeout(dismissAhead, waitsMs).unref() };
   } catch {
     // Its log cannot be opened: who starts the next one is told.
@@ -50,7 +47,5 @@ function dismissAhead(): void {
 
 /** The stem that a keeper was given, or is given now; undefined where nobody is left to give it one. */
 export async function awaitedStem(given: string): Promise<string | undefined> {
-  if (given !== stemFollows) return given;
-  for await (const line of createInterface(process.stdin)) return line;
-  return undefined;
+  return given === follows ? await awaitedLine() : given;
 }

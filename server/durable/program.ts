@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { signalGroup } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { runProgram } from "../exec/program.ts";
@@ -27,9 +28,12 @@ export function wordsBefore(...words: readonly string[]): CommandOf {
 
 /**
  * Keeps a recorded job that is a program of this very host: runs it once, ever, and writes how it ended. `afterwards`
- * clears what the program left.
+ * clears what the program left; `ahead` is the program where it was started already.
  */
-export function programWork(commandOf: CommandOf, afterwards?: (stem: string) => Promise<void>): Work {
+export function programWork(
+  commandOf: CommandOf,
+  { afterwards, ahead }: { afterwards?: (stem: string) => Promise<void>; ahead?: ChildProcess | undefined } = {},
+): Work {
   return {
     once: true,
     async run({ stem, env }) {
@@ -37,7 +41,7 @@ export function programWork(commandOf: CommandOf, afterwards?: (stem: string) =>
       const started_at = isoMicros(new Date());
       const unwanted = { outcome: "killed" as const };
       const command = await commandOf(spec, stem, env);
-      const run = () => runProgram(spec, command.argv, { ...env, ...command.env });
+      const run = () => runProgram(spec, command.argv, { ...env, ...command.env }, ahead);
       const ended = (await isCancelled(stem)) ? unwanted : await run();
       await afterwards?.(stem);
       // Who asked tells a cancel from a stranger's signal; the program's end may be heard of before the signal.

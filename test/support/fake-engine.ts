@@ -17,7 +17,9 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { awaitedStem } from "./server/durable/ahead.ts";
     import { keep, startKeeper } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
-    const [command, ...rest] = process.argv.slice(2);
+    import { awaitedLine, follows } from "./server/exec/awaited-line.ts";
+    import { startProgramAhead } from "./server/exec/program.ts";
+    let [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
       const say = (line) => appendFileSync(wish.lines, line + "\\n");
       const busy = stem + ".busy";
@@ -32,7 +34,9 @@ export async function fakeEngine(folder: string): Promise<string> {
       say("end");
     }
     if (command === "keep") {
-      const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
+      const words = [process.execPath, process.argv[1], "engine"];
+      const ahead = rest[1] === follows ? startProgramAhead(words, process.env) : undefined;
+      const kinds = { engine: programWork(wordsBefore(...words), { ahead }), steps: { run: steps } };
       const stem = await awaitedStem(rest[1]);
       if (stem !== undefined) await keep(stem, kinds[rest[0]], process.env);
       process.exit(0);
@@ -40,6 +44,11 @@ export async function fakeEngine(folder: string): Promise<string> {
     if (command === "start") {
       await startKeeper({ kind: "engine", stem: rest[0], main: process.argv[1], env: process.env, more: true });
       setInterval(() => {}, 1000);
+    }
+    if (rest[0] === follows) {
+      const line = await awaitedLine();
+      if (line === undefined) process.exit(0);
+      rest = JSON.parse(line).argv;
     }
     const [program, argument] = rest;
     if (program === "say") console.log(argument);

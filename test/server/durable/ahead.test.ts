@@ -15,9 +15,9 @@ let runDir: string;
 let main: string;
 let env: NodeJS.ProcessEnv;
 
-async function aStem(id: string): Promise<string> {
+async function aStem(id: string, argv = ["say", id], more: { time_limit_sec?: number } = {}): Promise<string> {
   const spec = {
-    ...{ id, image: "tao_pyt" as const, argv: ["say", id], mounts: [], env: {}, env_names: [], workdir: runDir },
+    ...{ ...more, id, image: "tao_pyt" as const, argv, mounts: [], env: {}, env_names: [], workdir: runDir },
     ...{ gpus: "none" as const, ipc_host: false, user: "host" as const, log_path: join(runDir, `${id}.log`) },
   };
   await saveRecord(runDir, { spec, platform: "embedded", created_at: "2026-11-21T10:00:00+00:00" });
@@ -33,17 +33,28 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   throw new Error("it did not come");
 }
 
-/** Keepers of this test that wait for work. */
-async function waiting(): Promise<number[]> {
+/** Processes of this test that wait for work: keepers, or their programs. */
+async function waiting(words = "keep engine"): Promise<number[]> {
   const { execa } = await import("execa");
   const { stdout } = await execa("ps", ["-A", "-ww", "-o", "pid=,args="]);
   return stdout
     .split("\n")
-    .filter((line) => line.includes(`${main} keep engine -`))
+    .filter((line) => line.includes(`${main} ${words} -`))
     .map((line) => Number.parseInt(line, 10));
 }
 
+/** Starts a job whose keeper and program were there before, once both are. */
+async function startSecond(...job: Parameters<typeof aStem>): Promise<string> {
+  await start(await aStem("first"));
+  await theWaiting();
+  await theProgram();
+  const stem = await aStem(...job);
+  await start(stem);
+  return stem;
+}
+
 const theWaiting = () => until(async () => (await waiting())[0]);
+const theProgram = () => until(async () => (await waiting("engine"))[0]);
 const claimOf = (stem: string) => readFile(`${stem}.claim`, "utf8").then(JSON.parse, () => undefined);
 const exitOf = (stem: string) => until(() => readFile(`${stem}.exit`, "utf8").then(JSON.parse, () => undefined));
 const start = (stem: string) => startKeeper({ kind: "engine", stem, main, env, more: true });
@@ -97,7 +108,25 @@ describe("a keeper that is started ahead", () => {
     await theWaiting();
     server.kill("SIGKILL");
     await once(server, "exit");
-    await until(async () => ((await waiting()).length === 0 ? true : undefined));
+    await until(async () => ((await waiting()).length + (await waiting("engine")).length === 0 ? true : undefined));
     expect(await exitOf(stem)).toMatchObject({ outcome: "exited", exit_code: 0 });
+  });
+
+  it("tells how the program ended that it had started with it", async () => {
+    expect(await exitOf(await startSecond("fails", ["fail", "3"]))).toMatchObject({ outcome: "exited", exit_code: 3 });
+    const hangs = await startSecond("limited", ["hang"], { time_limit_sec: 0.3 });
+    expect(await exitOf(hangs)).toMatchObject({ outcome: "timeout" });
+  });
+
+  it("starts its program anew where the one that waited was killed", async () => {
+    await start(await aStem("first"));
+    await theWaiting();
+    const program = await theProgram();
+    process.kill(program, "SIGKILL");
+    await until(async () => ((await waiting("engine")).includes(program) ? undefined : true));
+    const second = await aStem("second");
+    await start(second);
+    expect(await exitOf(second)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    expect(await readFile(join(runDir, "second.log"), "utf8")).toBe("second\n");
   });
 });
