@@ -1,7 +1,6 @@
-import type { ChildProcess } from "node:child_process";
 import { signalGroup } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
-import { runProgram } from "../exec/program.ts";
+import { type ProgramAhead, runProgram } from "../exec/program.ts";
 import { readAs } from "../fs/json.ts";
 import { isoMicros } from "../run/clock.ts";
 import type { Env } from "../run/env.ts";
@@ -32,7 +31,7 @@ export function wordsBefore(...words: readonly string[]): CommandOf {
  */
 export function programWork(
   commandOf: CommandOf,
-  { afterwards, ahead }: { afterwards?: (stem: string) => Promise<void>; ahead?: ChildProcess | undefined } = {},
+  { afterwards, ahead }: { afterwards?: (stem: string) => Promise<void>; ahead?: ProgramAhead | undefined } = {},
 ): Work {
   return {
     once: true,

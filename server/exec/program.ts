@@ -9,8 +9,11 @@ import { follows } from "./awaited-line.ts";
 /** What a program that was started ahead of its job is told of it. */
 export type Task = Pick<JobSpec, "argv" | "env" | "workdir">;
 
+/** A program that was started before its job was known. */
+export type ProgramAhead = ChildProcess;
+
 /** Starts a child of this process that waits for a task, as a line of JSON; it ends without one when this process does. */
-export function startProgramAhead([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+export function startProgramAhead([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv): ProgramAhead {
   const child = spawn(program, [...args, follows], { env, stdio: ["pipe", "pipe", "pipe"] });
   for (const one of [child, child.stdin]) one.on("error", () => undefined);
   return child;
@@ -25,7 +28,7 @@ export async function runProgram(
   spec: JobSpec,
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
-  ahead?: ChildProcess,
+  ahead?: ProgramAhead,
 ): Promise<JobExit> {
   let log: FileHandle;
   try {
