@@ -16,7 +16,8 @@ export type SeenFiles = {
 /** What is kept of the files of one directory. */
 type Folder<Answer> = {
   readonly ground: string;
-  readonly names: string[];
+  /** One behind the other with a slash between two, which no name has. */
+  readonly names: string;
   /** Numbers of each file, one behind the other (`stampOf`). */
   readonly stamps: Float64Array;
   readonly answers: Answer[];
@@ -94,13 +95,24 @@ function byDirectory({ index, images }: SeenFiles): Map<string, number[]> {
 }
 
 function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
-  const { names, stamps, answers } = kept?.ground === ground ? kept : { names: [], stamps: noStamps, answers: [] };
-  const width = names.length === 0 ? 0 : stamps.length / names.length;
-  const places = new Map(names.map((name, at) => [name, at]));
+  const { names, stamps, answers } = kept?.ground === ground ? kept : { names: "", stamps: noStamps, answers: [] };
+  const list = answers.length === 0 ? [] : names.split("/");
+  const width = list.length === 0 ? 0 : stamps.length / list.length;
+  let places: ReadonlyMap<string, number> | undefined;
+  let next = 0;
+  /** Files are mostly asked for in the order in which they were kept. */
+  const placeOf = (name: string): number | undefined => {
+    if (list[next] === name) return next++;
+    places ??= new Map(list.map((one, at) => [one, at]));
+    const place = places.get(name);
+    if (place !== undefined) next = place + 1;
+    return place;
+  };
   return {
     answerFor(name: string, stamp: Float64Array): Answer | undefined {
-      const place = places.get(name);
-      if (place === undefined || stamp.some((value, at) => value !== stamps[width * place + at])) return undefined;
+      const place = placeOf(name);
+      if (place === undefined) return undefined;
+      for (let at = 0; at < stamp.length; at++) if (stamp[at] !== stamps[width * place + at]) return undefined;
       return answers[place];
     },
     /** The folder with what was found of some files, by their numbers and places. */
@@ -109,22 +121,22 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
       index: SeenFiles["index"],
       found: readonly (Answer | undefined)[],
     ): Folder<Answer> {
-      const next = { ground, names: [] as string[], answers: [] as Answer[] };
+      const [nextNames, nextAnswers]: [string[], Answer[]] = [[], []];
       const numbers: number[] = [];
       const add = (name: string, stamp: Float64Array, answer: Answer | undefined): void => {
         if (answer === undefined || stamp.some(Number.isNaN)) return;
-        next.names.push(name);
-        next.answers.push(answer);
+        nextNames.push(name);
+        nextAnswers.push(answer);
         numbers.push(...stamp);
       };
       const asked = new Set(files.map(([image]) => index.nameOf(image)));
       for (const [image, place] of files) add(index.nameOf(image), index.stampOf(image), found[place]);
-      if (names.length <= 2 * asked.size + mostUnasked) {
-        for (const [at, name] of names.entries()) {
+      if (list.length <= 2 * asked.size + mostUnasked) {
+        for (const [at, name] of list.entries()) {
           if (!asked.has(name)) add(name, stamps.subarray(width * at, width * (at + 1)), answers[at]);
         }
       }
-      return { ...next, stamps: Float64Array.from(numbers) };
+      return { ground, names: nextNames.join("/"), stamps: Float64Array.from(numbers), answers: nextAnswers };
     },
   };
 }
