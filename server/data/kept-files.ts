@@ -20,8 +20,11 @@ type Folder<Answer> = {
   readonly names: string;
   /** Numbers of each file, one behind the other (`stampOf`). */
   readonly stamps: Float64Array;
-  readonly answers: Answer[];
+  readonly answers: readonly Answer[] | Rows;
 };
+
+/** Arrays of one length, one behind the other: thousands that are kept one by one take longer to read than to compare. */
+type Rows = { readonly each: number; readonly values: Int8Array };
 
 /** Of a directory more than so many files, and half of what is kept, that nobody asked for are forgotten. */
 const mostUnasked = 1000;
@@ -95,7 +98,8 @@ function byDirectory({ index, images }: SeenFiles): Map<string, number[]> {
 }
 
 function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
-  const { names, stamps, answers } = kept?.ground === ground ? kept : { names: "", stamps: noStamps, answers: [] };
+  const { names, stamps, answers: laid } = kept?.ground === ground ? kept : nothing;
+  const answers = "each" in laid ? (eachOf(laid) as Answer[]) : laid;
   const list = answers.length === 0 ? [] : names.split("/");
   const width = list.length === 0 ? 0 : stamps.length / list.length;
   let places: ReadonlyMap<string, number> | undefined;
@@ -136,9 +140,29 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
           if (!asked.has(name)) add(name, stamps.subarray(width * at, width * (at + 1)), answers[at]);
         }
       }
-      return { ground, names: nextNames.join("/"), stamps: Float64Array.from(numbers), answers: nextAnswers };
+      return {
+        ground,
+        names: nextNames.join("/"),
+        stamps: Float64Array.from(numbers),
+        answers: inRows(nextAnswers) ?? nextAnswers,
+      };
     },
   };
 }
 
-const noStamps = new Float64Array();
+function inRows(answers: readonly unknown[]): Rows | undefined {
+  const [first] = answers;
+  if (!(first instanceof Int8Array)) return undefined;
+  const values = new Int8Array(first.length * answers.length);
+  for (const [at, answer] of answers.entries()) {
+    if (!(answer instanceof Int8Array) || answer.length !== first.length) return undefined;
+    values.set(answer, first.length * at);
+  }
+  return { each: first.length, values };
+}
+
+function eachOf({ each, values }: Rows): Int8Array[] {
+  return Array.from({ length: values.length / each }, (_, at) => values.subarray(each * at, each * (at + 1)));
+}
+
+const nothing = { names: "", stamps: new Float64Array(), answers: [] as const };
