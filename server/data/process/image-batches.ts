@@ -6,7 +6,7 @@ import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import { type Fingerprint, packed } from "../twins/fingerprint.ts";
-import { best, type Candidate, type Found, type Place, portionSize, type Search } from "../twins/search.ts";
+import { best, type Candidate, type Place, portionSize, type Search } from "../twins/search.ts";
 import { candidatesOfNew, type NewSearch } from "../twins/search-new.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
@@ -89,11 +89,8 @@ export async function searchNewTwins(
     fresh.length <= mostHere
       ? await foundHere(share(0, count), count, signal)
       : await candidatesBy(count, askOf, signal);
-  const byImage = new Map<number, Found>();
-  for (const one of found) {
-    const some: Found = byImage.get(one.of) ?? new Map();
-    byImage.set(one.of, some.set(one.like, one));
-  }
+  const byImage = new Map<number, Candidate[]>();
+  for (const one of found) byImage.set(one.of, [...(byImage.get(one.of) ?? []), one]);
   // Each lane has its own best of a new image.
   return [...byImage.values()].flatMap(best).sort((a, b) => a.of - b.of);
 }

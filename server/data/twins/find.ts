@@ -18,7 +18,7 @@ export type TwinSearch = SeenFiles & {
 };
 
 /** Above this share, or number, of new images all are searched anew, which then costs no more. */
-const mostFresh = { share: 0.25, count: 2000 } as const;
+const mostFresh = { share: 0.25, count: 1000 } as const;
 
 /** Images that were compared with one another, by marks of their files, and the pairs that were found, by their numbers. */
 type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Twins[] };

@@ -1,6 +1,6 @@
 import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
 import { layOut } from "./keys.ts";
-import { best, type Candidate, type Found, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
+import { best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
 
 /** Some images of a search that are new, and a share of all that are searched. */
 export type NewSearch = {
@@ -26,14 +26,15 @@ export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch):
   const count = places === undefined ? windows.length : 1;
   const isNew = new Set(numbers.subarray(0, fresh));
   const news = prints.slice(0, fresh).flatMap((print, at) => (print === undefined ? [] : [newImage(print, at, count)]));
-  const found = new Map<number, Found>();
+  const found = new Map<number, Candidate[]>();
   const mayMeet = (of: number, like: number) =>
     places === undefined || isSought(places[of] as Place, places[like] as Place);
   const note = (of: number, like: number, one: Alike | undefined): void => {
     if (one === undefined) return;
     const [ofNumber, likeNumber] = [numbers[of] as number, numbers[like] as number];
-    const some: Found = found.get(ofNumber) ?? new Map();
-    found.set(ofNumber, some.set(likeNumber, { ...one, of: ofNumber, like: likeNumber }));
+    const some = [...(found.get(ofNumber) ?? []), { ...one, of: ofNumber, like: likeNumber }];
+    // Where thousands look alike, all that each is like would take gigabytes.
+    found.set(ofNumber, best(some));
   };
   const shapes = new Float64Array(count * perShape);
   for (let at = fresh; at < prints.length; at++) {
@@ -47,7 +48,7 @@ export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch):
     }
     if ((at - fresh) % portionSize === portionSize - 1) yield [];
   }
-  yield [...found.values()].flatMap(best);
+  yield [...found.values()].flat();
 }
 
 /** Which window, laid how, looks how much like a whole. */

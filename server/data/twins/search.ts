@@ -48,7 +48,7 @@ export type Search = {
 };
 
 /** What one image is like, by the numbers of the others. */
-export type Found = Map<number, Candidate>;
+type Found = Map<number, Candidate>;
 
 /** Likeness of frequencies from which a window is held against a whole. */
 export function leastOf(window: number): number {
@@ -68,7 +68,7 @@ export function* candidates(search: Search): Generator<Candidate[]> {
   for (let of = from; of < to; of++) {
     const print = prints[of];
     const isAsked = places === undefined || ((places[of] as Place) & goldenPlace) !== 0;
-    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, find, places)));
+    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, find, places).values()));
     if ((of - from) % portionSize < portionSize - 1) continue;
     yield portion;
     portion = [];
@@ -92,8 +92,8 @@ function likeOne(of: number, print: Fingerprint, find: Finder, places: Search["p
 }
 
 /** What one image is most like. */
-export function best(found: Found): Candidate[] {
-  return [...found.values()].sort((a, b) => b.likeness - a.likeness).slice(0, mostOfOne);
+export function best(found: Iterable<Candidate>): Candidate[] {
+  return [...found].sort((a, b) => b.likeness - a.likeness).slice(0, mostOfOne);
 }
 
 /** The wholes of the prints, laid out one behind the other, and the numbers of their images. */

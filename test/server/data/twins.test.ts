@@ -9,9 +9,10 @@ import type { GrayImage } from "../../../server/data/decode/gray-image.ts";
 import { withHeadway } from "../../../server/data/headway.ts";
 import { seenFiles } from "../../../server/data/image-index.ts";
 import { withKeptImages } from "../../../server/data/kept-images.ts";
+import { searchNewTwins } from "../../../server/data/process/image-batches.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
-import { candidates } from "../../../server/data/twins/search.ts";
+import { type Candidate, candidates } from "../../../server/data/twins/search.ts";
 import { candidatesOfNew } from "../../../server/data/twins/search-new.ts";
 import { photograph, putGray } from "../../support/photographs.ts";
 
@@ -164,6 +165,18 @@ it("looks for new images among the others from either side, and for nothing else
   expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0, likeness });
   expect(pairs).toEqual(expect.arrayContaining(all));
   expect(pairs.every(({ of, like }) => of >= 150 || like >= 150)).toBe(true);
+});
+
+it("finds of many new images in several processes what it finds of them in one", async () => {
+  const prints = Array.from({ length: 60 }, (_, at) => fingerprintOf(shot(`design ${at % 25}`, "a")));
+  const fresh = Array.from({ length: 20 }, (_, at) => 3 * at);
+  const numbers = Int32Array.from([...fresh, ...prints.keys()]);
+  const some = Array.from(numbers, (number) => prints[number]);
+  const here = [...candidatesOfNew({ prints: some, numbers, fresh: fresh.length })].flat();
+  const pairsOf = (found: readonly Candidate[]) => found.map(({ of, like }) => `${of} ${like}`).sort();
+  const apart = await searchNewTwins({ prints }, fresh);
+  expect(apart.length).toBeGreaterThan(20);
+  expect(pairsOf(apart)).toEqual(pairsOf(here));
 });
 
 it("compares new images alone with those of an earlier search", async () => {
