@@ -1,5 +1,6 @@
 // Tables of ten million rows through validate, kpi and gaps, beside `cat` of the same file, with the memory that each takes:
-// node bench/run.mjs tables [ROWS]. Every row names two images of its own; none of them is there.
+// node bench/run.mjs tables [ROWS] [STEP]: all steps, or those whose name begins with STEP, which then have a process of their
+// own and no memory of what came before. Every row names two images of its own; none of them is there.
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,20 +25,24 @@ export async function measure(): Promise<void> {
     await writeTable(csv, [...changenetColumns, "siamese_score"], rowsOf(rows));
     console.log(`\n${rows} rows, ${((await stat(csv)).size / 1e6).toFixed(0)} MB`);
     await told("limit: cat of the CSV", () => spawnSync("cat", [csv], { stdio: "ignore" }));
-    await told("validate: every cell, every image looked for", () =>
-      validateCsv({ csv, workspace: folder, images_root: join(folder, "images"), lightings: layout }),
-    );
-    await told("kpi: sweep and both operating points", () => analyseKpi(csv, 1));
-    await told("kpi: and whether rows repeat", () => judgeScores(csv));
-    await told("kpi: and all published files", async () =>
-      writeKpiFiles(out, csv, await analyseKpi(csv, 1), { minRecall: 1 }),
-    );
-    await told("gaps: ranking and all published files", async () =>
-      writeGaps(out, await readInferenceTable(csv), { ...layout, images_dir: folder }, { minRecall: 1, topK: 50 }),
-    );
+    const asked = process.argv[3] ?? "";
+    for (const [name, work] of Object.entries(steps(csv, folder, out)))
+      if (name.startsWith(asked)) await told(name, work);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function steps(csv: string, folder: string, out: string): Readonly<Record<string, () => Promise<unknown>>> {
+  return {
+    "validate: every cell, every image looked for": () =>
+      validateCsv({ csv, workspace: folder, images_root: join(folder, "images"), lightings: layout }),
+    "kpi: sweep and both operating points": () => analyseKpi(csv, 1),
+    "kpi: and whether rows repeat": () => judgeScores(csv),
+    "kpi: and all published files": async () => writeKpiFiles(out, csv, await analyseKpi(csv, 1), { minRecall: 1 }),
+    "gaps: ranking and all published files": async () =>
+      writeGaps(out, await readInferenceTable(csv), { ...layout, images_dir: folder }, { minRecall: 1, topK: 50 }),
+  };
 }
 
 function* rowsOf(rows: number): Generator<readonly string[]> {

@@ -1,7 +1,7 @@
 import { createNumberList } from "../../server/data/number-list.ts";
 import type { ParquetColumn } from "../../server/data/parquet.ts";
+import { createPathTable } from "../../server/data/path-table.ts";
 import { vectorBatches } from "../../server/data/process/vector-batches.ts";
-import { createPathTable } from "../../server/data/text-table.ts";
 import { EngineFailure } from "../failure.ts";
 import type { ImageList } from "./image-list.ts";
 

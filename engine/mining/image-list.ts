@@ -1,6 +1,6 @@
 import { createNumberList } from "../../server/data/number-list.ts";
 import { type ParquetColumn, scanParquet, textCell } from "../../server/data/parquet.ts";
-import { createPathTable } from "../../server/data/text-table.ts";
+import { createPathTable } from "../../server/data/path-table.ts";
 import { EngineFailure } from "../failure.ts";
 
 /** The rows of a table with a column `filepath`: four bytes a cell beside its distinct texts. */

@@ -1,6 +1,6 @@
 import { realPathIfPresent } from "../fs/head.ts";
 import { normalPath } from "../run/images.ts";
-import { createTextTable } from "./text-table.ts";
+import { createNameTable } from "./path-table.ts";
 
 /** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */
 export type FileNumbers = {
@@ -20,8 +20,7 @@ export function createFileNumbers(): FileNumbers {
   const bySpelling = new Map<string, number>();
   const byPath = new Map<string, number>();
   const directories: { readonly path: string; readonly exists: boolean }[] = [];
-  /** Names in the group of their directory. */
-  const names = createTextTable();
+  const names = createNameTable();
 
   const directoryAt = (spelling: string): number => {
     const known = bySpelling.get(spelling);
@@ -35,18 +34,18 @@ export function createFileNumbers(): FileNumbers {
     bySpelling.set(spelling, number);
     return number;
   };
-  const directoryOf = (file: number) => directories[names.groupOf(file)]?.path ?? "";
+  const directoryOf = (file: number) => directories[names.directoryOf(file)]?.path ?? "";
 
   return {
     numberOf(directory, name) {
       const slash = name.lastIndexOf("/");
-      if (slash < 0) return names.numberOf(name, directoryAt(directory));
-      return names.numberOf(name.slice(slash + 1), directoryAt(`${directory}/${name.slice(0, slash)}`));
+      if (slash < 0) return names.numberOf(directoryAt(directory), name);
+      return names.numberOf(directoryAt(`${directory}/${name.slice(0, slash)}`), name.slice(slash + 1));
     },
     directoryOf,
-    directoryExists: (file) => directories[names.groupOf(file)]?.exists === true,
-    nameOf: names.at,
-    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.at(file)}`,
+    directoryExists: (file) => directories[names.directoryOf(file)]?.exists === true,
+    nameOf: names.nameOf,
+    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.nameOf(file)}`,
     size: names.size,
   };
 }

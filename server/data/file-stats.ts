@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
-import { widened } from "./number-list.ts";
+import { createNumberList, widened } from "./number-list.ts";
 
 /** Numbers of a file: its kind and device, length, two times and inode. */
 const width = 5;
@@ -16,22 +16,29 @@ const mostHops = 40;
 const portionSize = 512;
 
 /**
- * A stat of each file, 40 bytes, and where links lead: the target is numbered too and gets its own. The directory of a
- * target is resolved once for all links into it; a link that leads to another is followed when all have been looked at.
+ * A stat of each file that is there, 44 bytes, and where links lead: the target is numbered too and gets its own. The
+ * directory of a target is resolved once for all links into it; a link that leads to another is followed when all have
+ * been looked at.
  */
 export function createFileStats(files: FileNumbers) {
   let numbers = new Float64Array(1024 * width);
+  /** Where the numbers of a file are; the first of them are those of every file that is absent. */
+  const places = createNumberList();
+  let filled = 1;
   const targets = new Map<number, number>();
   /** Links that were found since they were followed last. */
   let links: number[] = [];
   let [settled, digested, digest] = [true, 0, ""];
-  const kindOf = (image: number): number => (numbers[width * image] ?? 0) % (kindBits + 1);
+  const stampOf = (image: number): Float64Array => numbers.subarray(placeOf(image), placeOf(image) + width);
+  const placeOf = (image: number): number => width * (image < places.length ? places.at(image) : 0);
+  const kindOf = (image: number): number => (numbers[placeOf(image)] as number) % (kindBits + 1);
   const targetOf = (image: number): number => targets.get(image) ?? image;
 
   const set = (image: number, values: readonly number[]): void => {
-    const needed = width * (image + 1);
-    if (needed > numbers.length) numbers = widened(numbers, 2 * Math.max(needed, width * files.size()));
-    numbers.set(values, width * image);
+    while (places.length <= image) places.push(0);
+    if (width * (filled + 1) > numbers.length) numbers = widened(numbers, 2 * numbers.length);
+    numbers.set(values, width * filled);
+    places.set(image, filled++);
   };
   const isThere = (image: number): boolean => ![kinds.absent, kinds.link, unreadable].includes(kindOf(image));
   const follow = (image: number): void => {
@@ -53,8 +60,9 @@ export function createFileStats(files: FileNumbers) {
     for (let from = digested; from < end; from += portionSize) {
       const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
       hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
-      const part = numbers.subarray(width * from, width * (from + images.length));
-      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+      const stamps = new Float64Array(width * images.length);
+      for (const [at, image] of images.entries()) stamps.set(stampOf(image), width * at);
+      hash.update(new Uint8Array(stamps.buffer));
     }
     [digested, digest] = [end, hash.digest("hex")];
   };
@@ -62,7 +70,7 @@ export function createFileStats(files: FileNumbers) {
     targetOf,
     settle(image: number, found: Look): void {
       if (typeof found === "string") {
-        set(image, [found === "absent" ? kinds.absent : unreadable]);
+        if (found !== "absent") set(image, [unreadable]);
         return;
       }
       const { mode, dev, size, mtimeMs, ctimeMs, ino } = found;
@@ -81,7 +89,7 @@ export function createFileStats(files: FileNumbers) {
           continue;
         }
         targets.delete(link);
-        set(link, [kinds.absent]);
+        places.set(link, 0);
       }
       links = [];
     },
@@ -93,14 +101,14 @@ export function createFileStats(files: FileNumbers) {
     /** Whether something stands there that is no link. */
     isThere,
     factsOf(image: number): { readonly size_bytes: number; readonly inode: string } {
-      const at = width * image;
+      const at = placeOf(image);
       return { size_bytes: numbers[at + 1] ?? 0, inode: `${numbers[at]}:${numbers[at + 4]}` };
     },
     /**
      * The numbers of a file: equal ones mean that nobody touched it. One that was changed so short ago that it may be again
      * unseen has a NaN among them, which equals nothing. They are true until the next file is settled.
      */
-    stampOf: (image: number): Float64Array => numbers.subarray(width * image, width * (image + 1)),
+    stampOf,
     /** A digest of the first `count` files; undefined while one was changed so short ago that it may be again unseen. */
     seen(count: number): string | undefined {
       if (count > digested) addUpTo(count);

@@ -38,16 +38,14 @@ export function heldKeys(training: RowColumns, held: RowColumns): (row: number) 
 }
 
 const keySize = 5;
-/** Texts of a key are of different kinds: a path that is spelled like a label is not equal to it. */
-const kinds = { path: 0, label: 1, object: 2, board: 3 } as const;
 
 function keyMaker(columns: RowColumns, withBoard: boolean, numberOf: TextTable["numberOf"]) {
-  const pathOf = onceEachText(columns, (text) => numberOf(normalPath(text.trim()), kinds.path));
-  const labelOf = onceEachText(columns, (text) => numberOf(canonicalLabel(text), kinds.label));
-  const boardOf = onceEachText(columns, (text) => numberOf(text.trim(), kinds.board));
+  const pathOf = onceEachText(columns, (text) => numberOf(normalPath(text.trim())));
+  const labelOf = onceEachText(columns, (text) => numberOf(canonicalLabel(text)));
+  const boardOf = onceEachText(columns, (text) => numberOf(text.trim()));
   const objects = new Int32Array(columns.texts.size()).fill(-2);
   const objectOf = (number: number): number => {
-    if (objects[number] === -2) objects[number] = numberOf(columns.texts.at(number).trim(), kinds.object);
+    if (objects[number] === -2) objects[number] = numberOf(columns.texts.at(number).trim());
     return objects[number] as number;
   };
   return (row: number, key: Int32Array): void => {

@@ -49,8 +49,8 @@ const requestsAtOnce = 32;
 const slowSlices = 3;
 
 /**
- * A file system that needs longer than `slowMsPerFile` for one file gains from several requests at once. Memory: 40 bytes
- * a file beside those of its name.
+ * A file system that needs longer than `slowMsPerFile` for one file gains from several requests at once. Memory: 44 bytes
+ * a file that is there beside those of its name.
  */
 export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
   const files = createFileNumbers();

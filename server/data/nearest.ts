@@ -2,8 +2,9 @@ import type { MiningChoice } from "../kpi/mining-rule.ts";
 import type { Metric } from "../kpi/nearest/comparer.ts";
 import { createNumberList, createScoreList } from "./number-list.ts";
 import { askOfParquet, eachPath } from "./parquet.ts";
+import { createPathTable } from "./path-table.ts";
 import type { AskedRows, EmbeddedPart, NearestRows, Progress, Similar, Tables } from "./process/nearest-work.ts";
-import { createPathTable, createTextTable } from "./text-table.ts";
+import { createTextTable } from "./text-table.ts";
 
 export type { NearestRows, Progress } from "./process/nearest-work.ts";
 

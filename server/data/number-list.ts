@@ -7,7 +7,7 @@ export type NumberList<Numbers extends TypedNumbers = Int32Array> = {
   all(): Numbers;
 };
 
-type TypedNumbers = Int32Array | Float64Array | Uint8Array;
+type TypedNumbers = Int32Array | Uint32Array | Float64Array | Uint8Array;
 
 /** A list of whole numbers, four bytes each. */
 export function createNumberList(): NumberList {

@@ -29,8 +29,8 @@ export type ParquetTable = { readonly columns: readonly string[]; readonly rows:
 /** A row group may take this long, and this long for each MB of the file. */
 const baseMs = 3500;
 const msPerMb = 500;
-/** A file beyond this size gets a process of its own, with a heap that fits it. */
-const largeBytes = 16e6;
+/** A file beyond this size gets a process of its own, with a heap that fits it, which ends with the last row. */
+const largeBytes = 1e6;
 const heapMbPerMb = 8;
 const heapMbLimit = 8192;
 /** Vectors are read page by page and lie outside the heap: a larger one would only put off collecting what is done with. */

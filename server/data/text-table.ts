@@ -3,40 +3,41 @@ import { limits } from "../fs/limits.ts";
 import { widened } from "./number-list.ts";
 
 /**
- * Texts by number, each once in its group, in the order of their first mention. Held as UTF-8 outside the heap: beside its
- * bytes a text costs about 26, however many there are.
+ * Texts by number, each once, in the order of their first mention. Held as UTF-8 outside the heap: beside its bytes a text
+ * costs 15 to 21, however many there are.
  */
 export type TextTable = {
   /** @throws Refusal `input.too-many-rows` when all texts together pass the limit. */
-  numberOf(text: string, group?: number): number;
+  numberOf(text: string): number;
   /** The number of a text that is there, else -1. */
-  find(text: string, group?: number): number;
+  find(text: string): number;
   /** Empty for a number that was never given. */
   at(number: number): string;
-  groupOf(number: number): number;
   size(): number;
 };
 
 /** A longer text has a block of its own, and the first blocks are shorter: most tables are small, and a preflight makes dozens. */
 const blockBytes = 1 << 22;
 const firstBlockBytes = 1 << 12;
-const prefixBytes = 4;
+/** The length before a text: one byte, or this one and four more. */
+const longLength = 255;
+/** Places are whole numbers of four bytes. */
+const mostPlaces = 2 ** 32;
 /** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
 const seed = Math.floor(Math.random() * 0x7fffffff);
 
 export function createTextTable(limitBytes: number = limits.table_text_bytes): TextTable {
   const store = createStore(limitBytes);
-  let groups = new Int32Array(1024);
   let hashes = new Int32Array(1024);
   let slots = new Int32Array(2048).fill(-1);
   let size = 0;
 
   /** The slot of what `key` holds now, or the free one where it belongs. */
-  const slotOf = (group: number, hash: number): number => {
+  const slotOf = (hash: number): number => {
     const mask = slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const number = slots[slot] as number;
-      if (number < 0 || (hashes[number] === hash && groups[number] === group && store.holdsKey(number))) return slot;
+      if (number < 0 || (hashes[number] === hash && store.holdsKey(number))) return slot;
     }
   };
   const grow = (): void => {
@@ -51,49 +52,22 @@ export function createTextTable(limitBytes: number = limits.table_text_bytes): T
   };
 
   return {
-    numberOf(text, group = 0) {
-      const hash = store.setKey(text, group);
-      const slot = slotOf(group, hash);
+    numberOf(text) {
+      const hash = store.setKey(text);
+      const slot = slotOf(hash);
       const known = slots[slot] as number;
       if (known >= 0) return known;
       const number = size++;
       slots[slot] = number;
-      if (number === groups.length) [groups, hashes] = [widened(groups, 2 * number), widened(hashes, 2 * number)];
-      groups[number] = group;
+      if (number === hashes.length) hashes = widened(hashes, 2 * number);
       hashes[number] = hash;
       store.addKey();
       if (size * 3 > slots.length * 2) grow();
       return number;
     },
-    find: (text, group = 0) => slots[slotOf(group, store.setKey(text, group))] as number,
+    find: (text) => slots[slotOf(store.setKey(text))] as number,
     at: (number) => (number >= 0 && number < size ? store.textAt(number) : ""),
-    groupOf: (number) => groups[number] ?? 0,
     size: () => size,
-  };
-}
-
-/** Paths by number like other texts, of which those in one directory share its name. */
-export function createPathTable(): Omit<TextTable, "groupOf"> {
-  const [directories, names] = [createTextTable(), createTextTable()];
-  const cut = (path: string): [directory: string, name: string] => {
-    const at = path.lastIndexOf("/") + 1;
-    return [path.slice(0, at), path.slice(at)];
-  };
-  return {
-    numberOf(path) {
-      const [directory, name] = cut(path);
-      return names.numberOf(name, directories.numberOf(directory));
-    },
-    find(path) {
-      const [directory, name] = cut(path);
-      const group = directories.find(directory);
-      return group < 0 ? -1 : names.find(name, group);
-    },
-    at(number) {
-      const isThere = number >= 0 && number < names.size();
-      return isThere ? directories.at(names.groupOf(number)) + names.at(number) : "";
-    },
-    size: names.size,
   };
 }
 
@@ -101,7 +75,7 @@ export function createPathTable(): Omit<TextTable, "groupOf"> {
 function createStore(limitBytes: number) {
   const blocks: Buffer[] = [];
   /** Where each text begins: its block, and its place there. */
-  let places = new Float64Array(1024);
+  let places = new Uint32Array(1024);
   let count = 0;
   let used = 0;
   let total = 0;
@@ -113,43 +87,48 @@ function createStore(limitBytes: number) {
 
   return {
     /** Takes the text that is looked for; its hash. */
-    setKey(text: string, group: number): number {
+    setKey(text: string): number {
       if (key.length < 3 * text.length) key = Buffer.allocUnsafe(6 * text.length);
       keyLength = encode(text, key);
-      return hashOf(key, keyLength, group);
+      return hashOf(key, keyLength);
     },
     addKey(): void {
       total += keyLength;
-      if (total > limitBytes) throw tooMuchText(limitBytes);
-      const needed = prefixBytes + keyLength;
+      const prefix = keyLength < longLength ? 1 : 5;
+      const needed = prefix + keyLength;
       if (used + needed > (blocks.at(-1)?.length ?? 0)) {
         blocks.push(Buffer.allocUnsafe(Math.max(needed, Math.min(blockBytes, Math.max(firstBlockBytes, total)))));
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;
-      if (count === places.length) {
-        const wider = new Float64Array(2 * count);
-        wider.set(places);
-        places = wider;
-      }
-      places[count++] = (blocks.length - 1) * blockBytes + used;
-      block.writeUInt32LE(keyLength, used);
-      for (let at = 0; at < keyLength; at++) block[used + prefixBytes + at] = key[at] as number;
+      const place = (blocks.length - 1) * blockBytes + used;
+      if (total > limitBytes || place >= mostPlaces) throw tooMuchText(limitBytes);
+      if (count === places.length) places = widened(places, 2 * count);
+      places[count++] = place;
+      block[used] = Math.min(keyLength, longLength);
+      if (prefix > 1) block.writeUInt32LE(keyLength, used + 1);
+      for (let at = 0; at < keyLength; at++) block[used + prefix + at] = key[at] as number;
       used += needed;
     },
     holdsKey(number: number): boolean {
       const [block, start] = [blockOf(number), startOf(number)];
-      if (block.readUInt32LE(start) !== keyLength) return false;
-      const from = start + prefixBytes;
+      if (lengthAt(block, start) !== keyLength) return false;
+      const from = start + (keyLength < longLength ? 1 : 5);
       for (let at = 0; at < keyLength; at++) if (block[from + at] !== key[at]) return false;
       return true;
     },
     textAt(number: number): string {
       const [block, start] = [blockOf(number), startOf(number)];
-      const from = start + prefixBytes;
-      return block.toString("utf8", from, from + block.readUInt32LE(start));
+      const length = lengthAt(block, start);
+      const from = start + (length < longLength ? 1 : 5);
+      return block.toString("utf8", from, from + length);
     },
   };
+}
+
+function lengthAt(block: Buffer, start: number): number {
+  const length = block[start] as number;
+  return length < longLength ? length : block.readUInt32LE(start + 1);
 }
 
 /** Writes a text as UTF-8; its length in bytes. Nearly all are short and plain, for which a call costs more than it does. */
@@ -162,8 +141,8 @@ function encode(text: string, into: Buffer): number {
   return text.length;
 }
 
-function hashOf(bytes: Uint8Array, length: number, group: number): number {
-  let hash = seed ^ Math.imul(group, 0x9e3779b1);
+function hashOf(bytes: Uint8Array, length: number): number {
+  let hash = seed;
   for (let at = 0; at < length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   hash ^= hash >>> 16;
   hash = Math.imul(hash, 0x85ebca6b);

@@ -17,7 +17,7 @@ export type VectorBatch = {
 export type VectorTable = { readonly columns: readonly string[]; readonly rows: number };
 
 /** Values of one batch: few enough for several to be in memory, enough to be worth a message. */
-const batchValues = 512 * 1024;
+const batchValues = 128 * 1024;
 
 export type VectorColumn = "filepath" | "label" | "embedding";
 

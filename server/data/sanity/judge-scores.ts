@@ -1,6 +1,7 @@
 import { normalPath } from "../../run/images.ts";
 import { scanTable } from "../csv.ts";
 import type { ScoreColumns } from "../inference.ts";
+import { createNameTable } from "../path-table.ts";
 import { createTextTable } from "../text-table.ts";
 import type { SetFinding } from "./finding.ts";
 import { labelFindings } from "./labels.ts";
@@ -22,7 +23,7 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
   const labels = new Map<string, number>();
   const repeats = repeatSearch();
-  const [directories, objects] = [createTextTable(), createTextTable()];
+  const [directories, objects] = [createTextTable(), createNameTable()];
   await scanTable(path, (header) => {
     const labelAt = header.indexOf(columns.label_column ?? "label");
     const [inputAt, objectAt] = [header.indexOf("input_path"), header.indexOf("object_name")];
@@ -32,7 +33,7 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
       if (inputAt < 0 || objectAt < 0) return;
       const object_name = cells[objectAt] ?? "";
       const directory = directories.numberOf(normalPath((cells[inputAt] ?? "").trim()));
-      const image = objects.numberOf(object_name.trim(), directory);
+      const image = objects.numberOf(directory, object_name.trim());
       const pass = label.trim().toUpperCase() === passLabel;
       repeats.add({ image, file: image, pass, line, label, object_name: () => object_name });
     };

@@ -1,8 +1,8 @@
 import { sha256 } from "../../fs/hash.ts";
-import type { SeenFiles } from "../kept-files.ts";
+import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keptFinding } from "../kept-images.ts";
 import { pausing } from "../pause.ts";
-import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
+import { compareTwins, fingerprintImages, searchNewTwins, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Place } from "./search.ts";
 
@@ -17,8 +17,8 @@ export type TwinSearch = SeenFiles & {
   readonly name?: string;
 };
 
-/** Above this share of new images all are searched anew, which then costs little more. */
-const mostFresh = 0.25;
+/** Above this share, or number, of new images all are searched anew, which then costs no more. */
+const mostFresh = { share: 0.25, count: 2000 } as const;
 
 /** Images that were compared with one another, by marks of their files, and the pairs that were found, by their numbers. */
 type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Twins[] };
@@ -30,19 +30,13 @@ type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Tw
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
 export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
-  const { index, images, places, name = "all" } = search;
-  const marks: string[] = [];
-  const pause = pausing();
-  for (const [at, image] of images.entries()) {
-    marks.push(markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
-    if (pause.isDue()) await pause.rest(signal);
-  }
+  const { images, name = "all" } = search;
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
+    const marks = await marksOf(search, signal);
     const known = stillThere(before, marks);
-    const fresh = Uint8Array.from(marks, (mark) => (known.marks.has(mark) ? 0 : 1));
-    const isNew = fresh.filter((one) => one === 1).length;
-    if (isNew === 0 && marks.length > 0) return { marks, pairs: known.pairs };
-    const anew = isNew > mostFresh * images.length;
+    const fresh = [...marks.keys()].filter((at) => known.is[at] === 0);
+    if (fresh.length === 0 && marks.length > 0) return { marks, pairs: known.pairs };
+    const anew = fresh.length > Math.min(mostFresh.count, mostFresh.share * images.length);
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
     const all = anew ? found : [...known.pairs, ...found];
     return { marks, pairs: all.sort((a, b) => b.likeness - a.likeness) };
@@ -50,25 +44,43 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
   return [...pairs];
 }
 
-/** What tells a file from others and from itself before it was touched; empty for one that may be touched unseen. */
-function markOf(path: string, stamp: Float64Array, place: Place | undefined): string {
-  return stamp.some(Number.isNaN) ? "" : sha256(`${path}\0${stamp.join(" ")}\0${place}`).slice(0, 32);
+/**
+ * What tells each file from others and from itself before it was touched, and what it is compared as; empty for one that may
+ * be touched unseen. Kept, since it takes a digest each.
+ */
+async function marksOf({ index, images, places }: TwinSearch, signal?: AbortSignal): Promise<string[]> {
+  const marks = await keptOfFiles<string>("mark", { index, images }, async (some) => {
+    const made: string[] = [];
+    const pause = pausing();
+    for (const image of some) {
+      const stamp = index.stampOf(image);
+      const text = `${index.pathOf(image)}\0${stamp.join(" ")}`;
+      made.push(stamp.some(Number.isNaN) ? "" : sha256(text).slice(0, 32));
+      if (pause.isDue()) await pause.rest(signal);
+    }
+    return made;
+  });
+  return marks.map((mark, at) => (mark ? `${mark} ${places?.[at]}` : ""));
 }
 
-/** What of an earlier search is among the files of now, by their numbers of now. */
+/** What of an earlier search is among the files of now, by their numbers of now, and whether each of these was in it. */
 function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: readonly string[]) {
-  const numbers = new Map(now.map((mark, at) => [mark, at]));
-  const numberOf = (old: number) => (marks[old] === "" ? undefined : numbers.get(marks[old] ?? ""));
+  const places = new Map(now.map((mark, at) => [mark, at]));
+  const numbers = marks.map((mark) => (mark === "" ? undefined : places.get(mark)));
+  const is = new Uint8Array(now.length);
+  for (const number of numbers) if (number !== undefined) is[number] = 1;
   const held = pairs.flatMap(({ one, other, likeness }): Twins[] => {
-    const [a, b] = [numberOf(one), numberOf(other)];
+    const [a, b] = [numbers[one], numbers[other]];
     return a === undefined || b === undefined ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
   });
-  return { marks: new Set(marks.filter((mark) => mark !== "")), pairs: held };
+  return { is, pairs: held };
 }
 
-async function twinsAmong(search: TwinSearch, fresh: Uint8Array | undefined, signal?: AbortSignal) {
+/** @param fresh numbers of the images of which alone pairs are wanted */
+async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefined, signal?: AbortSignal) {
   const { index, images, places } = search;
-  const pairs = distinct(await searchTwins({ prints: await fingerprintImages(search, signal), places, fresh }, signal));
+  const all = { prints: await fingerprintImages(search, signal), places };
+  const pairs = distinct(await (fresh === undefined ? searchTwins(all, signal) : searchNewTwins(all, fresh, signal)));
   const pathAt = (at: number): string => index.pathOf(images[at] ?? -1);
   const files = pairs.map((pair): TwinFiles => ({ ...pair, of: pathAt(pair.of), like: pathAt(pair.like) }));
   const found = await compareTwins(files, signal);

@@ -4,6 +4,7 @@ import type { Call } from "../../ports/call.ts";
 import type { Measured } from "../../ports/stage.ts";
 import { defined } from "../../run/defined.ts";
 import { progressText } from "../../run/figures.ts";
+import { releaseMemory } from "../../run/idle-memory.ts";
 import type { JobProgress, JobRecord } from "../../run/job.ts";
 import type { StageRef } from "../../run/labels.ts";
 import { waitUntil } from "../../run/wait.ts";
@@ -168,6 +169,7 @@ async function waitForEnd(
 ): Promise<JobProgress | undefined> {
   const executor = await executorOf(await readRun(runDir, call.deps), call.deps);
   let reported = Number.NEGATIVE_INFINITY;
+  releaseMemory();
   const found = await waitUntil<JobProgress | "ended">(
     async (last) => {
       if ((await executor.poll(runDir, job)).state === "ended") return "ended";

@@ -1,3 +1,4 @@
+import { createNameTable } from "../../data/path-table.ts";
 import { onceEachText, type RowColumns } from "../../data/row-columns.ts";
 import { createTextTable } from "../../data/text-table.ts";
 import { quoted } from "../../errors.ts";
@@ -34,8 +35,8 @@ type Used = { readonly side: Side; readonly columns: RowColumns };
 
 function sharedText(used: Used, held: Used): string | undefined {
   const boards = createTextTable();
-  const places = createTextTable();
-  forEachPlace(held.columns, boards.numberOf, (board, place) => places.numberOf(place, board));
+  const places = createNameTable();
+  forEachPlace(held.columns, boards.numberOf, places.numberOf);
   const [sharedBoards, sharedPlaces] = [new Set<number>(), new Uint8Array(places.size())];
   const find = (board: string): number => {
     const number = boards.find(board);
@@ -43,7 +44,7 @@ function sharedText(used: Used, held: Used): string | undefined {
     return number;
   };
   forEachPlace(used.columns, find, (board, place) => {
-    const number = places.find(place, board);
+    const number = places.find(board, place);
     if (number >= 0) sharedPlaces[number] = 1;
   });
   if (sharedBoards.size === 0) return undefined;

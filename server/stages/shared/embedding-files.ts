@@ -1,7 +1,7 @@
 import { compareTables, type EmbeddedRows } from "../../data/nearest.ts";
 import { createNumberList, type NumberList } from "../../data/number-list.ts";
 import { eachPath, readParquet, textCell, writeParquet } from "../../data/parquet.ts";
-import { createPathTable } from "../../data/text-table.ts";
+import { createPathTable } from "../../data/path-table.ts";
 import { Refusal } from "../../errors.ts";
 import type { Mined } from "../../kpi/mining.ts";
 import type { ReadEmbeddings } from "../../ports/stage.ts";

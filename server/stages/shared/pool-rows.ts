@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { createNumberList } from "../../data/number-list.ts";
+import { createNameTable } from "../../data/path-table.ts";
 import { createTextTable } from "../../data/text-table.ts";
 import type { StageContext } from "../../ports/stage.ts";
 import { joinPath } from "../../run/images.ts";
@@ -54,7 +55,7 @@ export async function readResolvedPool(source: PoolSource): Promise<Pool> {
 }
 
 function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: PoolPlace): void } {
-  const [labels, directories, objects] = [createTextTable(), createTextTable(), createTextTable()];
+  const [labels, directories, objects] = [createTextTable(), createTextTable(), createNameTable()];
   const columns = { label: createNumberList(), object: createNumberList(), golden: createNumberList() };
   /** By number of an object in its directory. */
   const lastRow = createNumberList();
@@ -66,7 +67,7 @@ function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: Poo
       return columns.label.length;
     },
     add({ label, object_name, input_dir, golden_dir }) {
-      const object = objects.numberOf(object_name, directories.numberOf(join(input_dir)));
+      const object = objects.numberOf(directories.numberOf(join(input_dir)), object_name);
       if (object === lastRow.length) lastRow.push(0);
       lastRow.set(object, columns.object.length);
       columns.object.push(object);
@@ -77,8 +78,8 @@ function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: Poo
       const [object, golden] = [columns.object.at(at), columns.golden.at(at)];
       return {
         label: labels.at(columns.label.at(at)),
-        object_name: objects.at(object),
-        input_dir: directories.at(objects.groupOf(object)),
+        object_name: objects.nameOf(object),
+        input_dir: directories.at(objects.directoryOf(object)),
         golden_dir: golden < 0 ? undefined : directories.at(golden),
       };
     },
@@ -86,7 +87,7 @@ function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: Poo
       const [directory, name] = [directories.find(dirname(image)), basename(image)];
       const rows = tails.map((tail) => {
         if (directory < 0 || !name.endsWith(tail)) return -1;
-        const object = objects.find(name.slice(0, name.length - tail.length), directory);
+        const object = objects.find(directory, name.slice(0, name.length - tail.length));
         return object < 0 ? -1 : lastRow.at(object);
       });
       return Math.max(...rows);

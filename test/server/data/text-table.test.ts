@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { createNumberList } from "../../../server/data/number-list.ts";
-import { createPathTable, createTextTable } from "../../../server/data/text-table.ts";
+import { createNameTable, createPathTable } from "../../../server/data/path-table.ts";
+import { createTextTable } from "../../../server/data/text-table.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
 describe("a table of texts", () => {
@@ -12,12 +13,10 @@ describe("a table of texts", () => {
     expect(table.size()).toBe(20_000);
   });
 
-  it("keeps groups apart and knows what is not there", () => {
+  it("knows what is not there", () => {
     const table = createTextTable();
-    expect([table.numberOf("a", 1), table.numberOf("a", 2), table.numberOf("a", 1)]).toEqual([0, 1, 0]);
-    expect([table.groupOf(0), table.groupOf(1)]).toEqual([1, 2]);
-    expect([table.find("a", 2), table.find("a", 3), table.find("b", 1)]).toEqual([1, -1, -1]);
-    expect([table.size(), table.at(2), table.at(-1)]).toEqual([2, "", ""]);
+    table.numberOf("a");
+    expect([table.find("a"), table.find("b"), table.at(1), table.at(-1), table.size()]).toEqual([0, -1, "", "", 1]);
   });
 
   it("holds every text whole: empty, long, of other scripts, and prefixes of one another", () => {
@@ -28,6 +27,7 @@ describe("a table of texts", () => {
       "ab",
       "良品",
       "a\u{1F600}",
+      ...[253, 254, 255, 256].map((length) => "w".repeat(length)),
       "x".repeat(5 << 20),
       "y".repeat(4 << 20),
       "é".repeat(3000),
@@ -37,6 +37,28 @@ describe("a table of texts", () => {
     expect(numbers).toEqual(texts.map((_, at) => at));
     expect(numbers.map(table.at)).toEqual(texts);
     expect(texts.map((text) => table.find(text))).toEqual(numbers);
+  });
+});
+
+describe("a table of names in directories", () => {
+  it("gives equal pairs one number, in the order of their first mention", () => {
+    const table = createNameTable();
+    const pairs = Array.from({ length: 50_000 }, (_, at) => [at % 199, `C${at % 101}`] as const);
+    const mentions = [...new Set(pairs.map(String))];
+    const places = new Map(mentions.map((pair, at) => [pair, at]));
+    const expected = pairs.map((pair) => places.get(String(pair)));
+    expect(pairs.map(([directory, name]) => table.numberOf(directory, name))).toEqual(expected);
+    expect(table.size()).toBe(199 * 101);
+    expect(pairs.map((_, at) => table.directoryOf(expected[at] ?? -1))).toEqual(pairs.map(([directory]) => directory));
+    expect(pairs.map((_, at) => table.nameOf(expected[at] ?? -1))).toEqual(pairs.map(([, name]) => name));
+  });
+
+  it("keeps directories apart and knows what is not there", () => {
+    const table = createNameTable();
+    expect([table.numberOf(1, "a"), table.numberOf(2, "a"), table.numberOf(1, "a")]).toEqual([0, 1, 0]);
+    expect([table.numberOf(3, ""), table.find(3, ""), table.nameOf(2)]).toEqual([2, 2, ""]);
+    expect([table.find(2, "a"), table.find(3, "a"), table.find(1, "b")]).toEqual([1, -1, -1]);
+    expect([table.size(), table.nameOf(3), table.nameOf(-1)]).toEqual([3, "", ""]);
   });
 });
 

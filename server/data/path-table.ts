@@ -1,0 +1,103 @@
+import { createNumberList } from "./number-list.ts";
+import { createTextTable } from "./text-table.ts";
+
+/**
+ * Names in directories, or whatever else a name belongs to, each pair by number in the order of its first mention: 14 to 20
+ * bytes a pair, and each name once for all directories.
+ */
+export type NameTable = {
+  /** @throws Refusal `input.too-many-rows` when all names together pass the limit. */
+  numberOf(directory: number, name: string): number;
+  /** The number of a pair that is there, else -1. */
+  find(directory: number, name: string): number;
+  directoryOf(number: number): number;
+  /** Empty for a number that was never given. */
+  nameOf(number: number): string;
+  size(): number;
+};
+
+export function createNameTable(): NameTable {
+  const names = createTextTable();
+  const pairs = { directory: createNumberList(), name: createNumberList() };
+  let slots = new Int32Array(2048).fill(-1);
+  /** The same name is often asked for in several directories, one after the other. */
+  let [lastName, lastNumber] = ["", -1];
+
+  /** The slot of a pair, or the free one where it belongs. */
+  const slotOf = (directory: number, name: number): number => {
+    const mask = slots.length - 1;
+    for (let slot = hashOf(directory, name) & mask; ; slot = (slot + 1) & mask) {
+      const number = slots[slot] as number;
+      if (number < 0 || (pairs.name.at(number) === name && pairs.directory.at(number) === directory)) return slot;
+    }
+  };
+  const grow = (): void => {
+    slots = new Int32Array(2 * slots.length).fill(-1);
+    for (let at = 0; at < pairs.name.length; at++) slots[slotOf(pairs.directory.at(at), pairs.name.at(at))] = at;
+  };
+  return {
+    numberOf(directory, text) {
+      if (lastNumber < 0 || text !== lastName) [lastName, lastNumber] = [text, names.numberOf(text)];
+      const slot = slotOf(directory, lastNumber);
+      const known = slots[slot] as number;
+      if (known >= 0) return known;
+      const number = pairs.name.length;
+      pairs.directory.push(directory);
+      pairs.name.push(lastNumber);
+      slots[slot] = number;
+      if (pairs.name.length * 3 > slots.length * 2) grow();
+      return number;
+    },
+    find(directory, text) {
+      const name = names.find(text);
+      return name < 0 ? -1 : (slots[slotOf(directory, name)] as number);
+    },
+    directoryOf: pairs.directory.at,
+    nameOf: (number) => (number >= 0 && number < pairs.name.length ? names.at(pairs.name.at(number)) : ""),
+    size: () => pairs.name.length,
+  };
+}
+
+/** Paths by number, in the order of their first mention. */
+export type PathTable = {
+  numberOf(path: string): number;
+  /** The number of a path that is there, else -1. */
+  find(path: string): number;
+  /** Empty for a number that was never given. */
+  at(number: number): string;
+  size(): number;
+};
+
+export function createPathTable(): PathTable {
+  const [directories, names] = [createTextTable(), createNameTable()];
+  const cut = (path: string): [directory: string, name: string] => {
+    const at = path.lastIndexOf("/") + 1;
+    return [path.slice(0, at), path.slice(at)];
+  };
+  return {
+    numberOf(path) {
+      const [directory, name] = cut(path);
+      return names.numberOf(directories.numberOf(directory), name);
+    },
+    find(path) {
+      const [directory, name] = cut(path);
+      const number = directories.find(directory);
+      return number < 0 ? -1 : names.find(number, name);
+    },
+    at(number) {
+      const isThere = number >= 0 && number < names.size();
+      return isThere ? directories.at(names.directoryOf(number)) + names.nameOf(number) : "";
+    },
+    size: names.size,
+  };
+}
+
+/** Nobody who writes a file knows it, so that no file makes all its pairs fall into one place. */
+const seed = Math.floor(Math.random() * 0x7fffffff);
+
+/** Eight names that follow one another stay together: they come and are asked for so, and memory nearby is fast. */
+function hashOf(directory: number, name: number): number {
+  let hash = Math.imul(directory ^ Math.imul((name >>> 3) ^ seed, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (((hash ^ (hash >>> 16)) << 3) | (name & 7)) & 0x7fffffff;
+}
