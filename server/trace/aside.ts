@@ -1,16 +1,14 @@
 import { createHash } from "node:crypto";
-import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline as piped, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
-import { withScratchFolder } from "../fs/folder.ts";
+import { putInPlace, withScratchFolder } from "../fs/folder.ts";
 import { wholeLines } from "../fs/lines.ts";
 import { fileFacts, listNames } from "../fs/read.ts";
 import { openRegular } from "../fs/regular-file.ts";
-import { changing } from "../fs/write-failure.ts";
 
 /** A text beyond what a line of a trace may hold, packed in a file beside the connections. Never in memory as a whole. */
 export type Aside = { readonly encoding: "aside"; readonly path: string; readonly size_bytes: number };
@@ -56,7 +54,7 @@ export async function putAside(trace: string, pieces: Pieces): Promise<PutAside>
     const packed_bytes = (await fileFacts(packed))?.size_bytes ?? 0;
     const path = asidePath(trace, sha256);
     await makeDirectory(dirname(path));
-    await changing(path, () => rename(packed, path));
+    await putInPlace(packed, path);
     return { sha256, size_bytes, packed_bytes };
   });
 }
