@@ -92,16 +92,26 @@ const troubles = {
   died: "needs more memory than a parquet file of its size may take",
 } as const;
 
-/** Reads like `readParquet`, but hands out row by row and keeps nothing. Returns the columns. @throws like `readParquet`. */
-export async function scanParquet(path: string, onRow: (row: ParquetRow) => void): Promise<readonly string[]> {
+/**
+ * Reads like `readParquet`, but hands out row by row and keeps nothing. Returns the names of all columns that there are.
+ *
+ * @throws like `readParquet`.
+ */
+export async function scanParquet(
+  path: string,
+  onRow: (row: ParquetRow) => void,
+  asked?: readonly string[],
+): Promise<readonly string[]> {
   let columns: readonly string[] = [];
+  let all: readonly string[] = [];
   const onPart = (part: unknown): void => {
     const piece = part as ParquetPart;
-    if ("columns" in piece) columns = piece.columns;
+    if ("columns" in piece) ({ columns, all } = piece);
     else for (const row of rowsOf(columns, piece)) onRow(row);
   };
-  await askOfParquet({ kind: "parquet", path }, [path], { onPart });
-  return columns;
+  const request = { kind: "parquet", path, ...(asked === undefined ? {} : { columns: asked }) } as const;
+  await askOfParquet(request, [path], { onPart });
+  return all;
 }
 
 function tableOf(parts: readonly ParquetPart[]): ParquetTable {

@@ -52,7 +52,7 @@ export async function replaceFolder(dir: string, build: (fresh: string) => Promi
   });
 }
 
-/** Lets a finished folder beside `dir` take its place. */
+/** Lets a finished folder, or a file, beside `dir` take its place. */
 export async function putInPlace(fresh: string, dir: string): Promise<void> {
   await changing(dir, async () => {
     await rm(dir, { recursive: true, force: true });

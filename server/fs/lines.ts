@@ -25,14 +25,29 @@ export function* linesIn(text: string): Generator<readonly [line: string, number
  * @throws Refusal `input.unreadable-file`, also for a line beyond the limit of one JSON text.
  */
 export async function* linesOfFile(path: string): AsyncGenerator<string[], void, undefined> {
+  for await (const piece of wholeLines(readChunks(path), path)) {
+    yield piece.split("\n").filter((line) => line.trim() !== "");
+  }
+}
+
+/**
+ * UTF-8 bytes as pieces of text that end with a line; the last one ends as the bytes do.
+ *
+ * @throws Refusal `input.unreadable-file` for a line beyond the limit of one JSON text.
+ */
+export async function* wholeLines(
+  bytes: AsyncIterable<Uint8Array>,
+  path: string,
+): AsyncGenerator<string, void, undefined> {
   const decoder = new StringDecoder("utf8");
   let held = "";
-  for await (const piece of readChunks(path)) {
-    const lines = (held + decoder.write(piece)).split("\n");
-    held = lines.pop() ?? "";
+  for await (const piece of bytes) {
+    const text = held + decoder.write(piece);
+    const end = text.lastIndexOf("\n") + 1;
+    held = text.slice(end);
     if (held.length > limits.json_characters) throw tooLarge(path, held.length, limits.json_characters);
-    yield lines.filter((line) => line.trim() !== "");
+    if (end > 0) yield text.slice(0, end);
   }
   held += decoder.end();
-  if (held.trim() !== "") yield [held];
+  if (held !== "") yield held;
 }

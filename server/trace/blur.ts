@@ -10,6 +10,10 @@ const blurs: readonly (readonly [RegExp, string])[] = [
   [/\(incident [0-9a-f]+\)/g, "(incident {incident})"],
   [/(?<=(?: · |\(|~))\d+(?:s|m|h \d\dm)\b/g, "{duration}"],
   [/\b\d+ cores?\b/g, "{cores} cores"],
+  // Of a plan: they are made of what this host measured in earlier runs.
+  [/(?<=\| Estimated runtime \| )[^|\n]*(?= \|)/g, "{estimate}"],
+  [/(?<=^Expected time: ).*/gm, "{estimate}"],
+  [/(?<=\bGPU hours(?:: | \| )about )[\d.]+/g, "{estimate}"],
 ];
 
 /** Fields that only say how long something took or what the host is like. */

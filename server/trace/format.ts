@@ -2,7 +2,7 @@ import { z } from "zod";
 import { jobExitSchema, jobSpecSchema } from "../run/job.ts";
 
 /** Version of the format. New code reads every older one; a newer one is refused. */
-export const traceFormat = 2;
+export const traceFormat = 3;
 
 /** What a trace should keep to, all its connections together. A larger one is recorded all the same, and says so. */
 export const traceBudgetBytes = 20_000_000;
@@ -83,8 +83,10 @@ export const traceLineSchema = z.discriminatedUnion("kind", [
     ...counted,
     kind: z.literal("file"),
     sha256: z.string(),
-    encoding: z.enum(["text", "table", "gzip"]),
-    content: z.unknown(),
+    encoding: z.enum(["text", "table", "gzip", "aside"]),
+    content: z.unknown().optional(),
+    /** Of a text beside the trace, which `sha256` is of; its line has no content. */
+    size_bytes: z.number().int().min(0).optional(),
   }),
   z.object({
     ...counted,

@@ -30,7 +30,7 @@ export function inputMismatches(
     if (before?.sha256 === after?.input.sha256 || (before === undefined && newFields)) return [];
     const content = before?.stored === undefined ? undefined : files.get(before.stored);
     const found =
-      content === undefined || after === undefined
+      content === undefined || after?.file === undefined
         ? [{ path: "content", expected: shortOf(before), actual: shortOf(after?.input) }]
         : contentMismatches(path, textOf(content), textOf(after.file), newFields);
     return found.slice(0, shownOfFile).map((one) => ({ file: path, ...one }));

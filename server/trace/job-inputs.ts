@@ -6,10 +6,10 @@ import { fileFacts, kindOf, readText } from "../fs/read.ts";
 import type { JobSpec } from "../run/job.ts";
 import { blurText } from "./blur.ts";
 import type { JobInput } from "./format.ts";
-import { hashOfStored, type StoredFile, storeFile, textOf } from "./stored-file.ts";
+import { hashOfStored, type Inline, isParquet, readTable, storeFile, storeJson, textOf } from "./stored-file.ts";
 
-/** A file that a job is given, as a trace would hold it. */
-export type ReadInput = { readonly input: JobInput; readonly file: StoredFile };
+/** A file that a job is given, as a trace would hold it; one that is too long without its content. */
+export type ReadInput = { readonly input: JobInput; readonly file?: Inline };
 
 type Reading = {
   /** Writes names for what differs between two runs. */
@@ -39,11 +39,11 @@ export async function readInputs(
   for (const relative of named) {
     const path = join(runDir, relative);
     if (!readable.test(relative) || !isInside(runDir, path) || reading.isOutput(relative)) continue;
-    const file = await storedIfPresent(path, change);
-    if (file === undefined) continue;
-    const text = textOf(file);
-    const kept = text.length <= caps.kept_characters ? { stored: hashOfStored(file) } : {};
-    inputs.push({ input: { path: reading.change(path), sha256: sha256(text), ...kept }, file });
+    const content = await contentIfPresent(path, change);
+    if (content === undefined) continue;
+    const { sha256, file } = content;
+    const input = { path: reading.change(path), sha256 };
+    inputs.push(file === undefined ? { input } : { input: { ...input, stored: hashOfStored(file) }, file });
     if (spec.test(relative)) for (const more of pathsIn(withoutNotes(await readText(path)), runDir)) named.add(more);
   }
   return inputs;
@@ -60,14 +60,28 @@ function pathsIn(text: string, dir: string): string[] {
     .flatMap((rest) => /^[^\s"',\])}]+/.exec(rest)?.[0] ?? []);
 }
 
-async function storedIfPresent(path: string, change: (text: string) => string): Promise<StoredFile | undefined> {
+type Content = { readonly sha256: string; readonly file?: Inline };
+
+async function contentIfPresent(path: string, change: (text: string) => string): Promise<Content | undefined> {
   if ((await kindOf(path)) !== "file") return undefined;
   if (((await fileFacts(path))?.size_bytes ?? 0) > caps.read_bytes) return undefined;
   try {
-    return await storeFile(path, change);
+    return await (isParquet(path) ? tableContent(path, change) : textContent(path, change));
   } catch (error) {
     // A table that cannot be read is the job's to complain of.
     if (error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+async function tableContent(path: string, change: (text: string) => string): Promise<Content> {
+  const { sha256, json } = await readTable(path, change, caps.kept_characters);
+  return json === undefined ? { sha256 } : { sha256, file: storeJson(json) };
+}
+
+async function textContent(path: string, change: (text: string) => string): Promise<Content | undefined> {
+  const file = await storeFile(path, change);
+  if (file === undefined) return undefined;
+  const text = textOf(file);
+  return { sha256: sha256(text), ...(text.length <= caps.kept_characters ? { file } : {}) };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { excerpt, type Facts, Refusal } from "../errors.ts";
 import { sha256 } from "../fs/hash.ts";
@@ -5,6 +6,7 @@ import { parseJson } from "../fs/json.ts";
 import { linesIn } from "../fs/lines.ts";
 import { kindOf, listNames, readText } from "../fs/read.ts";
 import { membersOf } from "../run/record.ts";
+import { type Aside, asideBytes, asidePath, readAside } from "./aside.ts";
 import { connectionPattern, type JobInput, type TraceLine, traceFormat, traceLineSchema } from "./format.ts";
 import { hashOfStored, type StoredFile, textOf } from "./stored-file.ts";
 
@@ -47,8 +49,10 @@ export async function loadTrace(path: string, options: { partial?: boolean } = {
     const message = "The trace is cut off: its last connection never ended. --partial replays what is there.";
     throw unusable(message, { file: last?.file, lines: last?.lines.length });
   }
-  const size_bytes = connections.reduce((sum, one) => sum + one.size_bytes, 0);
-  return { path, size_bytes, connections, order: inOrder(connections), files: filesOf(connections) };
+  const lines_bytes = connections.reduce((sum, one) => sum + one.size_bytes, 0);
+  const files = await filesOf(path, connections);
+  const size_bytes = lines_bytes + (await asideBytes(path));
+  return { path, size_bytes, connections, order: inOrder(connections), files };
 }
 
 function inOrder(connections: readonly Connection[]): Trace["order"] {
@@ -92,15 +96,15 @@ function parseLine(row: string, file: string, number: number): TraceLine {
   throw unusable("A line of the trace has another shape.", { file, line: number, problem });
 }
 
-function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
+async function filesOf(trace: string, connections: readonly Connection[]): Promise<Map<string, StoredFile>> {
   const files = new Map<string, StoredFile>();
   for (const { file, lines } of connections) {
     for (const line of lines) {
       if (line.kind === "file") {
-        const { sha256, encoding, content } = line;
-        const actual = hashOfStored({ encoding, content });
+        const { sha256 } = line;
+        const { stored, actual } = await storedIn(trace, line);
         if (actual !== sha256) throw unusable("A recorded file was changed.", { file, line: line.n, sha256, actual });
-        files.set(sha256, { encoding, content });
+        files.set(sha256, stored);
       }
       const missing = namedIn(line).find(({ stored }) => stored !== undefined && !files.has(stored));
       if (missing) throw unusable("A recorded file is missing.", { file, line: line.n, path: missing.path });
@@ -109,6 +113,18 @@ function filesOf(connections: readonly Connection[]): Map<string, StoredFile> {
     }
   }
   return files;
+}
+
+/** What a line holds, or what lies beside the trace for it, and the name that it has by its content. */
+async function storedIn(
+  trace: string,
+  { sha256, encoding, content, size_bytes = 0 }: Extract<TraceLine, { kind: "file" }>,
+): Promise<{ stored: StoredFile; actual: string }> {
+  if (encoding !== "aside") return { stored: { encoding, content }, actual: hashOfStored({ encoding, content }) };
+  const stored: Aside = { encoding, path: asidePath(trace, sha256), size_bytes };
+  const hash = createHash("sha256");
+  for await (const piece of readAside(stored)) hash.update(piece);
+  return { stored, actual: hash.digest("hex") };
 }
 
 function holdsItself({ sha256: named, stored }: JobInput, files: ReadonlyMap<string, StoredFile>): boolean {

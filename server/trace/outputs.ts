@@ -11,8 +11,10 @@ import { readHead } from "../fs/head.ts";
 import { setModified } from "../fs/modified.ts";
 import { fileFacts } from "../fs/read.ts";
 import { stampOf } from "../fs/stamp.ts";
+import { defined } from "../run/defined.ts";
 import type { Output } from "./format.ts";
-import { hashOfStored, isKept, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
+import type { Pen } from "./pen.ts";
+import { isKept, isKeptAside, namedText, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
 
 /** Below a run directory, what the server itself keeps there: no job writes it. */
 const serversOwn = /^(?:\.[^/]+|jobs|inputs)(?:\/|$)|^[^/]+$/;
@@ -27,14 +29,13 @@ export async function takeSnapshot(runDir: string): Promise<Snapshot> {
 
 /**
  * Finds what a job left: every file of the run that is not the server's own and is not as it was `before`, or, where
- * another process saw the job begin, not older than that moment. Content goes to `keep` before the output that names it
+ * another process saw the job begin, not older than that moment. The pen keeps a content before the output that names it
  * is returned.
  */
 export async function collectOutputs(
   runDir: string,
   before: Snapshot | number,
-  change: (text: string) => string,
-  keep: (sha256: string, file: StoredFile) => void,
+  pen: Pick<Pen, "cleanFile" | "keep" | "keepAside">,
 ): Promise<Output[]> {
   const outputs: Output[] = [];
   for (const relative of await filesBelow(runDir)) {
@@ -46,22 +47,36 @@ export async function collectOutputs(
     if (isOld) continue;
     const { size_bytes, mtime_ms } = facts;
     const base = {
-      path: change(relative),
+      path: pen.cleanFile(relative),
       sha256: await sha256OfFile(path),
       size_bytes,
       mtime_ms: Math.round(mtime_ms),
     };
-    if (!isKept(relative, size_bytes)) {
-      const image = await imageFacts(path);
-      outputs.push(image === undefined ? base : { ...base, image });
-      continue;
-    }
-    const file = await storeFile(path, change);
-    const stored = hashOfStored(file);
-    keep(stored, file);
-    outputs.push({ ...base, stored });
+    const stored = await keptContent(path, base, pen);
+    const image = stored === undefined ? await imageFacts(path) : undefined;
+    outputs.push({ ...base, ...defined({ stored, image }) });
   }
   return outputs;
+}
+
+/** The name of a content that the trace holds whole. */
+async function keptContent(
+  path: string,
+  { sha256, size_bytes }: Pick<Output, "sha256" | "size_bytes">,
+  pen: Pick<Pen, "cleanFile" | "keep" | "keepAside">,
+): Promise<string | undefined> {
+  if (isKept(path, size_bytes)) {
+    const file = await storeFile(path, pen.cleanFile);
+    return file === undefined ? undefined : pen.keep(file);
+  }
+  if (!isKeptAside(path)) return undefined;
+  try {
+    return await pen.keepAside(namedText(path, sha256, pen.cleanFile));
+  } catch (error) {
+    // No text after all, or one without lines: it is known by its hash.
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
 
 /**

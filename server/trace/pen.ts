@@ -5,7 +5,9 @@ import { listNames, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import { redactor } from "../run/redact.ts";
+import { asideBytes, type Pieces, type PutAside } from "./aside.ts";
 import { connectionFile, connectionPattern, type NewLine, type TraceLine, traceBudgetBytes } from "./format.ts";
+import { hashOfStored, type Inline } from "./stored-file.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";
 
 /** A pen that writes the lines of one connection. */
@@ -17,6 +19,16 @@ export type Pen = {
   cleanText(text: string): string;
   /** The same for the content of a file, which gives no new names. */
   cleanFile(text: string): string;
+  /** Keeps a file's content, once, and tells the name that other lines know it by. */
+  keep(file: Inline): string;
+  /** The same for a text that is too long for a line; undefined on a disk that takes no more. */
+  keepAside(pieces: Pieces): Promise<string | undefined>;
+};
+
+/** What a pen writes on. */
+export type Paper = LineFile & {
+  /** Puts a text beside the lines; undefined on a disk that takes no more. */
+  putAside(pieces: Pieces): Promise<PutAside | undefined>;
 };
 
 /** What the connections of one server have in common, so that a run has one name and lines have one order. */
@@ -41,7 +53,8 @@ export async function sharedNames(dir: string, home: string | undefined): Promis
   const earlier = await earlierTexts(dir);
   for (const [name, value] of namesIn(earlier)) symbols.again(name, value);
   if (home) symbols.root("home", home);
-  return { symbols, fresh, size: { bytes: earlier.reduce((sum, text) => sum + Buffer.byteLength(text), 0) } };
+  const lines = earlier.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  return { symbols, fresh, size: { bytes: lines + (await asideBytes(dir)) } };
 }
 
 /** The file of the next connection, created by this process alone, and its number. */
@@ -54,16 +67,22 @@ export function openFile(dir: string): { file: LineFile; number: number } {
 
 /** `heard` holds what clock and chance said since the last line; each line takes it along. */
 export function penOf(
-  open: () => LineFile,
+  open: () => Paper,
   env: Deps["env"],
   { symbols, fresh, size, turn }: Shared,
   heard: { now: number[]; ids: string[] },
   onOverBudget: () => void,
 ): Pen {
   const redact = redactor(env);
-  let file: LineFile | undefined;
+  const kept = new Set<string>();
+  let file: Paper | undefined;
   let n = 0;
   let ended = false;
+  const grow = (bytes: number) => {
+    const before = size.bytes;
+    size.bytes += bytes;
+    if (before <= traceBudgetBytes && size.bytes > traceBudgetBytes) onOverBudget();
+  };
   const append = (line: NewLine) => {
     const { now, ids } = heard;
     const read = defined({ now: now.length > 0 ? now : undefined, ids: ids.length > 0 ? ids : undefined });
@@ -73,20 +92,33 @@ export function penOf(
     file ??= open();
     const text = JSON.stringify({ n, ...line, ...defined({ turn: turn?.() }), ...read });
     file.append(text);
-    const before = size.bytes;
-    size.bytes += Buffer.byteLength(text) + 1;
-    if (before <= traceBudgetBytes && size.bytes > traceBudgetBytes) onOverBudget();
+    grow(Buffer.byteLength(text) + 1);
+  };
+  const write = (line: NewLine) => {
+    // A call that outlives its connection has nobody left to tell.
+    if (ended) return;
+    if (line.kind === "connection") append(line);
+    for (const one of fresh.splice(0)) append(one);
+    if (line.kind !== "connection") append(line.kind === "end" ? endLine(size.bytes) : line);
+    ended = line.kind === "end";
+    if (ended) file?.close();
+  };
+  const writeOnce = (line: Extract<NewLine, { kind: "file" }>) => {
+    if (!kept.has(line.sha256)) write(line);
+    kept.add(line.sha256);
+    return line.sha256;
   };
   return {
     symbols,
-    write(line) {
-      // A call that outlives its connection has nobody left to tell.
-      if (ended) return;
-      if (line.kind === "connection") append(line);
-      for (const one of fresh.splice(0)) append(one);
-      if (line.kind !== "connection") append(line.kind === "end" ? endLine(size.bytes) : line);
-      ended = line.kind === "end";
-      if (ended) file?.close();
+    write,
+    keep: (content) => writeOnce({ kind: "file", sha256: hashOfStored(content), ...content }),
+    async keepAside(pieces) {
+      file ??= open();
+      const put = await file.putAside(pieces);
+      if (put === undefined) return undefined;
+      const { sha256, size_bytes, packed_bytes } = put;
+      if (!kept.has(sha256)) grow(packed_bytes);
+      return writeOnce({ kind: "file", sha256, encoding: "aside", size_bytes });
     },
     clean: (value) => mapTexts(value, (text) => symbols.name(redact(text))),
     cleanText: (text) => symbols.name(redact(text)),

@@ -43,5 +43,7 @@ function compareJob(line: TraceLine, { id, expected, ...job }: StartedJob, talk:
 }
 
 function fileLine({ input, file }: ReadInput): TraceLine[] {
-  return input.stored === undefined ? [] : [{ n: 1, kind: "file", sha256: input.stored, ...file }];
+  return input.stored === undefined || file === undefined
+    ? []
+    : [{ n: 1, kind: "file", sha256: input.stored, ...file }];
 }

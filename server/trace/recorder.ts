@@ -3,19 +3,19 @@ import { Refusal } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { sha256OfFile } from "../fs/hash.ts";
 import { isShallow, readJson } from "../fs/json.ts";
-import type { LineFile } from "../fs/line-file.ts";
 import { kindOf } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { workspacePaths } from "../run/paths.ts";
 import { membersOf } from "../run/record.ts";
 import { secretNames } from "../run/redact.ts";
 import { readEmbeddings } from "../stages/shared/embedding-files.ts";
+import { putAside } from "./aside.ts";
 import { blur } from "./blur.ts";
 import { recordedEmbeddings } from "./embeddings.ts";
 import { eventReader, type RunEvent } from "./events.ts";
 import { type NewLine, traceFormat } from "./format.ts";
 import { lineOf, type Message, resultOf, runDirOf } from "./message.ts";
-import { openFile, type Pen, penOf, type Shared, sharedNames } from "./pen.ts";
+import { openFile, type Paper, type Pen, penOf, type Shared, sharedNames } from "./pen.ts";
 import { recordingExecutors } from "./recording-executor.ts";
 import { learn } from "./symbols.ts";
 
@@ -63,7 +63,7 @@ async function record(
   const heard: { now: number[]; ids: string[] } = { now: [], ids: [] };
   const opened = once(() => openWhileItTakes(dir, about.log));
   const pen = penOf(
-    () => opened().file,
+    () => opened().paper,
     deps.env,
     shared,
     heard,
@@ -128,23 +128,30 @@ function heardDeps(deps: Deps, started: Date, heard: { now: number[]; ids: strin
   };
 }
 
-/** The file of a connection; on a disk that takes none, one that forgets every line. */
-function openWhileItTakes(dir: string, log: (line: string) => void): { file: LineFile; number: number } {
+/** Where a connection is written; on a disk that takes none, what forgets every line. */
+function openWhileItTakes(dir: string, log: (line: string) => void): { paper: Paper; number: number } {
   let over = false;
-  const attempt = <T>(work: () => T, otherwise: T): T => {
-    if (over) return otherwise;
+  const end = (error: unknown): undefined => {
+    if (!(error instanceof Refusal) || error.code !== "input.write-failed") throw error;
+    over = true;
+    log(`the recording stopped: ${error.message} The trace ends here, what it recorded goes on.`);
+    return undefined;
+  };
+  const attempt = <T>(work: () => T): T | undefined => {
+    if (over) return undefined;
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      over = true;
-      log(`the recording stopped: ${error.message} The trace ends here, what it recorded goes on.`);
-      return otherwise;
+      return end(error);
     }
   };
-  const opened = attempt(() => openFile(dir), undefined);
-  const append = (line: string) => attempt(() => opened?.file.append(line), undefined);
-  return { file: { append, close: () => opened?.file.close() }, number: opened?.number ?? 0 };
+  const opened = attempt(() => openFile(dir));
+  const paper: Paper = {
+    append: (line) => attempt(() => opened?.file.append(line)),
+    close: () => opened?.file.close(),
+    putAside: async (pieces) => (over ? undefined : await putAside(dir, pieces).catch(end)),
+  };
+  return { paper, number: opened?.number ?? 0 };
 }
 
 function once<T>(make: () => T): () => T {

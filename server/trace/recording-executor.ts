@@ -10,7 +10,6 @@ import type { NewLine } from "./format.ts";
 import { readInputs } from "./job-inputs.ts";
 import { collectOutputs, type Snapshot, takeSnapshot } from "./outputs.ts";
 import type { Pen } from "./pen.ts";
-import type { StoredFile } from "./stored-file.ts";
 
 type JobStart = Extract<NewLine, { kind: "job-start" }>;
 
@@ -40,12 +39,6 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
   const started = new Map<string, Begun>();
   const ended = new Set<string>();
   const made = new Set<string>();
-  const kept = new Set<string>();
-  const keep = (sha256: string, file: StoredFile) => {
-    if (kept.has(sha256)) return;
-    kept.add(sha256);
-    pen.write({ kind: "file", sha256, ...file });
-  };
   const { look, inspect, survey, makeReady } = inner;
   const port = <T>(call: string, work: Promise<T>) => recordedPort(inner.platform, call, work, pen);
   pen.write({ kind: "port", platform: inner.platform, call: "engine", result: { value: inner.engine } });
@@ -69,9 +62,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
       const line = pen.clean({ kind: "job-start", run: runDir, platform: inner.platform, spec }) as JobStart;
       const isOutput = (relative: string) => made.has(`${runDir} ${pen.cleanFile(relative)}`);
       const read = await readInputs(runDir, spec, { change: pen.cleanFile, isOutput });
-      for (const { input, file } of read) {
-        if (input.stored !== undefined) keep(input.stored, file);
-      }
+      for (const { file } of read) if (file !== undefined) pen.keep(file);
       pen.write({ ...line, inputs: read.map(({ input }) => input) });
       return await inner.start(runDir, spec);
     },
@@ -82,7 +73,7 @@ function recording(inner: Executor, clock: Clock, pen: Pen): Executor {
       ended.add(key);
       const { exit } = state;
       const since = sinceStart(started.get(key), exit, record);
-      const outputs = await collectOutputs(runDir, since, pen.cleanFile, keep);
+      const outputs = await collectOutputs(runDir, since, pen);
       for (const { path } of outputs) made.add(`${runDir} ${path}`);
       pen.write({ kind: "job-end", run: pen.cleanText(runDir), id: record.spec.id, exit, outputs });
       return state;

@@ -1,57 +1,90 @@
+import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type ParquetColumn, readParquet, writeParquet } from "../data/parquet.ts";
+import { type ParquetColumn, scanParquet, writeParquet } from "../data/parquet.ts";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
+import { readChunks } from "../fs/chunks.ts";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import { parseJson } from "../fs/json.ts";
+import { wholeLines } from "../fs/lines.ts";
 import { readBytes } from "../fs/read.ts";
+import { type Aside, readAside } from "./aside.ts";
 import { mapTexts } from "./symbols.ts";
 
-/** A file's content as a trace keeps it: paths and stamps are names in texts and tables. */
-export type StoredFile = { readonly encoding: "text" | "table" | "gzip"; readonly content: unknown };
+/** A file's content as a line of a trace keeps it: paths and stamps are names in texts and tables. */
+export type Inline = { readonly encoding: "text" | "table" | "gzip"; readonly content: unknown };
+/** The same, or a text that lies beside the trace. */
+export type StoredFile = Inline | Aside;
 
 /** Longer texts are compressed: nobody reads their difference line by line. */
 const longText = 65_536;
 type Change = (text: string) => string;
 
 /**
- * What is kept whole: texts that gates parse, which compress well; tables, whose vectors do not; of anything else,
- * images and checkpoints, up to a few kilobytes.
+ * What is kept whole in a line: texts that gates parse, which compress well; tables, whose vectors do not; of anything
+ * else, images and checkpoints, up to a few kilobytes.
  */
 const caps = { text: 16 * 1024 * 1024, table: 256 * 1024, opaque: 2048 };
 const textNames = /\.(csv|json|jsonl|yaml|yml|txt|log)$/i;
 
-/** Whether a file of this name and size is kept whole. */
+/** Whether a file of this name and size is kept whole in a line. */
 export function isKept(path: string, size_bytes: number): boolean {
   if (textNames.test(path)) return size_bytes <= caps.text;
   return size_bytes <= (isParquet(path) ? caps.table : caps.opaque);
 }
 
-/** A plain value as a trace keeps it. */
-export function storeValue(value: unknown, change: Change): StoredFile {
-  const content = mapTexts(value, change);
-  const json = JSON.stringify(content);
-  return json.length <= longText ? { encoding: "table", content } : compressed(json);
+/** Whether a file beyond that lies beside the trace: rows of a pool have no largest number, and replays need them. */
+export const isKeptAside = (path: string): boolean => /\.csv$/i.test(path);
+
+/** A text as a trace keeps it in a line. */
+function storeText(text: string): Inline {
+  return text.length <= longText ? { encoding: "text", content: text } : compressed(text);
+}
+
+/** JSON text of a plain value as a trace keeps it in a line. */
+export function storeJson(json: string): Inline {
+  return json.length <= longText ? { encoding: "table", content: parseJson(json) } : compressed(json);
 }
 
 /** The value again. */
-export function restoreValue({ encoding, content }: StoredFile, change: Change): unknown {
-  return mapTexts(encoding === "gzip" ? parseJson(unpacked(content).toString("utf8")) : content, change);
+export function restoreValue(file: StoredFile, change: Change): unknown {
+  return mapTexts(file.encoding === "table" ? file.content : parseJson(textOf(file)), change);
 }
 
-/** Reads a file for a trace. Parquet becomes its rows, so that paths in it can get names. */
-export async function storeFile(path: string, change: Change): Promise<StoredFile> {
-  if (isParquet(path)) return storeValue(await tableOf(path), change);
+/**
+ * Reads a file for a line of a trace. Parquet becomes its rows, so that paths in it can get names; a table whose rows are
+ * too long for one text is undefined.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
+ */
+export async function storeFile(path: string, change: Change): Promise<Inline | undefined> {
+  if (isParquet(path)) {
+    const { json } = await readTable(path, change);
+    return json === undefined ? undefined : storeJson(json);
+  }
   const bytes = Buffer.from(await readBytes(path));
   const text = bytes.toString("utf8");
-  const isText = Buffer.from(text, "utf8").equals(bytes);
-  if (isText && text.length <= longText) return { encoding: "text", content: change(text) };
-  return compressed(isText ? change(text) : bytes);
+  return Buffer.from(text, "utf8").equals(bytes) ? storeText(change(text)) : compressed(bytes);
 }
 
-const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
+/**
+ * The text of a file of any length with its names, in pieces that end with a line.
+ *
+ * @throws Refusal `input.unreadable-file` at its end, where the bytes, whose `sha256` is known, are no UTF-8 text.
+ */
+export async function* namedText(path: string, sha256: string, change: Change): AsyncGenerator<string> {
+  const hash = createHash("sha256");
+  for await (const piece of wholeLines(readChunks(path), path)) {
+    hash.update(piece);
+    yield change(piece);
+  }
+  if (hash.digest("hex") === sha256) return;
+  throw new Refusal("input.unreadable-file", `Cannot read ${path}: it is no text.`, { path });
+}
 
-function compressed(data: string | Buffer): StoredFile {
+export const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
+
+function compressed(data: string | Buffer): Inline {
   return { encoding: "gzip", content: gzipSync(data, { level: 9 }).toString("base64") };
 }
 
@@ -65,13 +98,14 @@ function unpacked(content: unknown): Buffer {
 
 const largestUnpacked = 512 * 1024 * 1024;
 
-/** The text of a stored file; of a table its JSON. */
-export function textOf({ encoding, content }: StoredFile): string {
-  if (encoding === "text") return String(content);
-  return encoding === "table" ? JSON.stringify(content) : unpacked(content).toString("utf8");
+/** The text of a file stored in a line; of a table its JSON. @throws Refusal `trace.unusable` for one that lies beside it. */
+export function textOf(file: StoredFile): string {
+  if (file.encoding === "aside") throw new Refusal("trace.unusable", "A recorded file is too long for its use.", {});
+  if (file.encoding === "text") return String(file.content);
+  return file.encoding === "table" ? JSON.stringify(file.content) : unpacked(file.content).toString("utf8");
 }
 
-export function hashOfStored({ encoding, content }: StoredFile): string {
+export function hashOfStored({ encoding, content }: Inline): string {
   return sha256(`${encoding}\n${canonicalJson(content)}`);
 }
 
@@ -79,7 +113,8 @@ export function hashOfStored({ encoding, content }: StoredFile): string {
 export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
     if (isParquet(path)) return await writeParquet(path, restoreValue(file, change) as ParquetColumn[]);
-    if (file.encoding === "text") return await writeAtomic(path, change(String(file.content)));
+    if (file.encoding === "aside") return await writeAtomic(path, changed(readAside(file), change));
+    if (file.encoding !== "gzip") return await writeAtomic(path, change(textOf(file)));
     const bytes = unpacked(file.content);
     const text = bytes.toString("utf8");
     await writeAtomic(path, Buffer.from(text, "utf8").equals(bytes) ? change(text) : bytes);
@@ -89,17 +124,79 @@ export async function restoreFile(path: string, file: StoredFile, change: Change
   }
 }
 
-async function tableOf(path: string): Promise<ParquetColumn[]> {
-  const { columns, rows } = await readParquet(path);
-  return columns.map((name): ParquetColumn => {
-    const cells = rows.map((row) => row[name]);
-    const sample = cells.find((cell) => cell !== null && cell !== undefined);
-    if (typeof sample === "number" || typeof sample === "bigint") {
-      return { name, type: "double", values: cells.map(Number) };
-    }
-    if (Array.isArray(sample) || ArrayBuffer.isView(sample)) {
-      return { name, type: "double_list", values: cells.map((cell) => Array.from((cell ?? []) as number[], Number)) };
-    }
-    return { name, type: "string", values: cells.map((cell) => String(cell ?? "")) };
-  });
+async function* changed(pieces: AsyncIterable<string>, change: Change): AsyncGenerator<string> {
+  for await (const piece of pieces) yield change(piece);
+}
+
+/** Longest text of a table that is kept: what one JSON text may be, less than a process bears. */
+const longestTable = 32 * 1024 * 1024;
+
+/**
+ * The columns of a parquet file as JSON text with names, and its sha256. Column by column: of a table of any length only
+ * the text is in memory, and that only up to `longest` characters; beyond it `json` is absent.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
+ */
+export async function readTable(
+  path: string,
+  change: Change,
+  longest = longestTable,
+): Promise<{ readonly sha256: string; readonly json?: string }> {
+  const hash = createHash("sha256");
+  let [json, length] = ["", 0];
+  const write = (text: string) => {
+    hash.update(text);
+    length += text.length;
+    json = length <= longest ? json + text : "";
+  };
+  const columns = await scanParquet(path, () => undefined, []);
+  write("[");
+  for (const [at, name] of columns.entries()) {
+    const column = columnWriter(change(name), change, write);
+    if (at > 0) write(",");
+    await scanParquet(path, (row) => column.cell(row[name]), [name]);
+    column.end();
+  }
+  write("]");
+  return { sha256: hash.digest("hex"), ...(length <= longest ? { json } : {}) };
+}
+
+type Kind = ParquetColumn["type"];
+
+/** Writes one column as JSON. Its kind is that of the first cell that is not empty. */
+function columnWriter(name: string, change: Change, write: (text: string) => void) {
+  let kind: Kind | undefined;
+  let empty = 0;
+  let count = 0;
+  const put = (cell: unknown, of: Kind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
+  const begin = (of: Kind) => {
+    kind = of;
+    write(`{"name":${JSON.stringify(name)},"type":"${of}","values":[`);
+    for (; empty > 0; empty--) put(null, of);
+  };
+  return {
+    cell(cell: unknown): void {
+      if (kind === undefined && (cell === null || cell === undefined)) {
+        empty++;
+        return;
+      }
+      if (kind === undefined) begin(kindOf(cell));
+      put(cell, kind as Kind);
+    },
+    end(): void {
+      if (kind === undefined) begin("string");
+      write("]}");
+    },
+  };
+}
+
+function kindOf(cell: unknown): Kind {
+  if (typeof cell === "number" || typeof cell === "bigint") return "double";
+  return Array.isArray(cell) || ArrayBuffer.isView(cell) ? "double_list" : "string";
+}
+
+function cellText(cell: unknown, kind: Kind, change: Change): string {
+  if (kind === "double") return JSON.stringify(Number(cell));
+  if (kind === "double_list") return JSON.stringify(Array.from((cell ?? []) as number[], Number));
+  return JSON.stringify(change(String(cell ?? "")));
 }

@@ -1,7 +1,9 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { sha256 as sha256Of } from "../../server/fs/hash.ts";
-import { hashOfStored, textOf } from "../../server/trace/stored-file.ts";
+import { asidePath, putAside } from "../../server/trace/aside.ts";
+import { hashOfStored, type Inline, textOf } from "../../server/trace/stored-file.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a test edits lines of every kind
 export type Lines = any[];
@@ -26,6 +28,23 @@ export async function editTrace(
 export async function linesIn(path: string): Promise<Lines> {
   const rows = (await readFile(path, "utf8")).trim().split("\n");
   return rows.map((row) => JSON.parse(row));
+}
+
+/** Changes each text beside a trace, and what names it; a stored file in its place goes into the line. */
+export async function editAside(trace: string, change: (text: string) => string | Inline): Promise<void> {
+  const file = join(trace, "connection-1.jsonl");
+  const lines = await linesIn(file);
+  for (const line of lines.filter(({ encoding }) => encoding === "aside")) {
+    const old = asidePath(trace, line.sha256);
+    const now = change(gunzipSync(await readFile(old)).toString("utf8"));
+    const put = typeof now === "string" ? await putAside(trace, [now]) : { ...now, sha256: hashOfStored(now) };
+    const { sha256 } = put;
+    for (const one of lines.flatMap((other) => [other, ...(other.outputs ?? [])])) {
+      if (one.stored === line.sha256) one.stored = sha256;
+    }
+    Object.assign(line, put);
+  }
+  await writeFile(file, `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
 }
 
 /** Changes a stored file and everything that names it by its hash, as somebody would who means it. */

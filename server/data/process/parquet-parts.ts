@@ -7,8 +7,10 @@ export type Cells =
   | { readonly kind: "lists"; readonly values: Float64Array; readonly lengths: Uint32Array }
   | { readonly kind: "any"; readonly values: readonly unknown[] };
 
-/** First the column names, then the rows by pieces. */
-export type ParquetPart = { readonly columns: readonly string[] } | { readonly rows: number; readonly cells: Cells[] };
+/** First the columns that are read, and all that there are; then the rows by pieces. */
+export type ParquetPart =
+  | { readonly columns: readonly string[]; readonly all: readonly string[] }
+  | { readonly rows: number; readonly cells: Cells[] };
 
 /** Cells of one message. */
 const pieceCells = 1_000_000;
@@ -17,7 +19,7 @@ const pieceCells = 1_000_000;
 export function parquetParts(path: string, asked?: readonly string[]): AsyncGenerator<ParquetPart> {
   return withParquet(path, async function* ({ file, metadata, columns: all, compressors }) {
     const columns = all.filter((name) => asked?.includes(name) ?? true);
-    yield { columns };
+    yield { columns, all };
     if (metadata.num_rows === 0n || columns.length === 0) return;
     const { parquetReadObjects } = await import("hyparquet");
     for (const [rowStart, rowEnd] of groupsOf(metadata)) {

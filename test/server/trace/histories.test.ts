@@ -17,9 +17,12 @@ describe("a trace of an older format", () => {
     expect(await readdir(histories)).toEqual(older);
   });
 
-  it.each(["format-1"])("%s is read, shown and replayed; what goes another way now is a difference", async (name) => {
+  it.each([
+    ["format-1", 1],
+    ["format-2", 2],
+  ])("%s is read, shown and replayed; what goes another way now is a difference", async (name, format) => {
     const trace = await loadTrace(join(histories, name));
-    expect(trace.connections[0]?.head.format).toBe(1);
+    expect(trace.connections[0]?.head.format).toBe(format);
     expect(trace.order.flatMap(({ line }) => describeLine(line) ?? []).length).toBeGreaterThan(20);
     const folder = join(await newFolder(), "trace");
     await cp(join(histories, name), folder, { recursive: true });

@@ -34,6 +34,8 @@ async function outputsOf(started_at: string) {
     clean: (value) => value,
     cleanText: same,
     cleanFile: same,
+    keep: () => "",
+    keepAside: async () => undefined,
   };
   const inner: Executor = {
     platform: "embedded",

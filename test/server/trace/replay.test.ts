@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { run as replay } from "../../../server/cli/replay.ts";
 import { run as trace } from "../../../server/cli/trace.ts";
+import { traceFormat } from "../../../server/trace/format.ts";
 import { runCommand } from "../../support/command.ts";
 import { editStored, editTrace, type Lines } from "../../support/edited-trace.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
@@ -270,7 +271,7 @@ describe("a trace that cannot be used is refused", () => {
     [
       "of a newer format",
       changed((lines) => {
-        lines[0].format = 3;
+        lines[0].format = traceFormat + 1;
       }),
       1,
       /newer format/,
