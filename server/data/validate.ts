@@ -1,6 +1,7 @@
 import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
+import { suffixesOf } from "../run/images.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "../run/pass-labels.ts";
 import { openContents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
@@ -71,7 +72,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   }
   checkCells(columns, problems);
   const roots = rootsFor(check.csv, check.workspace, check.images_root);
-  const index = createImageIndex();
+  const index = createImageIndex({ endings: suffixesOf(check.lightings), texts: columns.texts });
   const images = await numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
   const held = await heldSides(check, index);
   await index.probe(check.signal);
