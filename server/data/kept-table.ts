@@ -1,29 +1,34 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
-import { writeAtomic } from "../fs/atomic.ts";
+import { append, writeAtomic } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
 import { readBytes } from "../fs/read.ts";
 import { createNumberList } from "./number-list.ts";
 
 /**
- * Answers by the names of their questions, in one sealed file: each is taken apart when it is asked for, so that a hundred
- * thousand that nobody asks for cost a look over their lengths.
+ * Answers by the names of their questions, in one file that grows by sealed pieces: each answer is taken apart when it is
+ * asked for, so that a hundred thousand that nobody asks for cost a look over their lengths. Of one name the last counts.
  */
 export type KeptTable = {
   get(name: string): unknown;
   set(name: string, answer: unknown): void;
-  /** Writes the file where something is new; what was asked for this time stays longest. */
+  /**
+   * Adds what is new to the file. It is written anew where more of it is outdated than not, a piece of it is spoiled or
+   * it has grown too long; what was asked for this time stays longest.
+   */
   save(): Promise<void>;
 };
 
 export type TablePlace = {
   readonly path: string;
-  /** Seals the file: one that somebody else wrote, or that was cut, holds nothing. */
+  /** Seals each piece of the file: one that somebody else wrote, or that was cut, holds nothing. */
   readonly key: string;
   /** Largest file; the answers that were asked for longest ago go first. */
   readonly mostBytes: number;
 };
 
+/** A piece is its length, its records and their seal. */
+const lengthBytes = 4;
 const sealBytes = 32;
 /** Of the digest of a question: two of a billion questions share theirs by a chance of 1 in 10^20. */
 const nameBytes = 16;
@@ -33,13 +38,14 @@ const blockBytes = 1 << 20;
 const firstBlockBytes = 1 << 12;
 /** Longer than any block: an answer is shorter than 4 GiB. */
 const placeStep = 2 ** 33;
+/** Of the largest file, what is kept where there is no room for all: the next answers are added without another cut. */
+const shareKept = 0.75;
 
 /** What the file holds; nothing where there is none, or another one. */
 export async function loadTable({ path, key, mostBytes }: TablePlace): Promise<KeptTable> {
-  const bytes = await readBytes(path, mostBytes + sealBytes).catch(() => Buffer.alloc(0));
-  const [sealed, seal] = [bytes.subarray(0, -sealBytes), bytes.subarray(-sealBytes)];
-  const isOurs = bytes.length >= sealBytes && timingSafeEqual(seal, createHmac("sha256", key).update(sealed).digest());
-  const old = recordsIn(isOurs ? sealed : Buffer.alloc(0));
+  const bytes = await readBytes(path, 2 * mostBytes).catch(() => Buffer.alloc(0));
+  const { pieces, isWhole } = piecesOf(bytes, key);
+  const old = recordsIn(bytes, pieces);
   const added = createRecords();
   return {
     get(name) {
@@ -48,15 +54,40 @@ export async function loadTable({ path, key, mostBytes }: TablePlace): Promise<K
       return found === undefined ? undefined : deserialize(found);
     },
     set(name, answer) {
-      added.add(digestOf(name), serialize(answer));
+      const digest = digestOf(name);
+      old.outdate(digest);
+      added.add(digest, serialize(answer));
     },
     async save() {
       if (added.size() === 0) return;
-      const pieces = inPortions(old.latest(mostBytes - added.size(), added.find), added.blocks());
+      const length = bytes.length + added.size();
+      const isLong = length > mostBytes;
+      // What could not be read is not to be added to.
+      const grows = bytes.length > 0 && isWhole && !isLong && 2 * old.outdated() <= length;
+      const room = (isLong ? shareKept * mostBytes : length) - added.size();
+      const write = () =>
+        grows
+          ? append(path, sealedPieces(added.blocks(), key), 0o600)
+          : writeAtomic(path, sealedPieces(inPortions(old.latest(room), added.blocks()), key), 0o600);
       // A folder that takes no file costs the next call its time, and nothing else.
-      await writeAtomic(path, withSeal(pieces, key), 0o600).catch(() => undefined);
+      await write().catch(() => undefined);
     },
   };
+}
+
+/** Where the records of each piece begin and end that is sealed; not whole where one is not, or was cut. */
+function piecesOf(bytes: Buffer, key: string) {
+  const pieces: (readonly [from: number, to: number])[] = [];
+  let isWhole = true;
+  for (let at = 0; at < bytes.length; ) {
+    const from = at + lengthBytes;
+    const to = from <= bytes.length ? from + bytes.readUInt32LE(at) : bytes.length;
+    at = to + sealBytes;
+    const isOurs = at <= bytes.length && timingSafeEqual(bytes.subarray(to, at), sealOf(bytes.subarray(from, to), key));
+    if (isOurs) pieces.push([from, to]);
+    else isWhole = false;
+  }
+  return { pieces, isWhole };
 }
 
 /** Records that are added one behind the other in blocks: there may be a million, each of some hundred bytes. */
@@ -94,38 +125,47 @@ function createRecords() {
 }
 
 /** Records of a file, found by the first bytes of their digests. */
-function recordsIn(bytes: Buffer) {
+function recordsIn(bytes: Buffer, pieces: readonly (readonly [from: number, to: number])[]) {
   const starts = createNumberList();
-  for (let at = 0; at < bytes.length; at = endOf(bytes, at)) starts.push(at);
+  for (const [from, to] of pieces) for (let at = from; at < to; at = endOf(bytes, at)) starts.push(at);
   const mask = 2 ** Math.ceil(Math.log2(2 * starts.length + 2)) - 1;
   const slots = new Int32Array(mask + 1).fill(-1);
-  const used = new Uint8Array(starts.length);
+  const states = new Uint8Array(starts.length);
+  let outdated = 0;
   const slotOf = (digest: Buffer): number => {
     for (let slot = digest.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
       const record = slots[slot] as number;
       if (record < 0 || digest.compare(bytes, starts.at(record), starts.at(record) + nameBytes) === 0) return slot;
     }
   };
+  const outdate = (record: number): void => {
+    if (record < 0 || states[record] === stateOf.outdated) return;
+    states[record] = stateOf.outdated;
+    outdated += endOf(bytes, starts.at(record)) - starts.at(record);
+  };
   for (let record = 0; record < starts.length; record++) {
-    slots[slotOf(bytes.subarray(starts.at(record), starts.at(record) + nameBytes))] = record;
+    const slot = slotOf(bytes.subarray(starts.at(record), starts.at(record) + nameBytes));
+    outdate(slots[slot] as number);
+    slots[slot] = record;
   }
   return {
     find(digest: Buffer): Buffer | undefined {
       const record = slots[slotOf(digest)] as number;
       if (record < 0) return undefined;
-      used[record] = 1;
+      if (states[record] === stateOf.unasked) states[record] = stateOf.asked;
       return answerAt(bytes, starts.at(record));
     },
-    /** The records that there is room for, those that were asked for now last; without those that have a newer answer. */
-    *latest(room: number, newer: (digest: Buffer) => Buffer | undefined): Generator<Buffer> {
-      let excess = bytes.length - room;
-      for (const state of [0, 1]) {
+    /** Says that a name has a newer answer. */
+    outdate: (digest: Buffer): void => outdate(slots[slotOf(digest)] as number),
+    /** Bytes of records whose names have newer ones. */
+    outdated: () => outdated,
+    /** The records that there is room for, those that were asked for now last; without those that are outdated. */
+    *latest(room: number): Generator<Buffer> {
+      let excess = bytes.length - outdated - room;
+      for (const state of [stateOf.unasked, stateOf.asked]) {
         for (let record = 0; record < starts.length; record++) {
+          if (states[record] !== state) continue;
           const piece = bytes.subarray(starts.at(record), endOf(bytes, starts.at(record)));
-          const digest = piece.subarray(0, nameBytes);
-          // Of one name the last record counts.
-          const isOld = slots[slotOf(digest)] !== record || newer(digest) !== undefined;
-          if (used[record] !== state || isOld) continue;
           if (excess <= 0) yield piece;
           else excess -= piece.length;
         }
@@ -133,6 +173,9 @@ function recordsIn(bytes: Buffer) {
     },
   };
 }
+
+/** Of a record: whether it was asked for this time, or has a newer one. */
+const stateOf = { unasked: 0, asked: 1, outdated: 2 } as const;
 
 function answerAt(bytes: Buffer, start: number): Buffer {
   return bytes.subarray(start + headBytes, endOf(bytes, start));
@@ -156,15 +199,19 @@ function* inPortions(small: Iterable<Buffer>, large: readonly Buffer[]): Generat
     yield Buffer.concat(portion);
     [portion, size] = [[], 0];
   }
-  yield Buffer.concat(portion);
+  if (size > 0) yield Buffer.concat(portion);
   yield* large;
 }
 
-function* withSeal(pieces: Iterable<Buffer>, key: string): Generator<Buffer> {
-  const seal = createHmac("sha256", key);
+/** Each piece with its length and its seal, to be written at once. */
+function* sealedPieces(pieces: Iterable<Buffer>, key: string): Generator<Buffer> {
   for (const piece of pieces) {
-    seal.update(piece);
-    yield piece;
+    const length = Buffer.alloc(lengthBytes);
+    length.writeUInt32LE(piece.length);
+    yield Buffer.concat([length, piece, sealOf(piece, key)]);
   }
-  yield seal.digest();
+}
+
+function sealOf(records: Buffer, key: string): Buffer {
+  return createHmac("sha256", key).update(records).digest();
 }

@@ -35,6 +35,27 @@ export async function writeAtomic(
   }
 }
 
+/**
+ * Adds pieces to the end of a file that need not be there, each in one write: several processes may do so at once, and what
+ * a crash cuts is a piece at the end. Nothing is synced.
+ *
+ * @throws Refusal `input.write-failed`; a part of a piece may then be there.
+ */
+export async function append(path: string, pieces: Iterable<Uint8Array>, mode = 0o644): Promise<void> {
+  await changing(path, async () => {
+    const file = await open(path, "a", mode);
+    try {
+      for (const piece of pieces) {
+        const { bytesWritten } = await file.write(piece);
+        // The rest would stand behind what others wrote meanwhile.
+        if (bytesWritten < piece.length) throw Object.assign(new Error("a part was written"), { code: "ENOSPC" });
+      }
+    } finally {
+      await file.close();
+    }
+  });
+}
+
 /** Creates a directory with its parents; an existing one is fine. @throws Refusal `input.write-failed`. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
   await changing(path, () => mkdir(path, { recursive: true, mode }));

@@ -5,9 +5,10 @@ import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import { type Fingerprint, packed } from "../twins/fingerprint.ts";
-import { type Candidate, portionSize, type Search } from "../twins/search.ts";
+import { best, type Candidate, type Found, type Place, portionSize, type Search } from "../twins/search.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
+import type { Request } from "./main.ts";
 import type { PairFiles, PairLikeness } from "./pair-work.ts";
 import type { TwinFiles } from "./twin-work.ts";
 
@@ -48,14 +49,48 @@ export function fingerprintImages(files: SeenFiles, signal?: AbortSignal) {
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
-export async function searchTwins({ prints, places, fresh }: Omit<Search, "from" | "to">, signal?: AbortSignal) {
-  if (prints.length < 2) return [];
-  const share = Math.ceil(prints.length / laneCount);
-  const tell = countUp("images searched for copies", prints.length);
-  const found: Candidate[] = [];
+export async function searchTwins({ prints, places }: Omit<Search, "from" | "to">, signal?: AbortSignal) {
   const all = packed(prints);
+  const found = await candidatesBy(
+    prints.length,
+    (from, to) => ({ kind: "twin candidates", prints: all, from, to, places }),
+    signal,
+  );
+  return found.sort((a, b) => a.of - b.of);
+}
+
+/**
+ * Finds fingerprints that are alike to a new one, or one that is to them.
+ *
+ * @param fresh the numbers of the new ones: every lane is sent all of these, and of all fingerprints its share
+ */
+export async function searchNewTwins(
+  { prints, places }: Omit<Search, "from" | "to">,
+  fresh: readonly number[],
+  signal?: AbortSignal,
+) {
+  const askOf = (from: number, to: number): Request => {
+    const numbers = Int32Array.from([...fresh, ...Array.from({ length: to - from }, (_, at) => from + at)]);
+    const some = Array.from(numbers, (number) => prints[number]);
+    const theirs = places && Array.from(numbers, (number) => places[number] as Place);
+    return { kind: "new twin candidates", prints: packed(some), numbers, fresh: fresh.length, places: theirs };
+  };
+  const byImage = new Map<number, Found>();
+  for (const one of await candidatesBy(prints.length, askOf, signal)) {
+    const some: Found = byImage.get(one.of) ?? new Map();
+    byImage.set(one.of, some.set(one.like, one));
+  }
+  // Each lane has its own best of a new image.
+  return [...byImage.values()].flatMap(best).sort((a, b) => a.of - b.of);
+}
+
+async function candidatesBy(count: number, askOf: (from: number, to: number) => Request, signal?: AbortSignal) {
+  const found: Candidate[] = [];
+  if (count < 2) return found;
+  const share = Math.ceil(count / laneCount);
+  const tell = countUp("images searched for copies", count);
   const lanes = Array.from({ length: laneCount }, async (_, lane) => {
-    const [from, to] = [lane, lane + 1].map((end) => Math.min(prints.length, end * share)) as [number, number];
+    const [from, to] = [lane, lane + 1].map((end) => Math.min(count, end * share)) as [number, number];
     let left = to - from;
     const onPart = (part: unknown): void => {
       found.push(...(part as Candidate[]));
@@ -63,13 +98,10 @@ export async function searchTwins({ prints, places, fresh }: Omit<Search, "from"
       left -= done;
       tell(done);
     };
-    await askOutside(
-      { kind: "twin candidates", prints: all, from, to, places, fresh },
-      { limitMs: batchMs, signal, onPart },
-    );
+    await askOutside(askOf(from, to), { limitMs: batchMs, signal, onPart });
   });
   await Promise.all(lanes);
-  return found.sort((a, b) => a.of - b.of);
+  return found;
 }
 
 /** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */
@@ -99,7 +131,7 @@ const counted: Readonly<Record<string, string>> = {
   fingerprints: "images fingerprinted",
 };
 
-type Ask<Item> = (items: readonly Item[]) => Parameters<typeof askOutside>[0];
+type Ask<Item> = (items: readonly Item[]) => Request;
 
 async function inBatches<Item, Found>(items: readonly Item[], ask: Ask<Item>, signal?: AbortSignal) {
   const found = new Array<Found | undefined>(items.length);
@@ -128,7 +160,7 @@ async function oneByOne<Item, Found>(items: readonly Item[], ask: Ask<Item>, sig
 }
 
 /** The answer, or undefined when the process did not live to give one. */
-async function asked<Found>(request: Parameters<typeof askOutside>[0], limitMs: number, signal?: AbortSignal) {
+async function asked<Found>(request: Request, limitMs: number, signal?: AbortSignal) {
   try {
     const [found] = await askOutside(request, { limitMs, signal });
     return found as (Found | undefined)[];

@@ -4,6 +4,7 @@ import type { Reply } from "../../exec/second-process.ts";
 import type { Depth } from "../sketch.ts";
 import type { Packed } from "../twins/fingerprint.ts";
 import type { Search } from "../twins/search.ts";
+import type { NewSearch } from "../twins/search-new.ts";
 import type { Comparison } from "./image-work.ts";
 import type { NearestRequest, SimilarRequest } from "./nearest-work.ts";
 import type { PairFiles } from "./pair-work.ts";
@@ -21,6 +22,7 @@ export type Request =
   | { readonly kind: "digests"; readonly items: readonly string[] }
   | { readonly kind: "fingerprints"; readonly items: readonly string[] }
   | ({ readonly kind: "twin candidates"; readonly prints: Packed } & Omit<Search, "prints">)
+  | ({ readonly kind: "new twin candidates"; readonly prints: Packed } & Omit<NewSearch, "prints">)
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
 
 /** The second process of `lanes.ts`: reads what may be hostile, one request at a time. */
@@ -70,6 +72,12 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
     case "twin candidates": {
       const { unpacked } = await import("../twins/fingerprint.ts");
       yield* (await import("../twins/search.ts")).candidates({ ...request, prints: unpacked(request.prints) });
+      return;
+    }
+    case "new twin candidates": {
+      const { unpacked } = await import("../twins/fingerprint.ts");
+      const { candidatesOfNew } = await import("../twins/search-new.ts");
+      yield* candidatesOfNew({ ...request, prints: unpacked(request.prints) });
       return;
     }
     case "twins":

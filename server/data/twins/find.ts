@@ -2,7 +2,7 @@ import { sha256 } from "../../fs/hash.ts";
 import type { SeenFiles } from "../kept-files.ts";
 import { keptFinding } from "../kept-images.ts";
 import { pausing } from "../pause.ts";
-import { compareTwins, fingerprintImages, searchTwins } from "../process/image-batches.ts";
+import { compareTwins, fingerprintImages, searchNewTwins, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Place } from "./search.ts";
 
@@ -17,8 +17,8 @@ export type TwinSearch = SeenFiles & {
   readonly name?: string;
 };
 
-/** Above this share of new images all are searched anew, which then costs little more. */
-const mostFresh = 0.25;
+/** Above this share, or number, of new images all are searched anew, which then costs no more. */
+const mostFresh = { share: 0.25, count: 2000 } as const;
 
 /** Images that were compared with one another, by marks of their files, and the pairs that were found, by their numbers. */
 type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Twins[] };
@@ -39,10 +39,9 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
   }
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
     const known = stillThere(before, marks);
-    const fresh = Uint8Array.from(marks, (mark) => (known.marks.has(mark) ? 0 : 1));
-    const isNew = fresh.filter((one) => one === 1).length;
-    if (isNew === 0 && marks.length > 0) return { marks, pairs: known.pairs };
-    const anew = isNew > mostFresh * images.length;
+    const fresh = [...marks.keys()].filter((at) => !known.marks.has(marks[at] as string));
+    if (fresh.length === 0 && marks.length > 0) return { marks, pairs: known.pairs };
+    const anew = fresh.length > Math.min(mostFresh.count, mostFresh.share * images.length);
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
     const all = anew ? found : [...known.pairs, ...found];
     return { marks, pairs: all.sort((a, b) => b.likeness - a.likeness) };
@@ -66,9 +65,11 @@ function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: 
   return { marks: new Set(marks.filter((mark) => mark !== "")), pairs: held };
 }
 
-async function twinsAmong(search: TwinSearch, fresh: Uint8Array | undefined, signal?: AbortSignal) {
+/** @param fresh numbers of the images of which alone pairs are wanted */
+async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefined, signal?: AbortSignal) {
   const { index, images, places } = search;
-  const pairs = distinct(await searchTwins({ prints: await fingerprintImages(search, signal), places, fresh }, signal));
+  const all = { prints: await fingerprintImages(search, signal), places };
+  const pairs = distinct(await (fresh === undefined ? searchTwins(all, signal) : searchNewTwins(all, fresh, signal)));
   const pathAt = (at: number): string => index.pathOf(images[at] ?? -1);
   const files = pairs.map((pair): TwinFiles => ({ ...pair, of: pathAt(pair.of), like: pathAt(pair.like) }));
   const found = await compareTwins(files, signal);

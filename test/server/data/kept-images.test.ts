@@ -105,34 +105,88 @@ describe("a table of answers", () => {
   const key = "a key";
   const some = Array.from({ length: 2000 }, (_, at) => ({ name: `name ${at}`, answer: Buffer.alloc(1000, at) }));
 
-  it("gives back every answer, the newest of a name, and is not longer for it", async () => {
-    const place = { path: join(await folder(), "kept"), key, mostBytes: 1 << 30 };
-    const first = await loadTable(place);
-    for (const { name, answer } of some) first.set(name, answer);
-    expect(first.get("name 7")).toEqual(some[7]?.answer);
-    await first.save();
-    const { size } = await stat(place.path);
-    for (let time = 0; time < 3; time++) {
-      const again = await loadTable(place);
+  const place = async () => ({ path: join(await folder(), "kept"), key, mostBytes: 1 << 30 });
+  const saved = async (where: Awaited<ReturnType<typeof place>>, answers: Readonly<Record<string, unknown>>) => {
+    const table = await loadTable(where);
+    for (const [name, answer] of Object.entries(answers)) table.set(name, answer);
+    await table.save();
+    return (await stat(where.path)).size;
+  };
+  const answersIn = async (where: Awaited<ReturnType<typeof place>>, names: readonly string[]) => {
+    const table = await loadTable(where);
+    return names.map((name) => table.get(name));
+  };
+
+  it("gives back every answer, the newest of a name, and adds what is new until more is outdated than not", async () => {
+    const where = await place();
+    const first = await saved(where, Object.fromEntries(some.map(({ name, answer }) => [name, answer])));
+    const lengths: number[] = [];
+    for (let time = 0; time < 6; time++) {
+      const again = await loadTable(where);
       expect(some.every(({ name, answer }) => answer.equals(again.get(name) as Uint8Array))).toBe(true);
-      again.set("name 7", some[7]?.answer);
+      for (const { name, answer } of some.slice(0, 800)) again.set(name, answer);
       await again.save();
+      lengths.push((await stat(where.path)).size);
     }
-    expect((await stat(place.path)).size).toBe(size);
-    expect((await loadTable({ ...place, key: "another" })).get("name 7")).toBeUndefined();
+    expect(lengths[0]).toBeGreaterThan(1.3 * first);
+    expect(Math.max(...lengths)).toBeLessThan(2.1 * first);
+    // Written anew twice.
+    expect(lengths.filter((length) => length < 1.01 * first)).toHaveLength(2);
+    expect(await answersIn({ ...where, key: "another" }, ["name 7"])).toEqual([undefined]);
+  });
+
+  it("loses no more than what a crash cuts, wherever it does, and is whole again when it is saved", async () => {
+    const where = await place();
+    const before = await saved(where, { one: "first" });
+    const whole = await saved(where, { two: "second" });
+    const bytes = await readFile(where.path);
+    for (let end = before; end < whole; end++) {
+      await writeFile(where.path, bytes.subarray(0, end));
+      expect(await answersIn(where, ["one", "two"])).toEqual(["first", undefined]);
+    }
+    await saved(where, { three: "third" });
+    expect(await answersIn(where, ["one", "two", "three"])).toEqual(["first", undefined, "third"]);
+    await saved(where, { two: "second" });
+    expect(await answersIn(where, ["one", "two", "three"])).toEqual(["first", "second", "third"]);
+  });
+
+  it("takes nothing from a piece that was altered, and all from the others", async () => {
+    const where = await place();
+    const ends = [0, await saved(where, { one: "first" }), await saved(where, { two: "second" })];
+    await saved(where, { three: "third" });
+    const bytes = await readFile(where.path);
+    for (let at = (ends[1] ?? 0) + 4; at < (ends[2] ?? 0); at++) {
+      await writeFile(
+        where.path,
+        bytes.map((byte, place) => (place === at ? byte ^ 1 : byte)),
+      );
+      expect(await answersIn(where, ["one", "two", "three"])).toEqual(["first", undefined, "third"]);
+    }
+    await saved(where, { four: "fourth" });
+    expect(await answersIn(where, ["one", "two", "three", "four"])).toEqual(["first", undefined, "third", "fourth"]);
+  });
+
+  it("keeps what several add at once", async () => {
+    const where = await place();
+    await saved(where, { one: "first" });
+    const tables = await Promise.all(Array.from({ length: 5 }, () => loadTable(where)));
+    for (const [at, table] of tables.entries()) table.set(`by ${at}`, Buffer.alloc(100_000, at));
+    await Promise.all(tables.map((table) => table.save()));
+    const found = await answersIn(where, ["one", ...tables.map((_, at) => `by ${at}`)]);
+    expect(found).toEqual(["first", ...tables.map((_, at) => Buffer.alloc(100_000, at))]);
   });
 
   it("keeps what was asked for last where there is no room for all", async () => {
-    const place = { path: join(await folder(), "kept"), key, mostBytes: 1_500_000 };
-    const first = await loadTable({ ...place, mostBytes: 1 << 30 });
+    const where = { ...(await place()), mostBytes: 1_500_000 };
+    const first = await loadTable({ ...where, mostBytes: 1 << 30 });
     for (const { name, answer } of some.slice(0, 1400)) first.set(name, answer);
     await first.save();
-    const second = await loadTable(place);
+    const second = await loadTable(where);
     for (const { name } of some.slice(0, 300)) second.get(name);
     for (const { name, answer } of some.slice(1400, 1600)) second.set(name, answer);
     await second.save();
-    expect((await stat(place.path)).size).toBeLessThanOrEqual(place.mostBytes + 32);
-    const third = await loadTable(place);
+    expect((await stat(where.path)).size).toBeLessThanOrEqual(where.mostBytes);
+    const third = await loadTable(where);
     const gone = some.slice(0, 1600).filter(({ name }) => third.get(name) === undefined);
     expect(gone.map(({ name }) => name)).toEqual(some.slice(300, 300 + gone.length).map(({ name }) => name));
     expect(gone.length).toBeGreaterThan(100);

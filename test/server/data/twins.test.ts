@@ -12,6 +12,7 @@ import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
 import { candidates } from "../../../server/data/twins/search.ts";
+import { candidatesOfNew } from "../../../server/data/twins/search-new.ts";
 import { photograph, putGray } from "../../support/photographs.ts";
 
 const side = 128;
@@ -154,11 +155,13 @@ it("looks for new images among the others from either side, and for nothing else
   const photo = shot("design 7", "a");
   const cut = moved(photo, (u, v) => [0.1 + 0.9 * v, 0.1 + 0.9 * u], 0.9);
   const prints = [...many, fingerprintOf(cut), fingerprintOf(moved(photo, (u, v) => [1 - u, v]))];
-  const fresh = new Uint8Array(152).fill(1, 150);
-  const pairs = [...candidates({ prints, fresh })].flat();
+  const numbers = Int32Array.from([150, 151, ...prints.keys()]);
+  const some = Array.from(numbers, (number) => prints[number]);
+  const pairs = [...candidatesOfNew({ prints: some, numbers, fresh: 2 })].flat();
   const all = [...candidates({ prints })].flat().filter(({ of, like }) => of >= 150 || like >= 150);
-  expect(all).toContainEqual({ of: 7, like: 150, orientation: 1, window: expect.any(Number) });
-  expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0 });
+  const likeness = expect.any(Number);
+  expect(all).toContainEqual({ of: 7, like: 150, orientation: 1, window: expect.any(Number), likeness });
+  expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0, likeness });
   expect(pairs).toEqual(expect.arrayContaining(all));
   expect(pairs.every(({ of, like }) => of >= 150 || like >= 150)).toBe(true);
 });
