@@ -48,7 +48,8 @@ export type Validation = {
  * held-out CSVs by key, file and content.
  *
  * Paths may be relative to the images root, the workspace or the CSV's own directory: the one that fits most rows is
- * taken for the file. Memory grows by some 30 bytes a row and 25 a distinct image beside its name, outside the heap.
+ * taken for the file. Memory grows by some 36 bytes a row, 20 beside each distinct object name and 25 an image, 44 more
+ * where it is there, outside the heap.
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-csv` for files that are no table; `gate.schema` for a held-out
  * CSV without the mandatory columns.
