@@ -16,11 +16,15 @@ export type SeenFiles = {
 /** What is kept of the files of one directory. */
 type Folder<Answer> = {
   readonly ground: string;
-  readonly names: string[];
+  /** One behind the other with a slash between two, which no name has. */
+  readonly names: string;
   /** Numbers of each file, one behind the other (`stampOf`). */
   readonly stamps: Float64Array;
-  readonly answers: Answer[];
+  readonly answers: readonly Answer[] | Rows;
 };
+
+/** Arrays of one length, one behind the other: thousands that are kept one by one take longer to read than to compare. */
+type Rows = { readonly each: number; readonly values: Int8Array };
 
 /** Of a directory more than so many files, and half of what is kept, that nobody asked for are forgotten. */
 const mostUnasked = 1000;
@@ -94,13 +98,25 @@ function byDirectory({ index, images }: SeenFiles): Map<string, number[]> {
 }
 
 function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
-  const { names, stamps, answers } = kept?.ground === ground ? kept : { names: [], stamps: noStamps, answers: [] };
-  const width = names.length === 0 ? 0 : stamps.length / names.length;
-  const places = new Map(names.map((name, at) => [name, at]));
+  const { names, stamps, answers: laid } = kept?.ground === ground ? kept : nothing;
+  const answers = "each" in laid ? (eachOf(laid) as Answer[]) : laid;
+  const list = answers.length === 0 ? [] : names.split("/");
+  const width = list.length === 0 ? 0 : stamps.length / list.length;
+  let places: ReadonlyMap<string, number> | undefined;
+  let next = 0;
+  /** Files are mostly asked for in the order in which they were kept. */
+  const placeOf = (name: string): number | undefined => {
+    if (list[next] === name) return next++;
+    places ??= new Map(list.map((one, at) => [one, at]));
+    const place = places.get(name);
+    if (place !== undefined) next = place + 1;
+    return place;
+  };
   return {
     answerFor(name: string, stamp: Float64Array): Answer | undefined {
-      const place = places.get(name);
-      if (place === undefined || stamp.some((value, at) => value !== stamps[width * place + at])) return undefined;
+      const place = placeOf(name);
+      if (place === undefined) return undefined;
+      for (let at = 0; at < stamp.length; at++) if (stamp[at] !== stamps[width * place + at]) return undefined;
       return answers[place];
     },
     /** The folder with what was found of some files, by their numbers and places. */
@@ -109,24 +125,44 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
       index: SeenFiles["index"],
       found: readonly (Answer | undefined)[],
     ): Folder<Answer> {
-      const next = { ground, names: [] as string[], answers: [] as Answer[] };
+      const [nextNames, nextAnswers]: [string[], Answer[]] = [[], []];
       const numbers: number[] = [];
       const add = (name: string, stamp: Float64Array, answer: Answer | undefined): void => {
         if (answer === undefined || stamp.some(Number.isNaN)) return;
-        next.names.push(name);
-        next.answers.push(answer);
+        nextNames.push(name);
+        nextAnswers.push(answer);
         numbers.push(...stamp);
       };
       const asked = new Set(files.map(([image]) => index.nameOf(image)));
       for (const [image, place] of files) add(index.nameOf(image), index.stampOf(image), found[place]);
-      if (names.length <= 2 * asked.size + mostUnasked) {
-        for (const [at, name] of names.entries()) {
+      if (list.length <= 2 * asked.size + mostUnasked) {
+        for (const [at, name] of list.entries()) {
           if (!asked.has(name)) add(name, stamps.subarray(width * at, width * (at + 1)), answers[at]);
         }
       }
-      return { ...next, stamps: Float64Array.from(numbers) };
+      return {
+        ground,
+        names: nextNames.join("/"),
+        stamps: Float64Array.from(numbers),
+        answers: inRows(nextAnswers) ?? nextAnswers,
+      };
     },
   };
 }
 
-const noStamps = new Float64Array();
+function inRows(answers: readonly unknown[]): Rows | undefined {
+  const [first] = answers;
+  if (!(first instanceof Int8Array)) return undefined;
+  const values = new Int8Array(first.length * answers.length);
+  for (const [at, answer] of answers.entries()) {
+    if (!(answer instanceof Int8Array) || answer.length !== first.length) return undefined;
+    values.set(answer, first.length * at);
+  }
+  return { each: first.length, values };
+}
+
+function eachOf({ each, values }: Rows): Int8Array[] {
+  return Array.from({ length: values.length / each }, (_, at) => values.subarray(each * at, each * (at + 1)));
+}
+
+const nothing = { names: "", stamps: new Float64Array(), answers: [] as const };

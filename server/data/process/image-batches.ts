@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
@@ -6,6 +7,7 @@ import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import { type Fingerprint, packed } from "../twins/fingerprint.ts";
 import { best, type Candidate, type Found, type Place, portionSize, type Search } from "../twins/search.ts";
+import { candidatesOfNew, type NewSearch } from "../twins/search-new.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
 import type { Request } from "./main.ts";
@@ -15,6 +17,8 @@ import type { TwinFiles } from "./twin-work.ts";
 /** Images of one request: enough to be worth its cost, few enough to end soon when cancelled. */
 const batchSize = 64;
 const batchMs = 30_000;
+/** New images that are looked for here. */
+const mostHere = 16;
 /** An image that alone takes longer, or kills its process, counts as one that cannot be decoded. */
 const oneMs = 10_000;
 
@@ -60,7 +64,8 @@ export async function searchTwins({ prints, places }: Omit<Search, "from" | "to"
 }
 
 /**
- * Finds fingerprints that are alike to a new one, or one that is to them.
+ * Finds fingerprints that are alike to a new one, or one that is to them. A few are looked for here, between pauses: to send
+ * all fingerprints elsewhere takes longer.
  *
  * @param fresh the numbers of the new ones: every lane is sent all of these, and of all fingerprints its share
  */
@@ -69,14 +74,23 @@ export async function searchNewTwins(
   fresh: readonly number[],
   signal?: AbortSignal,
 ) {
-  const askOf = (from: number, to: number): Request => {
+  const share = (from: number, to: number): NewSearch => {
     const numbers = Int32Array.from([...fresh, ...Array.from({ length: to - from }, (_, at) => from + at)]);
     const some = Array.from(numbers, (number) => prints[number]);
     const theirs = places && Array.from(numbers, (number) => places[number] as Place);
-    return { kind: "new twin candidates", prints: packed(some), numbers, fresh: fresh.length, places: theirs };
+    return { prints: some, numbers, fresh: fresh.length, places: theirs };
   };
+  const askOf = (from: number, to: number): Request => {
+    const some = share(from, to);
+    return { kind: "new twin candidates", ...some, prints: packed(some.prints) };
+  };
+  const count = prints.length;
+  const found =
+    fresh.length <= mostHere
+      ? await foundHere(share(0, count), count, signal)
+      : await candidatesBy(count, askOf, signal);
   const byImage = new Map<number, Found>();
-  for (const one of await candidatesBy(prints.length, askOf, signal)) {
+  for (const one of found) {
     const some: Found = byImage.get(one.of) ?? new Map();
     byImage.set(one.of, some.set(one.like, one));
   }
@@ -84,24 +98,42 @@ export async function searchNewTwins(
   return [...byImage.values()].flatMap(best).sort((a, b) => a.of - b.of);
 }
 
+async function foundHere(search: NewSearch, count: number, signal?: AbortSignal): Promise<Candidate[]> {
+  const found: Candidate[] = [];
+  const take = taking(found, count, countUp(searched, count));
+  for (const part of candidatesOfNew(search)) {
+    take(part);
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
+  return found;
+}
+
 async function candidatesBy(count: number, askOf: (from: number, to: number) => Request, signal?: AbortSignal) {
   const found: Candidate[] = [];
   if (count < 2) return found;
   const share = Math.ceil(count / laneCount);
-  const tell = countUp("images searched for copies", count);
+  const tell = countUp(searched, count);
   const lanes = Array.from({ length: laneCount }, async (_, lane) => {
     const [from, to] = [lane, lane + 1].map((end) => Math.min(count, end * share)) as [number, number];
-    let left = to - from;
-    const onPart = (part: unknown): void => {
-      found.push(...(part as Candidate[]));
-      const done = Math.min(left, portionSize);
-      left -= done;
-      tell(done);
-    };
-    await askOutside(askOf(from, to), { limitMs: batchMs, signal, onPart });
+    const take = taking(found, to - from, tell);
+    await askOutside(askOf(from, to), { limitMs: batchMs, signal, onPart: (part) => take(part as Candidate[]) });
   });
   await Promise.all(lanes);
   return found;
+}
+
+const searched = "images searched for copies";
+
+/** Gathers the portions of an answer on `count` images, and tells of each. */
+function taking(found: Candidate[], count: number, tell: (more: number) => void) {
+  let left = count;
+  return (part: readonly Candidate[]): void => {
+    found.push(...part);
+    const done = Math.min(left, portionSize);
+    left -= done;
+    tell(done);
+  };
 }
 
 /** Compares images that may be copies. @throws Refusal `input.unreadable-file`. */

@@ -1,5 +1,5 @@
 import { sha256 } from "../../fs/hash.ts";
-import type { SeenFiles } from "../kept-files.ts";
+import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keptFinding } from "../kept-images.ts";
 import { pausing } from "../pause.ts";
 import { compareTwins, fingerprintImages, searchNewTwins, searchTwins } from "../process/image-batches.ts";
@@ -30,16 +30,11 @@ type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Tw
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
 export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
-  const { index, images, places, name = "all" } = search;
-  const marks: string[] = [];
-  const pause = pausing();
-  for (const [at, image] of images.entries()) {
-    marks.push(markOf(index.pathOf(image), index.stampOf(image), places?.[at]));
-    if (pause.isDue()) await pause.rest(signal);
-  }
+  const { images, name = "all" } = search;
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
+    const marks = await marksOf(search, signal);
     const known = stillThere(before, marks);
-    const fresh = [...marks.keys()].filter((at) => !known.marks.has(marks[at] as string));
+    const fresh = [...marks.keys()].filter((at) => known.is[at] === 0);
     if (fresh.length === 0 && marks.length > 0) return { marks, pairs: known.pairs };
     const anew = fresh.length > Math.min(mostFresh.count, mostFresh.share * images.length);
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
@@ -49,20 +44,36 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
   return [...pairs];
 }
 
-/** What tells a file from others and from itself before it was touched; empty for one that may be touched unseen. */
-function markOf(path: string, stamp: Float64Array, place: Place | undefined): string {
-  return stamp.some(Number.isNaN) ? "" : sha256(`${path}\0${stamp.join(" ")}\0${place}`).slice(0, 32);
+/**
+ * What tells each file from others and from itself before it was touched, and what it is compared as; empty for one that may
+ * be touched unseen. Kept, since it takes a digest each.
+ */
+async function marksOf({ index, images, places }: TwinSearch, signal?: AbortSignal): Promise<string[]> {
+  const marks = await keptOfFiles<string>("mark", { index, images }, async (some) => {
+    const made: string[] = [];
+    const pause = pausing();
+    for (const image of some) {
+      const stamp = index.stampOf(image);
+      const text = `${index.pathOf(image)}\0${stamp.join(" ")}`;
+      made.push(stamp.some(Number.isNaN) ? "" : sha256(text).slice(0, 32));
+      if (pause.isDue()) await pause.rest(signal);
+    }
+    return made;
+  });
+  return marks.map((mark, at) => (mark ? `${mark} ${places?.[at]}` : ""));
 }
 
-/** What of an earlier search is among the files of now, by their numbers of now. */
+/** What of an earlier search is among the files of now, by their numbers of now, and whether each of these was in it. */
 function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: readonly string[]) {
-  const numbers = new Map(now.map((mark, at) => [mark, at]));
-  const numberOf = (old: number) => (marks[old] === "" ? undefined : numbers.get(marks[old] ?? ""));
+  const places = new Map(now.map((mark, at) => [mark, at]));
+  const numbers = marks.map((mark) => (mark === "" ? undefined : places.get(mark)));
+  const is = new Uint8Array(now.length);
+  for (const number of numbers) if (number !== undefined) is[number] = 1;
   const held = pairs.flatMap(({ one, other, likeness }): Twins[] => {
-    const [a, b] = [numberOf(one), numberOf(other)];
+    const [a, b] = [numbers[one], numbers[other]];
     return a === undefined || b === undefined ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
   });
-  return { marks: new Set(marks.filter((mark) => mark !== "")), pairs: held };
+  return { is, pairs: held };
 }
 
 /** @param fresh numbers of the images of which alone pairs are wanted */

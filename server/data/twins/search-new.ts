@@ -22,109 +22,150 @@ export type NewSearch = {
  * Yields after every `portionSize` images of the share; what was found comes last, at most the best of each image.
  */
 export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch): Generator<Candidate[]> {
+  // Golden images are held against others as wholes alone.
+  const count = places === undefined ? windows.length : 1;
   const isNew = new Set(numbers.subarray(0, fresh));
-  const news = Array.from({ length: fresh }, (_, at) => ({ at, shapes: shapesOf(prints[at]) }));
+  const news = prints.slice(0, fresh).flatMap((print, at) => (print === undefined ? [] : [newImage(print, at, count)]));
   const found = new Map<number, Found>();
-  const compare = (of: Shown, like: Shown): void => {
-    if (places !== undefined && !isSought(places[of.at] as Place, places[like.at] as Place)) return;
-    const one = alike(prints, of, like, places === undefined ? windows.length : 1);
+  const mayMeet = (of: number, like: number) =>
+    places === undefined || isSought(places[of] as Place, places[like] as Place);
+  const note = (of: number, like: number, one: Alike | undefined): void => {
     if (one === undefined) return;
-    const [ofNumber, likeNumber] = [numbers[of.at] as number, numbers[like.at] as number];
+    const [ofNumber, likeNumber] = [numbers[of] as number, numbers[like] as number];
     const some: Found = found.get(ofNumber) ?? new Map();
     found.set(ofNumber, some.set(likeNumber, { ...one, of: ofNumber, like: likeNumber }));
   };
+  const shapes = new Float64Array(count * perShape);
   for (let at = fresh; at < prints.length; at++) {
-    const number = numbers[at] as number;
-    const other = { at, shapes: shapesOf(prints[at]) };
-    for (const one of news) {
+    const [print, number] = [prints[at], numbers[at] as number];
+    if (print !== undefined) shapesOf(print, count, shapes);
+    for (const one of print === undefined ? [] : news) {
       // Of two new ones that of the lower number is held against the other.
       if (isNew.has(number) && number >= (numbers[one.at] as number)) continue;
-      compare(other, one);
-      compare(one, other);
+      if (mayMeet(at, one.at)) note(at, one.at, windowLike(print as Fingerprint, shapes, one));
+      if (mayMeet(one.at, at)) note(one.at, at, wholeLike(print as Fingerprint, shapes, one));
     }
     if ((at - fresh) % portionSize === portionSize - 1) yield [];
   }
   yield [...found.values()].flatMap(best);
 }
 
-/** An image by its place in the list, with the shapes of its windows; none of one that shows nothing. */
-type Shown = { readonly at: number; readonly shapes: Float64Array | undefined };
+/** Which window, laid how, looks how much like a whole. */
+type Alike = Omit<Candidate, "of" | "like">;
 
-/** Which window of `of`, laid how, looks most like the whole of `like`, if any does. */
-function alike(prints: Prints, of: Shown, like: Shown, count: number): Omit<Candidate, "of" | "like"> | undefined {
-  let most: Omit<Candidate, "of" | "like"> | undefined;
-  if (of.shapes === undefined || like.shapes === undefined) return undefined;
+/** A new image by its place in the list: its windows laid every way, one behind the other, and their shapes. */
+type NewImage = { readonly at: number; readonly shapes: Float64Array; readonly laid: Int8Array };
+
+function newImage(print: Fingerprint, at: number, count: number): NewImage {
+  const shapes = new Float64Array(count * perShape);
+  shapesOf(print, count, shapes);
+  const laid = new Int8Array(count * orientations.length * perWindow);
   for (let window = 0; window < count; window++) {
-    if (!mayBeAlike(of.shapes, window, like.shapes, leastOf(window))) continue;
-    const part = (prints[of.at] as Fingerprint).subarray(window * perWindow, (window + 1) * perWindow);
-    const whole = (prints[like.at] as Fingerprint).subarray(0, perWindow);
+    const part = windowOf(print, window);
+    for (const orientation of orientations) layOut(part, orientation, laid.subarray(placeOf(window, orientation)));
+  }
+  return { at, shapes, laid };
+}
+
+function windowOf(print: Fingerprint, window: number): Int8Array {
+  return print.subarray(window * perWindow, (window + 1) * perWindow);
+}
+
+function placeOf(window: number, orientation: number): number {
+  return (window * orientations.length + orientation) * perWindow;
+}
+
+/** The orientation that undoes each. */
+const undoes = orientations.map((orientation) =>
+  (orientation & 1) === 0 ? orientation : ([1, 5, 3, 7][orientation >> 1] as number),
+);
+
+const asked = new Int8Array(perWindow);
+
+/** The window of an image that looks most like the whole of a new one, if any does. */
+function windowLike(print: Fingerprint, shapes: Float64Array, one: NewImage): Alike | undefined {
+  let most: Alike | undefined;
+  for (let window = 0; window * perShape < shapes.length; window++) {
+    if (!mayBeAlike(shapes, window, one.shapes)) continue;
+    layOut(windowOf(print, window), 0, asked);
     for (const orientation of orientations) {
-      const likeness = cosine(part, orientation, whole);
-      if (likeness >= leastOf(window) && likeness > (most?.likeness ?? 0)) most = { orientation, window, likeness };
+      const likeness = likenessTo(asked, one.laid, placeOf(0, undoes[orientation] as number), window);
+      if (likeness > (most?.likeness ?? 0)) most = { orientation, window, likeness };
     }
   }
   return most;
 }
 
-const laid = new Int8Array(perWindow);
-const asked = new Int8Array(perWindow);
-
-function cosine(part: Int8Array, orientation: number, whole: Int8Array): number {
-  layOut(part, orientation, laid);
-  layOut(whole, 0, asked);
-  let [both, ofPart, ofWhole] = [0, 0, 0];
-  for (let place = 0; place < perWindow; place++) {
-    const [a, b] = [laid[place] as number, asked[place] as number];
-    both += a * b;
-    ofPart += a * a;
-    ofWhole += b * b;
+/** The window of a new image that looks most like the whole of another, if any does. */
+function wholeLike(print: Fingerprint, shapes: Float64Array, one: NewImage): Alike | undefined {
+  let most: Alike | undefined;
+  for (let window = 0; window * perShape < shapes.length; window++) {
+    if (!mayBeAlike(one.shapes, window, shapes)) continue;
+    layOut(windowOf(print, 0), 0, asked);
+    for (const orientation of orientations) {
+      const likeness = likenessTo(asked, one.laid, placeOf(window, orientation), window);
+      if (likeness > (most?.likeness ?? 0)) most = { orientation, window, likeness };
+    }
   }
-  return both / Math.sqrt(ofPart * ofWhole);
+  return most;
 }
 
-/** Frequencies that trade places where an image is turned, the lowest first; those on the diagonal stay. */
+/** A window is scaled to a length of 100, which rounding lengthens by no more. */
+const longest = 104;
+/** How far two laid out windows are apart at most, squared, of which the first is held against the whole of the other. */
+const mostApart = windows.map((_, window) => 2 * (1 - leastOf(window)) * longest ** 2);
+/** Numbers between two looks at the distance; it divides `perWindow`. */
+const atOnce = 9;
+
+/** The cosine of two laid out parts, 0 where it is less than what is looked for. */
+function likenessTo(part: Int8Array, laid: Int8Array, from: number, window: number): number {
+  let [apart, square, other] = [0, 0, 0];
+  for (let at = 0; at < perWindow; at += atOnce) {
+    for (let place = at; place < at + atOnce; place++) {
+      const [a, b] = [part[place] as number, laid[from + place] as number];
+      apart += (a - b) * (a - b);
+      square += a * a;
+      other += b * b;
+    }
+    if (apart > (mostApart[window] as number)) return 0;
+  }
+  const likeness = (square + other - apart) / (2 * Math.sqrt(square * other));
+  return likeness >= leastOf(window) ? likeness : 0;
+}
+
+/** Frequencies, the lowest first, each with that with which it trades places where an image is turned, or with itself. */
 const mirrored = Array.from({ length: 64 }, (_, at) => [at >> 3, at & 7] as const)
   .filter(([v, u]) => u <= v && v > 0)
   .sort(([v, u], [w, x]) => u + v - w - x);
+/** Numbers of a shape, and between two looks at how far two are apart; it divides them. */
+const perShape = mirrored.length;
+const shapeAtOnce = 5;
 const ones = Uint8Array.from(mirrored, ([v, u]) => 8 * v + u - 1);
 const others = Uint8Array.from(mirrored, ([v, u]) => 8 * u + v - 1);
-/** Numbers of a shape, behind which its square stands. */
-const perShape = ones.length;
-const stride = perShape + 1;
-/** Numbers of two shapes between two looks at their distance; it divides `perShape`. */
-const atOnce = 5;
 
 /**
- * What of each window is the same however the image is laid: how strong two frequencies are together that trade places. The
- * shapes of two windows are never further apart than the windows are, whichever way these are laid.
+ * What of each of the first windows is the same however the image is laid: how strong two frequencies are together that trade
+ * places. Shapes are never further apart than windows are, whichever way these are laid.
  */
-function shapesOf(print: Fingerprint | undefined): Float64Array | undefined {
-  if (print === undefined) return undefined;
-  const shapes = new Float64Array(windows.length * stride);
-  for (let window = 0; window < windows.length; window++) {
-    let square = 0;
-    for (let at = 0; at < perShape; at++) {
+function shapesOf(print: Fingerprint, count: number, into: Float64Array): void {
+  for (let window = 0, to = 0; window < count; window++) {
+    const from = window * perWindow;
+    for (let at = 0; at < perShape; at++, to++) {
       const [one, other] = [ones[at] as number, others[at] as number];
-      const [a, b] = [print[window * perWindow + one] as number, print[window * perWindow + other] as number];
-      const both = one === other ? a * a : a * a + b * b;
-      shapes[window * stride + at] = Math.sqrt(both);
-      square += both;
+      const a = print[from + one] as number;
+      const b = one === other ? 0 : (print[from + other] as number);
+      into[to] = Math.sqrt(a * a + b * b);
     }
-    shapes[window * stride + perShape] = square;
   }
-  return shapes;
 }
 
-/** Whether the cosine of a window and the whole of another image may reach `least`, going by their shapes. */
-function mayBeAlike(of: Float64Array, window: number, like: Float64Array, least: number): boolean {
-  const from = window * stride;
-  const [a, b] = [of[from + perShape] as number, like[perShape] as number];
-  if (a === 0 || b === 0) return false;
-  // Rounding of the sums.
-  const most = a + b - 2 * least * Math.sqrt(a * b) + 1;
+/** Whether a window may be as like to the whole of another image as is looked for, going by their shapes. */
+function mayBeAlike(of: Float64Array, window: number, like: Float64Array): boolean {
+  // Rounding of the roots.
+  const [from, most] = [window * perShape, (mostApart[window] as number) + 1];
   let apart = 0;
-  for (let at = 0; at < perShape; at += atOnce) {
-    for (let place = at; place < at + atOnce; place++) {
+  for (let at = 0; at < perShape; at += shapeAtOnce) {
+    for (let place = at; place < at + shapeAtOnce; place++) {
       const difference = (of[from + place] as number) - (like[place] as number);
       apart += difference * difference;
     }

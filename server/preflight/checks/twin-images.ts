@@ -134,17 +134,32 @@ type Draw = ReturnType<typeof drawing>;
 function drawing(index: ImageIndex, most: number, signal: AbortSignal | undefined) {
   const known = new Float64Array(index.size()).fill(-1);
   const lotOf = (file: number): number => known[file] as number;
+  const seeds = new Map<string, number>();
+  const seedOf = (directory: string): number => {
+    const seed = seeds.get(directory) ?? Number.parseInt(sha256(directory).slice(0, 8), 16);
+    seeds.set(directory, seed);
+    return seed;
+  };
   return async (rest: Int32Array, total: number) => {
     const room = Math.max(0, most - (total - rest.length));
     if (total <= most) return { isDrawn: () => true, left_out: 0 };
     const pause = pausing();
     for (const file of rest) {
-      if (lotOf(file) < 0) known[file] = Number.parseInt(sha256(index.pathOf(file)).slice(0, 13), 16) / 2 ** 52;
+      if (lotOf(file) < 0) known[file] = mixed(seedOf(index.directoryOf(file)), index.nameOf(file));
       if (pause.isDue()) await pause.rest(signal);
     }
     const last = Float64Array.from(rest, lotOf).sort()[room] ?? 1;
     return { isDrawn: (file: number) => lotOf(file) < last, left_out: rest.length - room };
   };
+}
+
+/** A number from 0 to below 1 of a seed and a text: a digest of each of a million paths would take seconds. */
+function mixed(seed: number, text: string): number {
+  let mix = seed;
+  for (let at = 0; at < text.length; at++) mix = Math.imul(mix ^ text.charCodeAt(at), 0x01000193);
+  mix = Math.imul(mix ^ (mix >>> 15), 0x2c1b3c6d);
+  mix = Math.imul(mix ^ (mix >>> 12), 0x297a2d39);
+  return ((mix ^ (mix >>> 15)) >>> 0) / 2 ** 32;
 }
 
 const restSets: ReadonlySet<number> = new Set([order.indexOf("training_csv"), order.indexOf("pool")]);
