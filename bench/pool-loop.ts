@@ -1,7 +1,7 @@
 // A whole loop over a large mining pool, from its first preflight to its report, by the built bin and the embedded engine:
 // node bench/run.mjs pool-loop [ROWS] [WIDTH] [FILES] [RULE] (npm run build first). Every pool row has a small image of its own
 // beside a golden one that boards share; beyond FILES images the paths are links to earlier ones. The embeddings are
-// generated, one row in a hundred of them near an image of the KPI set.
+// generated, one row in a hundred of them near an image of the KPI set; with a WIDTH of 0 the engine computes its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -35,11 +35,8 @@ export async function measure(): Promise<void> {
       ...(await poolImages(pool)),
       ...(await addRows(pool, rows, files)),
     ];
-    await writeVectors(join(pool, "embeddings.parquet"), images, width);
-    const megabytes = (await stat(join(pool, "embeddings.parquet"))).size / 1e6;
-    console.log(
-      `\n${rows} pool rows on ${files} image files, embeddings of ${width} numbers, ${megabytes.toFixed(0)} MB, rule ${rule}`,
-    );
+    const given = width === 0 ? "the engine's own embeddings" : await writeVectors(pool, images, width);
+    console.log(`\n${rows} pool rows on ${files} image files, ${given}, rule ${rule}`);
     phase("making the workspace");
     const asked = ["--workspace", workspace, "--kpi", "FAR < 1% at recall=100%", "--max-iterations", "1"];
     const plan = ["run", "--platform", "embedded", "--mining", rule, "--num-sdg", "0", ...asked];
@@ -120,7 +117,8 @@ function noise(seed: number): Uint8Array {
 }
 
 /** Vectors by image, made as they are written: random directions, each hundredth near that of an earlier image. */
-async function writeVectors(path: string, images: readonly string[], width: number): Promise<void> {
+async function writeVectors(pool: string, images: readonly string[], width: number): Promise<string> {
+  const path = join(pool, "embeddings.parquet");
   const vector = (of: number): number[] => {
     const random = randomOf(of);
     const near = of >= 100 && of % 100 === 0 ? randomOf((of / 100) % 60) : undefined;
@@ -133,6 +131,7 @@ async function writeVectors(path: string, images: readonly string[], width: numb
     { name: "filepath", type: "string", values: images },
     { name: "embedding", type: "double_list", values: { length: images.length, at: vector } },
   ]);
+  return `embeddings of ${width} numbers, ${((await stat(path)).size / 1e6).toFixed(0)} MB`;
 }
 
 /** Numbers from 0 to 1 that depend on the seed alone. */

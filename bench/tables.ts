@@ -2,7 +2,7 @@
 // node bench/run.mjs tables [ROWS] [STEP]: all steps, or those whose name begins with STEP, which then have a process of their
 // own and no memory of what came before. Every row names two images of its own; none of them is there.
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { changenetColumns } from "../server/data/changenet.ts";
@@ -37,6 +37,17 @@ function steps(csv: string, folder: string, out: string): Readonly<Record<string
   return {
     "validate: every cell, every image looked for": () =>
       validateCsv({ csv, workspace: folder, images_root: join(folder, "images"), lightings: layout }),
+    "validate against as many held-out rows, all leaks": async () => {
+      const held = join(folder, "held.csv");
+      await copyFile(csv, held);
+      await validateCsv({
+        csv,
+        workspace: folder,
+        images_root: join(folder, "images"),
+        lightings: layout,
+        kpi_csv: held,
+      });
+    },
     "kpi: sweep and both operating points": () => analyseKpi(csv, 1),
     "kpi: and whether rows repeat": () => judgeScores(csv),
     "kpi: and all published files": async () => writeKpiFiles(out, csv, await analyseKpi(csv, 1), { minRecall: 1 }),

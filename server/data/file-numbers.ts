@@ -1,6 +1,7 @@
 import { realPathIfPresent } from "../fs/head.ts";
 import { normalPath } from "../run/images.ts";
 import { createNameTable } from "./path-table.ts";
+import type { TextTable } from "./text-table.ts";
 
 /** Files by number, in the order of their first mention; other spellings of a directory give the same numbers. */
 export type FileNumbers = {
@@ -15,37 +16,55 @@ export type FileNumbers = {
   size(): number;
 };
 
-/** Numbers files without looking at them; each directory is resolved once. */
-export function createFileNumbers(): FileNumbers {
-  const bySpelling = new Map<string, number>();
-  const byPath = new Map<string, number>();
-  const directories: { readonly path: string; readonly exists: boolean }[] = [];
-  const names = createNameTable();
+/** What many file names share. */
+export type NameParts = {
+  /** Ends of file names, as `suffixesOf` gives them: what stands before is held once for all of them. */
+  readonly endings?: readonly string[];
+  /** Where what stands before lies already, as object names among the cells of a table do. */
+  readonly texts?: TextTable;
+};
 
-  const directoryAt = (spelling: string): number => {
-    const known = bySpelling.get(spelling);
+/** Numbers files without looking at them; each directory is resolved once. */
+export function createFileNumbers({ endings: all = [], texts }: NameParts = {}): FileNumbers {
+  // One name must have one ending: none is the end of another, and the last one fits all names.
+  const isLast = (ending: string) => !all.some((other) => other !== ending && ending.endsWith(other));
+  const endings = [...new Set(all.filter(isLast)), ""];
+  /** By ending, then by spelling. */
+  const bySpelling = endings.map(() => new Map<string, number>());
+  const byPath = new Map<string, number>();
+  const directories: { readonly path: string; readonly exists: boolean; readonly ending: string }[] = [];
+  /** In each directory a group of names for each ending. */
+  const names = createNameTable(texts);
+
+  const groupAt = (spelling: string, at: number): number => {
+    const known = bySpelling[at]?.get(spelling);
     if (known !== undefined) return known;
     const real = realPathIfPresent(spelling);
     const path = real ?? normalPath(spelling);
     // `none/../images` is no directory though `images` is one.
-    const key = real ?? `\0${path}`;
-    const number = byPath.get(key) ?? directories.push({ path, exists: real !== undefined }) - 1;
-    byPath.set(key, number);
-    bySpelling.set(spelling, number);
-    return number;
+    const key = `${at}${real ?? `\0${path}`}`;
+    const group =
+      byPath.get(key) ?? directories.push({ path, exists: real !== undefined, ending: endings[at] ?? "" }) - 1;
+    byPath.set(key, group);
+    bySpelling[at]?.set(spelling, group);
+    return group;
   };
-  const directoryOf = (file: number) => directories[names.directoryOf(file)]?.path ?? "";
+  const groupOf = (file: number) => directories[names.directoryOf(file)];
+  const directoryOf = (file: number) => groupOf(file)?.path ?? "";
+  const nameOf = (file: number) => names.nameOf(file) + (groupOf(file)?.ending ?? "");
 
   return {
     numberOf(directory, name) {
       const slash = name.lastIndexOf("/");
-      if (slash < 0) return names.numberOf(directoryAt(directory), name);
-      return names.numberOf(directoryAt(`${directory}/${name.slice(0, slash)}`), name.slice(slash + 1));
+      const [where, own] =
+        slash < 0 ? [directory, name] : [`${directory}/${name.slice(0, slash)}`, name.slice(slash + 1)];
+      const at = endings.findIndex((ending) => own.endsWith(ending));
+      return names.numberOf(groupAt(where, at), own.slice(0, own.length - (endings[at] ?? "").length));
     },
     directoryOf,
-    directoryExists: (file) => directories[names.directoryOf(file)]?.exists === true,
-    nameOf: names.nameOf,
-    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${names.nameOf(file)}`,
+    directoryExists: (file) => groupOf(file)?.exists === true,
+    nameOf,
+    pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${nameOf(file)}`,
     size: names.size,
   };
 }

@@ -2,7 +2,7 @@ import { basename, dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
 import { type FileStart, lookAt, lookAtSync, readHead, readHeadSync } from "../fs/head.ts";
-import { createFileNumbers, type FileNumbers } from "./file-numbers.ts";
+import { createFileNumbers, type FileNumbers, type NameParts } from "./file-numbers.ts";
 import { createFileStats } from "./file-stats.ts";
 import { countUp } from "./headway.ts";
 import { type ImageFormat, imageHeader } from "./image-header.ts";
@@ -52,8 +52,8 @@ const slowSlices = 3;
  * A file system that needs longer than `slowMsPerFile` for one file gains from several requests at once. Memory: 44 bytes
  * a file that is there beside those of its name.
  */
-export function createImageIndex(slowMsPerFile = 0.2): ImageIndex {
-  const files = createFileNumbers();
+export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): ImageIndex {
+  const files = createFileNumbers(parts);
   const stats = createFileStats(files);
   const results = createResults(files, stats.targetOf);
   let [looked, probed] = [0, 0];

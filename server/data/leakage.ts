@@ -1,4 +1,5 @@
 import { excerpt } from "../errors.ts";
+import { suffixesOf } from "../run/images.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import type { Contents } from "./content-cache.ts";
 import { contentMatches } from "./content-matches.ts";
@@ -51,7 +52,7 @@ export async function findLeakage(
   lightings: Lightings,
   options: Options = {},
 ): Promise<Leakage> {
-  const index = createImageIndex();
+  const index = createImageIndex({ endings: suffixesOf(lightings) });
   const [left, right] = [await placeCsv(training, lightings, index), await placeCsv(held, lightings, index)];
   await index.probe(options.signal);
   return leakageBetween(left, right, index, options);

@@ -20,8 +20,8 @@ type Values<Value> = { readonly length: number; at(row: number): Value | undefin
 
 /** Rows of the first group, for readers that look into a file, and of the others; fewer where a row is a long list. */
 const groupRows = { first: 1000, most: 100_000 } as const;
-/** Numbers of a group of lists: what is in memory of them at one time, some 50 MB. */
-const groupNumbers = 2_000_000;
+/** Numbers of a group of lists: what is in memory of them at one time, some 100 MB with what the writer makes of them. */
+const groupNumbers = 500_000;
 
 type ParquetRow = Readonly<Record<string, unknown>>;
 export type ParquetTable = { readonly columns: readonly string[]; readonly rows: readonly ParquetRow[] };

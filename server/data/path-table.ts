@@ -1,5 +1,5 @@
 import { createNumberList } from "./number-list.ts";
-import { createTextTable } from "./text-table.ts";
+import { createTextTable, type TextTable } from "./text-table.ts";
 
 /**
  * Names in directories, or whatever else a name belongs to, each pair by number in the order of its first mention: 14 to 20
@@ -16,8 +16,8 @@ export type NameTable = {
   size(): number;
 };
 
-export function createNameTable(): NameTable {
-  const names = createTextTable();
+/** @param names where the names lie, perhaps beside other texts */
+export function createNameTable(names: TextTable = createTextTable()): NameTable {
   const pairs = { directory: createNumberList(), name: createNumberList() };
   let slots = new Int32Array(2048).fill(-1);
   /** The same name is often asked for in several directories, one after the other. */

@@ -1,5 +1,5 @@
 import { realPathIfPresent } from "../fs/head.ts";
-import { type ImageLayout, imagePath, joinPath } from "../run/images.ts";
+import { type ImageLayout, imagePath, joinPath, suffixesOf } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { pausing } from "./pause.ts";
 import { onceEachText, type RowColumns, textAt } from "./row-columns.ts";
@@ -46,8 +46,7 @@ export async function numberImages(
   lightings: Lightings,
   index: ImageIndex,
 ): Promise<RowImages> {
-  const suffixes = lightings.lightings.map((lighting) => `_${lighting}${lightings.image_ext}`);
-  if (suffixes.length === 0) suffixes.push(lightings.image_ext);
+  const suffixes = suffixesOf(lightings);
   const count = suffixes.length;
   const input = new Int32Array(columns.rows * count);
   const golden = new Int32Array(columns.rows * count);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { canonicalJson, sha256 } from "../fs/hash.ts";
-import type { ImageLayout } from "../run/images.ts";
+import { type ImageLayout, suffixesOf } from "../run/images.ts";
 import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
@@ -51,7 +51,7 @@ export async function rulerOf(
 ): Promise<TakenRuler> {
   const columns = await readRowColumns(csv);
   refuseMissingColumns(csv, columns.header, mandatoryColumns);
-  const index = createImageIndex();
+  const index = createImageIndex({ endings: suffixesOf(layout), texts: columns.texts });
   const images = await numberImages(columns, layout.images_dir, layout, index);
   await index.look(signal);
   const question = questionOf(index, [columns.sha256, images.count, most]);

@@ -1,6 +1,7 @@
 import { excerpt } from "../errors.ts";
 import { isInside } from "../fs/contained.ts";
 import { realPathIfPresent } from "../fs/head.ts";
+import { suffixesOf } from "../run/images.ts";
 import { canonicalLabel, looksNumeric, readsAsMissing } from "../run/pass-labels.ts";
 import { openContents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
@@ -47,7 +48,8 @@ export type Validation = {
  * held-out CSVs by key, file and content.
  *
  * Paths may be relative to the images root, the workspace or the CSV's own directory: the one that fits most rows is
- * taken for the file. Memory grows by some 30 bytes a row and 25 a distinct image beside its name, outside the heap.
+ * taken for the file. Memory grows by some 36 bytes a row, 20 beside each distinct object name and 25 an image, 44 more
+ * where it is there, outside the heap.
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-csv` for files that are no table; `gate.schema` for a held-out
  * CSV without the mandatory columns.
@@ -71,7 +73,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   }
   checkCells(columns, problems);
   const roots = rootsFor(check.csv, check.workspace, check.images_root);
-  const index = createImageIndex();
+  const index = createImageIndex({ endings: suffixesOf(check.lightings), texts: columns.texts });
   const images = await numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
   const held = await heldSides(check, index);
   await index.probe(check.signal);

@@ -27,6 +27,11 @@ export function imagePath(layout: ImageLayout, directory: string, objectName: st
   return lighting === undefined ? stem + layout.image_ext : `${stem}_${lighting}${layout.image_ext}`;
 }
 
+/** What follows the object name in the file names of a row, one a lighting, in `input_map` order. */
+export function suffixesOf({ lightings, image_ext }: Pick<ImageLayout, "lightings" | "image_ext">): string[] {
+  return lightings.length === 0 ? [image_ext] : lightings.map((lighting) => `_${lighting}${image_ext}`);
+}
+
 /** Every image of a row, one pair a lighting, in `input_map` order. */
 export function imagesOf(row: ImageCells, layout: ImageLayout): { input: string; golden: string }[] {
   const lightings: readonly (string | undefined)[] = layout.lightings.length === 0 ? [undefined] : layout.lightings;

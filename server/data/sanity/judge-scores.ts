@@ -1,6 +1,7 @@
 import { normalPath } from "../../run/images.ts";
 import { scanTable } from "../csv.ts";
 import type { ScoreColumns } from "../inference.ts";
+import { createNumberList } from "../number-list.ts";
 import { createNameTable } from "../path-table.ts";
 import { createTextTable } from "../text-table.ts";
 import type { SetFinding } from "./finding.ts";
@@ -22,8 +23,12 @@ export type ScoresVerdict = {
 export async function judgeScores(path: string, columns: ScoreColumns = {}): Promise<ScoresVerdict> {
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
   const labels = new Map<string, number>();
-  const repeats = repeatSearch();
-  const [directories, objects] = [createTextTable(), createNameTable()];
+  const [directories, objects, texts] = [createTextTable(), createNameTable(), createTextTable()];
+  const rows = { image: createNumberList(), line: createNumberList(), label: createNumberList() };
+  const repeats = repeatSearch((row) => {
+    const label = texts.at(rows.label.at(row));
+    return { file: rows.image.at(row), line: rows.line.at(row), label, pass: label.trim().toUpperCase() === passLabel };
+  });
   await scanTable(path, (header) => {
     const labelAt = header.indexOf(columns.label_column ?? "label");
     const [inputAt, objectAt] = [header.indexOf("input_path"), header.indexOf("object_name")];
@@ -34,8 +39,10 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
       const object_name = cells[objectAt] ?? "";
       const directory = directories.numberOf(normalPath((cells[inputAt] ?? "").trim()));
       const image = objects.numberOf(directory, object_name.trim());
-      const pass = label.trim().toUpperCase() === passLabel;
-      repeats.add({ image, file: image, pass, line, label, object_name: () => object_name });
+      rows.image.push(image);
+      rows.line.push(line);
+      rows.label.push(texts.numberOf(label));
+      repeats.add(image, () => object_name);
     };
   });
   return { findings: [...repeats.findings(), ...labelFindings(labels, passLabel)], labels };

@@ -30,17 +30,14 @@ export async function judgeSet(
 ): Promise<SetFinding[]> {
   const { columns, count, input, golden } = images;
   const copies = await findCopies([input, golden], index, options.signal);
-  const repeats = repeatSearch();
   const labelOf = onceEachText(columns, (text) => ({ label: text, pass: isPass(text) }));
+  const repeats = repeatSearch((row) => ({
+    file: index.identityOf(input[row * count] ?? -1),
+    line: columns.lines[row] ?? 0,
+    ...labelOf(columns.label[row] ?? -1),
+  }));
   for (let row = 0; row < columns.rows; row++) {
-    const image = input[row * count] ?? -1;
-    repeats.add({
-      image: copies.imageOf(image),
-      file: index.identityOf(image),
-      line: columns.lines[row] ?? 0,
-      ...labelOf(columns.label[row] ?? -1),
-      object_name: () => textAt(columns, columns.object_name, row),
-    });
+    repeats.add(copies.imageOf(input[row * count] ?? -1), () => textAt(columns, columns.object_name, row));
   }
   const labels = rowsByLabel(columns);
   return [

@@ -7,6 +7,7 @@ import { type SharedGolden, sharedGolden } from "../../data/sanity/shared-golden
 import { rootsFor } from "../../data/workspace-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { defined } from "../../run/defined.ts";
+import { suffixesOf } from "../../run/images.ts";
 import { halt, ok } from "../findings.ts";
 import type { Findings, Side, Sides, Step, StepCheck, Survey } from "../survey.ts";
 
@@ -88,7 +89,7 @@ function undecodedText(left: RowImages, right: RowImages, count: number): string
 async function placeSides(survey: Survey): Promise<Sides | undefined> {
   const { spec, images_dir, workspace, csvs, pool } = survey;
   if (spec === undefined || images_dir === undefined) return undefined;
-  const index = createImageIndex();
+  const index = createImageIndex({ endings: suffixesOf(spec.content) });
   const place = async (csv: string | undefined) =>
     csv === undefined ? undefined : placeCsv({ csv, roots: rootsFor(csv, workspace, images_dir) }, spec.content, index);
   const placed = {

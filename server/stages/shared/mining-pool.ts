@@ -3,7 +3,7 @@ import { refuseMissingColumns } from "../../data/changenet.ts";
 import { type TableRow, tableRows, writeRows } from "../../data/csv.ts";
 import { Refusal } from "../../errors.ts";
 import { isInside } from "../../fs/contained.ts";
-import type { ImageLayout } from "../../run/images.ts";
+import { type ImageLayout, suffixesOf } from "../../run/images.ts";
 import type { RunConfig } from "../../run/state.ts";
 
 /** What the file names of a row are made of. */
@@ -68,7 +68,7 @@ async function* snapshotOf(source: PoolSource, rows: AsyncIterable<PoolRow>): As
 
 /** Every image of a pool row, one a lighting in `input_map` order. */
 export function poolImages(row: PoolPlace, layout: ImageNames): { input: string; golden: string | undefined }[] {
-  return suffixes(layout).map((suffix) => ({
+  return suffixesOf(layout).map((suffix) => ({
     input: join(row.input_dir, row.object_name + suffix),
     golden: row.golden_dir === undefined ? undefined : join(row.golden_dir, row.object_name + suffix),
   }));
@@ -102,16 +102,10 @@ export async function* poolLines(
   if (rows === 0) throw new Refusal("gate.empty-pool", "The mining pool has no row.", { path });
 }
 
-/** What follows the object name in the file names of a row, one a lighting. */
-export function suffixes(layout: ImageNames): string[] {
-  if (layout.lightings.length === 0) return [layout.image_ext];
-  return layout.lightings.map((lighting) => `_${lighting}${layout.image_ext}`);
-}
-
 /** The object name in a file name of the first lighting, or undefined when the name has another shape. */
 export function objectOf(path: string, layout: ImageNames): string | undefined {
   const name = basename(path);
-  const suffix = suffixes(layout)[0] ?? "";
+  const suffix = suffixesOf(layout)[0] ?? "";
   return name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
 }
 

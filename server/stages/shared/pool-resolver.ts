@@ -1,10 +1,10 @@
 import { basename, dirname } from "node:path";
 import { excerpt, Refusal } from "../../errors.ts";
 import { realPathSync } from "../../fs/contained.ts";
-import { joinPath, normalPath } from "../../run/images.ts";
+import { joinPath, normalPath, suffixesOf } from "../../run/images.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { heldListings, type Listings } from "./listings.ts";
-import { byColumn, objectOf, type PoolRow, type PoolSource, poolLines, suffixes } from "./mining-pool.ts";
+import { byColumn, objectOf, type PoolRow, type PoolSource, poolLines } from "./mining-pool.ts";
 
 /**
  * Finds the images of every pool row, all of them or none (tao-stages 4.5): row by row, the refusal last.
@@ -80,7 +80,7 @@ function unresolved(what: string, value: string, files: number): { failure: stri
 }
 
 function absentLighting(row: PoolRow, source: PoolSource, finder: Finder): string | undefined {
-  for (const suffix of suffixes(source)) {
+  for (const suffix of suffixesOf(source)) {
     for (const directory of [row.input_dir, row.golden_dir]) {
       const path = `${directory === "/" ? "" : directory}/${row.object_name}${suffix}`;
       if (directory !== undefined && !finder.holds(path)) return path;
@@ -90,7 +90,7 @@ function absentLighting(row: PoolRow, source: PoolSource, finder: Finder): strin
 }
 
 function imageFinder(source: PoolSource, { holds }: Listings): Finder {
-  const suffix = suffixes(source)[0] ?? "";
+  const suffix = suffixesOf(source)[0] ?? "";
   const roots = [dirname(source.csv_path), source.images_dir, source.filepath_root];
   return {
     holds,

@@ -3,7 +3,7 @@ import { createNumberList } from "../../data/number-list.ts";
 import { createNameTable } from "../../data/path-table.ts";
 import { createTextTable } from "../../data/text-table.ts";
 import type { StageContext } from "../../ports/stage.ts";
-import { joinPath } from "../../run/images.ts";
+import { joinPath, suffixesOf } from "../../run/images.ts";
 import {
   type ImageNames,
   objectOf,
@@ -12,7 +12,6 @@ import {
   poolLines,
   poolSource,
   resolvedColumns,
-  suffixes,
 } from "./mining-pool.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 
@@ -59,7 +58,7 @@ function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: Poo
   const columns = { label: createNumberList(), object: createNumberList(), golden: createNumberList() };
   /** By number of an object in its directory. */
   const lastRow = createNumberList();
-  const tails = suffixes(layout);
+  const tails = suffixesOf(layout);
   return {
     csv_path,
     layout,

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createImageIndex } from "../../../server/data/image-index.ts";
+import { createTextTable } from "../../../server/data/text-table.ts";
 import { tinyJpeg } from "../../support/boards.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
@@ -28,7 +29,7 @@ describe("looking at images", () => {
     ["several at once on a slow file system", 0],
   ])("%s gives the same answers", async (_, slowMsPerFile) => {
     const { directory, names } = await aFolder();
-    const index = createImageIndex(slowMsPerFile);
+    const index = createImageIndex({}, slowMsPerFile);
     const numbers = names.map((name) => index.numberOf(directory, name));
     await index.probe();
     const target = index.numberOf(directory, "target.jpg");
@@ -48,6 +49,25 @@ describe("looking at images", () => {
     expect(new Set(spellings.map((spelling) => index.numberOf(spelling, "x.jpg"))).size).toBe(1);
     expect(index.numberOf(directory, "a/b/x.jpg")).toBe(0);
     expect(index.numberOf(join(directory, "none/b"), "x.jpg")).toBe(index.numberOf(`${directory}/none//b`, "x.jpg"));
+  });
+
+  it("one file has one number and its name, whatever ending it shares with others", async () => {
+    const directory = await folder();
+    const texts = createTextTable();
+    texts.numberOf("C1@1");
+    const endings = ["_A.jpg", "_B_A.jpg", "_B.jpg"];
+    const [shared, plain] = [createImageIndex({ endings, texts }), createImageIndex()];
+    const objects = ["C1@1", "C1@1_B", "", "x/C1@1", "../C1@1", "C1@1_A.jpg"];
+    const names = objects.flatMap((object) => [...endings, ".jpg", ""].map((ending) => object + ending));
+    const spelled = names.flatMap((name) => [name, `./${name}`]).filter((name) => !name.endsWith("/"));
+    for (const name of spelled) expect(shared.numberOf(directory, name)).toBe(plain.numberOf(directory, name));
+    expect(shared.size()).toBe(plain.size());
+    const all = Array.from({ length: plain.size() }, (_, file) => file);
+    expect(all.map(shared.pathOf)).toEqual(all.map(plain.pathOf));
+    expect(all.map(shared.nameOf)).toEqual(all.map(plain.nameOf));
+    await shared.look();
+    await plain.look();
+    expect(shared.seen()).toBe(plain.seen());
   });
 
   it("links lead where the system says they do", async () => {
