@@ -1,4 +1,6 @@
-import { appendFile, copyFile, readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { appendFile, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { type RefusalCode, refusals } from "../../server/errors.ts";
@@ -107,6 +109,31 @@ const facts = (said: string) => JSON.parse(/```json\n(.*)\n```/.exec(said)?.[1] 
 const planned = (client: ToolClient, change: object = {}) =>
   client.result("preflight", { ...tinyRequest, seed: 3, ...change });
 
+/** A plan at a server whose approvals are signed, by alice alone. */
+async function signing<T>(work: (client: ToolClient, planId: string) => Promise<T>): Promise<T> {
+  const keys = join(loop.home, "keys");
+  await mkdir(keys, { recursive: true });
+  for (const name of ["alice", "mallory"]) {
+    const key = join(keys, name);
+    if (!existsSync(key)) execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key]);
+  }
+  const key = await readFile(join(keys, "alice.pub"), "utf8");
+  await writeFile(join(keys, "approvers"), `alice@plant namespaces="deft-mcp" ${key}`);
+  const env = { PATH: process.env.PATH ?? "", DEFT_APPROVERS: join(keys, "approvers") };
+  const client = await toolClient(loop.deps(env));
+  try {
+    return await work(client, String((await planned(client)).plan_id));
+  } finally {
+    await client.close();
+  }
+}
+
+/** The signature that the command in the facts makes. */
+function signed(said: string, name: string): string {
+  const command = String(facts(said).sign_command).replace("-f KEY", `-f ${join(loop.home, "keys", name)}`);
+  return execFileSync("sh", ["-c", command], { stdio: "pipe" }).toString();
+}
+
 const ways: readonly Way[] = [
   {
     point: "created",
@@ -166,6 +193,26 @@ const ways: readonly Way[] = [
       return approved;
     },
     leads: { approved: "relayed" },
+  },
+  {
+    point: "created",
+    code: "approval.signature-missing",
+    provoke: () => signing((client, plan_id) => client.call("approve_plan", { plan_id, words: "yes" })),
+    follow: (_client, said) =>
+      signing((client, plan_id) => client.result("approve_plan", { plan_id, words: signed(said, "alice") })),
+    leads: { approved: "signed" },
+  },
+  {
+    point: "created",
+    code: "approval.signature-invalid",
+    provoke: () =>
+      signing(async (client, plan_id) => {
+        const { text } = await client.call("approve_plan", { plan_id });
+        return await client.call("approve_plan", { plan_id, words: signed(text, "mallory") });
+      }),
+    follow: (_client, said) =>
+      signing((client, plan_id) => client.result("approve_plan", { plan_id, words: signed(said, "alice") })),
+    leads: { approved: "signed" },
   },
   {
     point: "created",
