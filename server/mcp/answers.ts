@@ -46,7 +46,8 @@ export function answersOf(deps: Deps, options: ServerOptions, refusalsAsData = f
       } catch (error) {
         if (error instanceof Asked) throw error;
         const incident = deps.ids.hex(8);
-        if (!(error instanceof Refusal)) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));
+        const isDefect = !(error instanceof Refusal || isCancelled(error, caller));
+        if (isDefect) options.log(clean(`incident ${incident} in ${tool.name}: ${stackOf(error)}`));
         const told = failure(error, incident);
         return redactDeep(refusalsAsData ? withData(told, error) : told, clean);
       }
@@ -70,6 +71,11 @@ async function runTool(
   const reading = { env: call.deps.env, ...defined({ keepsBlank: tool.keepsBlank }) };
   const told = tool.output.parse(await tool.handle(parseArguments(tool.input, given, reading), call));
   return success(redactDeep(told, clean), tool.links?.(told) ?? []);
+}
+
+/** That work ended because its caller called it off, or is gone. */
+function isCancelled(error: unknown, { signal }: Caller): boolean {
+  return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
 
 /** Beside the text, since structured content of a failed call would be held against the schema of a success. */
