@@ -31,26 +31,42 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
   const call = terminalCall(systemDeps(io));
   const isNamed = options.resume || named !== undefined;
   const live = isNamed ? await runNearby(named, options.workspace, call.deps, {}) : undefined;
-  const runDir = await runOf(live, options, call, io);
+  const { platform, ...asked } = planRequestOf(options);
+  const isAsIs = live !== undefined && Object.keys(asked).length === 0;
+  const runDir = isAsIs ? live : await runOf(live, { platform, ...asked }, options, call, io);
   if (runDir === undefined) return exitRefused;
   const display = displayFor(io, options.json);
   try {
     display.say(`Run        ${runDir}\n`);
-    return await leavable(runDir, io, display, () => toItsEnd(runDir, call, io, display));
+    const own = isAsIs ? io : unrecorded(io, display);
+    return await leavable(runDir, io, display, () => toItsEnd(runDir, call, own, display));
   } finally {
     display.close();
   }
 });
 
-/** The run to go on with: the live one, as it is or as a person lets it be changed, or a new one. */
-async function runOf(live: string | undefined, options: Options, call: Call, io: CliIo): Promise<string | undefined> {
-  const { platform, ...asked } = planRequestOf(options);
-  if (live === undefined) {
-    const workspace = await workspaceNearby(options.workspace, call.deps);
-    return await approvedRun({ platform, ...asked, ...defined({ workspace }) }, options.json, call, io);
+/** The run to go on with: the live one, as a person lets it be changed, or a new one. */
+async function runOf(
+  live: string | undefined,
+  { platform, ...asked }: PlanRequest,
+  options: Options,
+  call: Call,
+  io: CliIo,
+): Promise<string | undefined> {
+  if (live !== undefined) return await approvedRun({ ...asked, run: live }, options.json, call, io);
+  const workspace = await workspaceNearby(options.workspace, call.deps);
+  return await approvedRun({ platform, ...asked, ...defined({ workspace }) }, options.json, call, io);
+}
+
+/** A trace that lacks the plan and its approval, which no client gave here, could never be replayed. */
+function unrecorded(io: CliIo, display: Display): CliIo {
+  const { DEFT_RECORD, ...env } = io.env;
+  if (DEFT_RECORD) {
+    display.say(
+      "Not recorded: plan and approval were given at this terminal, and a trace begins with them. DEFT_RECORD takes what an MCP client or `deft-mcp demo` runs.\n",
+    );
   }
-  if (Object.keys(asked).length === 0) return live;
-  return await approvedRun({ ...asked, run: live }, options.json, call, io);
+  return { ...io, env };
 }
 
 /** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
+import { listNames } from "../../server/fs/read.ts";
 import { boardsIn, shortLoop, stateOf } from "../support/board-run.ts";
 import { runBuilt, startBuilt } from "../support/built-server.ts";
 import { folderOfFile } from "../support/folder.ts";
@@ -31,11 +32,14 @@ describe("a loop that a person runs without an agent", () => {
 
   it("goes on after Ctrl-C with --resume, and its exit code says that the target was not met", async () => {
     const planned = runBuilt(["run", "--workspace", workspace, ...wish], { home: folder.path });
-    const env = { DEFT_APPROVE_PLAN: String(JSON.parse(planned.stdout).error.facts.plan_id) };
+    const plan = String(JSON.parse(planned.stdout).error.facts.plan_id);
+    const env = { DEFT_APPROVE_PLAN: plan, DEFT_RECORD: resolve(folder.path, "trace") };
     const begun = startBuilt(["run", "--workspace", workspace, ...wish], { home: folder.path, env });
     while (!/baseline +train/.test(begun.printed.stderr)) await sleep(50);
     begun.signal("SIGINT");
     const left = await begun.ended;
+    // Its plan and approval were given to no server that records.
+    expect([left.stderr.includes("Not recorded: "), await listNames(env.DEFT_RECORD)]).toEqual([true, []]);
     const run = resolve(folder.path, /deft-mcp run --resume (\S+)/.exec(left.stderr)?.[1] ?? "");
     expect([left.exit, (await stateOf(run)).status]).toEqual([130, "in_progress"]);
     const change = ["run", run, "--patience", "3", "--json"];
