@@ -47,7 +47,6 @@ const long = [
   "test/red-team/mining.test.ts",
   "test/server/data/hostile-text.test.ts",
   "test/server/cli/osmo.test.ts",
-  "test/server/durable/ahead.test.ts",
   "test/server/durable/keeper.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/import/mvtec.test.ts",

@@ -1,21 +1,17 @@
-import { awaitedStem } from "../durable/ahead.ts";
 import { keep, type Work } from "../durable/keeper.ts";
-import { follows } from "../exec/awaited-line.ts";
 import { mainPath, systemDeps, terminalCall } from "./deps.ts";
 import { type CliIo, print } from "./io.ts";
 
-/** What keepers do, by the kind of work; each is imported when it is needed. One that waits for work may begin with it. */
-const kinds: Record<string, (io: CliIo, waits: boolean) => Promise<Work>> = {
-  engine: async ({ env }, waits) => {
+/** What keepers do, by the kind of work; each is imported when it is needed. */
+const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
+  engine: async () => {
     const { programWork, wordsBefore } = await import("../durable/program.ts");
-    const { startProgramAhead } = await import("../exec/program.ts");
-    const words = [process.execPath, mainPath(), "engine"];
-    return programWork(wordsBefore(...words), { ahead: waits ? startProgramAhead(words, env) : undefined });
+    return programWork(wordsBefore(process.execPath, mainPath(), "engine"));
   },
   host: async () => {
     const { programWork } = await import("../durable/program.ts");
     const { commandOf, afterwards } = (await import("../platforms/host/executor.ts")).hostWork(mainPath());
-    return programWork(commandOf, { afterwards });
+    return programWork(commandOf, afterwards);
   },
   container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
   "docker-ready": async () => {
@@ -36,20 +32,15 @@ const kinds: Record<string, (io: CliIo, waits: boolean) => Promise<Work>> = {
   },
 };
 
-/**
- * `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone.
- * One that is started ahead has `-` for it, waits for a line with it, and ends where none comes.
- */
+/** `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone. */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  const [kind = "", given] = argv;
-  const load = kinds[kind];
-  if (load === undefined || given === undefined) {
+  const [kind = "", stem] = argv;
+  const work = kinds[kind];
+  if (work === undefined || stem === undefined) {
     print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} STEM\n`);
     return 2;
   }
-  const work = await load(io, given === follows);
-  const stem = await awaitedStem(given);
-  if (stem !== undefined) await keep(stem, work, io.env);
+  await keep(stem, await work(io), io.env);
   // A stream that is still open must not hold the process once its work is over.
   process.exit(0);
 }

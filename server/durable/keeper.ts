@@ -7,7 +7,6 @@ import { readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { JobExit, ProcessIdentity } from "../run/job.ts";
 import { waitUntil } from "../run/wait.ts";
-import { beginAhead, startAhead } from "./ahead.ts";
 import { type ClaimOptions, claimState, takeClaim } from "./claim.ts";
 import { onceThereIsRoom, readExit, readTrouble, saveTrouble, workFiles } from "./work.ts";
 
@@ -34,8 +33,6 @@ export type KeeperWish = {
   readonly wish?: object;
   /** Where it may speak; without it `keeper.log` beside the stem. */
   readonly log?: string;
-  /** Whether more like it will follow: one is then started ahead. */
-  readonly more?: boolean;
 };
 
 /** A keeper that has not begun by then is not waited for; the next call looks again. */
@@ -53,13 +50,11 @@ export async function isKept(stem: string): Promise<boolean> {
  * @throws Refusal `input.write-failed`; nothing is started then.
  */
 export async function startKeeper(keeper: KeeperWish): Promise<ProcessIdentity | undefined> {
-  const { kind, stem, main, env, wish, more = false } = keeper;
+  const { kind, stem, main, env, wish } = keeper;
   await makeDirectory(dirname(stem));
   if (wish !== undefined) await writeAtomic(workFiles(stem).wish, JSON.stringify(wish));
   const logPath = keeper.log ?? join(dirname(stem), "keeper.log");
-  const start = { argv: [process.execPath, main, "keep", kind], cwd: dirname(main), env, logPath };
-  const pid = (await beginAhead(start, stem)) ?? spawnDetached([...start.argv, stem], start);
-  if (more) startAhead(start);
+  const pid = spawnDetached([process.execPath, main, "keep", kind, stem], { cwd: dirname(main), env, logPath });
   return pid === undefined ? undefined : await identityOf(pid);
 }
 

@@ -1,6 +1,6 @@
 import { signalGroup } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
-import { type ProgramAhead, runProgram } from "../exec/program.ts";
+import { runProgram } from "../exec/program.ts";
 import { readAs } from "../fs/json.ts";
 import { isoMicros } from "../run/clock.ts";
 import type { Env } from "../run/env.ts";
@@ -27,12 +27,9 @@ export function wordsBefore(...words: readonly string[]): CommandOf {
 
 /**
  * Keeps a recorded job that is a program of this very host: runs it once, ever, and writes how it ended. `afterwards`
- * clears what the program left; `ahead` is the program where it was started already.
+ * clears what the program left.
  */
-export function programWork(
-  commandOf: CommandOf,
-  { afterwards, ahead }: { afterwards?: (stem: string) => Promise<void>; ahead?: ProgramAhead | undefined } = {},
-): Work {
+export function programWork(commandOf: CommandOf, afterwards?: (stem: string) => Promise<void>): Work {
   return {
     once: true,
     async run({ stem, env }) {
@@ -40,7 +37,7 @@ export function programWork(
       const started_at = isoMicros(new Date());
       const unwanted = { outcome: "killed" as const };
       const command = await commandOf(spec, stem, env);
-      const run = () => runProgram(spec, command.argv, { ...env, ...command.env }, ahead);
+      const run = () => runProgram(spec, command.argv, { ...env, ...command.env });
       const ended = (await isCancelled(stem)) ? unwanted : await run();
       await afterwards?.(stem);
       // Who asked tells a cancel from a stranger's signal; the program's end may be heard of before the signal.

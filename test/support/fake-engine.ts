@@ -4,8 +4,7 @@ import { build } from "esbuild";
 
 /**
  * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
- * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. `start STEM` is a server that starts
- * a keeper and another ahead, and stays. Its work `steps` writes `begin`
+ * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
  * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
@@ -14,12 +13,9 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
     import { identityOf } from "./server/exec/identity.ts";
-    import { awaitedStem } from "./server/durable/ahead.ts";
-    import { keep, startKeeper } from "./server/durable/keeper.ts";
+    import { keep } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
-    import { awaitedLine, follows } from "./server/exec/awaited-line.ts";
-    import { startProgramAhead } from "./server/exec/program.ts";
-    let [command, ...rest] = process.argv.slice(2);
+    const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
       const say = (line) => appendFileSync(wish.lines, line + "\\n");
       const busy = stem + ".busy";
@@ -34,21 +30,9 @@ export async function fakeEngine(folder: string): Promise<string> {
       say("end");
     }
     if (command === "keep") {
-      const words = [process.execPath, process.argv[1], "engine"];
-      const ahead = rest[1] === follows ? startProgramAhead(words, process.env) : undefined;
-      const kinds = { engine: programWork(wordsBefore(...words), { ahead }), steps: { run: steps } };
-      const stem = await awaitedStem(rest[1]);
-      if (stem !== undefined) await keep(stem, kinds[rest[0]], process.env);
+      const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
+      await keep(rest[1], kinds[rest[0]], process.env);
       process.exit(0);
-    }
-    if (command === "start") {
-      await startKeeper({ kind: "engine", stem: rest[0], main: process.argv[1], env: process.env, more: true });
-      setInterval(() => {}, 1000);
-    }
-    if (rest[0] === follows) {
-      const line = await awaitedLine();
-      if (line === undefined) process.exit(0);
-      rest = JSON.parse(line).argv;
     }
     const [program, argument] = rest;
     if (program === "say") console.log(argument);
