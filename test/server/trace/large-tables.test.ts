@@ -149,7 +149,12 @@ const spoilings: [string, (folder: string, path: string) => Promise<unknown>, Re
   ["no packed file", (_, path) => writeFile(path, "x"), /cannot be read/],
   ["cut off", (_, path) => truncate(path, 1000), /cannot be read/],
   ["another text", (_, path) => writeFile(path, gzipSync("x\n")), /was changed/],
-  ["far longer than its line says", (_, path) => writeFile(path, gzipSync(Buffer.alloc(1 << 28))), /too long/],
+  // Who unpacked all of it before he looked at its length would find the cut.
+  [
+    "far longer than its line says",
+    (_, path) => writeFile(path, gzipSync(Buffer.alloc(1 << 28)).subarray(0, 200_000)),
+    /too long/,
+  ],
   [
     "named by a path",
     (folder) => edited(folder, (line) => Object.assign(line, { sha256: "../../x" })),
@@ -162,10 +167,8 @@ describe("a text beside a trace", () => {
     const folder = await copied();
     const [name = ""] = await readdir(join(folder, "files"));
     await spoil(folder, join(folder, "files", name));
-    const before = process.memoryUsage().rss;
     const { code, error } = await replayed(folder);
     expect([code, error.code, error.message]).toEqual([2, "trace.unusable", expect.stringMatching(message)]);
-    expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
   });
 
   it("counts for the size of the trace", async () => {
