@@ -42,11 +42,12 @@ export async function* wholeLines(
   const decoder = new StringDecoder("utf8");
   let held = "";
   for await (const piece of bytes) {
-    const text = held + decoder.write(piece);
+    const text = decoder.write(piece);
     const end = text.lastIndexOf("\n") + 1;
-    held = text.slice(end);
+    const whole = end > 0 ? held + text.slice(0, end) : "";
+    held = end > 0 ? text.slice(end) : held + text;
     if (held.length > limits.json_characters) throw tooLarge(path, held.length, limits.json_characters);
-    if (end > 0) yield text.slice(0, end);
+    if (end > 0) yield whole;
   }
   held += decoder.end();
   if (held !== "") yield held;
