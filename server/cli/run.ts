@@ -8,7 +8,6 @@ import type { PlanRequest } from "../preflight/request.ts";
 import type { Resolution } from "../preflight/resolution.ts";
 import { resolvePlan } from "../preflight/resolve.ts";
 import { defined } from "../run/defined.ts";
-import type { Given } from "./declarations.ts";
 import { systemDeps, terminalCall } from "./deps.ts";
 import { columnsOf, type Display, displayFor, withBar } from "./display.ts";
 import { closeRun, driveLoop, leavable } from "./drive-loop.ts";
@@ -21,8 +20,6 @@ import { plainPlan } from "./plain-plan.ts";
 import { optionOf, planRequestOf } from "./plan-options.ts";
 import { confirmAtTerminal, isAtTerminal, withTerminal } from "./terminal.ts";
 
-type Options = Given<"run">["options"];
-
 const exitNotMet = 3;
 const exitHardStop = 4;
 
@@ -31,9 +28,13 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
   const call = terminalCall(systemDeps(io));
   const isNamed = options.resume || named !== undefined;
   const live = isNamed ? await runNearby(named, options.workspace, call.deps, {}) : undefined;
-  const { platform, ...asked } = planRequestOf(options);
-  const isAsIs = live !== undefined && Object.keys(asked).length === 0;
-  const runDir = isAsIs ? live : await runOf(live, { platform, ...asked }, options, call, io);
+  const { platform, ...changes } = planRequestOf(options);
+  const isAsIs = live !== undefined && Object.keys(changes).length === 0;
+  const request = async (): Promise<PlanRequest> =>
+    live !== undefined
+      ? { ...changes, run: live }
+      : { platform, ...changes, ...defined({ workspace: await workspaceNearby(options.workspace, call.deps) }) };
+  const runDir = isAsIs ? live : await approvedRun(await request(), options.json, call, io);
   if (runDir === undefined) return exitRefused;
   const display = displayFor(io, options.json);
   try {
@@ -44,19 +45,6 @@ export const run = command("run", async ({ positionals: [named], options }, io) 
     display.close();
   }
 });
-
-/** The run to go on with: the live one, as a person lets it be changed, or a new one. */
-async function runOf(
-  live: string | undefined,
-  { platform, ...asked }: PlanRequest,
-  options: Options,
-  call: Call,
-  io: CliIo,
-): Promise<string | undefined> {
-  if (live !== undefined) return await approvedRun({ ...asked, run: live }, options.json, call, io);
-  const workspace = await workspaceNearby(options.workspace, call.deps);
-  return await approvedRun({ platform, ...asked, ...defined({ workspace }) }, options.json, call, io);
-}
 
 /** A trace that lacks the plan and its approval, which no client gave here, could never be replayed. */
 function unrecorded(io: CliIo, display: Display): CliIo {
@@ -69,7 +57,7 @@ function unrecorded(io: CliIo, display: Display): CliIo {
   return { ...io, env };
 }
 
-/** Plans until nothing is missing, shows the plan and creates its run; undefined when the person says no. */
+/** Plans until nothing is missing, shows the plan and creates its run, or changes the live one; undefined when the person says no. */
 async function approvedRun(request: PlanRequest, json: boolean, call: Call, io: CliIo): Promise<string | undefined> {
   const { plan, live, summary_markdown: summary } = await planned(request, call, io, json);
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
