@@ -21,6 +21,7 @@ const blockBytes = 1 << 22;
 const firstBlockBytes = 1 << 12;
 /** The length before a text: one byte, or this one and four more. */
 const longLength = 255;
+const prefixOf = (length: number): number => (length < longLength ? 1 : 5);
 /** Places are whole numbers of four bytes. */
 const mostPlaces = 2 ** 32;
 /** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
@@ -94,7 +95,7 @@ function createStore(limitBytes: number) {
     },
     addKey(): void {
       total += keyLength;
-      const prefix = keyLength < longLength ? 1 : 5;
+      const prefix = prefixOf(keyLength);
       const needed = prefix + keyLength;
       if (used + needed > (blocks.at(-1)?.length ?? 0)) {
         blocks.push(Buffer.allocUnsafe(Math.max(needed, Math.min(blockBytes, Math.max(firstBlockBytes, total)))));
@@ -113,14 +114,14 @@ function createStore(limitBytes: number) {
     holdsKey(number: number): boolean {
       const [block, start] = [blockOf(number), startOf(number)];
       if (lengthAt(block, start) !== keyLength) return false;
-      const from = start + (keyLength < longLength ? 1 : 5);
+      const from = start + prefixOf(keyLength);
       for (let at = 0; at < keyLength; at++) if (block[from + at] !== key[at]) return false;
       return true;
     },
     textAt(number: number): string {
       const [block, start] = [blockOf(number), startOf(number)];
       const length = lengthAt(block, start);
-      const from = start + (length < longLength ? 1 : 5);
+      const from = start + prefixOf(length);
       return block.toString("utf8", from, from + length);
     },
   };

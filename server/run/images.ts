@@ -34,10 +34,10 @@ export function suffixesOf({ lightings, image_ext }: Pick<ImageLayout, "lighting
 
 /** Every image of a row, one pair a lighting, in `input_map` order. */
 export function imagesOf(row: ImageCells, layout: ImageLayout): { input: string; golden: string }[] {
-  const lightings: readonly (string | undefined)[] = layout.lightings.length === 0 ? [undefined] : layout.lightings;
-  return lightings.map((lighting) => ({
-    input: imagePath(layout, row.input_path, row.object_name, lighting),
-    golden: imagePath(layout, row.golden_path, row.object_name, lighting),
+  const stem = (directory: string) => joinPath(layout.images_dir, directory, row.object_name);
+  return suffixesOf(layout).map((suffix) => ({
+    input: stem(row.input_path) + suffix,
+    golden: stem(row.golden_path) + suffix,
   }));
 }
 

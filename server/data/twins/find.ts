@@ -34,7 +34,7 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
     const marks = await marksOf(search, signal);
     const known = stillThere(before, marks);
-    const fresh = [...marks.keys()].filter((at) => known.is[at] === 0);
+    const fresh = [...marks.keys()].filter((at) => known.isThere[at] === 0);
     if (fresh.length === 0 && marks.length > 0) return { marks, pairs: known.pairs };
     const anew = fresh.length > Math.min(mostFresh.count, mostFresh.share * images.length);
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
@@ -67,13 +67,13 @@ async function marksOf({ index, images, places }: TwinSearch, signal?: AbortSign
 function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: readonly string[]) {
   const places = new Map(now.map((mark, at) => [mark, at]));
   const numbers = marks.map((mark) => (mark === "" ? undefined : places.get(mark)));
-  const is = new Uint8Array(now.length);
-  for (const number of numbers) if (number !== undefined) is[number] = 1;
+  const isThere = new Uint8Array(now.length);
+  for (const number of numbers) if (number !== undefined) isThere[number] = 1;
   const held = pairs.flatMap(({ one, other, likeness }): Twins[] => {
     const [a, b] = [numbers[one], numbers[other]];
     return a === undefined || b === undefined ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
   });
-  return { is, pairs: held };
+  return { isThere, pairs: held };
 }
 
 /** @param fresh numbers of the images of which alone pairs are wanted */
