@@ -3,6 +3,7 @@ import type { GrayImage } from "../decode/gray-image.ts";
 import { grayLevels } from "../decode/gray-levels.ts";
 import { imageHeader } from "../image-header.ts";
 import { copyLimits, type Depth, headRows, nearMean, type Sketch, sketchOf } from "../sketch.ts";
+import { keepingLevels, levelsOf } from "./levels.ts";
 
 /** How alike two images are: `copy` differs by rounding alone, `near` by a re-encoding or less. */
 export type Likeness = "copy" | "near";
@@ -13,8 +14,6 @@ export type Compared = { readonly held: number; readonly likeness: Likeness };
 
 /** The first rows of most images lie within this many bytes. */
 const startBytes = 128 * 1024;
-/** Decoded held-out images that are kept: each is compared with several others. */
-const keptPixels = 64e6;
 
 /** A sketch of each image; undefined for one that cannot be decoded. */
 export function sketches(paths: readonly string[], depth: Depth): (Sketch | undefined)[] {
@@ -37,8 +36,8 @@ export function digests(paths: readonly string[]): string[] {
 
 /** The most alike held-out image of each image by its pixels: the first copy, else the first near one. */
 export function compared(pairs: readonly Comparison[]): (Compared | undefined)[] {
-  kept.clear();
-  pixels = 0;
+  // Each held-out image is compared with several others.
+  const keptLevels = keepingLevels();
   return pairs.map(({ path, held, copies }) => {
     const own = levelsOf(path);
     let near: Compared | undefined;
@@ -64,24 +63,4 @@ function likenessOf(a: GrayImage, b: GrayImage | undefined): Likeness | undefine
     if (sum > limit) return undefined;
   }
   return most <= copyLimits.most && sum <= copyLimits.mean * a.data.length ? "copy" : "near";
-}
-
-/** Levels of held-out images, kept within one piece of work: a file that changes between two is read anew. */
-const kept = new Map<string, GrayImage | undefined>();
-let pixels = 0;
-
-function keptLevels(path: string): GrayImage | undefined {
-  if (kept.has(path)) return kept.get(path);
-  const gray = levelsOf(path);
-  if (pixels > keptPixels) {
-    kept.clear();
-    pixels = 0;
-  }
-  pixels += gray?.data.length ?? 0;
-  kept.set(path, gray);
-  return gray;
-}
-
-function levelsOf(path: string): GrayImage | undefined {
-  return grayLevels(readFileStart(path).bytes);
 }

@@ -1,8 +1,7 @@
-import { readFileStart } from "../../fs/head.ts";
 import { correlationAt, type Fields, fieldsOf } from "../correlation.ts";
 import type { GrayImage } from "../decode/gray-image.ts";
-import { grayLevels } from "../decode/gray-levels.ts";
 import { copyLimits } from "../sketch.ts";
+import { levelsOf } from "./levels.ts";
 
 /** An inspected image and its golden one. */
 export type PairFiles = { readonly input: string; readonly golden: string };
@@ -32,10 +31,6 @@ export function pairLikenesses(pairs: readonly PairFiles[]): (PairLikeness | und
     const correlation = tiny ? null : bestCorrelation(fieldsOf(one, side), fieldsOf(other, side));
     return { correlation, same: isSame(one, other) };
   });
-}
-
-function levelsOf(path: string): GrayImage | undefined {
-  return grayLevels(readFileStart(path).bytes);
 }
 
 function isSame(a: GrayImage, b: GrayImage): boolean {

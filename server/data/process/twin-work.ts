@@ -1,9 +1,7 @@
-import { readFileStart } from "../../fs/head.ts";
-import type { GrayImage } from "../decode/gray-image.ts";
-import { grayLevels } from "../decode/gray-levels.ts";
 import { grainLikeness, laid, likenessToTell, sideFor } from "../twins/alignment.ts";
 import { fieldMeans } from "../twins/fields.ts";
 import { type Fingerprint, fingerprintOf, type Window, windows } from "../twins/fingerprint.ts";
+import { keepingLevels, levelsOf } from "./levels.ts";
 
 /** The image of which a window, laid by `orientation`, may be the whole of `like`. */
 export type TwinFiles = {
@@ -16,15 +14,16 @@ export type TwinFiles = {
 /** The fingerprint of each image; undefined for one that is flat or cannot be decoded. */
 export function fingerprints(paths: readonly string[]): (Fingerprint | undefined)[] {
   return paths.map((path) => {
-    const gray = grayLevels(readFileStart(path).bytes);
+    const gray = levelsOf(path);
     return gray === undefined ? undefined : fingerprintOf(gray);
   });
 }
 
 /** How far the images of each pair agree in their grain (`grainLikeness`); undefined for those that are no copies. */
 export function twinLikenesses(pairs: readonly TwinFiles[]): (number | undefined)[] {
+  const keptLevels = keepingLevels();
   return pairs.map(({ of, like, orientation, window }) => {
-    const [one, other] = [levelsOf(of), levelsOf(like)];
+    const [one, other] = [keptLevels(of), keptLevels(like)];
     if (one === undefined || other === undefined) return undefined;
     const side = sideFor(one, other);
     const [moved, fixed] = [one, other].map((image) => ({ side, means: fieldMeans(image, side) }));
@@ -33,10 +32,6 @@ export function twinLikenesses(pairs: readonly TwinFiles[]): (number | undefined
     const likeness = grainLikeness(fixed, laid(moved, orientation), laidWindow(part, orientation));
     return likeness >= likenessToTell(side) ? likeness : undefined;
   });
-}
-
-function levelsOf(path: string): GrayImage | undefined {
-  return grayLevels(readFileStart(path).bytes);
 }
 
 function laidWindow({ x, y, side }: Window, orientation: number): Window {

@@ -44,6 +44,8 @@ export function laid({ side, means }: Fields, orientation: number): Fields {
 }
 
 type Place = { readonly x: number; readonly y: number; readonly across: number; readonly down: number };
+/** A place and how well it fits. */
+type Found = { readonly place: Place; readonly height: number };
 
 /**
  * How far two pictures agree in their grain, about 0 for two photographs and 1 for one photograph and its copy, at the
@@ -53,40 +55,44 @@ type Place = { readonly x: number; readonly y: number; readonly across: number; 
  * is each one's own: it is what is left of a picture without its local means, clipped so that strong edges do not decide.
  */
 export function grainLikeness(one: Fields, other: Fields, guess: Window): number {
-  const first: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
-  const coarse = levelsAt(one, { x: 0, y: 0, across: 1, down: 1 }, points);
-  const height = (place: Place) => structure(coarse, other, place);
-  const near = climbed(first, 0.06, 0.03, height);
-  if (height(near) < hopeful) return 0;
+  const coarse = coarseOf(one);
+  const structureAt = (place: Place) => structure(coarse, other, place);
+  const guessed: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
+  const first = { place: guessed, height: structureAt(guessed) };
+  const near = climbed(first, 0.06, 0.03, structureAt);
+  if (near.height < hopeful) return 0;
   const own = grainOf(one);
-  const asGuessed = guess.side === 1 ? grainAt(own, other, first) : 0;
-  if (asGuessed >= 2 * worthwhile && height(first) >= sameStructure) return asGuessed;
-  const found = climbed(near, 0.015, 0.002, height);
-  if (height(found) < sameStructure) return 0;
-  const there = grainAt(own, other, found);
-  if (there < worthwhile) return Math.max(0, there, asGuessed);
-  const exact = climbed(found, 0.004, 0.001, (place) => grainAt(own, other, place));
-  return Math.max(asGuessed, grainAt(own, other, exact));
+  const grainAt = (place: Place) => agreement(own, other, place);
+  const asGuessed = guess.side === 1 ? grainAt(guessed) : 0;
+  if (asGuessed >= 2 * worthwhile && first.height >= sameStructure) return asGuessed;
+  const { place, height } = climbed(near, 0.015, 0.002, structureAt);
+  if (height < sameStructure) return 0;
+  const there = { place, height: grainAt(place) };
+  if (there.height < worthwhile) return Math.max(0, there.height, asGuessed);
+  return Math.max(asGuessed, climbed(there, 0.004, 0.001, grainAt).height);
 }
 
 /** Goes uphill from a place in ever smaller steps. */
-function climbed(from: Place, largest: number, smallest: number, heightOf: (place: Place) => number): Place {
-  let place = from;
-  let best = heightOf(place);
+function climbed(from: Found, largest: number, smallest: number, heightOf: (place: Place) => number): Found {
+  let { place, height } = from;
   for (let step = largest; step >= smallest; step /= 2) {
-    for (let improved = true; improved; ) {
-      improved = false;
-      for (const near of neighbours(place, step)) {
+    // The step back leads to what was lower.
+    for (let [moved, back] = [true, -1]; moved; ) {
+      moved = false;
+      let next = -1;
+      for (const [way, near] of neighbours(place, step).entries()) {
+        if (way === back) continue;
         const found = heightOf(near);
-        if (found <= best + 1e-5) continue;
-        [best, place, improved] = [found, near, true];
+        if (found <= height + 1e-5) continue;
+        [height, place, moved, next] = [found, near, true, way];
       }
+      back = next ^ 1;
     }
   }
-  return place;
+  return { place, height };
 }
 
-/** A step to each side, and one wider, narrower, higher and lower about the middle. */
+/** A step to each side, and one wider, narrower, higher and lower about the middle; the second of each two undoes the first. */
 function neighbours({ x, y, across, down }: Place, step: number): Place[] {
   return [
     { x: x + step, y, across, down },
@@ -108,30 +114,45 @@ function isInside({ x, y, across, down }: Place): boolean {
   return fits && across >= 0.6 && down >= 0.6;
 }
 
-/** Correlation of coarse points with those of `other` that lie under them; brightness and contrast do not count. */
-function structure(coarse: Float64Array, other: Fields, place: Place): number {
-  if (!isInside(place)) return -1;
-  const under = levelsAt(other, place, points);
-  let [sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0];
-  for (let at = 0; at < under.length; at++) {
-    const p = coarse[at] as number;
-    const q = under[at] as number;
-    sa += p;
-    sb += q;
-    saa += p * p;
-    sbb += q * q;
-    sab += p * q;
+/** Levels of coarse points, with their sum and how far they deviate. */
+type Coarse = { readonly levels: Float64Array; readonly sum: number; readonly varies: number };
+
+function coarseOf(one: Fields): Coarse {
+  const levels = new Float64Array(points * points);
+  levelsAt(one, { x: 0, y: 0, across: 1, down: 1 }, points, levels);
+  let [sum, squares] = [0, 0];
+  for (const level of levels) {
+    sum += level;
+    squares += level * level;
   }
-  const n = points * points;
-  const [va, vb] = [saa - (sa * sa) / n, sbb - (sb * sb) / n];
-  if (va < flat * flat * n || vb < flat * flat * n) return -1;
-  return (sab - (sa * sb) / n) / Math.sqrt(va * vb);
+  return { levels, sum, varies: squares - (sum * sum) / levels.length };
 }
 
-function grainAt(own: Float64Array, other: Fields, place: Place): number {
+const under = new Float64Array(points * points);
+
+/** Correlation of coarse points with those of `other` that lie under them; brightness and contrast do not count. */
+function structure({ levels, sum, varies }: Coarse, other: Fields, place: Place): number {
+  if (!isInside(place)) return -1;
+  levelsAt(other, place, points, under);
+  let [sb, sbb, sab] = [0, 0, 0];
+  for (let at = 0; at < under.length; at++) {
+    const q = under[at] as number;
+    sb += q;
+    sbb += q * q;
+    sab += (levels[at] as number) * q;
+  }
+  const n = points * points;
+  const others = sbb - (sb * sb) / n;
+  if (varies < flat * flat * n || others < flat * flat * n) return -1;
+  return (sab - (sum * sb) / n) / Math.sqrt(varies * others);
+}
+
+/** Correlation of grain with that of `other` at a place. */
+function agreement(own: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
   const { side } = other;
-  const grain = grainOf({ side, means: levelsAt(other, place, side) });
+  levelsAt(other, place, side, scratch.levels);
+  const grain = grainOf({ side, means: scratch.levels }, scratch.grain);
   let [saa, sbb, sab] = [0, 0, 0];
   for (let at = 0; at < own.length; at++) {
     const [p, q] = [own[at] as number, grain[at] as number];
@@ -142,104 +163,114 @@ function grainAt(own: Float64Array, other: Fields, place: Place): number {
   return saa === 0 || sbb === 0 ? 0 : sab / Math.sqrt(saa * sbb);
 }
 
-/** Fields around one of which the mean is taken off. */
+/** Fields around one of which the mean is taken off, on either side. */
 const around = 2;
 
+/** Room for what is made at each place and looked at once: to take new memory for it costs as much as to fill it. */
+const scratch = {
+  levels: new Float64Array(mostFields * mostFields),
+  lines: new Float64Array(mostFields * mostFields),
+  grain: new Float64Array(mostFields * mostFields),
+  columns: new Float64Array(mostFields),
+};
+
 /** What is left of a picture without its local means and stripes, no more of any field than twice the middle one. */
-function grainOf({ side, means }: Fields): Float64Array {
+function grainOf({ side, means }: Fields, grain = new Float64Array((side - 2 * around) ** 2)): Float64Array {
   const width = side - 2 * around;
-  const grain = new Float64Array(width * width);
-  const lines = new Float64Array(side * width);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let at = 0; at <= 2 * around; at++) sum += means[y * side + x + at] as number;
-      lines[y * width + x] = sum;
+  const count = width * width;
+  const { lines } = scratch;
+  for (let y = 0, line = 0; y < side; y++) {
+    for (let at = y * side, end = at + width; at < end; at++, line++) {
+      const three = (means[at] as number) + (means[at + 1] as number) + (means[at + 2] as number);
+      lines[line] = three + (means[at + 3] as number) + (means[at + 4] as number);
     }
   }
-  for (let y = 0; y < width; y++) {
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let at = 0; at <= 2 * around; at++) sum += lines[(y + at) * width + x] as number;
-      const own = means[(y + around) * side + x + around] as number;
-      grain[y * width + x] = own - sum / (2 * around + 1) ** 2;
+  for (let y = 0, at = 0; y < width; y++) {
+    for (let own = (y + around) * side + around, end = own + width; own < end; own++, at++) {
+      const three = (lines[at] as number) + (lines[at + width] as number) + (lines[at + 2 * width] as number);
+      const sum = three + (lines[at + 3 * width] as number) + (lines[at + 4 * width] as number);
+      grain[at] = (means[own] as number) - sum / (2 * around + 1) ** 2;
     }
   }
   withoutStripes(grain, width);
-  const most = 2 * middleOf(grain);
-  for (let at = 0; at < grain.length; at++) grain[at] = Math.max(-most, Math.min(most, grain[at] as number));
+  const most = 2 * middleOf(grain, count);
+  for (let at = 0; at < count; at++) {
+    const own = grain[at] as number;
+    grain[at] = own > most ? most : own < -most ? -most : own;
+  }
   return grain;
 }
 
 /** Takes the mean off each line and each column: parallel traces are the same in every design that has some. */
 function withoutStripes(grain: Float64Array, width: number): void {
-  for (const [step, stride] of [
-    [1, width],
-    [width, 1],
-  ] as const) {
-    for (let line = 0; line < width; line++) {
-      let sum = 0;
-      for (let at = 0; at < width; at++) sum += grain[line * stride + at * step] as number;
-      for (let at = 0; at < width; at++) {
-        const place = line * stride + at * step;
-        grain[place] = (grain[place] as number) - sum / width;
-      }
+  const sums = scratch.columns.fill(0);
+  for (let from = 0; from < width * width; from += width) {
+    let sum = 0;
+    for (let x = 0; x < width; x++) sum += grain[from + x] as number;
+    const mean = sum / width;
+    for (let x = 0; x < width; x++) {
+      const own = (grain[from + x] as number) - mean;
+      grain[from + x] = own;
+      sums[x] = (sums[x] as number) + own;
     }
+  }
+  for (let x = 0; x < width; x++) sums[x] = (sums[x] as number) / width;
+  for (let from = 0; from < width * width; from += width) {
+    for (let x = 0; x < width; x++) grain[from + x] = (grain[from + x] as number) - (sums[x] as number);
   }
 }
 
-/** The middle size of values, found without sorting them: what lies on the wrong side changes sides, again and again. */
-function middleOf(values: Float64Array): number {
-  const sizes = values.map(Math.abs);
-  const middle = sizes.length >> 1;
-  for (let [low, high] = [0, sizes.length - 1]; low < high; ) {
-    const pivot = sizes[middle] as number;
-    let [left, right] = [low, high];
-    while (left <= right) {
-      while ((sizes[left] as number) < pivot) left++;
-      while ((sizes[right] as number) > pivot) right--;
-      if (left > right) break;
-      const size = sizes[left] as number;
-      sizes[left++] = sizes[right] as number;
-      sizes[right--] = size;
-    }
-    if (right < middle) low = left;
-    if (left > middle) high = right;
+/** Values in single precision, whose bits without the sign are in the order of their sizes. */
+const singles = new Float32Array(mostFields * mostFields);
+const bitsOf = new Int32Array(singles.buffer);
+/** Of the bits those of the power of two and five more. */
+const sizeOf = (bits: number): number => (bits & 0x7fffffff) >> 18;
+const counts = new Int32Array(1 << 13);
+
+/** The middle size of the first `count` values, found without sorting more than those of about its size. */
+function middleOf(values: Float64Array, count: number): number {
+  singles.set(values.subarray(0, count));
+  counts.fill(0);
+  for (let at = 0; at < count; at++) {
+    const size = sizeOf(bitsOf[at] as number);
+    counts[size] = (counts[size] as number) + 1;
   }
-  return sizes[middle] as number;
+  let [size, rank] = [0, count >> 1];
+  for (; rank >= (counts[size] as number); size++) rank -= counts[size] as number;
+  const alike = new Float64Array(counts[size] as number);
+  for (let at = 0, to = 0; at < count; at++) {
+    if (sizeOf(bitsOf[at] as number) === size) alike[to++] = Math.abs(values[at] as number);
+  }
+  return alike.sort()[rank] as number;
 }
 
 /** Where points along one side of a picture lie between the middles of its fields: the field before each, and how far on. */
 type Steps = { readonly field: Int32Array; readonly beyond: Float64Array };
+const blankSteps = (): Steps => ({ field: new Int32Array(mostFields), beyond: new Float64Array(mostFields) });
+const [across, down] = [blankSteps(), blankSteps()];
 
-function stepsOf(side: number, places: Float64Array): Steps {
-  const at = places.map((place) => Math.min(side - 1.001, Math.max(0, place * side - 0.5)));
-  const field = Int32Array.from(at);
-  return { field, beyond: at.map((one, point) => one - (field[point] as number)) };
-}
-
-/** Places of `count` points in the middles of as many parts of a length, in shares of a side. */
-function pointsIn(count: number, start: number, length: number): Float64Array {
-  const places = new Float64Array(count);
-  for (let at = 0; at < count; at++) places[at] = start + ((at + 0.5) / count) * length;
-  return places;
+/** Places `count` points in the middles of as many parts of a length, which is in shares of a side. */
+function placePoints(side: number, count: number, start: number, length: number, { field, beyond }: Steps): void {
+  for (let point = 0; point < count; point++) {
+    const place = start + ((point + 0.5) / count) * length;
+    const at = Math.min(side - 1.001, Math.max(0, place * side - 0.5));
+    field[point] = at;
+    beyond[point] = at - (field[point] as number);
+  }
 }
 
 /** Levels of a picture at `count` x `count` points of a place. */
-function levelsAt({ side, means }: Fields, { x, y, across, down }: Place, count: number): Float64Array {
-  const columns = stepsOf(side, pointsIn(count, x, across));
-  const rows = stepsOf(side, pointsIn(count, y, down));
-  const levels = new Float64Array(count * count);
-  for (let row = 0, at = 0; row < count; row++) {
-    const dy = rows.beyond[row] as number;
-    const line = (rows.field[row] as number) * side;
-    for (let column = 0; column < count; column++, at++) {
-      const dx = columns.beyond[column] as number;
-      const corner = line + (columns.field[column] as number);
-      const top = (means[corner] as number) * (1 - dx) + (means[corner + 1] as number) * dx;
-      const bottom = (means[corner + side] as number) * (1 - dx) + (means[corner + side + 1] as number) * dx;
-      levels[at] = top * (1 - dy) + bottom * dy;
+function levelsAt({ side, means }: Fields, place: Place, count: number, into: Float64Array): void {
+  placePoints(side, count, place.x, place.across, across);
+  placePoints(side, count, place.y, place.down, down);
+  const { field, beyond } = across;
+  for (let row = 0, to = 0; row < count; row++) {
+    const [line, dy] = [(down.field[row] as number) * side, down.beyond[row] as number];
+    for (let column = 0; column < count; column++, to++) {
+      const [at, dx] = [line + (field[column] as number), beyond[column] as number];
+      const top = (means[at] as number) * (1 - dx) + (means[at + 1] as number) * dx;
+      const bottom = (means[at + side] as number) * (1 - dx) + (means[at + side + 1] as number) * dx;
+      into[to] = top * (1 - dy) + bottom * dy;
     }
   }
-  return levels;
 }

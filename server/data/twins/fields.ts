@@ -8,10 +8,10 @@ export function fieldMeans({ width, height, data }: GrayImage, side: number): Fl
   const lines = new Float64Array(height * side);
   const across = sharesOf(width, side);
   for (let y = 0, line = 0; y < height; y++) {
-    for (let field = 0; field < side; field++, line++) {
+    for (let field = 0, share = 0; field < side; field++, line++) {
       let at = y * width + (across.from[field] as number);
       let sum = 0;
-      for (let share = across.first[field] as number; share < (across.first[field + 1] as number); share++) {
+      for (const end = across.first[field + 1] as number; share < end; share++) {
         sum += (across.weights[share] as number) * (data[at++] as number);
       }
       lines[line] = sum;
@@ -19,15 +19,13 @@ export function fieldMeans({ width, height, data }: GrayImage, side: number): Fl
   }
   const fields = new Float64Array(side * side);
   const down = sharesOf(height, side);
-  for (let field = 0; field < side; field++) {
-    const [first, end] = [down.first[field] as number, down.first[field + 1] as number];
-    for (let x = 0; x < side; x++) {
-      let at = (down.from[field] as number) * side + x;
-      let sum = 0;
-      for (let share = first; share < end; share++, at += side) {
-        sum += (down.weights[share] as number) * (lines[at] as number);
+  for (let field = 0, share = 0; field < side; field++) {
+    let line = (down.from[field] as number) * side;
+    for (const end = down.first[field + 1] as number; share < end; share++, line += side) {
+      const weight = down.weights[share] as number;
+      for (let x = 0, to = field * side; x < side; x++, to++) {
+        fields[to] = (fields[to] as number) + weight * (lines[line + x] as number);
       }
-      fields[field * side + x] = sum;
     }
   }
   return fields;
