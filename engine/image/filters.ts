@@ -10,9 +10,38 @@ export function boxMean(
   out: Float32Array = new Float32Array(map.length),
 ): Float32Array {
   if (room.length < map.length) room = new Float32Array(map.length);
-  meanAlongRows(map, room, width, height, r);
-  meanDownColumns(room, out, width, height, r);
+  if (r === 1 && width > 1 && height > 1) meanOfNine(map, room, out, width, height);
+  else {
+    meanAlongRows(map, room, width, height, r);
+    meanDownColumns(room, out, width, height, r);
+  }
   return out;
+}
+
+/** Products are several times faster than quotients. */
+const THIRD = 1 / 3;
+
+/** What the general way gives for r = 1, without a sum that each pixel must wait for. */
+function meanOfNine(map: Float32Array, rows: Float32Array, out: Float32Array, width: number, height: number): void {
+  for (let y = 0; y < height; y++) {
+    const [first, last] = [y * width, (y + 1) * width - 1];
+    let before = map[first] as number;
+    let level = map[first + 1] as number;
+    rows[first] = (before + level) / 2;
+    for (let at = first + 1; at < last; at++) {
+      const next = map[at + 1] as number;
+      rows[at] = (before + level + next) * THIRD;
+      before = level;
+      level = next;
+    }
+    rows[last] = (before + level) / 2;
+  }
+  const end = width * (height - 1);
+  for (let at = 0; at < width; at++) out[at] = ((rows[at] as number) + (rows[at + width] as number)) / 2;
+  for (let at = width; at < end; at++) {
+    out[at] = ((rows[at - width] as number) + (rows[at] as number) + (rows[at + width] as number)) * THIRD;
+  }
+  for (let at = end; at < end + width; at++) out[at] = ((rows[at - width] as number) + (rows[at] as number)) / 2;
 }
 
 /** Sums slide, in double precision: what enters is added, then what leaves is taken off. */
@@ -60,36 +89,45 @@ function meanDownColumns(map: Float32Array, out: Float32Array, width: number, he
 
 /** Returns the highest level in each 3x3 square (gray dilation); repeat for a larger square. */
 export function dilate(map: Float32Array, width: number, height: number): Float32Array {
-  if (room.length < map.length) room = new Float32Array(map.length);
-  const rows = room;
-  const out = new Float32Array(map.length);
-  for (let y = 0; y < height; y++) {
-    const end = (y + 1) * width;
-    for (let at = y * width; at < end; at++) {
-      let level = map[at] as number;
-      if (at > end - width && (map[at - 1] as number) > level) level = map[at - 1] as number;
-      if (at + 1 < end && (map[at + 1] as number) > level) level = map[at + 1] as number;
-      rows[at] = level;
-    }
-  }
-  const last = width * (height - 1);
-  for (let at = 0; at < map.length; at++) {
-    let level = rows[at] as number;
-    if (at >= width && (rows[at - width] as number) > level) level = rows[at - width] as number;
-    if (at < last && (rows[at + width] as number) > level) level = rows[at + width] as number;
-    out[at] = level;
-  }
-  return out;
+  return extreme(map, width, height, 1);
 }
 
 /** Returns the lowest level in each 3x3 square (gray erosion); repeat for a larger square. */
 export function erode(map: Float32Array, width: number, height: number): Float32Array {
-  return negate(dilate(negate(Float32Array.from(map)), width, height));
+  return extreme(map, width, height, -1);
 }
 
-function negate(map: Float32Array): Float32Array {
-  for (let at = 0; at < map.length; at++) map[at] = -(map[at] as number);
-  return map;
+/**
+ * The higher of two levels is half their sum and half their distance: noise decides which one it is, and a branch would
+ * be guessed wrong half the time. With `sign` -1 it is the lower one. As float32 it is exact, but for levels that are
+ * hundreds of millions of times smaller than those beside them.
+ */
+function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1): Float32Array {
+  if (room.length < map.length) room = new Float32Array(map.length);
+  const [rows, half, step] = [room, sign / 2, width];
+  const out = new Float32Array(map.length);
+  for (let y = 0; y < height; y++) {
+    const first = y * width;
+    const last = first + width - 1;
+    let before = map[first] as number;
+    let level = before;
+    for (let at = first; at <= last; at++) {
+      const next = map[at < last ? at + 1 : at] as number;
+      const two = (before + level) / 2 + half * Math.abs(before - level);
+      rows[at] = (two + next) / 2 + half * Math.abs(two - next);
+      before = level;
+      level = next;
+    }
+  }
+  const end = map.length - step;
+  for (let at = 0; at < map.length; at++) {
+    const level = rows[at] as number;
+    const above = rows[at < step ? at : at - step] as number;
+    const below = rows[at < end ? at + step : at] as number;
+    const two = (above + level) / 2 + half * Math.abs(above - level);
+    out[at] = (two + below) / 2 + half * Math.abs(two - below);
+  }
+  return out;
 }
 
 /** Sizes and members of the connected groups (8 neighbours) of pixels above a threshold, largest first. */

@@ -52,21 +52,26 @@ export function embedImage(image: Gray, pairFeatures: ArrayLike<number> | undefi
   return Float32Array.from(unitLength(out, 1));
 }
 
-type Projection = { inputs: number; weights: Float64Array; phases: Float64Array };
+/** `weights` holds, for each input, its weight in every output. */
+type Projection = { readonly weights: Float64Array; readonly phases: Float64Array };
 
 function createProjection(inputs: number, outputs: number, reach: number, seed: number): Projection {
   const random = randomStream(seed);
-  const weights = new Float64Array(inputs * outputs).map(() => normalDraw(random) / reach);
+  const weights = new Float64Array(inputs * outputs);
+  for (let o = 0; o < outputs; o++) {
+    for (let i = 0; i < inputs; i++) weights[i * outputs + o] = normalDraw(random) / reach;
+  }
   const phases = new Float64Array(outputs).map(() => 2 * Math.PI * random());
-  return { inputs, weights, phases };
+  return { weights, phases };
 }
 
-function project({ inputs, weights, phases }: Projection, values: readonly number[]): Float64Array {
-  return phases.map((phase, o) => {
-    let sum = phase;
-    for (let i = 0; i < inputs; i++) sum += (weights[o * inputs + i] as number) * (values[i] as number);
-    return Math.cos(sum);
-  });
+function project({ weights, phases }: Projection, values: readonly number[]): Float64Array {
+  const sums = Float64Array.from(phases);
+  for (const [i, value] of values.entries()) {
+    const first = i * sums.length;
+    for (let o = 0; o < sums.length; o++) sums[o] = (sums[o] as number) + (weights[first + o] as number) * value;
+  }
+  return sums.map(Math.cos);
 }
 
 function unitLength(vector: Float64Array, length: number): Float64Array {

@@ -64,7 +64,12 @@ function percentile(counts: Float64Array, total: number, share: number): number 
   return 255;
 }
 
-const TERMS = 9;
+/** Exponents of golden level, x and y in each term of the fit: what gain and offset are multiplied with. */
+const TERMS = [
+  ...[[1, 0, 0] as const, [1, 1, 0] as const, [1, 0, 1] as const],
+  ...[[0, 0, 0] as const, [0, 1, 0] as const, [0, 0, 1] as const],
+  ...[[0, 2, 0] as const, [0, 1, 1] as const, [0, 0, 2] as const],
+];
 /** Every so many rows and columns a pixel is taken into the fit. */
 const SAMPLE_STEP = 3;
 
@@ -85,12 +90,10 @@ export function matchExposure(
   materials: Materials,
 ): Exposure {
   const span = materials.light - materials.dark;
-  const samples = takeSamples(test, golden, width, height, materials.dark);
-  const start = new Float64Array(TERMS);
-  start[0] = 1;
-  const shift = medianDifference(test, golden, materials.dark);
-  let terms = solveRound(samples, start, shift, 0.9 * span, materials.both);
-  for (const cut of [0.45, 0.3, 0.25]) terms = solveRound(samples, terms, 0, cut * span, materials.both);
+  const images = { test, golden, width, height, dark: materials.dark };
+  const start = Float64Array.from(TERMS, (_, k) => (k === 0 ? 1 : 0));
+  let terms = solveRound(images, start, medianDifference(test, golden, materials.dark), 0.9 * span, materials.both);
+  for (const cut of [0.45, 0.3, 0.25]) terms = solveRound(images, terms, 0, cut * span, materials.both);
   return exposureOf(terms, golden, width, height, materials);
 }
 
@@ -118,94 +121,105 @@ function exposureOf(
   return { fitted, contrast };
 }
 
-/** Pixels that the fit is made of: the level of the test image, and for each term of the fit its value there. */
-type Samples = { readonly level: Float64Array; readonly terms: readonly Float64Array[] };
-
-function takeSamples(test: Float32Array, golden: Float32Array, width: number, height: number, dark: number): Samples {
-  const count = Math.ceil((width - 1) / SAMPLE_STEP) * Math.ceil((height - 1) / SAMPLE_STEP);
-  const level = new Float64Array(count);
-  const terms = Array.from({ length: TERMS }, () => new Float64Array(count));
-  const [g, gx, gy, one, tx, ty, txx, txy, tyy] = terms as Nine<Float64Array>;
-  let n = 0;
-  for (let row = 1; row < height; row += SAMPLE_STEP) {
-    const y = row / height - 0.5;
-    for (let column = 1; column < width; column += SAMPLE_STEP, n++) {
-      const x = column / width - 0.5;
-      const p = row * width + column;
-      const bright = (golden[p] as number) - dark;
-      level[n] = test[p] as number;
-      g[n] = bright;
-      gx[n] = bright * x;
-      gy[n] = bright * y;
-      one[n] = 1;
-      tx[n] = x;
-      ty[n] = y;
-      txx[n] = x * x;
-      txy[n] = x * y;
-      tyy[n] = y * y;
-    }
-  }
-  return { level, terms };
-}
-
-type Nine<T> = [T, T, T, T, T, T, T, T, T];
+type Images = {
+  readonly test: Float32Array;
+  readonly golden: Float32Array;
+  readonly width: number;
+  readonly height: number;
+  readonly dark: number;
+};
 
 /** One round: weighs each sample by how well the terms before fit it (`shift` added), and solves for new ones. */
-function solveRound(samples: Samples, before: Float64Array, shift: number, cut: number, both: boolean): Float64Array {
-  const { level, terms } = samples;
-  const columns = [level, ...terms];
-  const normal = new Float64Array(TERMS * TERMS);
-  const right = new Float64Array(TERMS);
-  const weights = weigh(samples, before, shift, cut);
-  const weighed = new Float64Array(weights.length);
-  const sums = new Float64Array(3);
-  for (let i = 0; i < TERMS; i++) {
-    const own = terms[i] as Float64Array;
-    for (let n = 0; n < weighed.length; n++) weighed[n] = (weights[n] as number) * (own[n] as number);
-    // The level stands first, then the terms up to this one.
-    for (let at = 0; at <= i + 1; at += 3) {
-      sumProducts(weighed, columns[at] as Float64Array, columns[at + 1] ?? own, columns[at + 2] ?? own, sums);
-      for (let k = 0; k < 3 && at + k <= i + 1; k++) {
-        if (at + k === 0) right[i] = sums[0] as number;
-        else normal[i * TERMS + at + k - 1] = sums[k] as number;
-      }
+function solveRound(images: Images, before: Float64Array, shift: number, cut: number, both: boolean): Float64Array {
+  const { golden, level } = sumPowers(images, before, shift, cut);
+  const normal = new Float64Array(TERMS.length ** 2);
+  const right = new Float64Array(TERMS.length);
+  for (const [row, [g, x, y]] of TERMS.entries()) {
+    right[row] = level[place(g, x, y)] as number;
+    for (const [column, [g2, x2, y2]] of TERMS.entries()) {
+      normal[row * TERMS.length + column] = golden[place(g + g2, x + x2, y + y2)] as number;
     }
   }
   const hold = both ? 2e3 : 4e6;
-  normal[0] = (normal[0] as number) + hold;
   right[0] = (right[0] as number) + hold;
-  for (const k of [1, 2]) normal[k * TERMS + k] = (normal[k * TERMS + k] as number) + hold;
-  for (const k of [3, 4, 5, 6, 7, 8]) normal[k * TERMS + k] = (normal[k * TERMS + k] as number) + 0.05;
+  for (const [k, [g]] of TERMS.entries()) {
+    const at = k * (TERMS.length + 1);
+    normal[at] = (normal[at] as number) + (g === 1 ? hold : 0.05);
+  }
   return solveCholesky(normal, right);
 }
 
-function weigh({ level, terms }: Samples, before: Float64Array, shift: number, cut: number): Float64Array {
-  const weights = new Float64Array(level.length).fill(shift);
-  for (let k = 0; k < TERMS; k++) {
-    const factor = before[k] as number;
-    const own = terms[k] as Float64Array;
-    for (let n = 0; n < weights.length; n++) weights[n] = (weights[n] as number) + factor * (own[n] as number);
+/** Where the sum over golden level, x and y to these powers lies. */
+const place = (g: number, x: number, y: number): number => (g * 5 + x) * 5 + y;
+
+/** Weighted sums over the samples of products of powers: of golden level, x and y, and of these with the test's level. */
+type Powers = { readonly golden: Float64Array; readonly level: Float64Array };
+
+/** Sums along each row by powers of x, and these by powers of y: all that the terms' products need. */
+function sumPowers(images: Images, before: Float64Array, shift: number, cut: number): Powers {
+  const { test, golden, width, height, dark } = images;
+  const [g0 = 1, g1 = 0, g2 = 0, b0 = 0, bx = 0, by = 0, bxx = 0, bxy = 0, byy = 0] = before;
+  const sums = { golden: new Float64Array(75), level: new Float64Array(50) };
+  for (let row = 1; row < height; row += SAMPLE_STEP) {
+    const y = row / height - 0.5;
+    const gain = g0 + g2 * y;
+    const offset = shift + b0 + by * y + byy * y * y;
+    const slope = bx + bxy * y;
+    let [a0, a1, a2, a3, a4, c0, c1, c2, c3, d0, d1, d2] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let [l0, l1, l2, m0, m1] = [0, 0, 0, 0, 0];
+    for (let column = 1; column < width; column += SAMPLE_STEP) {
+      const x = column / width - 0.5;
+      const p = row * width + column;
+      const bright = (golden[p] as number) - dark;
+      const level = test[p] as number;
+      const residual = (level - (gain + g1 * x) * bright - offset - (slope + bxx * x) * x) / cut;
+      const spread = 1 + residual * residual;
+      const w = 1 / (spread * spread);
+      const wx = w * x;
+      const wxx = wx * x;
+      a0 += w;
+      a1 += wx;
+      a2 += wxx;
+      a3 += wxx * x;
+      a4 += wxx * x * x;
+      c0 += w * bright;
+      c1 += wx * bright;
+      c2 += wxx * bright;
+      c3 += wxx * x * bright;
+      d0 += w * bright * bright;
+      d1 += wx * bright * bright;
+      d2 += wxx * bright * bright;
+      l0 += w * level;
+      l1 += wx * level;
+      l2 += wxx * level;
+      m0 += w * bright * level;
+      m1 += wx * bright * level;
+    }
+    addRow(sums.golden, y, [
+      [a0, a1, a2, a3, a4],
+      [c0, c1, c2, c3],
+      [d0, d1, d2],
+    ]);
+    addRow(sums.level, y, [
+      [l0, l1, l2],
+      [m0, m1],
+    ]);
   }
-  for (let n = 0; n < weights.length; n++) {
-    const residual = ((level[n] as number) - (weights[n] as number)) / cut;
-    const spread = 1 + residual * residual;
-    weights[n] = 1 / (spread * spread);
-  }
-  return weights;
+  return sums;
 }
 
-/** Sums of products of one list with three others: one at a time would wait for each addition. */
-function sumProducts(w: Float64Array, a: Float64Array, b: Float64Array, c: Float64Array, out: Float64Array): void {
-  let [sumA, sumB, sumC] = [0, 0, 0];
-  for (let n = 0; n < w.length; n++) {
-    const weight = w[n] as number;
-    sumA += weight * (a[n] as number);
-    sumB += weight * (b[n] as number);
-    sumC += weight * (c[n] as number);
+/** Adds the sums of a row, by power of the golden level and of x, times the powers of y. */
+function addRow(sums: Float64Array, y: number, ofRow: readonly (readonly number[])[]): void {
+  for (let g = 0; g < ofRow.length; g++) {
+    const byX = ofRow[g] as readonly number[];
+    for (let x = 0; x < byX.length; x++) {
+      let product = byX[x] as number;
+      for (let power = 0; power < byX.length - x; power++, product *= y) {
+        const at = place(g, x, power);
+        sums[at] = (sums[at] as number) + product;
+      }
+    }
   }
-  out[0] = sumA;
-  out[1] = sumB;
-  out[2] = sumC;
 }
 
 function medianDifference(test: Float32Array, golden: Float32Array, dark: number): number {

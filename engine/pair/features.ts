@@ -1,6 +1,7 @@
 import { boxMean } from "../image/filters.ts";
 import { type Evidence, WORK_SIDE } from "./evidence.ts";
-import { activePixels, type Blob, findActiveBlobs, peakBoxSum, topMeans } from "./sparse.ts";
+import { peakBoxSums } from "./peaks.ts";
+import { activePixels, type Blob, findActiveBlobs, topMeans } from "./sparse.ts";
 
 const SIDE = WORK_SIDE;
 const { abs, hypot, log, log1p, sqrt } = Math;
@@ -45,11 +46,14 @@ export function describePair(evidence: Evidence): Float32Array {
 /** Bounds of the level bins: distance from the material's level, negative on the side of the other material. */
 const LEVEL_BOUNDS = [-0.55, -0.35, -0.2, -0.07, 0.1, 0.25];
 
+/** Room for the parts of a map, all 0 between calls: fresh memory costs more than what is done with it. */
+const whole = new Float32Array(SIDE * SIDE);
+const real = new Float32Array(SIDE * SIDE);
+const mark = new Float32Array(SIDE * SIDE);
+
 function describeMap(out: number[], map: Float32Array, evidence: Evidence, target: 0 | 1): void {
   const { test } = evidence;
   const active = activePixels(map, 0.02);
-  const real = new Float32Array(map.length);
-  const mark = new Float32Array(map.length);
   const levels = new Float64Array(LEVEL_BOUNDS.length + 1);
   let realSum = 0;
   let markSum = 0;
@@ -59,6 +63,7 @@ function describeMap(out: number[], map: Float32Array, evidence: Evidence, targe
     const away = target === 1 ? (test[p] as number) - 1 : -(test[p] as number);
     const misfit = abs(away) / 0.35;
     const fit = misfit >= 1 ? 0 : 1 - misfit;
+    whole[p] = e;
     real[p] = e * fit;
     mark[p] = e * (1 - fit);
     realSum += e * fit;
@@ -69,8 +74,9 @@ function describeMap(out: number[], map: Float32Array, evidence: Evidence, targe
     levels[bin] = (levels[bin] as number) + 1;
   }
   out.push(...topMeans(map, active, [3, 9, 25, 60]), ...topMeans(real, active, [3, 9, 25, 60]));
-  for (const kind of [map, real, mark]) {
-    out.push(peakBoxSum(kind, active, SIDE, 1) / 9, peakBoxSum(kind, active, SIDE, 2) / 25);
+  for (const kind of [whole, real, mark]) {
+    const { three, five } = peakBoxSums(kind, active, SIDE);
+    out.push(three / 9, five / 25);
   }
   out.push(log1p(realSum), log1p(markSum));
   for (const count of levels) out.push(log1p(count));
@@ -78,6 +84,12 @@ function describeMap(out: number[], map: Float32Array, evidence: Evidence, targe
   out.push(log1p(blobs.length));
   describeBlob(out, blobs[0], evidence, target);
   describeBlob(out, blobs[1], evidence, target);
+  for (let i = 0; i < active.length; i++) {
+    const p = active[i] as number;
+    whole[p] = 0;
+    real[p] = 0;
+    mark[p] = 0;
+  }
 }
 
 /** Around a blob of this many pixels, ink and half-tones tell that it belongs to a mark. */

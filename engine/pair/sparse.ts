@@ -1,10 +1,17 @@
+/** Room for the places before it is known how many there are. */
+let placeRoom = new Int32Array(0);
+
 /** Places of the values above a floor: difference maps are mostly empty, so that work on the rest is saved. */
 export function activePixels(map: Float32Array, floor: number): Int32Array {
+  if (placeRoom.length < map.length) placeRoom = new Int32Array(map.length);
+  const places = placeRoom;
   let count = 0;
-  for (let p = 0; p < map.length; p++) if ((map[p] as number) > floor) count++;
-  const places = new Int32Array(count);
-  for (let p = 0, next = 0; next < count; p++) if ((map[p] as number) > floor) places[next++] = p;
-  return places;
+  for (let p = 0; p < map.length; p++) {
+    // Without a branch, which would go either way at random.
+    places[count] = p;
+    count += Number((map[p] as number) > floor);
+  }
+  return places.slice(0, count);
 }
 
 const BINS = 128;
@@ -30,34 +37,6 @@ export function topMeans(map: Float32Array, active: Int32Array, ks: readonly num
     }
     return sum / k;
   });
-}
-
-/** Room for the sums below, all 0 between calls. */
-let sumRoom = new Float32Array(0);
-
-/** The highest sum over a (2r+1) square of a map that is 0 outside its active pixels. */
-export function peakBoxSum(map: Float32Array, active: Int32Array, side: number, r: number): number {
-  if (sumRoom.length < map.length) sumRoom = new Float32Array(map.length);
-  const sums = sumRoom;
-  let peak = 0;
-  for (let i = 0; i < active.length; i++) {
-    const p = active[i] as number;
-    const value = map[p] as number;
-    if (value <= 0) continue;
-    const x = p % side;
-    const y = (p / side) | 0;
-    const [left, right] = [x < r ? 0 : x - r, x + r < side ? x + r : side - 1];
-    const [top, bottom] = [y < r ? 0 : y - r, y + r < side ? y + r : side - 1];
-    for (let row = top * side; row <= bottom * side; row += side) {
-      for (let at = row + left; at <= row + right; at++) {
-        const sum = (sums[at] as number) + value;
-        sums[at] = sum;
-        if (sum > peak) peak = sum;
-      }
-    }
-  }
-  sums.fill(0, 0, map.length);
-  return peak;
 }
 
 /** A connected group (8 neighbours) of active pixels and the sum of the map over it. */
