@@ -1,15 +1,25 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Refusal } from "../errors.ts";
+import { readChunks } from "../fs/chunks.ts";
 import { isInside } from "../fs/contained.ts";
 import { sha256 } from "../fs/hash.ts";
+import { wholeLines } from "../fs/lines.ts";
 import { fileFacts, kindOf, readText } from "../fs/read.ts";
+import { defined } from "../run/defined.ts";
 import type { JobSpec } from "../run/job.ts";
 import { blurText } from "./blur.ts";
 import type { JobInput } from "./format.ts";
-import { hashOfStored, type Inline, isParquet, readTable, storeFile, storeJson, textOf } from "./stored-file.ts";
+import { hashOfStored, type Inline, storeFile, storeJson, textOf } from "./stored-file.ts";
+import { isParquet, readTable } from "./stored-table.ts";
 
 /** A file that a job is given, as a trace would hold it; one that is too long without its content. */
-export type ReadInput = { readonly input: JobInput; readonly file?: Inline };
+export type ReadInput = {
+  readonly input: JobInput;
+  readonly file?: Inline;
+  /** Whether it is so long that traces of before did not name it. */
+  readonly long?: true;
+};
 
 type Reading = {
   /** Writes names for what differs between two runs. */
@@ -20,7 +30,7 @@ type Reading = {
 
 const readable = /\.(ya?ml|jsonl?|csv|txt|parquet)$/i;
 const spec = /\.ya?ml$/i;
-/** Larger files are not looked at, longer contents are known by their hash alone. */
+/** Contents beyond the second are known by their hash alone, larger files are hashed piece by piece. */
 const caps = { read_bytes: 16 * 1024 * 1024, kept_characters: 1024 * 1024 };
 
 /**
@@ -41,9 +51,9 @@ export async function readInputs(
     if (!readable.test(relative) || !isInside(runDir, path) || reading.isOutput(relative)) continue;
     const content = await contentIfPresent(path, change);
     if (content === undefined) continue;
-    const { sha256, file } = content;
-    const input = { path: reading.change(path), sha256 };
-    inputs.push(file === undefined ? { input } : { input: { ...input, stored: hashOfStored(file) }, file });
+    const { sha256, ...rest } = content;
+    const stored = rest.file && hashOfStored(rest.file);
+    inputs.push({ input: { path: reading.change(path), sha256, ...defined({ stored }) }, ...rest });
     if (spec.test(relative)) for (const more of pathsIn(withoutNotes(await readText(path)), runDir)) named.add(more);
   }
   return inputs;
@@ -60,13 +70,15 @@ function pathsIn(text: string, dir: string): string[] {
     .flatMap((rest) => /^[^\s"',\])}]+/.exec(rest)?.[0] ?? []);
 }
 
-type Content = { readonly sha256: string; readonly file?: Inline };
+type Content = Omit<ReadInput, "input"> & { readonly sha256: string };
 
 async function contentIfPresent(path: string, change: (text: string) => string): Promise<Content | undefined> {
   if ((await kindOf(path)) !== "file") return undefined;
-  if (((await fileFacts(path))?.size_bytes ?? 0) > caps.read_bytes) return undefined;
+  const isLong = ((await fileFacts(path))?.size_bytes ?? 0) > caps.read_bytes;
+  const long = isLong ? ({ long: true } as const) : {};
   try {
-    return await (isParquet(path) ? tableContent(path, change) : textContent(path, change));
+    if (isParquet(path)) return { ...(await tableContent(path, change)), ...long };
+    return isLong ? { sha256: await hashOfLines(path, change), ...long } : await textContent(path, change);
   } catch (error) {
     // A table that cannot be read is the job's to complain of.
     if (error instanceof Refusal) return undefined;
@@ -77,6 +89,12 @@ async function contentIfPresent(path: string, change: (text: string) => string):
 async function tableContent(path: string, change: (text: string) => string): Promise<Content> {
   const { sha256, json } = await readTable(path, change, caps.kept_characters);
   return json === undefined ? { sha256 } : { sha256, file: storeJson(json) };
+}
+
+async function hashOfLines(path: string, change: (text: string) => string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of wholeLines(readChunks(path), path)) hash.update(change(piece));
+  return hash.digest("hex");
 }
 
 async function textContent(path: string, change: (text: string) => string): Promise<Content | undefined> {

@@ -15,6 +15,7 @@ import { defined } from "../run/defined.ts";
 import type { Output } from "./format.ts";
 import type { Pen } from "./pen.ts";
 import { isKept, isKeptAside, namedText, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
+import { isParquet, tableRows } from "./stored-table.ts";
 
 /** Below a run directory, what the server itself keeps there: no job writes it. */
 const serversOwn = /^(?:\.[^/]+|jobs|inputs)(?:\/|$)|^[^/]+$/;
@@ -65,15 +66,16 @@ async function keptContent(
   { sha256, size_bytes }: Pick<Output, "sha256" | "size_bytes">,
   pen: Pick<Pen, "cleanFile" | "keep" | "keepAside">,
 ): Promise<string | undefined> {
-  if (isKept(path, size_bytes)) {
-    const file = await storeFile(path, pen.cleanFile);
-    return file === undefined ? undefined : pen.keep(file);
-  }
-  if (!isKeptAside(path)) return undefined;
   try {
-    return await pen.keepAside(namedText(path, sha256, pen.cleanFile));
+    if (isKept(path, size_bytes)) {
+      const file = await storeFile(path, pen.cleanFile);
+      return file === undefined ? undefined : pen.keep(file);
+    }
+    if (!isKeptAside(path)) return undefined;
+    const pieces = await (isParquet(path) ? tableRows(path, pen.cleanFile) : namedText(path, sha256, pen.cleanFile));
+    return pieces === undefined ? undefined : await pen.keepAside(pieces);
   } catch (error) {
-    // No text after all, or one without lines: it is known by its hash.
+    // No text or no table after all, or one without lines: it is known by its hash.
     if (error instanceof Refusal) return undefined;
     throw error;
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type ParquetColumn, scanParquet, writeParquet } from "../data/parquet.ts";
+import { type ParquetColumn, writeParquet } from "../data/parquet.ts";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readChunks } from "../fs/chunks.ts";
@@ -9,6 +9,7 @@ import { parseJson } from "../fs/json.ts";
 import { wholeLines } from "../fs/lines.ts";
 import { readBytes } from "../fs/read.ts";
 import { type Aside, readAside } from "./aside.ts";
+import { type Change, isParquet, readTable, restoreRows } from "./stored-table.ts";
 import { mapTexts } from "./symbols.ts";
 
 /** A file's content as a line of a trace keeps it: paths and stamps are names in texts and tables. */
@@ -18,7 +19,6 @@ export type StoredFile = Inline | Aside;
 
 /** Longer texts are compressed: nobody reads their difference line by line. */
 const longText = 65_536;
-type Change = (text: string) => string;
 
 /**
  * What is kept whole in a line: texts that gates parse, which compress well; tables, whose vectors do not; of anything
@@ -34,7 +34,7 @@ export function isKept(path: string, size_bytes: number): boolean {
 }
 
 /** Whether a file beyond that lies beside the trace: rows of a pool have no largest number, and replays need them. */
-export const isKeptAside = (path: string): boolean => /\.csv$/i.test(path);
+export const isKeptAside = (path: string): boolean => isParquet(path) || /\.csv$/i.test(path);
 
 /** A text as a trace keeps it in a line. */
 function storeText(text: string): Inline {
@@ -82,8 +82,6 @@ export async function* namedText(path: string, sha256: string, change: Change): 
   throw new Refusal("input.unreadable-file", `Cannot read ${path}: it is no text.`, { path });
 }
 
-export const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
-
 function compressed(data: string | Buffer): Inline {
   return { encoding: "gzip", content: gzipSync(data, { level: 9 }).toString("base64") };
 }
@@ -112,6 +110,7 @@ export function hashOfStored({ encoding, content }: Inline): string {
 /** Writes a file from a trace. @throws Refusal `trace.unusable` when the content cannot be read. */
 export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
+    if (file.encoding === "aside" && isParquet(path)) return await restoreRows(path, file, change);
     if (isParquet(path)) return await writeParquet(path, restoreValue(file, change) as ParquetColumn[]);
     if (file.encoding === "aside") return await writeAtomic(path, changed(readAside(file), change));
     if (file.encoding !== "gzip") return await writeAtomic(path, change(textOf(file)));
@@ -126,77 +125,4 @@ export async function restoreFile(path: string, file: StoredFile, change: Change
 
 async function* changed(pieces: AsyncIterable<string>, change: Change): AsyncGenerator<string> {
   for await (const piece of pieces) yield change(piece);
-}
-
-/** Longest text of a table that is kept: what one JSON text may be, less than a process bears. */
-const longestTable = 32 * 1024 * 1024;
-
-/**
- * The columns of a parquet file as JSON text with names, and its sha256. Column by column: of a table of any length only
- * the text is in memory, and that only up to `longest` characters; beyond it `json` is absent.
- *
- * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
- */
-export async function readTable(
-  path: string,
-  change: Change,
-  longest = longestTable,
-): Promise<{ readonly sha256: string; readonly json?: string }> {
-  const hash = createHash("sha256");
-  let [json, length] = ["", 0];
-  const write = (text: string) => {
-    hash.update(text);
-    length += text.length;
-    json = length <= longest ? json + text : "";
-  };
-  const columns = await scanParquet(path, () => undefined, []);
-  write("[");
-  for (const [at, name] of columns.entries()) {
-    const column = columnWriter(change(name), change, write);
-    if (at > 0) write(",");
-    await scanParquet(path, (row) => column.cell(row[name]), [name]);
-    column.end();
-  }
-  write("]");
-  return { sha256: hash.digest("hex"), ...(length <= longest ? { json } : {}) };
-}
-
-type Kind = ParquetColumn["type"];
-
-/** Writes one column as JSON. Its kind is that of the first cell that is not empty. */
-function columnWriter(name: string, change: Change, write: (text: string) => void) {
-  let kind: Kind | undefined;
-  let empty = 0;
-  let count = 0;
-  const put = (cell: unknown, of: Kind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
-  const begin = (of: Kind) => {
-    kind = of;
-    write(`{"name":${JSON.stringify(name)},"type":"${of}","values":[`);
-    for (; empty > 0; empty--) put(null, of);
-  };
-  return {
-    cell(cell: unknown): void {
-      if (kind === undefined && (cell === null || cell === undefined)) {
-        empty++;
-        return;
-      }
-      if (kind === undefined) begin(kindOf(cell));
-      put(cell, kind as Kind);
-    },
-    end(): void {
-      if (kind === undefined) begin("string");
-      write("]}");
-    },
-  };
-}
-
-function kindOf(cell: unknown): Kind {
-  if (typeof cell === "number" || typeof cell === "bigint") return "double";
-  return Array.isArray(cell) || ArrayBuffer.isView(cell) ? "double_list" : "string";
-}
-
-function cellText(cell: unknown, kind: Kind, change: Change): string {
-  if (kind === "double") return JSON.stringify(Number(cell));
-  if (kind === "double_list") return JSON.stringify(Array.from((cell ?? []) as number[], Number));
-  return JSON.stringify(change(String(cell ?? "")));
 }

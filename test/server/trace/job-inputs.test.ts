@@ -5,6 +5,8 @@ import { isScalar, parseDocument, visit } from "yaml";
 import { generateWorkspace } from "../../../engine/workspace/generate.ts";
 import { type Random, streamOf } from "../../../engine/workspace/random.ts";
 import { run as replay } from "../../../server/cli/replay.ts";
+import { inputMismatches } from "../../../server/trace/input-diff.ts";
+import { readInputs } from "../../../server/trace/job-inputs.ts";
 import { runCommand } from "../../support/command.ts";
 import { editStored, editTrace, type Lines, linesIn } from "../../support/edited-trace.ts";
 import { folderOfFile, temporaryFolders } from "../../support/folder.ts";
@@ -197,5 +199,38 @@ describe("what the server wrote for a job", () => {
       return lines;
     });
     expect(await replayed(folder)).toMatchObject({ code: 2, error: { code: "trace.unusable", message } });
+  });
+});
+
+describe("a table for a job that is beyond 16 MiB", () => {
+  const files = new Map();
+  const wide = "x".repeat(1000);
+
+  /** Reads the inputs of a job that is given a table of 17,000 rows below a folder with a name of its own. */
+  async function given(at: number, label: string) {
+    const run = await newFolder();
+    const rows = Array.from({ length: 17_000 }, (_, row) => `${run}/${row}.jpg,${wide},${row === at ? label : "PASS"}`);
+    await writeFile(join(run, "rows.csv"), `input_path,note,label\n${rows.join("\n")}\n`);
+    const change = (text: string) => text.replaceAll(run, "{run-1}");
+    return await readInputs(run, { argv: [`csv=${run}/rows.csv`] }, { change, isOutput: () => false });
+  }
+
+  const differences = (before: Awaited<ReturnType<typeof given>>, after: typeof before) =>
+    inputMismatches(
+      before.map(({ input }) => input),
+      after,
+      files,
+      false,
+    );
+
+  it("is known by the hash of what it says, wherever it lies, and one other cell is a difference", async () => {
+    const [first, same, other] = [await given(-1, ""), await given(-1, ""), await given(16_999, "missing")];
+    expect(first).toEqual([{ input: { path: "{run-1}/rows.csv", sha256: expect.any(String) }, long: true }]);
+    expect(differences(first, same)).toEqual([]);
+    expect(differences(first, other)).toMatchObject([{ file: "{run-1}/rows.csv", path: "content" }]);
+  });
+
+  it("is no difference to a trace of before, which does not name it", async () => {
+    expect(differences([], await given(-1, ""))).toEqual([]);
   });
 });

@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { z } from "zod";
+import { type ParquetColumn, scanParquet, writeParquetGroups } from "../data/parquet.ts";
+import { parseJson } from "../fs/json.ts";
+import { linesIn } from "../fs/lines.ts";
+import { type Aside, type Pieces, readAside } from "./aside.ts";
+import { mapTexts } from "./symbols.ts";
+
+export type Change = (text: string) => string;
+
+export const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
+
+/** Longest text of a table that is kept: what one JSON text may be, less than a process bears. */
+const longestTable = 32 * 1024 * 1024;
+
+/**
+ * The columns of a parquet file as JSON text with names, and its sha256. Column by column: of a table of any length only
+ * the text is in memory, and that only up to `longest` characters; beyond it `json` is absent.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
+ */
+export async function readTable(
+  path: string,
+  change: Change,
+  longest = longestTable,
+): Promise<{ readonly sha256: string; readonly json?: string }> {
+  const hash = createHash("sha256");
+  let [json, length] = ["", 0];
+  const write = (text: string) => {
+    hash.update(text);
+    length += text.length;
+    json = length <= longest ? json + text : "";
+  };
+  const columns = await scanParquet(path, () => undefined, []);
+  write("[");
+  for (const [at, name] of columns.entries()) {
+    const column = columnWriter(change(name), change, write);
+    if (at > 0) write(",");
+    await scanParquet(path, (row) => column.cell(row[name]), [name]);
+    column.end();
+  }
+  write("]");
+  return { sha256: hash.digest("hex"), ...(length <= longest ? { json } : {}) };
+}
+
+type Kind = ParquetColumn["type"];
+
+/** Writes one column as JSON. Its kind is that of the first cell that is not empty. */
+function columnWriter(name: string, change: Change, write: (text: string) => void) {
+  let kind: Kind | undefined;
+  let empty = 0;
+  let count = 0;
+  const put = (cell: unknown, of: Kind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
+  const begin = (of: Kind) => {
+    kind = of;
+    write(`{"name":${JSON.stringify(name)},"type":"${of}","values":[`);
+    for (; empty > 0; empty--) put(null, of);
+  };
+  return {
+    cell(cell: unknown): void {
+      if (kind === undefined && isEmpty(cell)) {
+        empty++;
+        return;
+      }
+      if (kind === undefined) begin(kindOf(cell));
+      put(cell, kind as Kind);
+    },
+    end(): void {
+      if (kind === undefined) begin("string");
+      write("]}");
+    },
+  };
+}
+
+const isEmpty = (cell: unknown): boolean => cell === null || cell === undefined;
+
+function kindOf(cell: unknown): Kind {
+  if (typeof cell === "number" || typeof cell === "bigint") return "double";
+  return Array.isArray(cell) || ArrayBuffer.isView(cell) ? "double_list" : "string";
+}
+
+function cellText(cell: unknown, kind: Kind, change: Change): string {
+  if (kind === "double") return JSON.stringify(Number(cell));
+  if (kind === "double_list") return JSON.stringify(Array.from((cell ?? []) as number[], Number));
+  return JSON.stringify(change(String(cell ?? "")));
+}
+
+/** The one column that no line holds: of vectors a trace has what the loop read of them. */
+const vectors = "embedding";
+
+/**
+ * The rows of a table of any length as lines of JSON with names, below a line with the name and the kind of each column;
+ * undefined for a table of embeddings.
+ *
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`, also where the lines are read.
+ */
+export async function tableRows(path: string, change: Change): Promise<Pieces | undefined> {
+  const names = await scanParquet(path, () => undefined, []);
+  if (names.includes(vectors)) return undefined;
+  const kinds = new Map<string, Kind>();
+  await scanParquet(path, (row) => {
+    for (const name of names) if (!kinds.has(name) && !isEmpty(row[name])) kinds.set(name, kindOf(row[name]));
+  });
+  const columns = names.map((name) => ({ name, kind: kinds.get(name) ?? "string" }) as const);
+  const lines = new Readable({ objectMode: true, read: () => undefined });
+  lines.push(`${JSON.stringify(columns.map(({ name, kind }) => [change(name), kind]))}\n`);
+  const scanned = scanParquet(path, (row) => {
+    lines.push(`[${columns.map(({ name, kind }) => cellText(row[name], kind, change)).join(",")}]\n`);
+  });
+  scanned.then(
+    () => lines.push(null),
+    (error) => lines.destroy(error),
+  );
+  return lines;
+}
+
+const header = z.array(z.tuple([z.string(), z.enum(["string", "double", "double_list"])]));
+const cells = z.array(z.unknown());
+/** Characters of the lines that become one group of rows. */
+const groupCharacters = 1 << 23;
+
+/** Writes a table from such lines. @throws Refusal `trace.unusable`; what they hold of another shape is thrown as it is. */
+export async function restoreRows(path: string, file: Aside, change: Change): Promise<void> {
+  await writeParquetGroups(path, groupsIn(file, change));
+}
+
+async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetColumn[]> {
+  let columns: z.infer<typeof header> | undefined;
+  let [rows, characters]: [unknown[][], number] = [[], 0];
+  const group = (): ParquetColumn[] => {
+    const made = (columns ?? []).map(([name, type], at) => ({ name, type, values: rows.map((row) => row[at]) }));
+    [rows, characters] = [[], 0];
+    return made as ParquetColumn[];
+  };
+  for await (const piece of readAside(file)) {
+    for (const [line] of linesIn(piece)) {
+      const value = mapTexts(parseJson(line), change);
+      if (columns === undefined) columns = header.parse(value);
+      else rows.push(cells.length(columns.length).parse(value));
+      characters += line.length;
+      if (characters > groupCharacters) yield group();
+    }
+  }
+  yield group();
+}

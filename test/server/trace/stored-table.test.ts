@@ -1,0 +1,88 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "@jest/globals";
+import { readParquet, writeParquet } from "../../../server/data/parquet.ts";
+import { sha256 } from "../../../server/fs/hash.ts";
+import { asidePath, type Pieces, putAside } from "../../../server/trace/aside.ts";
+import type { Output } from "../../../server/trace/format.ts";
+import { collectOutputs, restoreOutput } from "../../../server/trace/outputs.ts";
+import type { StoredFile } from "../../../server/trace/stored-file.ts";
+import { temporaryFolders } from "../../support/folder.ts";
+
+const newFolder = temporaryFolders();
+const name = "iter1/mining_results/mined_raw.parquet";
+const rows = 60_000;
+const noise = (at: number) => sha256(String(at)).slice(0, 16);
+
+/** What a trace keeps of a run in which a job left one parquet file, and how it is restored into another run. */
+async function recorded(write: (path: string, run: string) => Promise<void>) {
+  const [run, trace] = [await newFolder(), await newFolder()];
+  await mkdir(join(run, "iter1/mining_results"), { recursive: true });
+  await write(join(run, name), run);
+  const files = new Map<string, StoredFile>();
+  const outputs = await collectOutputs(run, 0, {
+    cleanFile: (text) => text.replaceAll(run, "{run}"),
+    keep: () => "inline",
+    async keepAside(pieces: Pieces) {
+      const { sha256, size_bytes } = await putAside(trace, pieces);
+      files.set(sha256, { encoding: "aside", path: asidePath(trace, sha256), size_bytes });
+      return sha256;
+    },
+  });
+  const restored = async () => {
+    const other = await newFolder();
+    await restoreOutput(other, outputs[0] as Output, files, (text) => text.replaceAll("{run}", other));
+    return { other, table: await readParquet(join(other, name)) };
+  };
+  return { outputs, files, restored };
+}
+
+describe("a table of a job that is too long for a line", () => {
+  it("comes back row by row: texts with the names of the new run, numbers and lists", async () => {
+    const { files, restored } = await recorded((path, run) =>
+      writeParquet(path, [
+        { name: "filepath", type: "string", values: Array.from({ length: rows }, (_, at) => `${run}/"${noise(at)}"`) },
+        { name: "max_cosine_similarity", type: "double", values: Array.from({ length: rows }, (_, at) => at / 7) },
+        { name: "box", type: "double_list", values: Array.from({ length: rows }, (_, at) => [at, 0.5]) },
+      ]),
+    );
+    expect(files.size).toBe(1);
+    const { other, table } = await restored();
+    expect([table.columns, table.rows.length]).toEqual([["filepath", "max_cosine_similarity", "box"], rows]);
+    const wrong = table.rows.filter((row, at) => {
+      const box = Array.from(row.box as Float64Array);
+      return row.filepath !== `${other}/"${noise(at)}"` || row.max_cosine_similarity !== at / 7 || box[0] !== at;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it("is known by its hash when it holds embeddings, of which a trace has what was read", async () => {
+    const { outputs, files } = await recorded((path) =>
+      writeParquet(path, [
+        { name: "filepath", type: "string", values: ["a.jpg"] },
+        { name: "embedding", type: "double_list", values: [Array.from({ length: 50_000 }, (_, at) => Math.sin(at))] },
+      ]),
+    );
+    expect([outputs[0]?.stored, files.size]).toEqual([undefined, 0]);
+  });
+
+  it("is known by its hash when it is no table, and the run goes on", async () => {
+    const { outputs } = await recorded((path) => writeFile(path, Buffer.alloc(400_000, 7)));
+    expect(outputs).toMatchObject([{ size_bytes: 400_000 }]);
+    expect(outputs[0]?.stored).toBeUndefined();
+  });
+
+  it.each([
+    ["no columns", '["filepath"]\n'],
+    ["a row with a cell too many", '[["filepath","string"]]\n["a","b"]\n'],
+    ["no JSON", "x\n"],
+  ])("makes a trace unusable where it has %s", async (_, text) => {
+    const path = join(await newFolder(), "packed.gz");
+    await writeFile(path, gzipSync(text));
+    const file: StoredFile = { encoding: "aside", path, size_bytes: text.length };
+    const output = { path: name, sha256: "", size_bytes: 0, mtime_ms: 0, stored: "it" };
+    const restoring = restoreOutput(await newFolder(), output, new Map([["it", file]]), (one) => one);
+    await expect(restoring).rejects.toMatchObject({ code: "trace.unusable" });
+  });
+});
