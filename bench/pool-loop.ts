@@ -29,13 +29,7 @@ export async function measure(): Promise<void> {
     const workspace = join(folder, "boards");
     const phase = phases(folder);
     await command(folder, ["init", workspace, "--example", "--tiny"], {});
-    const pool = join(workspace, "augmentation", "mining_pool");
-    const images = [
-      ...(await kpiImages(workspace)),
-      ...(await poolImages(pool)),
-      ...(await addRows(pool, rows, files)),
-    ];
-    const given = width === 0 ? "the engine's own embeddings" : await writeVectors(pool, images, width);
+    const given = await enlargePool(workspace, rows, files, width);
     console.log(`\n${rows} pool rows on ${files} image files, ${given}, rule ${rule}`);
     phase("making the workspace");
     const asked = ["--workspace", workspace, "--kpi", "FAR < 1% at recall=100%", "--max-iterations", "1"];
@@ -56,6 +50,13 @@ export async function measure(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Gives the mining pool of a workspace more rows, and embeddings of a `width` to all; says which. */
+export async function enlargePool(workspace: string, rows: number, files: number, width: number): Promise<string> {
+  const pool = join(workspace, "augmentation", "mining_pool");
+  const images = [...(await kpiImages(workspace)), ...(await poolImages(pool)), ...(await addRows(pool, rows, files))];
+  return width === 0 ? "the engine's own embeddings" : await writeVectors(pool, images, width);
 }
 
 async function kpiImages(workspace: string): Promise<string[]> {

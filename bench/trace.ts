@@ -1,13 +1,20 @@
 // What a recording weighs and costs, and how long its replay takes: node bench/run.mjs trace [WORKSPACE]. Needs a build.
 // Without a workspace the generated tiny one is used; a given one is copied, without its results.
-import { spawnSync } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+// node bench/run.mjs trace ROWS [WIDTH] [FILES] [RULE]: one loop over a pool of so many rows more (as pool-loop makes it) without
+// a recording, one with, and its replay, with the time and memory of each.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type CallToolResult, CallToolResultSchema, ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { generateWorkspace } from "../engine/workspace/generate.ts";
+import { phases } from "./memory.ts";
+import { enlargePool } from "./pool-loop.ts";
 
 const bin = resolve("dist/deft-mcp.js");
 const budget_bytes = 20_000_000;
@@ -20,7 +27,8 @@ export async function measure(): Promise<void> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "deft-bench-trace-")));
   try {
     const workspace = join(folder, "boards");
-    const [given] = process.argv.slice(2);
+    const [given, ...sizes] = process.argv.slice(2);
+    if (Number(given) > 0) return await largePool(folder, workspace, Number(given), sizes);
     if (given === undefined) await generateWorkspace(workspace, { seed: 5, size: "tiny" });
     else await cp(given, workspace, { recursive: true, filter: (path) => basename(path) !== "results" });
     const bare = join(folder, "bare");
@@ -30,6 +38,30 @@ export async function measure(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function largePool(folder: string, workspace: string, rows: number, sizes: readonly string[]): Promise<void> {
+  const [width = 256, files = Math.min(rows, 10_000)] = sizes.slice(0, 2).map(Number);
+  const more = { mining: sizes[2] ?? "pool_error", num_sdg: 0 };
+  const phase = phases(folder);
+  await generateWorkspace(workspace, { seed: 5, size: "tiny" });
+  const given = await enlargePool(workspace, rows, files, width);
+  console.log(`\n${rows} pool rows more on ${files} image files, ${given}, rule ${more.mining}`);
+  phase("making the workspace");
+  const record = join(folder, "loop");
+  for (const [name, ...trace] of [["without a recording"], ["recorded", record]] as const) {
+    const home = join(folder, name);
+    await mkdir(home);
+    await loop(home, workspace, trace[0], more);
+    await rm(join(workspace, "results"), { recursive: true });
+    phase(name);
+  }
+  const env = { PATH: process.env.PATH ?? "", HOME: join(folder, "replayed") };
+  const argv = [bin, "replay", record, "--workspace", workspace];
+  const child = spawn(process.execPath, argv, { env, stdio: ["ignore", "inherit", "inherit"] });
+  const [status] = await once(child, "exit");
+  phase(`replayed: exit ${status}`);
+  await weigh(record);
 }
 
 /** A whole loop with a recording and one without, in turns, each on its own copy of the workspace. */
@@ -52,10 +84,10 @@ async function loops(folder: string, workspace: string, bare: string): Promise<v
   await replay("its replay", join(folder, "loop"), workspace);
 }
 
-async function loop(home: string, workspace: string, record?: string): Promise<Spent> {
+async function loop(home: string, workspace: string, record?: string, more: object = {}): Promise<Spent> {
   const spent: Spent = new Map();
   const server = await connect(home, record, spent);
-  const run = await approved(server, workspace);
+  const run = await approved(server, workspace, more);
   for (let at = ""; !at.startsWith("finish_loop"); ) {
     const step = await server.call("run_stage", { run, wait_seconds: 3000 });
     if (step.outcome === "hard_stop") throw new Error(String(step.status_line));
@@ -84,8 +116,8 @@ async function smallCalls(folder: string, workspace: string, bare: string): Prom
   await replay("their replay (limit 10 s)", record, workspace);
 }
 
-async function approved(server: Server, workspace: string): Promise<string> {
-  const asked = { platform: "embedded", max_iterations: 1, kpi_target: "FAR < 0.1% at recall=100%", seed: 1 };
+async function approved(server: Server, workspace: string, more: object = {}): Promise<string> {
+  const asked = { ...more, platform: "embedded", max_iterations: 1, kpi_target: "FAR < 0.1% at recall=100%", seed: 1 };
   const { plan_id } = await server.call("preflight", { ...asked, workspace, resume: "fresh" });
   const { run_dir } = await server.call("approve_plan", { plan_id });
   return String(run_dir);
@@ -115,12 +147,17 @@ async function connect(home: string, record: string | undefined, spent: Spent): 
 async function weigh(trace: string): Promise<void> {
   let bytes = 0;
   const kinds = new Map<string, number>();
-  for (const name of await readdir(trace)) {
-    bytes += (await stat(join(trace, name))).size;
-    for (const line of (await readFile(join(trace, name), "utf8")).split("\n").slice(0, -1)) {
-      const { kind } = JSON.parse(line) as { kind: string };
-      kinds.set(kind, (kinds.get(kind) ?? 0) + Buffer.byteLength(line) + 1);
-    }
+  for (const entry of await readdir(trace, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const { size } = await stat(path);
+    bytes += size;
+    if (entry.name.endsWith(".gz")) kinds.set("beside it", (kinds.get("beside it") ?? 0) + size);
+    else
+      for await (const line of createInterface(createReadStream(path))) {
+        const { kind } = JSON.parse(line) as { kind: string };
+        kinds.set(kind, (kinds.get(kind) ?? 0) + Buffer.byteLength(line) + 1);
+      }
   }
   const heavy = [...kinds].sort(([, a], [, b]) => b - a).slice(0, 4);
   const parts = heavy.map(([kind, size]) => `${kind} ${(size / 1000).toFixed(0)} kB`).join(", ");
