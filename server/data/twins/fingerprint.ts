@@ -72,7 +72,9 @@ const cosines = Float64Array.from({ length: frequencies * frequencies }, (_, at)
 function spectrum(sums: Float64Array, window: number): Int8Array | undefined {
   const values = transformed(transformed(meansIn(sums, corners[window] as Corners)));
   values[0] = 0;
-  const length = Math.hypot(...values);
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  const length = Math.sqrt(squares);
   if (length < flat * frequencies) return undefined;
   const print = new Int8Array(perWindow);
   for (let at = 0; at < perWindow; at++) print[at] = Math.round((100 * (values[at + 1] as number)) / length);

@@ -24,7 +24,7 @@ const effort = { whole: { lists, unsure: 3 }, part: { lists: 2, unsure: 2 } } as
 /** Images of one portion of the answer. */
 export const portionSize = 64;
 /** The lowest frequencies of a part, which rule most others out. */
-const lowCount = 24;
+const lowCount = 12;
 
 /** The sets that an image is in, a bit for each, and above them whether it is a golden one. */
 export type Place = number;
@@ -132,13 +132,14 @@ function finder({ images, values }: ReturnType<typeof wholesOf>) {
       seen[part] = stamp;
       const most = length * (lengths[part] as number);
       const from = part * perWindow;
+      const bound = least[kind] * most - 1;
       let both = 0;
       for (let place = 0; place < lowCount; place++)
-        both += (asked[place] as number) * (values[from + place] as number);
+        both = (both + Math.imul(asked[place] as number, values[from + place] as number)) | 0;
       // What is left can add the product of their lengths at most.
-      if (both + rest * (rests[part] as number) < least[kind] * most - 1) return;
+      if (both + rest * (rests[part] as number) < bound) return;
       for (let place = lowCount; place < perWindow; place++)
-        both += (asked[place] as number) * (values[from + place] as number);
+        both = (both + Math.imul(asked[place] as number, values[from + place] as number)) | 0;
       if (both / most >= least[kind]) on(images[part] as number, both / most);
     };
     for (const list of sorted.slice(0, effort[kind].lists)) {
