@@ -1,18 +1,12 @@
 import type { ImageIndex } from "../image-index.ts";
 import { digestImages } from "../process/image-batches.ts";
 
-/** Images beyond this are told apart by file alone: looking at each would hold up a preflight. */
-const copyLimit = 200_000;
-
 /** Which images are the same: `imageOf` gives equal numbers for one file under several names and for copies of its bytes. */
-export type Copies = {
-  imageOf(image: number): number;
-  /** False when there were too many images to look for copies. */
-  readonly complete: boolean;
-};
+export type Copies = { imageOf(image: number): number };
 
 /**
- * Finds hard links by their inode and copies by their bytes; only files of equal size are read.
+ * Finds hard links by their inode and copies by their bytes, of however many images; only files of equal size are read,
+ * each once in its life.
  *
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
@@ -21,22 +15,15 @@ export async function findCopies(
   index: ImageIndex,
   signal?: AbortSignal,
 ): Promise<Copies> {
-  const files = new Set<number>();
-  for (const some of images) {
-    for (const image of some) {
-      const file = index.identityOf(image);
-      // One more than is looked at tells that there are too many.
-      if (files.size <= copyLimit && index.stateOf(file) === "ok") files.add(file);
-    }
-  }
   const same = new Map<number, number>();
-  const complete = files.size <= copyLimit;
-  if (complete) {
-    const alike = byInodeAndSize(files, index, same);
-    const digests = await digestImages({ index, images: alike }, signal);
+  const groups = [...bySize(images, index)].map((group) => withoutLinks(group, index, same));
+  const alike = groups.filter((group) => group.length > 1);
+  const digests = await digestImages({ index, images: alike.flat() }, signal);
+  let at = 0;
+  for (const group of alike) {
     const first = new Map<string, number>();
-    for (const [at, file] of alike.entries()) {
-      const digest = digests[at] ?? "";
+    for (const file of group) {
+      const digest = digests[at++] ?? "";
       const known = first.get(digest);
       if (known === undefined) first.set(digest, file);
       else same.set(file, known);
@@ -47,24 +34,36 @@ export async function findCopies(
     const linked = same.get(file) ?? file;
     return same.get(linked) ?? linked;
   };
-  return { imageOf, complete };
+  return { imageOf };
 }
 
-/** Notes hard links in `same`; the files that are left and have a size in common with another. */
-function byInodeAndSize(files: Iterable<number>, index: ImageIndex, same: Map<number, number>): number[] {
-  const byInode = new Map<string, number>();
-  const bySize = new Map<number, number[]>();
-  for (const file of files) {
-    const { inode, size_bytes } = index.factsOf(file);
-    const known = byInode.get(inode);
-    if (known !== undefined) {
-      same.set(file, known);
-      continue;
+/** The files of equal size, each once. */
+function bySize(images: readonly Iterable<number>[], index: ImageIndex): Iterable<number[]> {
+  const isSeen = new Uint8Array(index.size());
+  const groups = new Map<number, number[]>();
+  for (const some of images) {
+    for (const image of some) {
+      const file = index.identityOf(image);
+      if (isSeen[file] === 1 || index.stateOf(file) !== "ok") continue;
+      isSeen[file] = 1;
+      const { size_bytes } = index.factsOf(file);
+      const group = groups.get(size_bytes);
+      if (group === undefined) groups.set(size_bytes, [file]);
+      else group.push(file);
     }
-    byInode.set(inode, file);
-    const group = bySize.get(size_bytes);
-    if (group === undefined) bySize.set(size_bytes, [file]);
-    else group.push(file);
   }
-  return [...bySize.values()].filter((group) => group.length > 1).flat();
+  return groups.values();
+}
+
+/** Notes hard links in `same`; the files that are left. */
+function withoutLinks(group: readonly number[], index: ImageIndex, same: Map<number, number>): readonly number[] {
+  if (group.length === 1) return group;
+  const byInode = new Map<string, number>();
+  for (const file of group) {
+    const { inode } = index.factsOf(file);
+    const known = byInode.get(inode);
+    if (known === undefined) byInode.set(inode, file);
+    else same.set(file, known);
+  }
+  return [...byInode.values()];
 }
