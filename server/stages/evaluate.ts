@@ -247,9 +247,9 @@ function summaryOf(contract: MetricContract, result: MetricResult): string {
 /** A network that looked at so many parts does not answer with two numbers: a label or a constant may stand there. */
 async function implausible(csv: string): Promise<string[]> {
   const { scores } = await readScores(csv);
-  const values = new Set(scores).size;
-  if (scores.length < fewestToJudge || values > 2) return [];
-  const what = values === 1 ? "one and the same value" : "two values only";
+  const other = scores.find((score) => score !== scores[0]);
+  if (scores.length < fewestToJudge || scores.some((score) => score !== scores[0] && score !== other)) return [];
+  const what = other === undefined ? "one and the same value" : "two values only";
   return [`The scores of ${scores.length} KPI rows take ${what}: no trained network does that.`];
 }
 
