@@ -1,9 +1,10 @@
+import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { Refusal } from "../errors.ts";
 import { farInterval, intervalText, recallInterval } from "../kpi/certainty.ts";
 import { farPct, recallPct } from "../kpi/far-at-recall.ts";
 import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "../kpi/sweep.ts";
 import { changeView } from "../report/breakdown.ts";
-import { readKpiRows } from "../report/kpi-rows.ts";
+import { readKpiTable } from "../report/kpi-rows.ts";
 
 /** One scoring of a KPI set: its CSV, and the threshold that a run recorded or none. */
 export type ScoredCsv = { readonly csv: string; readonly recall: number; readonly threshold?: number | undefined };
@@ -15,10 +16,11 @@ export type ScoredCsv = { readonly csv: string; readonly recall: number; readonl
  * when one has no threshold.
  */
 export async function compareScorings(before: ScoredCsv, after: ScoredCsv) {
-  const [old, now] = [await readScoring(before), await readScoring(after)];
+  const texts = createTextTable();
+  const [old, now] = [await readScoring(before, texts), await readScoring(after, texts)];
   const change = changeView(old, now);
   if (change === undefined) {
-    const facts = { csv: after.csv, rows: now.rows.length, against: before.csv, against_rows: old.rows.length };
+    const facts = { csv: after.csv, rows: now.table.rows, against: before.csv, against_rows: old.table.rows };
     throw new Refusal("metric.other-ruler", "The two were not scored on the same parts with the same labels.", facts);
   }
   return { ...change, before: figuresOf(old.point), after: figuresOf(now.point) };
@@ -37,16 +39,15 @@ export function comparisonText(found: Awaited<ReturnType<typeof compareScorings>
   ];
 }
 
-async function readScoring({ csv, recall, threshold: recorded }: ScoredCsv) {
+async function readScoring({ csv, recall, threshold: recorded }: ScoredCsv, texts: TextTable) {
   const notes: string[] = [];
-  const rows = await readKpiRows(csv, csv, (note) => void notes.push(note));
-  if (rows.length === 0 || notes.length > 0) {
+  const table = await readKpiTable(csv, csv, (note) => void notes.push(note), texts);
+  if (table.rows === 0 || notes.length > 0) {
     throw new Refusal("input.bad-csv", `${csv} is no complete inference CSV.`, { path: csv, notes });
   }
-  const parts = { scores: rows.map(({ score }) => score), defective: rows.map(({ defective }) => defective) };
-  const threshold = recorded ?? bestAtRecall(sweepThresholds(parts), recall)?.threshold;
+  const threshold = recorded ?? bestAtRecall(sweepThresholds(table), recall)?.threshold;
   if (threshold === undefined) throw new Refusal("metric.undefined", `${csv} has no defective row.`, { path: csv });
-  return { label: csv, rows, threshold, point: evaluateThreshold(parts, threshold) };
+  return { label: csv, table, threshold, point: evaluateThreshold(table, threshold) };
 }
 
 function figuresOf(point: OperatingPoint) {

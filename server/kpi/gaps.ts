@@ -21,19 +21,6 @@ export type InferenceTable<Row extends InferenceRow = InferenceRow> = {
   at(row: number): Row;
 };
 
-/** A table of rows that are in memory anyway. */
-export function inferenceTable<Row extends InferenceRow>(rows: readonly Row[]): InferenceTable<Row> {
-  const labels = [...new Set(rows.map(({ label }) => label))];
-  const numbers = new Map(labels.map((label, at) => [label, at]));
-  return {
-    rows: rows.length,
-    scores: Float64Array.from(rows, ({ score }) => score),
-    label: Int32Array.from(rows, ({ label }) => numbers.get(label) ?? 0),
-    labels,
-    at: (row) => rows[row] as Row,
-  };
-}
-
 /** A weak KPI row: `weakness` is above 0 when misclassified, else minus the margin. */
 export type RankedRow<Row extends InferenceRow = InferenceRow> = { readonly row: Row; readonly weakness: number };
 

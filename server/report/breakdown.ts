@@ -1,6 +1,6 @@
 import { farInterval, intervalText } from "../kpi/certainty.ts";
-import type { KpiRow } from "./kpi-rows.ts";
-import { changesBetween, type Judged } from "./misjudged.ts";
+import type { KpiTable } from "./kpi-rows.ts";
+import { changesBetween, inOneOrder, type Judged, partKey } from "./misjudged.ts";
 import type { BreakdownView, ChangeView } from "./model.ts";
 
 /** Columns by which parts are told apart, with their names for people (tao-stages 1.3). */
@@ -20,34 +20,52 @@ const groupsShown = 12;
  * Where a scored KPI set fails: for each column the groups with most escapes first, then most false alarms. A column
  * that puts all rows into one group, or that is empty, tells nothing and is left out.
  */
-export function breakdown(rows: readonly KpiRow[], threshold: number): BreakdownView[] {
+export function breakdown(table: KpiTable, threshold: number): BreakdownView[] {
   return groupColumns.flatMap(([column, title]) => {
-    const groups = groupsOf(rows, column, threshold);
+    const groups = groupsOf(table, column, threshold);
     if (groups.length < 2) return [];
     const failing = groups.filter(({ false_alarms, missed }) => false_alarms + missed > 0);
     return [{ title, groups: groups.slice(0, groupsShown), of: groups.length, failing: failing.length }];
   });
 }
 
-function groupsOf(rows: readonly KpiRow[], column: string, threshold: number): BreakdownView["groups"] {
-  const found = new Map<string, { pass: number; false_alarms: number; defects: number; missed: number }>();
-  for (const row of rows) {
-    const name = (column === "label" ? row.label : (row.groups[column] ?? "")).trim();
-    if (name === "") continue;
-    const group = found.get(name) ?? { pass: 0, false_alarms: 0, defects: 0, missed: 0 };
-    const flagged = row.score > threshold;
-    if (row.defective) {
+type Group = { pass: number; false_alarms: number; defects: number; missed: number };
+
+function groupsOf(table: KpiTable, column: string, threshold: number): BreakdownView["groups"] {
+  const found = new Map<string, Group>();
+  const groupOf = groupNamer(table, column, found);
+  for (let row = 0; row < table.rows; row++) {
+    const group = groupOf(row);
+    if (group === undefined) continue;
+    const flagged = (table.scores[row] as number) > threshold;
+    if (table.defective[row]) {
       group.defects++;
       if (!flagged) group.missed++;
     } else {
       group.pass++;
       if (flagged) group.false_alarms++;
     }
-    found.set(name, group);
   }
   return [...found]
     .map(([name, group]) => ({ name, ...group, far_interval: farText(group) }))
     .sort((a, b) => b.missed - a.missed || b.false_alarms - a.false_alarms || b.pass + b.defects - a.pass - a.defects);
+}
+
+/** Finds the group of a row, asked of each text once; undefined where the cell is empty. */
+function groupNamer({ label, labels, groups, texts }: KpiTable, column: string, found: Map<string, Group>) {
+  const [numbers, textOf] =
+    column === "label" ? [label, (number: number) => labels[number] ?? ""] : [groups.get(column), texts.at];
+  const known = new Map<number, Group | undefined>();
+  return (row: number): Group | undefined => {
+    if (numbers === undefined) return undefined;
+    const number = numbers[row] as number;
+    if (known.has(number)) return known.get(number);
+    const name = textOf(number).trim();
+    const group = name === "" ? undefined : (found.get(name) ?? { pass: 0, false_alarms: 0, defects: 0, missed: 0 });
+    if (group !== undefined) found.set(name, group);
+    known.set(number, group);
+    return group;
+  };
 }
 
 function farText({ pass, false_alarms }: { pass: number; false_alarms: number }): string {
@@ -59,10 +77,9 @@ function farText({ pass, false_alarms }: { pass: number; false_alarms: number })
  * did not score the same parts with the same labels, because then no part can be compared.
  */
 export function changeView(before: Judged, after: Judged): ChangeView | undefined {
-  const parts = ({ rows }: Judged) => rows.map(partOf).sort().join("\n");
-  if (before.rows.length !== after.rows.length || parts(before) !== parts(after)) return undefined;
+  if (!sameParts(before.table, after.table)) return undefined;
   const { fixed, broken, still } = changesBetween(before, after);
-  const defects = (rows: readonly KpiRow[]) => rows.filter(({ defective }) => defective);
+  const defects = (rows: readonly number[]) => rows.filter((row) => after.table.defective[row] === 1);
   const escapes = defects(broken);
   return {
     from: before.label,
@@ -70,11 +87,23 @@ export function changeView(before: Judged, after: Judged): ChangeView | undefine
     fixed_alarms: fixed.length - defects(fixed).length,
     new_alarms: broken.length - escapes.length,
     caught: defects(fixed).length,
-    new_escapes: escapes.map(({ object_name }) => object_name),
+    new_escapes: escapes.map((row) => after.table.at(row).object_name),
     escapes: escapes.length + defects(still).length,
   };
 }
 
-function partOf({ input_path, golden_path, object_name, label }: KpiRow): string {
-  return [input_path, golden_path, object_name, label].join("\0");
+/** Whether two scorings have each part with each label as often. */
+function sameParts(one: KpiTable, other: KpiTable): boolean {
+  if (one.rows !== other.rows) return false;
+  const labelAt = ({ labels, label }: KpiTable, row: number) => labels[label[row] as number];
+  if (inOneOrder(one, other) && one.label.every((_, row) => labelAt(one, row) === labelAt(other, row))) return true;
+  const counts = new Map<string, number>();
+  const keyOf = (table: KpiTable, row: number) => `${partKey(table, row)} ${labelAt(table, row)}`;
+  for (let row = 0; row < one.rows; row++) counts.set(keyOf(one, row), (counts.get(keyOf(one, row)) ?? 0) + 1);
+  for (let row = 0; row < other.rows; row++) {
+    const left = counts.get(keyOf(other, row)) ?? 0;
+    if (left === 0) return false;
+    counts.set(keyOf(other, row), left - 1);
+  }
+  return true;
 }

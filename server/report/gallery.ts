@@ -1,8 +1,8 @@
 import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import { type GalleryPictures, galleryPictures } from "./gallery-pictures.ts";
-import { boardOf, componentOf, type KpiRow } from "./kpi-rows.ts";
-import { changesBetween, type Judged, misjudged, partKeys } from "./misjudged.ts";
+import { boardOf, componentOf, type KpiRow, smallest } from "./kpi-rows.ts";
+import { changesBetween, type Judged, misjudged, partsOf } from "./misjudged.ts";
 import type { Gallery, GalleryIteration, GalleryRow } from "./model.ts";
 
 /** Parts that a page lists; a row costs it about a hundred bytes. */
@@ -35,7 +35,7 @@ export async function galleryOf(
 
 function iterationOf(now: Judged, before: Judged | undefined): GalleryIteration {
   const wrong = misjudged(now);
-  const missed = wrong.filter(({ defective }) => defective).length;
+  const missed = wrong.filter((row) => now.table.defective[row] === 1).length;
   const changes = before && changesBetween(before, now);
   return {
     label: now.label,
@@ -56,35 +56,56 @@ async function rowsOf(
   layout: ImageLayout | undefined,
   pictures: GalleryPictures,
 ): Promise<{ rows: GalleryRow[]; wrong: number }> {
-  const scores = new Map<string, (number | null)[]>();
-  const keyed = judged.map((one) => ({
-    ...one,
-    keys: new Map(partKeys(one.rows).map((key, at) => [one.rows[at], key])),
-  }));
-  for (const [at, { keys }] of keyed.entries()) {
-    for (const [row, key] of keys) {
-      const known = scores.get(key) ?? judged.map(() => null);
-      known[at] = row?.score ?? null;
-      scores.set(key, known);
-    }
-  }
+  const { count, of } = partsOf(judged.map(({ table }) => table));
+  const keyed = judged.map((one, at) => ({ ...one, parts: of[at] as Int32Array }));
   const first = keyed.find(({ label }) => label === best) ?? keyed.at(-1);
   const order = first === undefined ? [] : [first, ...keyed.filter((one) => one !== first).reverse()];
-  const chosen = new Map<string, KpiRow>();
-  const choose = (rows: readonly KpiRow[], keys: ReadonlyMap<KpiRow | undefined, string>) => {
-    for (const row of rows) chosen.set(keys.get(row) ?? "", chosen.get(keys.get(row) ?? "") ?? row);
+  const isChosen = new Uint8Array(count);
+  const chosen: { readonly part: number; readonly row: KpiRow }[] = [];
+  let size = 0;
+  const choose = ({ table, parts }: (typeof keyed)[number], rows: readonly number[]): void => {
+    for (const row of rows) {
+      const part = parts[row] as number;
+      if (isChosen[part] === 1) continue;
+      isChosen[part] = 1;
+      size++;
+      if (chosen.length < rowLimit) chosen.push({ part, row: table.at(row) });
+    }
   };
-  for (const one of order) choose(misjudged(one), one.keys);
-  const wrong = chosen.size;
+  for (const one of order) choose(one, misjudged(one));
+  const wrong = size;
   if (first !== undefined) {
-    const near = (row: KpiRow) => Math.abs(row.score - first.threshold);
-    choose([...first.rows].sort((a, b) => near(a) - near(b)).slice(0, rowLimit), first.keys);
+    const distances = first.table.scores.map((score) => Math.abs(score - first.threshold));
+    choose(first, smallest(distances, rowLimit));
   }
+  const scores = scoresOf(
+    keyed,
+    chosen.map(({ part }) => part),
+    count,
+  );
   const rows: GalleryRow[] = [];
-  for (const [key, row] of [...chosen].slice(0, rowLimit)) {
-    rows.push(await galleryRow(row, scores.get(key) ?? [], layout, pictures, rows.length < wrong ? "needed" : "spare"));
+  for (const [at, { row }] of chosen.entries()) {
+    rows.push(await galleryRow(row, scores[at] ?? [], layout, pictures, at < wrong ? "needed" : "spare"));
   }
   return { rows, wrong };
+}
+
+/** What each scoring says of some parts; null where it does not have one. */
+function scoresOf(
+  keyed: readonly (Judged & { readonly parts: Int32Array })[],
+  parts: readonly number[],
+  count: number,
+): (number | null)[][] {
+  const places = new Int32Array(count).fill(-1);
+  for (const [at, part] of parts.entries()) places[part] = at;
+  const scores = parts.map(() => keyed.map((): number | null => null));
+  for (const [at, one] of keyed.entries()) {
+    for (const [row, part] of one.parts.entries()) {
+      const known = scores[places[part] as number];
+      if (known !== undefined) known[at] = one.table.scores[row] as number;
+    }
+  }
+  return scores;
 }
 
 /** Pictures are of a part's first lighting. */

@@ -1,6 +1,8 @@
-import { refuseTooMany, scanTable } from "../data/csv.ts";
+import { scanTable } from "../data/csv.ts";
+import { createNumberList, createScoreList } from "../data/number-list.ts";
+import type { TextTable } from "../data/text-table.ts";
 import { errnoOf, Refusal } from "../errors.ts";
-import type { InferenceRow } from "../kpi/gaps.ts";
+import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { isPass } from "../run/pass-labels.ts";
 import type { Note } from "./lenient.ts";
@@ -13,54 +15,115 @@ export type KpiRow = InferenceRow & {
   readonly groups: Readonly<Record<string, string>>;
 };
 
+/** The rows of an inference CSV by column: some 45 bytes a row, and its distinct texts, which scorings of one set share. */
+export type KpiTable = InferenceTable<KpiRow> & {
+  readonly defective: Uint8Array;
+  /** Of each row the numbers of the texts that name its part: both paths and the object. */
+  readonly part: readonly Int32Array[];
+  /** By column the numbers of what names board and part, as far as the file has them. */
+  readonly groups: ReadonlyMap<string, Int32Array>;
+  readonly texts: TextTable;
+};
+
 const grouping = ["boardname", "comp_name", "part_type", "comp_type_1", "lighting"] as const;
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 
 /**
  * Reads an inference CSV for the report: rows without a finite score are left out and counted, never guessed.
- * A file that is missing or no such table gives no rows and a note.
+ * A file that is missing or no such table gives no rows and a note. Tables that are compared share their `texts`.
  */
-export async function readKpiRows(path: string, name: string, note: Note): Promise<KpiRow[]> {
-  const rows: KpiRow[] = [];
+export async function readKpiTable(path: string, name: string, note: Note, texts: TextTable): Promise<KpiTable> {
+  let columns = columnsFor(texts, []);
   let unscored = 0;
   try {
     await scanTable(path, (header) => {
       const missing = needed.filter((column) => !header.includes(column));
       if (missing.length > 0) throw new Refusal("gate.schema", `it lacks ${missing.join(", ")}`);
-      const [input, golden, label, object, scored] = needed.map((column) => header.indexOf(column)) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-      const grouped = grouping.map((column) => [column, header.indexOf(column)] as const).filter(([, at]) => at >= 0);
+      columns = columnsFor(texts, header);
+      const scoreAt = header.indexOf("siamese_score");
       return (cells) => {
-        const cell = (at: number) => cells[at] ?? "";
-        const score = parseScore(cell(scored));
+        const score = parseScore(cells[scoreAt] ?? "");
         if (score === undefined) unscored++;
-        else {
-          refuseTooMany(path, rows.length + 1);
-          rows.push({
-            input_path: cell(input),
-            golden_path: cell(golden),
-            label: cell(label),
-            object_name: cell(object),
-            score,
-            defective: !isPass(cell(label)),
-            groups: Object.fromEntries(grouped.map(([column, at]) => [column, cell(at)])),
-          });
-        }
+        else columns.add(cells, score);
       };
     });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     note(`${name}: inference.csv cannot be used (${whyNot(error)}); its score charts are left out.`);
-    return [];
+    return columnsFor(texts, []).table();
   }
   if (unscored > 0)
     note(`${name}: ${unscored} rows of inference.csv have no finite score and are left out of the charts.`);
-  return rows;
+  return columns.table();
+}
+
+function columnsFor(texts: TextTable, header: readonly string[]) {
+  const column = (name: string) => textColumn(texts, header.indexOf(name));
+  const [input, golden, object] = [column("input_path"), column("golden_path"), column("object_name")];
+  const grouped = grouping.filter((name) => header.includes(name)).map((name) => [name, column(name)] as const);
+  const scores = createScoreList();
+  const label = createNumberList();
+  const labels = new Map<string, number>();
+  const labelAt = header.indexOf("label");
+  return {
+    add(cells: readonly string[], score: number): void {
+      for (const one of [input, golden, object]) one.add(cells);
+      for (const [, one] of grouped) one.add(cells);
+      scores.push(score);
+      const text = cells[labelAt] ?? "";
+      const number = labels.get(text) ?? labels.size;
+      labels.set(text, number);
+      label.push(number);
+    },
+    table(): KpiTable {
+      const names = [...labels.keys()];
+      const isDefect = names.map((text) => (isPass(text) ? 0 : 1));
+      const defective = Uint8Array.from(label.all(), (number) => isDefect[number] as number);
+      const part = [input, golden, object].map((one) => one.all());
+      const groups = new Map(grouped.map(([name, one]) => [name as string, one.all()]));
+      const textAt = (numbers: Int32Array | undefined, row: number) => texts.at(numbers?.[row] ?? -1);
+      return {
+        ...{ rows: label.length, scores: scores.all(), label: label.all(), labels: names },
+        ...{ defective, part, groups, texts },
+        at: (row) => ({
+          input_path: textAt(part[0], row),
+          golden_path: textAt(part[1], row),
+          object_name: textAt(part[2], row),
+          label: names[label.at(row)] ?? "",
+          score: scores.at(row),
+          defective: defective[row] === 1,
+          groups: Object.fromEntries([...groups].map(([name, numbers]) => [name, textAt(numbers, row)])),
+        }),
+      };
+    },
+  };
+}
+
+/** One cell of each row as a number; the cell above is often the same. */
+function textColumn(texts: TextTable, at: number) {
+  const numbers = createNumberList();
+  let [last, number] = ["", -1];
+  return {
+    add(cells: readonly string[]): void {
+      const cell = cells[at] ?? "";
+      if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
+      numbers.push(number);
+    },
+    all: numbers.all,
+  };
+}
+
+/** The rows with the `most` smallest of as many values, the smallest first, equal ones by row; infinite ones are no row's. */
+export function smallest(values: Float64Array, most: number): number[] {
+  const cut = values.slice().sort()[most - 1] ?? Number.MAX_VALUE;
+  const rows: number[] = [];
+  let below = 0;
+  for (const value of values) if (value < cut) below++;
+  let ties = most - below;
+  for (const [row, value] of values.entries()) {
+    if (value < cut || (value === cut && Number.isFinite(value) && ties-- > 0)) rows.push(row);
+  }
+  return rows.sort((a, b) => (values[a] as number) - (values[b] as number) || a - b);
 }
 
 /** A refusal in a few words, without the path. */

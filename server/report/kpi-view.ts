@@ -1,5 +1,5 @@
 import { bestAtRecall, evaluateThreshold, pointAt, type Sweep, sweepThresholds } from "../kpi/sweep.ts";
-import type { KpiRow } from "./kpi-rows.ts";
+import type { KpiTable } from "./kpi-rows.ts";
 import type { DefectRow, KpiView, ScoreCounts } from "./model.ts";
 
 const bins = 40;
@@ -10,25 +10,24 @@ const countsLimit = 12_000;
 const recalls = [1, 0.99, 0.95];
 
 /** What the page shows of one scored KPI set; undefined without rows. Without a recorded threshold, the best is shown. */
-export function kpiView(label: string, rows: readonly KpiRow[], recorded: number | undefined): KpiView | undefined {
-  if (rows.length === 0) return undefined;
-  const parts = { scores: rows.map((row) => row.score), defective: rows.map((row) => row.defective) };
-  const sweep = sweepThresholds(parts);
+export function kpiView(label: string, table: KpiTable, recorded: number | undefined): KpiView | undefined {
+  if (table.rows === 0) return undefined;
+  const sweep = sweepThresholds(table);
   const threshold = recorded ?? bestAtRecall(sweep, 1)?.threshold ?? sweep.thresholds[0] ?? 0;
   return {
     label,
-    rows: rows.length,
+    rows: table.rows,
     pass_rows: sweep.passRows,
     defective_rows: sweep.defectiveRows,
-    point: evaluateThreshold(parts, threshold),
+    point: evaluateThreshold(table, threshold),
     recalls: recalls.flatMap((min_recall) => {
       const point = bestAtRecall(sweep, min_recall);
       return point === undefined ? [] : [{ min_recall, point }];
     }),
     counts: scoreCounts(sweep),
-    histogram: histogramOf(rows, sweep),
+    histogram: histogramOf(table, sweep),
     curve: curveOf(sweep),
-    defects: defectRows(rows, threshold),
+    defects: defectRows(table, threshold),
   };
 }
 
@@ -47,7 +46,7 @@ function scoreCounts(sweep: Sweep): ScoreCounts {
   };
 }
 
-function histogramOf(rows: readonly KpiRow[], sweep: Sweep): KpiView["histogram"] {
+function histogramOf({ scores, defective: truth }: KpiTable, sweep: Sweep): KpiView["histogram"] {
   const lowest = sweep.thresholds[1] ?? 0;
   const highest = sweep.thresholds.at(-1) ?? lowest;
   const widen = highest > lowest ? 0 : Math.max(Math.abs(lowest), 1) * 0.05;
@@ -55,9 +54,9 @@ function histogramOf(rows: readonly KpiRow[], sweep: Sweep): KpiView["histogram"
   const to = highest + widen;
   const pass = new Array<number>(bins).fill(0);
   const defective = new Array<number>(bins).fill(0);
-  for (const row of rows) {
-    const bin = Math.min(bins - 1, Math.floor(((row.score - from) / (to - from)) * bins));
-    const side = row.defective ? defective : pass;
+  for (const [row, score] of scores.entries()) {
+    const bin = Math.min(bins - 1, Math.floor(((score - from) / (to - from)) * bins));
+    const side = truth[row] ? defective : pass;
     side[bin] = (side[bin] ?? 0) + 1;
   }
   return { from, to, pass, defective };
@@ -76,16 +75,17 @@ function curveOf(sweep: Sweep): KpiView["curve"] {
   return steps.filter((_, index) => index % every === 0 || index === steps.length - 1);
 }
 
-function defectRows(rows: readonly KpiRow[], threshold: number): DefectRow[] {
+function defectRows({ scores, defective, label, labels }: KpiTable, threshold: number): DefectRow[] {
   const found = new Map<string, { count: number; detected: number; weakest_score: number }>();
-  for (const row of rows) {
-    if (!row.defective) continue;
-    const label = row.label.trim().toLowerCase();
-    const defect = found.get(label) ?? { count: 0, detected: 0, weakest_score: Number.POSITIVE_INFINITY };
+  const names = labels.map((text) => text.trim().toLowerCase());
+  for (const [row, score] of scores.entries()) {
+    if (!defective[row]) continue;
+    const name = names[label[row] as number] ?? "";
+    const defect = found.get(name) ?? { count: 0, detected: 0, weakest_score: Number.POSITIVE_INFINITY };
     defect.count++;
-    if (row.score > threshold) defect.detected++;
-    defect.weakest_score = Math.min(defect.weakest_score, row.score);
-    found.set(label, defect);
+    if (score > threshold) defect.detected++;
+    defect.weakest_score = Math.min(defect.weakest_score, score);
+    found.set(name, defect);
   }
   return [...found]
     .map(([label, defect]) => ({ label, ...defect }))

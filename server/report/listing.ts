@@ -1,11 +1,12 @@
 import { basename } from "node:path";
 import { readInferenceTable } from "../data/inference.ts";
+import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { Refusal } from "../errors.ts";
 import { readRun } from "../journal/journal.ts";
 import type { Deps } from "../ports/call.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { RunState } from "../run/state.ts";
-import { boardOf, componentOf, type KpiRow, readKpiRows } from "./kpi-rows.ts";
+import { boardOf, componentOf, type KpiRow, readKpiTable } from "./kpi-rows.ts";
 import { changesBetween, type Judged, misjudged } from "./misjudged.ts";
 import type { Listed, Listing } from "./misjudged-files.ts";
 import { kpiLayout } from "./samples.ts";
@@ -32,20 +33,23 @@ export async function listMisjudged(
   const measured = Object.keys(state.iterations).filter((label) => state.iterations[label]?.inference_csv);
   const iteration = named(wish.iteration ?? measured.at(-1), measured, runDir);
   const before = wish.against ?? measured[measured.indexOf(iteration) - 1];
-  const judged = await judgedOf(state, iteration);
+  const texts = createTextTable();
+  const judged = await judgedOf(state, iteration, texts);
   const now = { ...judged, threshold: wish.threshold ?? judged.threshold };
   const changes =
-    before === undefined ? undefined : changesBetween(await judgedOf(state, named(before, measured, runDir)), now);
+    before === undefined
+      ? undefined
+      : changesBetween(await judgedOf(state, named(before, measured, runDir), texts), now);
   const layout = await kpiLayout(state.iterations[iteration]?.training_spec, state.config.images_dir);
-  const changed = (row: KpiRow) =>
-    changes?.broken.includes(row) ? "newly_wrong" : changes?.still.includes(row) ? "still_wrong" : null;
+  const [broken, still] = [new Set(changes?.broken), new Set(changes?.still)];
+  const changed = (row: number) => (broken.has(row) ? "newly_wrong" : still.has(row) ? "still_wrong" : null);
   return {
     run: basename(runDir),
     iteration,
     against: before ?? null,
     threshold: now.threshold,
-    parts: misjudged(now).map((row) => listed(row, changed(row), layout)),
-    fixed: changes?.fixed.map(({ object_name }) => object_name) ?? [],
+    parts: misjudged(now).map((row) => listed(now.table.at(row), changed(row), layout)),
+    fixed: changes?.fixed.map((row) => now.table.at(row).object_name) ?? [],
   };
 }
 
@@ -55,11 +59,11 @@ function named(label: string | undefined, measured: readonly string[], runDir: s
   throw new Refusal("input.no-run", "The run has no such measured iteration.", facts);
 }
 
-async function judgedOf(state: RunState, label: string): Promise<Judged> {
+async function judgedOf(state: RunState, label: string, texts: TextTable): Promise<Judged> {
   const { inference_csv: path = "", threshold = 0 } = state.iterations[label] ?? {};
   // The strict reader names what is wrong with a table that the report would leave out.
   await readInferenceTable(path);
-  return { label, threshold, rows: await readKpiRows(path, label, () => undefined) };
+  return { label, threshold, table: await readKpiTable(path, label, () => undefined, texts) };
 }
 
 function listed(row: KpiRow, change: Listed["change"], layout: ImageLayout | undefined): Listed {

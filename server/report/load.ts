@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from "node:path";
+import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { readKept } from "../journal/heads.ts";
 import { holdoutText } from "../kpi/holdout.ts";
 import type { Deps } from "../ports/call.ts";
@@ -9,7 +10,7 @@ import { contactSheet } from "./contact-sheet.ts";
 import { evidenceOf } from "./evidence.ts";
 import { galleryOf, galleryReadLimit, type PicturePlaces } from "./gallery.ts";
 import { growthRows, miningRows } from "./growth.ts";
-import { type KpiRow, readKpiRows } from "./kpi-rows.ts";
+import { type KpiTable, readKpiTable } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
 import type { Note } from "./lenient.ts";
 import type { Judged } from "./misjudged.ts";
@@ -40,7 +41,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const { state, config, log } = read;
   const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
   const best = bestIteration(state.metric_contract, iterations);
-  const scored = await scoredIterations(read.iterations, best?.label, note);
+  const texts = createTextTable();
+  const scored = await scoredIterations(read.iterations, best?.label, note, texts);
   const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
   const pictures = { roots: rootsOf(dir, config.images_dir), layout: await kpiLayout(spec, config.images_dir) };
   return {
@@ -66,7 +68,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     ...(await samplesOf(dir, read, scored[0], note)),
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
     twins_left_out: state.twins_left_out ?? 0,
-    gallery: await gallery(read, scored, best?.label, pictures),
+    gallery: await gallery(read, scored, best?.label, pictures, texts),
     sheet: await contactSheet({ runDir: dir, workspace: dirname(dirname(dir)), ...read }, pictures),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
@@ -99,20 +101,25 @@ function recorded(state: ReadState["state"]) {
   };
 }
 
-type Scored = { readonly view: KpiView; readonly rows: readonly KpiRow[]; readonly source: Labelled };
+type Scored = { readonly view: KpiView; readonly table: KpiTable; readonly source: Labelled };
 
 /** Scores of the best, the last and the first iteration that has any: more would not fit into a page. */
-async function scoredIterations(all: readonly Labelled[], best: string | undefined, note: Note): Promise<Scored[]> {
+async function scoredIterations(
+  all: readonly Labelled[],
+  best: string | undefined,
+  note: Note,
+  texts: TextTable,
+): Promise<Scored[]> {
   const measured = all.filter(({ iteration }) => iteration.inference_csv !== undefined);
   const wanted = [measured.find(({ label }) => label === best), measured.at(-1), measured[0]];
   const scored: Scored[] = [];
   for (const source of new Set(wanted)) {
     if (source?.iteration.inference_csv === undefined) continue;
-    const rows = await readKpiRows(source.iteration.inference_csv, source.label, note);
-    const view = kpiView(source.label, rows, source.iteration.threshold);
+    const table = await readKpiTable(source.iteration.inference_csv, source.label, note, texts);
+    const view = kpiView(source.label, table, source.iteration.threshold);
     if (view === undefined) continue;
     noteDifference(view, source, note);
-    scored.push({ view, rows, source });
+    scored.push({ view, table, source });
   }
   return scored;
 }
@@ -120,14 +127,14 @@ async function scoredIterations(all: readonly Labelled[], best: string | undefin
 /** Groups of the best iteration, and what it judges otherwise than each of the others. */
 function whereItFails([best, ...others]: readonly Scored[], note: Note) {
   if (best === undefined) return { breakdown: [], changes: [] };
-  const scoring = ({ view, rows }: Scored) => ({ label: view.label, rows, threshold: view.point.threshold });
+  const scoring = ({ view, table }: Scored) => ({ label: view.label, table, threshold: view.point.threshold });
   const changes = others.flatMap((other) => {
     const change = changeView(scoring(other), scoring(best));
     if (change === undefined)
       note(`${other.view.label} and ${best.view.label} did not score the same parts: not compared.`);
     return change ?? [];
   });
-  return { breakdown: breakdown(best.rows, best.view.point.threshold), changes };
+  return { breakdown: breakdown(best.table, best.view.point.threshold), changes };
 }
 
 /** The gallery over every measured iteration, or over the scored ones where all are too many rows to read. */
@@ -136,16 +143,17 @@ async function gallery(
   scored: readonly Scored[],
   best: string | undefined,
   pictures: PicturePlaces,
+  texts: TextTable,
 ) {
   const measured = iterations.filter(({ iteration }) => iteration.inference_csv !== undefined);
-  const isFew = measured.length * (scored[0]?.rows.length ?? 0) <= galleryReadLimit;
+  const isFew = measured.length * (scored[0]?.table.rows ?? 0) <= galleryReadLimit;
   const judged: Judged[] = [];
   for (const { label, iteration } of measured) {
     const known = scored.find(({ view }) => view.label === label);
     if (known === undefined && (!isFew || iteration.threshold === undefined)) continue;
     // What cannot be read there is told of where its figures are shown.
-    const rows = known?.rows ?? (await readKpiRows(iteration.inference_csv ?? "", label, () => undefined));
-    judged.push({ label, rows, threshold: known?.view.point.threshold ?? iteration.threshold ?? 0 });
+    const table = known?.table ?? (await readKpiTable(iteration.inference_csv ?? "", label, () => undefined, texts));
+    judged.push({ label, table, threshold: known?.view.point.threshold ?? iteration.threshold ?? 0 });
   }
   return await galleryOf(judged, best, pictures);
 }
@@ -173,7 +181,7 @@ async function samplesOf(dir: string, { config, iterations }: ReadState, shown: 
   const layout = await kpiLayout(shown?.source.iteration.training_spec ?? config.specs_file, imagesDir);
   if (shown !== undefined) {
     if (layout === undefined) note("The spec or the images root is not readable: sample images cannot be found.");
-    const real = await realPair(shown.view.label, shown.rows, layout, read);
+    const real = await realPair(shown.view.label, shown.table, layout, read);
     if (real !== undefined) pairs.push(real);
   }
   const generated = iterations.filter(({ iteration }) => iteration.anomalygen_sdg_csv !== undefined);
@@ -182,7 +190,7 @@ async function samplesOf(dir: string, { config, iterations }: ReadState, shown: 
   if (synthetic !== undefined) pairs.push(synthetic);
   else if (source !== undefined) note(`${source.label}: no generated pair of images can be read.`);
   const weakest =
-    shown === undefined ? [] : await weakestSamples(shown.rows, shown.view.point.threshold, layout, read, note);
+    shown === undefined ? [] : await weakestSamples(shown.table, shown.view.point.threshold, layout, read, note);
   return { pairs, weakest };
 }
 

@@ -3,11 +3,11 @@ import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
-import { inferenceTable, rankGaps } from "../kpi/gaps.ts";
+import { rankGaps } from "../kpi/gaps.ts";
 import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
-import type { KpiRow } from "./kpi-rows.ts";
+import { type KpiRow, type KpiTable, smallest } from "./kpi-rows.ts";
 import type { Note } from "./lenient.ts";
 import type { PairView, WeakSample } from "./model.ts";
 import { decode, difference, type ImageFile, picture, pictureOf, scaleDown } from "./pictures.ts";
@@ -48,7 +48,7 @@ export async function kpiLayout(
 
 /** The weakest parts of each label, weakest first, with their images as far as they exist. */
 export async function weakestSamples(
-  rows: readonly KpiRow[],
+  table: KpiTable,
   threshold: number,
   layout: ImageLayout | undefined,
   read: ImageReader,
@@ -56,7 +56,7 @@ export async function weakestSamples(
 ): Promise<WeakSample[]> {
   const samples: WeakSample[] = [];
   let without = 0;
-  for (const { row, weakness } of rankGaps(inferenceTable(rows), threshold, galleryPerLabel).slice(0, galleryLimit)) {
+  for (const { row, weakness } of rankGaps(table, threshold, galleryPerLabel).slice(0, galleryLimit)) {
     const { test, golden } = await imagesOfRow(row, layout, read);
     if (test === undefined) without++;
     samples.push({
@@ -74,12 +74,12 @@ export async function weakestSamples(
 /** The hardest real defect beside its golden image; undefined without a defective row whose images can be read. */
 export async function realPair(
   iteration: string,
-  rows: readonly KpiRow[],
+  table: KpiTable,
   layout: ImageLayout | undefined,
   read: ImageReader,
 ): Promise<PairView | undefined> {
-  const hardest = rows.filter((row) => row.defective).sort((a, b) => a.score - b.score);
-  for (const row of hardest.slice(0, 5)) {
+  const defects = table.scores.map((score, row) => (table.defective[row] ? score : Number.POSITIVE_INFINITY));
+  for (const row of smallest(defects, 5).map(table.at)) {
     const { test, golden } = await imagesOfRow(row, layout, read);
     if (test === undefined || golden === undefined) continue;
     const { object_name: name, label, score } = row;

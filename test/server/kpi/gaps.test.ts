@@ -9,7 +9,7 @@ import {
   type GapAnalysis,
   gapMetrics,
   type InferenceRow,
-  inferenceTable,
+  type InferenceTable,
   targetDefects,
 } from "../../../server/kpi/gaps.ts";
 import { pythonFloat } from "../../../server/kpi/python-text.ts";
@@ -44,6 +44,18 @@ const golden = [
   ...[0.4, 0.9].map((score) => row("missing", score)),
   row("shift", 0.55),
 ];
+
+function inferenceTable(rows: readonly InferenceRow[]): InferenceTable {
+  const labels = [...new Set(rows.map(({ label }) => label))];
+  const numbers = new Map(labels.map((label, at) => [label, at]));
+  return {
+    rows: rows.length,
+    scores: Float64Array.from(rows, ({ score }) => score),
+    label: Int32Array.from(rows, ({ label }) => numbers.get(label) ?? 0),
+    labels,
+    at: (row) => rows[row] as InferenceRow,
+  };
+}
 
 describe("gap analysis", () => {
   it.each(["small", "two_lights_recall_95"])("%s gives the published rows, threshold and breakdown", async (name) => {

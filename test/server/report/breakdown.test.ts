@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
 import { breakdown, changeView } from "../../../server/report/breakdown.ts";
-import type { KpiRow } from "../../../server/report/kpi-rows.ts";
+import type { KpiTable } from "../../../server/report/kpi-rows.ts";
+import { kpiTables, type Part } from "../../support/kpi-table.ts";
 
-function row(object_name: string, label: string, score: number, boardname = "b1", part_type = "R"): KpiRow {
-  const groups = { boardname, part_type };
-  return { input_path: "i", golden_path: "g", object_name, label, score, defective: label !== "PASS", groups };
-}
+const row = (object_name: string, label: string, score: number, boardname = "b1", part_type = "R"): Part => ({
+  ...{ object_name, label, score, boardname, part_type },
+});
 
 const rows = [
   row("a", "PASS", 0.9),
@@ -17,8 +17,9 @@ const rows = [
 ];
 
 describe("where a KPI set fails", () => {
-  it("puts groups with escapes first, then those with false alarms, and leaves out columns that tell nothing", () => {
-    const found = breakdown(rows, 0.5);
+  it("puts groups with escapes first, then those with false alarms, and leaves out columns that tell nothing", async () => {
+    const [table] = await kpiTables(rows);
+    const found = breakdown(table as KpiTable, 0.5);
     expect(found.map(({ title }) => title)).toEqual(["Board", "Label"]);
     expect(found[0]?.groups).toMatchObject([
       { name: "b2", pass: 1, false_alarms: 0, defects: 2, missed: 1 },
@@ -31,11 +32,13 @@ describe("where a KPI set fails", () => {
     });
   });
 
-  it("tells fixed parts from newly failing ones, each scoring at its own threshold", () => {
-    const before = { label: "baseline", rows, threshold: 0.5 };
+  it.each([
+    ["in one order", (parts: readonly Part[]) => parts],
+    ["in another order", (parts: readonly Part[]) => parts.toReversed()],
+  ])("tells fixed parts from newly failing ones, each scoring at its own threshold, rows %s", async (_, order) => {
     const scores = [0.3, 0.6, 0.1, 0.7, 0.35, 0.9];
-    const after = { label: "iter1", rows: rows.map((one, at) => ({ ...one, score: scores[at] ?? 0 })), threshold: 0.4 };
-    expect(changeView(before, after)).toEqual({
+    const later = rows.map((one, at) => ({ ...one, score: scores[at] ?? 0 }));
+    expect(await changes(rows, order(later), 0.4)).toEqual({
       from: "baseline",
       to: "iter1",
       fixed_alarms: 1,
@@ -46,10 +49,17 @@ describe("where a KPI set fails", () => {
     });
   });
 
-  it("compares nothing when a label was changed in between", () => {
+  it("compares nothing when a label was changed in between, or a part is another", async () => {
     const relabelled = rows.map((one) => (one.object_name === "a" ? { ...one, label: "bridge" } : one));
-    const scoring = (label: string, all: readonly KpiRow[]) => ({ label, rows: all, threshold: 0.5 });
-    expect(changeView(scoring("x", rows), scoring("y", relabelled))).toBeUndefined();
-    expect(changeView(scoring("x", rows), scoring("y", rows.slice(1)))).toBeUndefined();
+    expect(await changes(rows, relabelled)).toBeUndefined();
+    expect(await changes(rows, rows.slice(1))).toBeUndefined();
+    expect(await changes(rows, [...rows.slice(1), row("new", "PASS", 0.9)])).toBeUndefined();
+    expect(await changes([row("a", "x", 1), row("a", "y", 1)], [row("a", "y", 1), row("a", "x", 1)])).toBeDefined();
   });
 });
+
+async function changes(before: readonly Part[], after: readonly Part[], threshold = 0.5) {
+  const [one, other] = (await kpiTables(before, after)) as [KpiTable, KpiTable];
+  const scoring = { label: "baseline", table: one, threshold: 0.5 };
+  return changeView(scoring, { label: "iter1", table: other, threshold });
+}

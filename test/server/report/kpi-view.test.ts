@@ -1,18 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { evaluateThreshold } from "../../../server/kpi/sweep.ts";
-import type { KpiRow } from "../../../server/report/kpi-rows.ts";
+import type { KpiTable } from "../../../server/report/kpi-rows.ts";
 import { kpiView } from "../../../server/report/kpi-view.ts";
+import { kpiTables, type Part } from "../../support/kpi-table.ts";
 
-const row = (label: string, score: number): KpiRow => ({
-  input_path: "a/",
-  golden_path: "g/",
-  object_name: "C1",
-  label,
-  score,
-  defective: label !== "PASS",
-  groups: {},
-});
+const row = (label: string, score: number): Part => ({ object_name: "C1", label, score });
+
+async function viewOf(label: string, parts: readonly Part[], recorded: number | undefined) {
+  const [table] = await kpiTables(parts);
+  return kpiView(label, table as KpiTable, recorded);
+}
 
 /** Hand-worked: threshold 0.3 flags both defects of `missing`, the `shift` and two of five PASS parts. */
 const worked = [
@@ -22,14 +20,14 @@ const worked = [
   row("shift", 0.55),
 ];
 
-const partsOf = (rows: readonly KpiRow[]) => ({
+const partsOf = (rows: readonly Part[]) => ({
   scores: rows.map(({ score }) => score),
-  defective: rows.map(({ defective }) => defective),
+  defective: rows.map(({ label }) => label !== "PASS"),
 });
 
 describe("what the page shows of a scored KPI set", () => {
-  it("agrees with the hand-worked table", () => {
-    expect(kpiView("baseline", worked, 0.3)).toMatchObject({
+  it("agrees with the hand-worked table", async () => {
+    expect(await viewOf("baseline", worked, 0.3)).toMatchObject({
       rows: 8,
       pass_rows: 5,
       defective_rows: 3,
@@ -46,29 +44,29 @@ describe("what the page shows of a scored KPI set", () => {
     });
   });
 
-  it("puts the most missed type first, whatever its spelling", () => {
+  it("puts the most missed type first, whatever its spelling", async () => {
     const rows = [row("Shift", 0.1), row("shift ", 0.2), row("bridge", 0.1), row("PASS", 0.5)];
-    expect(kpiView("iter1", rows, 0.15)?.defects).toEqual([
+    expect((await viewOf("iter1", rows, 0.15))?.defects).toEqual([
       { label: "shift", count: 2, detected: 1, weakest_score: 0.1 },
       { label: "bridge", count: 1, detected: 0, weakest_score: 0.1 },
     ]);
   });
 
-  it("has a view of a single part and of one class, and none of no part", () => {
-    expect(kpiView("baseline", [], 0.3)).toBeUndefined();
-    const single = kpiView("baseline", [row("PASS", 0.5)], undefined);
+  it("has a view of a single part and of one class, and none of no part", async () => {
+    expect(await viewOf("baseline", [], 0.3)).toBeUndefined();
+    const single = await viewOf("baseline", [row("PASS", 0.5)], undefined);
     expect(single).toMatchObject({ rows: 1, defective_rows: 0, curve: [], recalls: [] });
     expect(single?.histogram.pass.reduce((sum, count) => sum + count, 0)).toBe(1);
   });
 
-  it("lets a reader redo every threshold exactly, and counts each part once", () => {
+  it("lets a reader redo every threshold exactly, and counts each part once", async () => {
     const parts = fc.array(fc.tuple(fc.boolean(), fc.constantFrom(0, 0.1, 0.1000001, 0.3, 0.5, 0.7, 1)), {
       minLength: 1,
     });
-    fc.assert(
-      fc.property(parts, (drawn) => {
+    await fc.assert(
+      fc.asyncProperty(parts, async (drawn) => {
         const rows = drawn.map(([defective, score]) => row(defective ? "bridge" : "PASS", score));
-        const view = kpiView("iter1", rows, 0.3);
+        const view = await viewOf("iter1", rows, 0.3);
         if (view === undefined) throw new Error("a view is missing");
         let [tp, fp] = [view.defective_rows, view.pass_rows];
         for (const [at, threshold] of view.counts.thresholds.entries()) {
@@ -83,9 +81,9 @@ describe("what the page shows of a scored KPI set", () => {
     );
   });
 
-  it("stays exact where many thresholds are merged to keep the page small", () => {
+  it("stays exact where many thresholds are merged to keep the page small", async () => {
     const rows = Array.from({ length: 30_000 }, (_, at) => row(at % 50 === 0 ? "bridge" : "PASS", at / 30_000));
-    const view = kpiView("iter1", rows, 0.5);
+    const view = await viewOf("iter1", rows, 0.5);
     expect(view?.counts.thresholds.length).toBeLessThanOrEqual(12_001);
     let fp = view?.pass_rows ?? 0;
     for (const [at, threshold] of (view?.counts.thresholds ?? []).entries()) {

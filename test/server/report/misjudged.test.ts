@@ -1,21 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
-import type { KpiRow } from "../../../server/report/kpi-rows.ts";
-import { changesBetween, misjudged, partKeys } from "../../../server/report/misjudged.ts";
+import type { KpiTable } from "../../../server/report/kpi-rows.ts";
+import { changesBetween, misjudged, partsOf } from "../../../server/report/misjudged.ts";
+import { kpiTables, type Part } from "../../support/kpi-table.ts";
 
-const row = (object_name: string, label: string, score: number): KpiRow => ({
-  input_path: "kpi/",
-  golden_path: "golden/",
-  object_name,
-  label,
-  score,
-  defective: label !== "PASS",
-  groups: {},
-});
+const row = (object_name: string, label: string, score: number): Part => ({ object_name, label, score });
 
-const names = (rows: readonly KpiRow[]) => rows.map(({ object_name }) => object_name);
+const names = (table: KpiTable, rows: readonly number[]) => rows.map((at) => table.at(at).object_name);
 
 describe("misjudged parts", () => {
-  it("are missed defects, then false alarms, the furthest off first; a score at the threshold flags nothing", () => {
+  it("are missed defects, then false alarms, the furthest off first; a score at the threshold flags nothing", async () => {
     const rows = [
       row("good", "PASS", 0.2),
       row("at", "PASS", 0.5),
@@ -25,37 +18,42 @@ describe("misjudged parts", () => {
       row("fainter", "open", 0.1),
       row("plain", "open", 0.7),
     ];
-    expect(names(misjudged({ label: "iter1", rows, threshold: 0.5 }))).toEqual(["fainter", "faint", "louder", "loud"]);
+    const [table] = (await kpiTables(rows)) as [KpiTable];
+    expect(names(table, misjudged({ label: "iter1", table, threshold: 0.5 }))).toEqual([
+      "fainter",
+      "faint",
+      "louder",
+      "loud",
+    ]);
   });
 
-  it("are fixed, newly wrong or still wrong against another iteration, each row with its own threshold", () => {
-    const before = {
-      label: "baseline",
-      threshold: 0.5,
-      rows: [
+  it("are fixed, newly wrong or still wrong against another iteration, each row with its own threshold", async () => {
+    const [before, after] = (await kpiTables(
+      [
         row("a", "PASS", 0.9),
         row("b", "PASS", 0.9),
         row("c", "open", 0.9),
         row("d", "PASS", 0.1),
         row("gone", "open", 0),
       ],
-    };
-    const after = {
-      label: "iter1",
-      threshold: 0.3,
-      rows: [
+      [
         row("d", "PASS", 0.2),
         row("c", "open", 0.3),
         row("b", "PASS", 0.4),
         row("a", "PASS", 0.3),
         row("new", "open", 0),
       ],
-    };
-    const { fixed, broken, still } = changesBetween(before, after);
-    expect([names(fixed), names(broken), names(still)]).toEqual([["a"], ["c"], ["b"]]);
+    )) as [KpiTable, KpiTable];
+    const { fixed, broken, still } = changesBetween(
+      { label: "baseline", threshold: 0.5, table: before },
+      { label: "iter1", threshold: 0.3, table: after },
+    );
+    expect([fixed, broken, still].map((rows) => names(after, rows))).toEqual([["a"], ["c"], ["b"]]);
   });
 
-  it("of one image that stands in several rows are told apart by their order", () => {
-    expect(new Set(partKeys([row("a", "PASS", 0), row("a", "PASS", 1), row("b", "PASS", 0)])).size).toBe(3);
+  it("of one image that stands in several rows are told apart by their order", async () => {
+    const [a, again, b] = [row("a", "PASS", 0), row("a", "PASS", 1), row("b", "PASS", 0)];
+    const { count, of } = partsOf(await kpiTables([a, again, b], [b, a, again]));
+    expect([count, ...of.map((parts) => [...parts])]).toEqual([3, [0, 1, 2], [2, 0, 1]]);
   });
 });
