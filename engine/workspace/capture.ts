@@ -4,7 +4,7 @@ import { between, pickOne, type Random } from "./random.ts";
 import { type Point, type Raster, sampleAt, softened } from "./raster.ts";
 
 /** Bound once: they are called for every pixel. */
-const { floor, max, min, round } = Math;
+const { max, min, round } = Math;
 
 /** Registration and exposure of one capture. */
 type Setting = {
@@ -101,7 +101,7 @@ function expose(cover: Float32Array, side: number, material: Material, setting: 
 function digitise(gray: Float32Array, random: Random): Uint8Array {
   const out = new Uint8Array(gray.length);
   for (let i = 0; i < gray.length; i++) {
-    const bits = floor(random() * 2 ** 30);
+    const bits = (random() * 2 ** 30) | 0;
     const noise = ((bits & 1023) + ((bits >> 10) & 1023) + (bits >> 20)) / 205 - 7.5;
     out[i] = max(0, min(255, round((gray[i] as number) + noise)));
   }

@@ -89,24 +89,29 @@ export function paintStroke(
 const ninths = Float32Array.from({ length: 10 }, (_, ninth) => ninth / 9);
 
 /**
+ * What the blur along the other side makes of them, by the ninths of the five cells as digits, from the top one to the
+ * bottom one: an image has few of them, and asks for each again and again.
+ */
+const mixed = Float32Array.from({ length: 1e5 }, (_, digits) => {
+  const share = (place: number): number => ninths[floor(digits / place) % 10] as number;
+  return (3 * share(100) + 2 * (share(1000) + share(10)) + (share(10_000) + share(1))) / 9;
+});
+
+/**
  * Share of copper (0..1) around every cell: the optics' blur, weights 1 2 3 2 1 along both sides. The outermost cells,
  * never sampled, are blurred along one side or not at all.
  */
 export function softened({ cells, width }: Raster): Float32Array {
   const across = blurredAcross(cells);
   const out = new Float32Array(cells.length);
-  for (let i = 0; i < out.length; i++) out[i] = ninths[across[i] as number] as number;
   const [two, last] = [2 * width, cells.length - 2 * width];
+  for (let i = 0; i < two; i++) out[i] = ninths[across[i] as number] as number;
   for (let i = two; i < last; i++) {
-    const own = across[i] as number;
-    const [up, down] = [across[i - width] as number, across[i + width] as number];
-    const [top, bottom] = [across[i - two] as number, across[i + two] as number];
-    // Most cells lie amid bare laminate or full copper, and stay what they are.
-    if ((own | up | down | top | bottom) === 0 || (own & up & down & top & bottom) === 9) continue;
-    const near = (ninths[up] as number) + (ninths[down] as number);
-    const far = (ninths[top] as number) + (ninths[bottom] as number);
-    out[i] = (3 * (ninths[own] as number) + 2 * near + far) / 9;
+    const upper = 100 * (across[i - two] as number) + 10 * (across[i - width] as number) + (across[i] as number);
+    const digits = 100 * upper + 10 * (across[i + width] as number) + (across[i + two] as number);
+    out[i] = mixed[digits] as number;
   }
+  for (let i = last; i < out.length; i++) out[i] = ninths[across[i] as number] as number;
   return out;
 }
 
