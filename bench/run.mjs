@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const names = [
   ...["kpi", "validate", "report", "server", "long-runs", "context", "tokens", "learning", "content", "trace"],
-  ...["twins", "nearest", "pool", "pool-loop", "tables", "merge", "workspace"],
+  ...["twins", "nearest", "pool", "pool-loop", "kpi-loop", "tables", "merge", "workspace"],
 ];
 // A measurement reads its own arguments where it would find them if it were started by itself.
 const [name] = process.argv.splice(2, 1);
