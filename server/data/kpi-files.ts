@@ -13,7 +13,7 @@ import {
 import type { Measurement } from "../kpi/metric-contract.ts";
 import { confusionMatrixSvg, recallFarSvg, scoreDistributionSvg } from "../kpi/plots.ts";
 import { bestAtRecall, bestByF1, type OperatingPoint, type Sweep, sweepThresholds } from "../kpi/sweep.ts";
-import { refuseTooMany, scanTable, writeTable } from "./csv.ts";
+import { mostRows, scanTable, writeTable } from "./csv.ts";
 import { readScores, type ScoreColumns, type ScoreTable } from "./inference.ts";
 import { writeSpreadsheet } from "./spreadsheet.ts";
 
@@ -38,7 +38,7 @@ export async function analyseKpi(path: string, minRecall: number, columns: Score
  * `best_f1_missed_no_pass_samples.csv`, plots as SVG, and `metric_result.json` when a measurement is given.
  *
  * @returns the absolute paths written.
- * @throws Refusal `input.write-failed`; `input.too-many-rows` where more are missed than may be held in memory.
+ * @throws Refusal `input.write-failed`.
  */
 export async function writeKpiFiles(
   directory: string,
@@ -55,9 +55,8 @@ export async function writeKpiFiles(
   };
   await put("threshold_metrics.csv", (path) => writeTable(path, thresholdMetricsHeader, thresholdMetricsRows(sweep)));
   const missed = bestF1 === undefined ? [] : missedRows(table, bestF1.threshold);
-  refuseTooMany(inferenceCsv, missed.length);
   const missedName = "best_f1_missed_no_pass_samples.csv";
-  await put(missedName, (path) => writeMissed(path, inferenceCsv, table, missed, bestF1));
+  await put(missedName, (path) => writeSpreadsheet(path, missedTable(inferenceCsv, table, missed, bestF1)));
   for (const [name, text] of plotsOf(analysis, options.minRecall)) await put(name, (path) => writeAtomic(path, text));
   const { measurement } = options;
   if (measurement !== undefined) {
@@ -89,23 +88,28 @@ function scoreAt(table: ScoreTable, row: number): number {
   return table.scores[row] ?? Number.NaN;
 }
 
-async function writeMissed(
-  path: string,
+/** The missed rows with all their cells; the file is read once for every `DEFT_TABLE_ROWS` of them. */
+async function* missedTable(
   inferenceCsv: string,
   table: ScoreTable,
   missed: readonly number[],
   point: OperatingPoint | undefined,
-): Promise<void> {
-  const wanted = new Set(missed);
-  const cellsOf = new Map<number, string[]>();
-  let row = 0;
-  await scanTable(inferenceCsv, () => (cells) => {
-    if (wanted.has(row)) cellsOf.set(row, cells);
-    row++;
-  });
+): AsyncGenerator<readonly string[]> {
+  yield [...table.header, ...missedColumns];
   const threshold = point?.threshold ?? Number.NaN;
-  const rows = missed.map((at) => [...(cellsOf.get(at) ?? []), ...missedCells(at + 2, scoreAt(table, at), threshold)]);
-  await writeSpreadsheet(path, [...table.header, ...missedColumns], rows);
+  for (let from = 0; from < missed.length; from += mostRows()) {
+    const some = missed.slice(from, from + mostRows());
+    const wanted = new Set(some);
+    const cellsOf = new Map<number, string[]>();
+    let row = 0;
+    await scanTable(inferenceCsv, () => (cells) => {
+      if (wanted.has(row)) cellsOf.set(row, cells);
+      row++;
+    });
+    for (const at of some) {
+      yield [...(cellsOf.get(at) ?? []), ...missedCells(at + 2, scoreAt(table, at), threshold)];
+    }
+  }
 }
 
 function plotsOf({ table, sweep, atRecall, bestF1 }: KpiAnalysis, minRecall: number): [string, string][] {

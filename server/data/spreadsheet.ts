@@ -1,4 +1,4 @@
-import { writeTable } from "./csv.ts";
+import { writeRows } from "./csv.ts";
 
 /**
  * Where a spreadsheet may take text for a formula: at the start of a cell, and after each character at which one of
@@ -18,16 +18,14 @@ export function inertCell(value: string): string {
 }
 
 /**
- * Writes a table that people open in a spreadsheet, its cells inert; otherwise like `writeTable`. A file that a program
- * reads back is written by `writeTable`, byte for byte.
+ * Writes a table that people open in a spreadsheet, its cells inert; otherwise like `writeRows`. A file that a program
+ * reads back is written by that, byte for byte.
  *
  * @throws Refusal `input.write-failed`.
  */
-export async function writeSpreadsheet(
-  path: string,
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-): Promise<void> {
-  const inert = (cells: readonly string[]) => cells.map(inertCell);
-  await writeTable(path, inert(header), rows.map(inert));
+export async function writeSpreadsheet(path: string, rows: AsyncIterable<readonly string[]>): Promise<void> {
+  async function* inert() {
+    for await (const cells of rows) yield cells.map(inertCell);
+  }
+  await writeRows(path, inert());
 }

@@ -133,6 +133,18 @@ describe("deft-mcp kpi", () => {
     expect(await readFile(join(out, "recall_far.svg"), "utf8")).toMatch(/^<svg [^>]+>.*<\/svg>\n$/s);
   });
 
+  it("writes the same missed rows however few of them may be in memory", async () => {
+    const missedBy = async (rows?: string) => {
+      const out = await folder();
+      if (rows !== undefined) process.env.DEFT_TABLE_ROWS = rows;
+      const { code } = await runCommand(run, [join(vectors, "ties_one_decimal.csv"), "--output-dir", out]);
+      delete process.env.DEFT_TABLE_ROWS;
+      expect(code).toBe(0);
+      return await readFile(join(out, "best_f1_missed_no_pass_samples.csv"), "utf8");
+    };
+    expect(await missedBy("2")).toBe(await missedBy());
+  });
+
   it("writes no metric result when a class is empty", async () => {
     const out = await folder();
     await runCommand(run, [join(vectors, "all_pass.csv"), "--output-dir", out]);
