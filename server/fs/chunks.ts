@@ -13,9 +13,9 @@ function pieceSize(fileBytes: number, most: number): number {
  * @throws Refusal `input.unreadable-file` naming the errno or the kind.
  */
 export async function* readChunks(path: string, most = 1 << 20): AsyncGenerator<Uint8Array, void, undefined> {
-  const file = await openRegular(path);
+  const { file, size } = await openRegular(path);
   try {
-    const buffer = Buffer.allocUnsafe(pieceSize((await file.stat()).size, most));
+    const buffer = Buffer.allocUnsafe(pieceSize(size, most));
     for (;;) {
       const { bytesRead } = await file.read(buffer, 0, buffer.length);
       if (bytesRead === 0) return;

@@ -11,9 +11,8 @@ export async function readText(path: string, limit: number = limits.text_bytes):
 
 /** Reads a file whole as bytes. @throws Refusal `input.unreadable-file`. */
 export async function readBytes(path: string, limit: number = limits.image_bytes): Promise<Buffer> {
-  const file = await openRegular(path);
+  const { file, size } = await openRegular(path);
   try {
-    const { size } = await file.stat();
     if (size > limit) throw tooLarge(path, size, limit);
     return await file.readFile();
   } catch (error) {
@@ -118,9 +117,8 @@ export async function listPaths(path: string, pattern: RegExp): Promise<string[]
 /** The last `limit` bytes of a file as text; cost does not depend on its length. Absent file: empty. */
 export async function readTail(path: string, limit: number): Promise<string> {
   try {
-    const file = await openRegular(path);
+    const { file, size } = await openRegular(path);
     try {
-      const { size } = await file.stat();
       const length = Math.min(size, limit);
       const buffer = Buffer.alloc(length);
       await file.read(buffer, 0, length, size - length);

@@ -87,7 +87,7 @@ export async function* readAside({ path, size_bytes }: Aside): AsyncGenerator<st
 }
 
 async function unpacking(path: string): Promise<Readable> {
-  const file = await openRegular(path);
+  const { file } = await openRegular(path);
   // What goes wrong reaches the reader of the last stream; the callback has nothing to add.
   return piped(file.createReadStream(), createGunzip(), () => undefined);
 }

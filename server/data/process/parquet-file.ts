@@ -22,13 +22,12 @@ export async function* withParquet<Found>(
   path: string,
   use: (file: ParquetFile) => AsyncGenerator<Found>,
 ): AsyncGenerator<Found> {
-  const handle = await openRegular(path);
+  const { file: handle, size } = await openRegular(path);
   try {
     const [{ parquetMetadataAsync }, { compressors }] = await Promise.all([
       import("hyparquet"),
       import("hyparquet-compressors"),
     ]);
-    const { size } = await handle.stat();
     const file: AsyncBuffer = {
       byteLength: size,
       async slice(start, end = size) {
