@@ -136,8 +136,13 @@ async function converse(child: ChildProcess, request: unknown, { limitMs, signal
       const onMessage = (reply: Reply) => {
         if ("started" in reply) return rewind(limitMs);
         if ("part" in reply) {
-          if (onPart === undefined) parts.push(reply.part);
-          else onPart(reply.part);
+          try {
+            if (onPart === undefined) parts.push(reply.part);
+            else onPart(reply.part);
+          } catch (error) {
+            // Nobody catches what a message's listener throws.
+            return reject(error);
+          }
           return rewind(limitMs);
         }
         ended = true;

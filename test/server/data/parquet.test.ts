@@ -4,7 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { readParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
+import { readParquet, scanParquet, textCell, writeParquet } from "../../../server/data/parquet.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 import { listCell } from "../../support/list-cell.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -81,6 +81,16 @@ describe("parquet", () => {
     expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual(Array(10).fill(500));
     const { rows } = await readParquet(path);
     expect(rows.every((row, number) => listCell(row, "embedding")?.[width - 1] === number)).toBe(true);
+  });
+
+  it("fails with what reading a row throws, and can read on", async () => {
+    const path = join(await folder(), "t.parquet");
+    await writeParquet(path, [{ name: "label", type: "string", values: ["PASS"] }]);
+    const scanned = scanParquet(path, () => {
+      throw new Error("no such label");
+    });
+    await expect(scanned).rejects.toThrow("no such label");
+    expect((await readParquet(path)).rows).toEqual([{ label: "PASS" }]);
   });
 
   it("refuses what is no parquet file", async () => {
