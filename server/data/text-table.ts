@@ -58,11 +58,12 @@ export function createTextTable(limitBytes: number = limits.table_text_bytes): T
       const slot = slotOf(hash);
       const known = slots[slot] as number;
       if (known >= 0) return known;
+      // A text that is refused leaves no trace.
+      store.addKey();
       const number = size++;
       slots[slot] = number;
       if (number === hashes.length) hashes = widened(hashes, 2 * number);
       hashes[number] = hash;
-      store.addKey();
       if (size * 3 > slots.length * 2) grow();
       return number;
     },
@@ -94,16 +95,17 @@ function createStore(limitBytes: number) {
       return hashOf(key, keyLength);
     },
     addKey(): void {
-      total += keyLength;
       const prefix = prefixOf(keyLength);
       const needed = prefix + keyLength;
-      if (used + needed > (blocks.at(-1)?.length ?? 0)) {
+      const fits = used + needed <= (blocks.at(-1)?.length ?? 0);
+      const place = fits ? (blocks.length - 1) * blockBytes + used : blocks.length * blockBytes;
+      if (total + keyLength > limitBytes || place >= mostPlaces) throw tooMuchText(limitBytes);
+      total += keyLength;
+      if (!fits) {
         blocks.push(Buffer.allocUnsafe(Math.max(needed, Math.min(blockBytes, Math.max(firstBlockBytes, total)))));
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;
-      const place = (blocks.length - 1) * blockBytes + used;
-      if (total > limitBytes || place >= mostPlaces) throw tooMuchText(limitBytes);
       if (count === places.length) places = widened(places, 2 * count);
       places[count++] = place;
       block[used] = Math.min(keyLength, longLength);

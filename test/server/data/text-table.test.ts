@@ -72,10 +72,12 @@ it("paths are texts, whatever their shape", () => {
   expect([table.size(), table.at(8), table.at(-1)]).toEqual([8, "", ""]);
 });
 
-it("more text than is promised is refused", async () => {
+it("more text than is promised is refused, and leaves no trace", async () => {
   const table = createTextTable(10);
   table.numberOf("12345678");
   expect((await refusalOf(async () => table.numberOf("1234"))).code).toBe("input.too-many-rows");
+  expect([table.size(), table.find("1234"), table.numberOf("12345678"), table.numberOf("12")]).toEqual([1, -1, 0, 1]);
+  expect([table.at(0), table.at(1)]).toEqual(["12345678", "12"]);
 });
 
 it("a list of numbers holds what was added and what was changed", () => {
