@@ -17,7 +17,10 @@ export type Table = {
 /** A table of the loop has about 20 columns. */
 const mostColumns = 1000;
 /** Rows of a table that is held in memory, a gigabyte a million; who has more of both starts the server with a higher one. */
-export const mostRows = (): number => Number(process.env.DEFT_TABLE_ROWS) || 1_000_000;
+export const mostRows = (): number => {
+  const asked = Number(process.env.DEFT_TABLE_ROWS);
+  return Number.isInteger(asked) && asked > 0 ? asked : 1_000_000;
+};
 
 /** Of a larger piece the collector would move the cells about before they are done with: twice the time, three times the memory. */
 const pieceSize = 1 << 16;

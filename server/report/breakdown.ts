@@ -25,13 +25,14 @@ export function breakdown(table: KpiTable, threshold: number): BreakdownView[] {
     const groups = groupsOf(table, column, threshold);
     if (groups.length < 2) return [];
     const failing = groups.filter(({ false_alarms, missed }) => false_alarms + missed > 0);
-    return [{ title, groups: groups.slice(0, groupsShown), of: groups.length, failing: failing.length }];
+    const shown = groups.slice(0, groupsShown).map((group) => ({ ...group, far_interval: farText(group) }));
+    return [{ title, groups: shown, of: groups.length, failing: failing.length }];
   });
 }
 
 type Group = { pass: number; false_alarms: number; defects: number; missed: number };
 
-function groupsOf(table: KpiTable, column: string, threshold: number): BreakdownView["groups"] {
+function groupsOf(table: KpiTable, column: string, threshold: number): (Group & { readonly name: string })[] {
   const found = new Map<string, Group>();
   const groupOf = groupNamer(table, column, found);
   for (let row = 0; row < table.rows; row++) {
@@ -47,7 +48,7 @@ function groupsOf(table: KpiTable, column: string, threshold: number): Breakdown
     }
   }
   return [...found]
-    .map(([name, group]) => ({ name, ...group, far_interval: farText(group) }))
+    .map(([name, group]) => ({ name, ...group }))
     .sort((a, b) => b.missed - a.missed || b.false_alarms - a.false_alarms || b.pass + b.defects - a.pass - a.defects);
 }
 

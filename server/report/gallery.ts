@@ -75,7 +75,8 @@ async function rowsOf(
   for (const one of order) choose(one, misjudged(one));
   const wrong = size;
   if (first !== undefined) {
-    const distances = first.table.scores.map((score) => Math.abs(score - first.threshold));
+    // A threshold beyond all scores may be infinite.
+    const distances = first.table.scores.map((score) => Math.min(Number.MAX_VALUE, Math.abs(score - first.threshold)));
     choose(first, smallest(distances, rowLimit));
   }
   const scores = scoresOf(
