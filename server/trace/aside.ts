@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { Refusal } from "../errors.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
+import { readChunks } from "../fs/chunks.ts";
 import { putInPlace, withScratchFolder } from "../fs/folder.ts";
 import { wholeLines } from "../fs/lines.ts";
 import { fileFacts, listNames } from "../fs/read.ts";
@@ -14,6 +15,8 @@ import { openRegular } from "../fs/regular-file.ts";
 export type Aside = { readonly encoding: "aside"; readonly path: string; readonly size_bytes: number };
 /** A text, piece by piece. */
 export type Pieces = Iterable<string> | AsyncIterable<string>;
+/** What writes a text of whole lines to a file itself: rows that come unasked cannot wait for the packer. */
+export type Writer = (file: string) => Promise<void>;
 /** One that was just put there; `packed_bytes` is what it adds to the trace. */
 export type PutAside = { readonly sha256: string; readonly size_bytes: number; readonly packed_bytes: number };
 
@@ -36,13 +39,13 @@ export async function asideBytes(trace: string): Promise<number> {
   return facts.reduce((sum, one) => sum + (one?.size_bytes ?? 0), 0);
 }
 
-/** Packs a text, given in pieces, into a file of a trace. @throws Refusal `input.write-failed`, or what the pieces throw. */
-export async function putAside(trace: string, pieces: Pieces): Promise<PutAside> {
+/** Packs a text into a file of a trace. @throws Refusal `input.write-failed`, or what the text throws. */
+export async function putAside(trace: string, text: Pieces | Writer): Promise<PutAside> {
   const hash = createHash("sha256");
   let size_bytes = 0;
-  async function* counted() {
-    for await (const text of gathered(pieces)) {
-      const bytes = Buffer.from(text);
+  async function* counted(pieces: Pieces) {
+    for await (const piece of gathered(pieces)) {
+      const bytes = Buffer.from(piece);
       hash.update(bytes);
       size_bytes += bytes.length;
       yield bytes;
@@ -50,7 +53,10 @@ export async function putAside(trace: string, pieces: Pieces): Promise<PutAside>
   }
   return await withScratchFolder(join(trace, asideFolder), async (scratch) => {
     const packed = join(scratch, "packed");
-    await pipeline(counted, createGzip(), (chunks: AsyncIterable<Uint8Array>) => writeAtomic(packed, chunks, 0o600));
+    const pieces = typeof text === "function" ? await written(text, join(scratch, "text")) : text;
+    await pipeline(counted(pieces), createGzip(), (chunks: AsyncIterable<Uint8Array>) =>
+      writeAtomic(packed, chunks, 0o600),
+    );
     const sha256 = hash.digest("hex");
     const packed_bytes = (await fileFacts(packed))?.size_bytes ?? 0;
     const path = asidePath(trace, sha256);
@@ -58,6 +64,11 @@ export async function putAside(trace: string, pieces: Pieces): Promise<PutAside>
     await putInPlace(packed, path);
     return { sha256, size_bytes, packed_bytes };
   });
+}
+
+async function written(write: Writer, file: string): Promise<Pieces> {
+  await write(file);
+  return wholeLines(readChunks(file), file);
 }
 
 /** The same text in pieces that are worth a step of the packer: one for each of a million rows takes forty times as long. */

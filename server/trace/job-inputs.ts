@@ -54,7 +54,8 @@ export async function readInputs(
     const { sha256, ...rest } = content;
     const stored = rest.file && hashOfStored(rest.file);
     inputs.push({ input: { path: reading.change(path), sha256, ...defined({ stored }) }, ...rest });
-    if (spec.test(relative)) for (const more of pathsIn(withoutNotes(await readText(path)), runDir)) named.add(more);
+    if (spec.test(relative) && rest.long !== true)
+      for (const more of pathsIn(withoutNotes(await readText(path)), runDir)) named.add(more);
   }
   return inputs;
 }
@@ -77,7 +78,7 @@ async function contentIfPresent(path: string, change: (text: string) => string):
   const isLong = ((await fileFacts(path))?.size_bytes ?? 0) > caps.read_bytes;
   const long = isLong ? ({ long: true } as const) : {};
   try {
-    if (isParquet(path)) return { ...(await tableContent(path, change)), ...long };
+    if (isParquet(path)) return { ...(await tableContent(path, change, isLong)), ...long };
     return isLong ? { sha256: await hashOfLines(path, change), ...long } : await textContent(path, change);
   } catch (error) {
     // A table that cannot be read is the job's to complain of.
@@ -86,8 +87,8 @@ async function contentIfPresent(path: string, change: (text: string) => string):
   }
 }
 
-async function tableContent(path: string, change: (text: string) => string): Promise<Content> {
-  const { sha256, json } = await readTable(path, change, caps.kept_characters);
+async function tableContent(path: string, change: (text: string) => string, isLong: boolean): Promise<Content> {
+  const { sha256, json } = await readTable(path, change, { longest: caps.kept_characters, vectors: !isLong });
   return json === undefined ? { sha256 } : { sha256, file: storeJson(json) };
 }
 

@@ -72,8 +72,8 @@ async function keptContent(
       return file === undefined ? undefined : pen.keep(file);
     }
     if (!isKeptAside(path)) return undefined;
-    const pieces = await (isParquet(path) ? tableRows(path, pen.cleanFile) : namedText(path, sha256, pen.cleanFile));
-    return pieces === undefined ? undefined : await pen.keepAside(pieces);
+    const text = isParquet(path) ? await tableRows(path, pen.cleanFile) : namedText(path, sha256, pen.cleanFile);
+    return text === undefined ? undefined : await pen.keepAside(text);
   } catch (error) {
     // No text or no table after all, or one without lines: it is known by its hash.
     if (error instanceof Refusal) return undefined;

@@ -5,7 +5,7 @@ import { listNames, readText } from "../fs/read.ts";
 import type { Deps } from "../ports/call.ts";
 import { defined } from "../run/defined.ts";
 import { redactor } from "../run/redact.ts";
-import { asideBytes, type Pieces, type PutAside } from "./aside.ts";
+import { asideBytes, type Pieces, type PutAside, type Writer } from "./aside.ts";
 import { connectionFile, connectionPattern, type NewLine, type TraceLine, traceBudgetBytes } from "./format.ts";
 import { hashOfStored, type Inline } from "./stored-file.ts";
 import { mapTexts, type Symbols, symbolTable } from "./symbols.ts";
@@ -22,13 +22,13 @@ export type Pen = {
   /** Keeps a file's content, once, and tells the name that other lines know it by. */
   keep(file: Inline): string;
   /** The same for a text that is too long for a line; undefined on a disk that takes no more. */
-  keepAside(pieces: Pieces): Promise<string | undefined>;
+  keepAside(text: Pieces | Writer): Promise<string | undefined>;
 };
 
 /** What a pen writes on. */
 export type Paper = LineFile & {
   /** Puts a text beside the lines; undefined on a disk that takes no more. */
-  putAside(pieces: Pieces): Promise<PutAside | undefined>;
+  putAside(text: Pieces | Writer): Promise<PutAside | undefined>;
 };
 
 /** What the connections of one server have in common, so that a run has one name and lines have one order. */
@@ -112,9 +112,9 @@ export function penOf(
     symbols,
     write,
     keep: (content) => writeOnce({ kind: "file", sha256: hashOfStored(content), ...content }),
-    async keepAside(pieces) {
+    async keepAside(text) {
       file ??= open();
-      const put = await file.putAside(pieces);
+      const put = await file.putAside(text);
       if (put === undefined) return undefined;
       const { sha256, size_bytes, packed_bytes } = put;
       if (!kept.has(sha256)) grow(packed_bytes);

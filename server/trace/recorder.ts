@@ -149,7 +149,7 @@ function openWhileItTakes(dir: string, log: (line: string) => void): { paper: Pa
   const paper: Paper = {
     append: (line) => attempt(() => opened?.file.append(line)),
     close: () => opened?.file.close(),
-    putAside: async (pieces) => (over ? undefined : await putAside(dir, pieces).catch(end)),
+    putAside: async (text) => (over ? undefined : await putAside(dir, text).catch(end)),
   };
   return { paper, number: opened?.number ?? 0 };
 }

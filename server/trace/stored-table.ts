@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { z } from "zod";
 import { type ParquetColumn, scanParquet, writeParquetGroups } from "../data/parquet.ts";
 import { parseJson } from "../fs/json.ts";
+import { createLineFile } from "../fs/line-file.ts";
 import { linesIn } from "../fs/lines.ts";
-import { type Aside, type Pieces, readAside } from "./aside.ts";
+import { type Aside, readAside, type Writer } from "./aside.ts";
 import { mapTexts } from "./symbols.ts";
 
 export type Change = (text: string) => string;
@@ -16,14 +16,15 @@ const longestTable = 32 * 1024 * 1024;
 
 /**
  * The columns of a parquet file as JSON text with names, and its sha256. Column by column: of a table of any length only
- * the text is in memory, and that only up to `longest` characters; beyond it `json` is absent.
+ * the text is in memory, and that only up to `longest` characters; beyond it `json` is absent. Without `vectors` a column
+ * of embeddings is passed over.
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`.
  */
 export async function readTable(
   path: string,
   change: Change,
-  longest = longestTable,
+  { longest = longestTable, vectors: withVectors = true } = {},
 ): Promise<{ readonly sha256: string; readonly json?: string }> {
   const hash = createHash("sha256");
   let [json, length] = ["", 0];
@@ -32,7 +33,7 @@ export async function readTable(
     length += text.length;
     json = length <= longest ? json + text : "";
   };
-  const columns = await scanParquet(path, () => undefined, []);
+  const columns = (await scanParquet(path, () => undefined, [])).filter((name) => withVectors || name !== vectors);
   write("[");
   for (const [at, name] of columns.entries()) {
     const column = columnWriter(change(name), change, write);
@@ -77,25 +78,39 @@ const isEmpty = (cell: unknown): boolean => cell === null || cell === undefined;
 
 function kindOf(cell: unknown): Kind {
   if (typeof cell === "number" || typeof cell === "bigint") return "double";
-  return Array.isArray(cell) || ArrayBuffer.isView(cell) ? "double_list" : "string";
+  return isList(cell) ? "double_list" : "string";
 }
 
 function cellText(cell: unknown, kind: Kind, change: Change): string {
-  if (kind === "double") return JSON.stringify(Number(cell));
-  if (kind === "double_list") return JSON.stringify(Array.from((cell ?? []) as number[], Number));
-  return JSON.stringify(change(String(cell ?? "")));
+  if (kind === "double") return JSON.stringify(numberIn(cell));
+  if (kind === "double_list") return JSON.stringify(isList(cell) ? Array.from(cell, numberIn) : []);
+  return JSON.stringify(change(typeof cell === "object" && cell !== null ? objectText(cell) : String(cell ?? "")));
+}
+
+const isList = (cell: unknown): cell is ArrayLike<unknown> => Array.isArray(cell) || ArrayBuffer.isView(cell);
+
+/** An object of a hostile table need not be able to say what number, or what text, it is. */
+const numberIn = (cell: unknown): number => (typeof cell === "object" ? 0 : Number(cell));
+
+function objectText(cell: object): string {
+  try {
+    return JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  } catch {
+    // Deeper than the stack.
+    return "";
+  }
 }
 
 /** The one column that no line holds: of vectors a trace has what the loop read of them. */
 const vectors = "embedding";
 
 /**
- * The rows of a table of any length as lines of JSON with names, below a line with the name and the kind of each column;
- * undefined for a table of embeddings.
+ * What writes the rows of a table of any length as lines of JSON with names, below a line with the name and the kind of
+ * each column; undefined for a table of embeddings.
  *
- * @throws Refusal `input.unreadable-file`, `input.bad-parquet`, also where the lines are read.
+ * @throws Refusal `input.unreadable-file`, `input.bad-parquet`, also where the lines are written.
  */
-export async function tableRows(path: string, change: Change): Promise<Pieces | undefined> {
+export async function tableRows(path: string, change: Change): Promise<Writer | undefined> {
   const names = await scanParquet(path, () => undefined, []);
   if (names.includes(vectors)) return undefined;
   const kinds = new Map<string, Kind>();
@@ -103,17 +118,26 @@ export async function tableRows(path: string, change: Change): Promise<Pieces | 
     for (const name of names) if (!kinds.has(name) && !isEmpty(row[name])) kinds.set(name, kindOf(row[name]));
   });
   const columns = names.map((name) => ({ name, kind: kinds.get(name) ?? "string" }) as const);
-  const lines = new Readable({ objectMode: true, read: () => undefined });
-  lines.push(`${JSON.stringify(columns.map(({ name, kind }) => [change(name), kind]))}\n`);
-  const scanned = scanParquet(path, (row) => {
-    lines.push(`[${columns.map(({ name, kind }) => cellText(row[name], kind, change)).join(",")}]\n`);
-  });
-  scanned.then(
-    () => lines.push(null),
-    (error) => lines.destroy(error),
-  );
-  return lines;
+  return async (file) => {
+    const lines = createLineFile(file);
+    try {
+      let text = JSON.stringify(columns.map(({ name, kind }) => [change(name), kind]));
+      await scanParquet(path, (row) => {
+        if (text.length > gatheredCharacters) {
+          lines?.append(text);
+          text = "";
+        }
+        text += `${text === "" ? "" : "\n"}[${columns.map(({ name, kind }) => cellText(row[name], kind, change)).join(",")}]`;
+      });
+      lines?.append(text);
+    } finally {
+      lines?.close();
+    }
+  };
 }
+
+/** Characters of the lines that are written at once. */
+const gatheredCharacters = 1 << 16;
 
 const header = z.array(z.tuple([z.string(), z.enum(["string", "double", "double_list"])]));
 const cells = z.array(z.unknown());

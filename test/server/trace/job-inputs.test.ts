@@ -230,6 +230,18 @@ describe("a table for a job that is beyond 16 MiB", () => {
     expect(differences(first, other)).toMatchObject([{ file: "{run-1}/rows.csv", path: "content" }]);
   });
 
+  it("names nothing that a spec as long would name, which is not read whole for it", async () => {
+    const run = await newFolder();
+    await writeFile(join(run, "long.yaml"), `path: ${run}/rows.csv\n${`# ${wide}\n`.repeat(17_000)}`);
+    await writeFile(join(run, "rows.csv"), "input_path,label\n");
+    const inputs = await readInputs(
+      run,
+      { argv: [`${run}/long.yaml`] },
+      { change: (text) => text, isOutput: () => false },
+    );
+    expect(inputs.map(({ input }) => input.path)).toEqual([`${run}/long.yaml`]);
+  });
+
   it("is no difference to a trace of before, which does not name it", async () => {
     expect(differences([], await given(-1, ""))).toEqual([]);
   });

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "@jest/globals";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { readParquet, writeParquet } from "../../../server/data/parquet.ts";
 import { sha256 } from "../../../server/fs/hash.ts";
 import { asidePath, type Pieces, putAside } from "../../../server/trace/aside.ts";
@@ -65,6 +66,21 @@ describe("a table of a job that is too long for a line", () => {
       ]),
     );
     expect([outputs[0]?.stored, files.size]).toEqual([undefined, 0]);
+  });
+
+  it("comes back with the text of what is neither number, list nor text, however it calls itself", async () => {
+    const hostile: object[] = [{ toString: 1, valueOf: 1 }, { length: 1e12 }];
+    const { restored } = await recorded(async (path) => {
+      const values = Array.from({ length: rows }, (_, at) => hostile[at] ?? { at, of: noise(at) });
+      const columnData = [{ name: "said", data: values, type: "JSON" as const }];
+      await writeFile(path, Buffer.from(parquetWriteBuffer({ columnData })));
+    });
+    const { table } = await restored();
+    expect([0, 1, 3].map((at) => table.rows[at]?.said)).toEqual([
+      '{"toString":1,"valueOf":1}',
+      '{"length":1000000000000}',
+      `{"at":3,"of":"${noise(3)}"}`,
+    ]);
   });
 
   it("is known by its hash when it is no table, and the run goes on", async () => {
