@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mandatoryColumns } from "./changenet.ts";
 import { scanTable } from "./csv.ts";
-import { createNumberList, type NumberList } from "./number-list.ts";
+import { createNumberList } from "./number-list.ts";
 import { createTextTable, type TextTable } from "./text-table.ts";
 
 /** Columns that checks need; the last two may be absent. */
@@ -32,18 +32,17 @@ export type RowColumns = {
 export async function readRowColumns(path: string): Promise<RowColumns> {
   const texts = createTextTable();
   const lines = createNumberList();
-  const columns = new Map<Column, NumberList>();
+  const columns = new Map<Column, ReturnType<typeof textColumn>>();
   let missing: readonly string[] = [];
   const hash = createHash("sha256");
   const open = (all: readonly string[]) => {
     missing = mandatoryColumns.filter((column) => !all.includes(column));
     if (missing.length > 0) return () => undefined;
-    const kept = names
-      .filter((name) => all.includes(name))
-      .map((name) => cellReader(all.indexOf(name), texts, name, columns));
+    for (const name of names) if (all.includes(name)) columns.set(name, textColumn(texts, all.indexOf(name)));
+    const kept = [...columns.values()];
     return (cells: readonly string[], line: number) => {
       lines.push(line);
-      for (const keep of kept) keep(cells);
+      for (const column of kept) column.add(cells);
     };
   };
   const { header, rows, bom } = await scanTable(path, open, (bytes) => hash.update(bytes));
@@ -60,25 +59,29 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
   };
 }
 
-/** Keeps one cell of each row; the cell above is often the same. */
-function cellReader(at: number, texts: TextTable, name: Column, columns: Map<Column, NumberList>) {
+/** Keeps one cell of each row as its number in `texts`; the cell above is often the same. */
+export function textColumn(texts: TextTable, at: number) {
   const numbers = createNumberList();
-  columns.set(name, numbers);
   let [last, number] = ["", -1];
-  return (cells: readonly string[]): void => {
-    const cell = cells[at] ?? "";
-    if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
-    numbers.push(number);
+  return {
+    add(cells: readonly string[]): void {
+      const cell = cells[at] ?? "";
+      if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
+      numbers.push(number);
+    },
+    all: numbers.all,
   };
 }
 
+type Texts = { readonly texts: Pick<TextTable, "at"> };
+
 /** A text of `texts` by the number that a column holds; empty for a column that is absent. */
-export function textAt({ texts }: RowColumns, column: Int32Array | undefined, row: number): string {
+export function textAt({ texts }: Texts, column: Int32Array | undefined, row: number): string {
   return column === undefined ? "" : texts.at(column[row] ?? -1);
 }
 
 /** What is said of a text by its number, asked once each: for columns of few labels or directories. */
-export function onceEachText<Value>({ texts }: RowColumns, ask: (text: string) => Value): (number: number) => Value {
+export function onceEachText<Value>({ texts }: Texts, ask: (text: string) => Value): (number: number) => Value {
   const known = new Map<number, Value>();
   return (number) => {
     if (!known.has(number)) known.set(number, ask(texts.at(number)));

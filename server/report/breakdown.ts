@@ -1,3 +1,4 @@
+import { onceEachText } from "../data/row-columns.ts";
 import { farInterval, intervalText } from "../kpi/certainty.ts";
 import type { KpiTable } from "./kpi-rows.ts";
 import { changesBetween, inOneOrder, type Judged, partKey } from "./misjudged.ts";
@@ -52,21 +53,19 @@ function groupsOf(table: KpiTable, column: string, threshold: number): (Group & 
     .sort((a, b) => b.missed - a.missed || b.false_alarms - a.false_alarms || b.pass + b.defects - a.pass - a.defects);
 }
 
-/** Finds the group of a row, asked of each text once; undefined where the cell is empty. */
+/** Finds the group of a row; undefined where the cell is empty. */
 function groupNamer({ label, labels, groups, texts }: KpiTable, column: string, found: Map<string, Group>) {
-  const [numbers, textOf] =
-    column === "label" ? [label, (number: number) => labels[number] ?? ""] : [groups.get(column), texts.at];
-  const known = new Map<number, Group | undefined>();
-  return (row: number): Group | undefined => {
-    if (numbers === undefined) return undefined;
-    const number = numbers[row] as number;
-    if (known.has(number)) return known.get(number);
-    const name = textOf(number).trim();
-    const group = name === "" ? undefined : (found.get(name) ?? { pass: 0, false_alarms: 0, defects: 0, missed: 0 });
-    if (group !== undefined) found.set(name, group);
-    known.set(number, group);
+  const isLabel = column === "label";
+  const numbers = isLabel ? label : groups.get(column);
+  const named = isLabel ? { at: (number: number) => labels[number] ?? "" } : texts;
+  const groupOf = onceEachText({ texts: named }, (text) => {
+    const name = text.trim();
+    if (name === "") return undefined;
+    const group = found.get(name) ?? { pass: 0, false_alarms: 0, defects: 0, missed: 0 };
+    found.set(name, group);
     return group;
-  };
+  });
+  return (row: number): Group | undefined => (numbers === undefined ? undefined : groupOf(numbers[row] as number));
 }
 
 function farText({ pass, false_alarms }: { pass: number; false_alarms: number }): string {
@@ -100,11 +99,15 @@ function sameParts(one: KpiTable, other: KpiTable): boolean {
   if (inOneOrder(one, other) && one.label.every((_, row) => labelAt(one, row) === labelAt(other, row))) return true;
   const counts = new Map<string, number>();
   const keyOf = (table: KpiTable, row: number) => `${partKey(table, row)} ${labelAt(table, row)}`;
-  for (let row = 0; row < one.rows; row++) counts.set(keyOf(one, row), (counts.get(keyOf(one, row)) ?? 0) + 1);
+  for (let row = 0; row < one.rows; row++) {
+    const key = keyOf(one, row);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
   for (let row = 0; row < other.rows; row++) {
-    const left = counts.get(keyOf(other, row)) ?? 0;
+    const key = keyOf(other, row);
+    const left = counts.get(key) ?? 0;
     if (left === 0) return false;
-    counts.set(keyOf(other, row), left - 1);
+    counts.set(key, left - 1);
   }
   return true;
 }

@@ -2,7 +2,7 @@ import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import { type GalleryPictures, galleryPictures } from "./gallery-pictures.ts";
 import { boardOf, componentOf, type KpiRow, smallest } from "./kpi-rows.ts";
-import { changesBetween, type Judged, misjudged, partsOf } from "./misjudged.ts";
+import { changesBetween, countMisjudged, type Judged, misjudged, partsOf } from "./misjudged.ts";
 import type { Gallery, GalleryIteration, GalleryRow } from "./model.ts";
 
 /** Parts that a page lists; a row costs it about a hundred bytes. */
@@ -34,14 +34,11 @@ export async function galleryOf(
 }
 
 function iterationOf(now: Judged, before: Judged | undefined): GalleryIteration {
-  const wrong = misjudged(now);
-  const missed = wrong.filter((row) => now.table.defective[row] === 1).length;
   const changes = before && changesBetween(before, now);
   return {
     label: now.label,
     threshold: now.threshold,
-    missed,
-    false_alarms: wrong.length - missed,
+    ...countMisjudged(now),
     ...defined({
       fixed: changes?.fixed.length,
       broken: changes?.broken.length,

@@ -1,5 +1,6 @@
 import { scanTable } from "../data/csv.ts";
 import { createNumberList, createScoreList } from "../data/number-list.ts";
+import { textAt, textColumn } from "../data/row-columns.ts";
 import type { TextTable } from "../data/text-table.ts";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
@@ -81,35 +82,21 @@ function columnsFor(texts: TextTable, header: readonly string[]) {
       const defective = Uint8Array.from(label.all(), (number) => isDefect[number] as number);
       const part = [input, golden, object].map((one) => one.all());
       const groups = new Map(grouped.map(([name, one]) => [name as string, one.all()]));
-      const textAt = (numbers: Int32Array | undefined, row: number) => texts.at(numbers?.[row] ?? -1);
+      const cell = (numbers: Int32Array | undefined, row: number) => textAt({ texts }, numbers, row);
       return {
         ...{ rows: label.length, scores: scores.all(), label: label.all(), labels: names },
         ...{ defective, part, groups, texts },
         at: (row) => ({
-          input_path: textAt(part[0], row),
-          golden_path: textAt(part[1], row),
-          object_name: textAt(part[2], row),
+          input_path: cell(part[0], row),
+          golden_path: cell(part[1], row),
+          object_name: cell(part[2], row),
           label: names[label.at(row)] ?? "",
           score: scores.at(row),
           defective: defective[row] === 1,
-          groups: Object.fromEntries([...groups].map(([name, numbers]) => [name, textAt(numbers, row)])),
+          groups: Object.fromEntries([...groups].map(([name, numbers]) => [name, cell(numbers, row)])),
         }),
       };
     },
-  };
-}
-
-/** One cell of each row as a number; the cell above is often the same. */
-function textColumn(texts: TextTable, at: number) {
-  const numbers = createNumberList();
-  let [last, number] = ["", -1];
-  return {
-    add(cells: readonly string[]): void {
-      const cell = cells[at] ?? "";
-      if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
-      numbers.push(number);
-    },
-    all: numbers.all,
   };
 }
 

@@ -17,6 +17,15 @@ export function misjudged(judged: Judged): number[] {
   return rows.sort((a, b) => isBad(b) - isBad(a) || further(a, b));
 }
 
+/** How many defects are missed, and how many good parts flagged. */
+export function countMisjudged(judged: Judged): { readonly missed: number; readonly false_alarms: number } {
+  const counts = { missed: 0, false_alarms: 0 };
+  for (let row = 0; row < judged.table.rows; row++) {
+    if (isWrong(judged, row)) counts[judged.table.defective[row] === 1 ? "missed" : "false_alarms"]++;
+  }
+  return counts;
+}
+
 /** Whether two scorings have the same parts row by row. */
 export function inOneOrder(one: KpiTable, other: KpiTable): boolean {
   if (one === other) return true;
