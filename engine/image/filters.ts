@@ -104,7 +104,7 @@ export function erode(map: Float32Array, width: number, height: number): Float32
  */
 function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1): Float32Array {
   if (room.length < map.length) room = new Float32Array(map.length);
-  const [rows, half, step] = [room, sign / 2, width];
+  const [rows, half] = [room, sign / 2];
   const out = new Float32Array(map.length);
   for (let y = 0; y < height; y++) {
     const first = y * width;
@@ -119,11 +119,11 @@ function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1)
       level = next;
     }
   }
-  const end = map.length - step;
+  const end = map.length - width;
   for (let at = 0; at < map.length; at++) {
     const level = rows[at] as number;
-    const above = rows[at < step ? at : at - step] as number;
-    const below = rows[at < end ? at + step : at] as number;
+    const above = rows[at < width ? at : at - width] as number;
+    const below = rows[at < end ? at + width : at] as number;
     const two = (above + level) / 2 + half * Math.abs(above - level);
     out[at] = (two + below) / 2 + half * Math.abs(two - below);
   }

@@ -65,10 +65,16 @@ function percentile(counts: Float64Array, total: number, share: number): number 
 }
 
 /** Exponents of golden level, x and y in each term of the fit: what gain and offset are multiplied with. */
-const TERMS = [
-  ...[[1, 0, 0] as const, [1, 1, 0] as const, [1, 0, 1] as const],
-  ...[[0, 0, 0] as const, [0, 1, 0] as const, [0, 0, 1] as const],
-  ...[[0, 2, 0] as const, [0, 1, 1] as const, [0, 0, 2] as const],
+const TERMS: readonly (readonly [golden: number, x: number, y: number])[] = [
+  [1, 0, 0],
+  [1, 1, 0],
+  [1, 0, 1],
+  [0, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
+  [0, 2, 0],
+  [0, 1, 1],
+  [0, 0, 2],
 ];
 /** Every so many rows and columns a pixel is taken into the fit. */
 const SAMPLE_STEP = 3;

@@ -90,26 +90,31 @@ const ninths = Float32Array.from({ length: 10 }, (_, ninth) => ninth / 9);
 
 /**
  * What the blur along the other side makes of them, by the ninths of the five cells as digits, from the top one to the
- * bottom one: an image has few of them, and asks for each again and again.
+ * bottom one: an image has few of them, and asks for each again and again. Who draws nothing does not wait for it.
  */
-const mixed = Float32Array.from({ length: 1e5 }, (_, digits) => {
-  const share = (place: number): number => ninths[floor(digits / place) % 10] as number;
-  return (3 * share(100) + 2 * (share(1000) + share(10)) + (share(10_000) + share(1))) / 9;
-});
+let mixed: Float32Array | undefined;
+
+function mixNinths(): Float32Array {
+  return Float32Array.from({ length: 1e5 }, (_, digits) => {
+    const share = (place: number): number => ninths[floor(digits / place) % 10] as number;
+    return (3 * share(100) + 2 * (share(1000) + share(10)) + (share(10_000) + share(1))) / 9;
+  });
+}
 
 /**
  * Share of copper (0..1) around every cell: the optics' blur, weights 1 2 3 2 1 along both sides. The outermost cells,
  * never sampled, are blurred along one side or not at all.
  */
 export function softened({ cells, width }: Raster): Float32Array {
-  const across = blurredAcross(cells);
+  mixed ??= mixNinths();
+  const [table, across] = [mixed, blurredAcross(cells)];
   const out = new Float32Array(cells.length);
   const [two, last] = [2 * width, cells.length - 2 * width];
   for (let i = 0; i < two; i++) out[i] = ninths[across[i] as number] as number;
   for (let i = two; i < last; i++) {
     const upper = 100 * (across[i - two] as number) + 10 * (across[i - width] as number) + (across[i] as number);
     const digits = 100 * upper + 10 * (across[i + width] as number) + (across[i + two] as number);
-    out[i] = mixed[digits] as number;
+    out[i] = table[digits] as number;
   }
   for (let i = last; i < out.length; i++) out[i] = ninths[across[i] as number] as number;
   return out;
