@@ -42,7 +42,7 @@ export function coverTargets(
   { reach, count, turns }: { readonly reach: number; readonly count: number; readonly turns: number },
 ): Coverage {
   const groups = groupByLabel(targets, candidates, reach);
-  const useful = groups.reduce((sum, { bounds }) => sum + bounds.filter((gain) => gain > LEAST_GAIN).length, 0);
+  const useful = groups.reduce((sum, group) => sum + group.rows.filter((_, at) => isUseful(group, at)).length, 0);
   const most = Math.min(count, Math.ceil(useful / Math.max(1, turns)));
   const chosen: string[] = [];
   let rounds = 1;
@@ -60,10 +60,12 @@ export function coverTargets(
 
 /** What one label's targets get from one label's candidates. */
 type Group = {
-  readonly paths: readonly string[];
-  readonly weights: readonly number[];
-  /** For each candidate the targets that it serves, and what it gives each. */
-  readonly gives: readonly Gifts[];
+  readonly rows: readonly CoverCandidate[];
+  readonly asking: readonly CoverTarget[];
+  readonly reach: number;
+  /** For each candidate the targets that it serves, and what it gives each: at most, until it is made exact. */
+  readonly gives: Gifts[];
+  readonly isExact: Uint8Array;
   readonly served: Float32Array;
   /** For each candidate at most what it would add: gains only shrink while rows are chosen. Chosen ones have -1. */
   readonly bounds: Float64Array;
@@ -79,47 +81,74 @@ function groupByLabel(targets: readonly CoverTarget[], candidates: readonly Cove
   return [...byLabel(candidates)].map(([label, rows]) => {
     const asking = wanted.get(label) ?? [];
     const group: Group = {
-      paths: rows.map(({ filepath }) => filepath),
-      weights: asking.map(({ weight }) => weight),
-      gives: giftsOf(rows, asking, reach),
+      rows,
+      asking,
+      reach,
+      gives: giftsAtMost(rows, asking, reach),
+      isExact: new Uint8Array(rows.length),
       served: new Float32Array(asking.length),
       bounds: new Float64Array(rows.length),
       top: { at: 0, gain: 0 },
       topIsValid: false,
     };
     rows.forEach((_, at) => {
-      group.bounds[at] = gainOf(group, at);
+      group.bounds[at] = gainAtMost(group, at);
     });
     return group;
   });
 }
 
+/** Whether a candidate adds something: its best pair alone tells mostly, and is computed before all of them are. */
+function isUseful(group: Group, at: number): boolean {
+  if ((group.bounds[at] as number) <= LEAST_GAIN) return false;
+  const { targets, gifts } = group.gives[at] as Gifts;
+  const worth = (target: number, gift: number): number => gift * (group.asking[target] as CoverTarget).weight;
+  let best = 0;
+  for (let i = 1; i < targets.length; i++) {
+    const more = worth(targets[i] as number, gifts[i] as number);
+    if (more > worth(targets[best] as number, gifts[best] as number)) best = i;
+  }
+  const target = targets[best] as number;
+  return worth(target, Math.fround(giftOf(group, at, target))) > LEAST_GAIN || gainOf(group, at) > LEAST_GAIN;
+}
+
 /** Rows that are compared at once. */
 const block = 512;
 
-/** What rows give targets: only pairs that float32 arithmetic leaves in question are computed as they count. */
-function giftsOf(rows: readonly CoverCandidate[], asking: readonly CoverTarget[], reach: number): Gifts[] {
+/** What rows may give targets, by float32 arithmetic and its slack: only what could be chosen is worth more. */
+function giftsAtMost(rows: readonly CoverCandidate[], asking: readonly CoverTarget[], reach: number): Gifts[] {
   if (asking.length === 0) return rows.map(() => ({ targets: new Uint32Array(), gifts: new Float32Array() }));
   const comparer = createComparer(packed(asking), "cosine");
   const given: { targets: number[]; gifts: number[] }[] = rows.map(() => ({ targets: [], gifts: [] }));
   for (let from = 0; from < rows.length; from += block) {
     comparer.compare(packed(rows.slice(from, from + block)), (strip) => {
       const { firstQuery, firstRow, closeness, stride, slack } = strip;
-      const floors = Float64Array.from({ length: strip.queries }, (_, at) => reach - slack(firstQuery + at));
+      const slacks = Float64Array.from({ length: strip.queries }, (_, at) => slack(firstQuery + at));
       for (let r = 0; r < strip.rows; r++) {
-        const at = from + firstRow + r;
+        const gives = given[from + firstRow + r];
         for (let q = 0; q < strip.queries; q++) {
-          if ((closeness[r * stride + q] as number) < (floors[q] as number)) continue;
-          const target = firstQuery + q;
-          const cosine = quickDot((rows[at] as CoverCandidate).unit, (asking[target] as CoverTarget).unit);
-          if (cosine <= reach) continue;
-          given[at]?.targets.push(target);
-          given[at]?.gifts.push(cosine - reach);
+          const most = (closeness[r * stride + q] as number) + (slacks[q] as number) - reach;
+          if (most <= 0) continue;
+          gives?.targets.push(firstQuery + q);
+          gives?.gifts.push(most);
         }
       }
     });
   }
   return given.map(({ targets, gifts }) => ({ targets: Uint32Array.from(targets), gifts: Float32Array.from(gifts) }));
+}
+
+/** Computes in float64, once, what a row gives its targets; below 0 is nothing. */
+function makeExact(group: Group, at: number): void {
+  if (group.isExact[at] === 1) return;
+  const { targets } = group.gives[at] as Gifts;
+  group.gives[at] = { targets, gifts: Float32Array.from(targets, (target) => giftOf(group, at, target)) };
+  group.isExact[at] = 1;
+}
+
+/** How far the cosine of a row and a target lies above the reach. */
+function giftOf({ rows, asking, reach }: Group, at: number, target: number): number {
+  return quickDot((rows[at] as CoverCandidate).unit, (asking[target] as CoverTarget).unit) - reach;
 }
 
 function packed(rows: readonly { readonly unit: Float32Array }[]): Vectors {
@@ -154,24 +183,32 @@ function quickDot(a: Float32Array, b: Float32Array): number {
   return p + q + r + s;
 }
 
-function gainOf({ weights, gives, served }: Group, at: number): number {
+function gainOf(group: Group, at: number): number {
+  makeExact(group, at);
+  return gainAtMost(group, at);
+}
+
+function gainAtMost({ asking, gives, served }: Group, at: number): number {
   const { targets, gifts } = gives[at] as Gifts;
   let sum = 0;
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as number;
     const more = (gifts[i] as number) - (served[target] as number);
-    if (more > 0) sum += more * (weights[target] as number);
+    if (more > 0) sum += more * (asking[target] as CoverTarget).weight;
   }
   return sum;
 }
 
-/** Finds the candidate that adds most; only those whose bound could still win are computed again. */
+/** Finds the candidate that adds most; only those whose bound could still win are computed again, exactly at last. */
 function bestOf(group: Group): number {
+  const { bounds } = group;
   while (!group.topIsValid) {
-    const at = largestOf(group.bounds);
-    const gain = (group.bounds[at] as number) <= 0 ? 0 : gainOf(group, at);
-    const stale = gain < (group.bounds[at] as number);
-    if (stale) group.bounds[at] = gain;
+    const at = largestOf(bounds);
+    const bound = bounds[at] as number;
+    const most = bound <= 0 ? 0 : gainAtMost(group, at);
+    const gain = most < bound || bound <= 0 ? most : gainOf(group, at);
+    const stale = gain < bound;
+    if (stale) bounds[at] = gain;
     group.top = { at, gain };
     group.topIsValid = !stale;
   }
@@ -193,7 +230,7 @@ function take(group: Group): string {
   }
   group.bounds[at] = -1;
   group.topIsValid = false;
-  return group.paths[at] as string;
+  return (group.rows[at] as CoverCandidate).filepath;
 }
 
 /** Forgets what was served; returns whether a candidate that is left can add something again. */
@@ -201,7 +238,7 @@ function startAnew(group: Group): boolean {
   group.served.fill(0);
   group.topIsValid = false;
   group.bounds.forEach((bound, at) => {
-    if (bound >= 0) group.bounds[at] = gainOf(group, at);
+    if (bound >= 0) group.bounds[at] = gainAtMost(group, at);
   });
   return bestOf(group) > LEAST_GAIN;
 }

@@ -40,38 +40,89 @@ describe("choosing rows that resemble many targets", () => {
     const turns = Array.from({ length: 60 }, (_, i) => (i * 137.5) % 360);
     const rows = turns.map((degrees, i) => row(`r${i}`, degrees, i % 3 === 0 ? "PASS" : "bridge"));
     const targets = turns.map((degrees, i) => target(degrees + 7, 1 + (i % 5), i % 2 === 0 ? "PASS" : "bridge"));
-    const { chosen } = coverTargets(targets, rows, { reach: 0.8, count: 25, turns: 1 });
+    const bounds = { reach: 0.8, count: 25, turns: 1 };
+    const { chosen } = coverTargets(targets, rows, bounds);
     expect(new Set(chosen).size).toBe(25);
-    expect(chosen).toEqual(byBruteForce(targets, rows, 0.8, 25));
+    expect(chosen).toEqual(byBruteForce(targets, rows, bounds).chosen);
   });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    "agrees with trying every row each time on vectors of many values (%i)",
+    (seed) => {
+      const next = randomFrom(seed);
+      const labels = ["PASS", "bridge", "open"];
+      const centres = Array.from({ length: 4 }, () => Array.from({ length: 37 }, next));
+      const near = () => {
+        const centre = centres[Math.floor(4 * Math.abs(next()))] ?? [];
+        return {
+          unit: unitOf(centre.map((value) => value + 0.4 * next())),
+          label: labels[Math.floor(3 * Math.abs(next()))] ?? "",
+        };
+      };
+      const targets = Array.from({ length: 45 }, (_, i) => ({ ...near(), weight: i % 6 === 0 ? 0 : Math.abs(next()) }));
+      const rows = Array.from({ length: 90 }, (_, i) => ({ ...near(), filepath: `r${i}` }));
+      // A copy ties with its original; what hardly differs from it is told apart beyond float32 arithmetic.
+      rows.splice(40, 0, ...rows.slice(0, 5).map((one) => ({ ...one, filepath: `copy of ${one.filepath}` })));
+      for (const one of rows.slice(10, 30)) {
+        const unit = unitOf([...one.unit].map((value) => value + 3e-7 * next()));
+        rows.push({ ...one, unit, filepath: `near ${one.filepath}` });
+      }
+      // A pair that lies exactly at the reach gives nothing.
+      const reach = dot((rows[7] as Row).unit, (targets[3] as Target).unit);
+      for (const bounds of [
+        { reach: 0.85, count: 60, turns: 1 },
+        { reach: 0.7, count: 60, turns: 4 },
+        { reach, count: 95, turns: 1 },
+      ]) {
+        expect(coverTargets(targets, rows, bounds)).toEqual(byBruteForce(targets, rows, bounds));
+      }
+    },
+  );
 });
 
-function byBruteForce(
-  targets: readonly ReturnType<typeof target>[],
-  rows: readonly ReturnType<typeof row>[],
-  reach: number,
-  count: number,
-): string[] {
-  const served = targets.map(() => 0);
-  const give = (r: (typeof rows)[number], t: (typeof targets)[number]) => {
-    const cosine = (r.unit[0] ?? 0) * (t.unit[0] ?? 0) + (r.unit[1] ?? 0) * (t.unit[1] ?? 0);
-    return r.label === t.label ? Math.max(0, Math.fround(cosine - reach)) : 0;
+type Target = ReturnType<typeof target>;
+type Row = ReturnType<typeof row>;
+
+const randomFrom = (seed: number) => {
+  let state = seed;
+  return () => {
+    state = (state * 1103515245 + 12345) % 2 ** 31;
+    return state / 2 ** 30 - 1;
   };
+};
+const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+const unitOf = (values: readonly number[]) => {
+  const length = Math.hypot(...values);
+  return Float32Array.from(values, (value) => value / length);
+};
+
+/** The same by its description: every row is tried for every choice. */
+function byBruteForce(
+  targets: readonly Target[],
+  rows: readonly Row[],
+  { reach, count, turns }: Parameters<typeof coverTargets>[2],
+): ReturnType<typeof coverTargets> {
+  let served = targets.map(() => 0);
+  const gifts = rows.map((r) =>
+    targets.map((t) => (r.label === t.label ? Math.max(0, Math.fround(dot(r.unit, t.unit) - reach)) : 0)),
+  );
+  const gainOf = (r: number) =>
+    targets.reduce((sum, t, i) => sum + t.weight * Math.max(0, (gifts[r]?.[i] ?? 0) - (served[i] ?? 0)), 0);
+  const most = Math.min(count, Math.ceil(rows.filter((_, r) => gainOf(r) > 1e-9).length / turns));
   const chosen: string[] = [];
-  while (chosen.length < count) {
-    const gains = rows.map((r) =>
-      chosen.includes(r.filepath)
-        ? -1
-        : targets.reduce((sum, t, i) => sum + t.weight * Math.max(0, give(r, t) - (served[i] ?? 0)), 0),
-    );
-    const best = rows[gains.indexOf(Math.max(...gains))];
-    if (best === undefined) break;
-    chosen.push(best.filepath);
-    targets.forEach((t, i) => {
-      served[i] = Math.max(served[i] ?? 0, give(best, t));
-    });
+  let rounds = 1;
+  while (chosen.length < most) {
+    const gains = rows.map((r, i) => (chosen.includes(r.filepath) ? -1 : gainOf(i)));
+    const best = gains.indexOf(Math.max(...gains));
+    if ((gains[best] ?? 0) > 1e-9) {
+      chosen.push(rows[best]?.filepath ?? "");
+      served = served.map((had, i) => Math.max(had, gifts[best]?.[i] ?? 0));
+      continue;
+    }
+    served = targets.map(() => 0);
+    rounds++;
   }
-  return chosen;
+  return { chosen, rounds };
 }
 
 describe("weights by weakness", () => {
