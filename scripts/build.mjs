@@ -74,9 +74,7 @@ const together = [
   { name: "answers", of: ["server/mcp/answers.ts", "server/mcp/resources.ts"], shared: [] },
   { name: "task", of: [], shared: ["engine/entries/train.ts", "engine/entries/inference.ts"] },
 ];
-const { metafile } = await build({
-  // The second entry reads hostile files in a process of its own.
-  entryPoints: { "deft-mcp": "server/main.ts", "data-process": "server/data/process/main.ts" },
+const whole = {
   outdir: out,
   bundle: true,
   splitting: true,
@@ -84,9 +82,15 @@ const { metafile } = await build({
   chunkNames: "chunks/[name]-[hash]",
   metafile: true,
   ...form,
-  sourcemap: "linked",
-});
-await mergeChunks(metafile.outputs, together, "server/data/process/main.ts", form);
+};
+const bin = await build({ ...whole, entryPoints: { "deft-mcp": "server/main.ts" }, sourcemap: "linked" });
+await mergeChunks(bin.metafile.outputs, together, form);
+// Reads hostile files in a process of its own, which shares no file with the bin: it would load most of that to start.
+const reader = await build({ ...whole, entryPoints: { "data-process": "server/data/process/main.ts" } });
+const metafile = {
+  inputs: { ...bin.metafile.inputs, ...reader.metafile.inputs },
+  outputs: { ...bin.metafile.outputs, ...reader.metafile.outputs },
+};
 await writeFile(`${out}/THIRD-PARTY-NOTICES.txt`, await noticesOf(metafile));
 await writeFile(`${out}/sbom.cdx.json`, `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
 await chmod(`${out}/deft-mcp.js`, 0o755);

@@ -10,11 +10,10 @@ import { build } from "esbuild";
  * @param outputs of its metafile
  * @param groups `{ name, of, shared }`: `chunks/<name>.js` is made of what the source files of `of` import, and of what all
  *   those of `shared` do, but for what an earlier group has
- * @param apart source file whose chunks stay as they are
  * @param form options that say what a built file looks like
  */
-export async function mergeChunks(outputs, groups, apart, form) {
-  const taken = closureOf(outputs, apart);
+export async function mergeChunks(outputs, groups, form) {
+  const taken = new Set();
   const places = new Map();
   for (const { name, of, shared } of groups) {
     const needed = shared.map((entry) => closureOf(outputs, entry));
