@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { append, writeAtomic } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
@@ -29,7 +29,9 @@ export type TablePlace = {
 
 /** A piece is its length, its records and their seal. */
 const lengthBytes = 4;
-const sealBytes = 32;
+const nonceBytes = 12;
+const tagBytes = 16;
+const sealBytes = nonceBytes + tagBytes;
 /** Of the digest of a question: two of a billion questions share theirs by a chance of 1 in 10^20. */
 const nameBytes = 16;
 const headBytes = nameBytes + 4;
@@ -83,8 +85,7 @@ function piecesOf(bytes: Buffer, key: string) {
     const from = at + lengthBytes;
     const to = from <= bytes.length ? from + bytes.readUInt32LE(at) : bytes.length;
     at = to + sealBytes;
-    const isOurs = at <= bytes.length && timingSafeEqual(bytes.subarray(to, at), sealOf(bytes.subarray(from, to), key));
-    if (isOurs) pieces.push([from, to]);
+    if (at <= bytes.length && isSealed(bytes.subarray(from, to), bytes.subarray(to, at), key)) pieces.push([from, to]);
     else isWhole = false;
   }
   return { pieces, isWhole };
@@ -212,6 +213,28 @@ function* sealedPieces(pieces: Iterable<Buffer>, key: string): Generator<Buffer>
   }
 }
 
+/** AES-GCM over records that it only vouches for: of a hundred megabytes that takes a tenth of the time of a digest. */
+const cipher = "aes-256-gcm";
+
 function sealOf(records: Buffer, key: string): Buffer {
-  return createHmac("sha256", key).update(records).digest();
+  const nonce = randomBytes(nonceBytes);
+  const seal = createCipheriv(cipher, cipherKey(key), nonce, { authTagLength: tagBytes }).setAAD(records);
+  seal.final();
+  return Buffer.concat([nonce, seal.getAuthTag()]);
+}
+
+function isSealed(records: Buffer, seal: Buffer, key: string): boolean {
+  const check = createDecipheriv(cipher, cipherKey(key), seal.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  }).setAAD(records);
+  try {
+    check.setAuthTag(seal.subarray(nonceBytes)).final();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function cipherKey(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
 }
