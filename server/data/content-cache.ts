@@ -37,7 +37,7 @@ export function openContents(memory: Sketched = madeHere): Contents {
       const pause = pausing();
       for (const image of images) {
         const path = index.pathOf(image);
-        const entry = entries.get(path) ?? entryOf(memory, path, index.stampOf(image));
+        const entry = entries.get(path) ?? entryOf(memory, path, index.stampsOf([image]));
         entries.set(path, entry);
         asked.push(entry);
         if (entry[depth] === undefined) missing.set(image, entry);

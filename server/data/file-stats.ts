@@ -29,7 +29,15 @@ export function createFileStats(files: FileNumbers) {
   /** Links that were found since they were followed last. */
   let links: number[] = [];
   let [settled, digested, digest] = [true, 0, ""];
-  const stampOf = (image: number): Float64Array => numbers.subarray(placeOf(image), placeOf(image) + width);
+  const stampsOf = (images: readonly number[]): Float64Array => {
+    const stamps = new Float64Array(width * images.length);
+    let to = 0;
+    for (const image of images) {
+      const from = placeOf(image);
+      for (let at = 0; at < width; at++) stamps[to++] = numbers[from + at] as number;
+    }
+    return stamps;
+  };
   const placeOf = (image: number): number => width * (image < places.length ? places.at(image) : 0);
   const kindOf = (image: number): number => (numbers[placeOf(image)] as number) % (kindBits + 1);
   const targetOf = (image: number): number => targets.get(image) ?? image;
@@ -60,9 +68,7 @@ export function createFileStats(files: FileNumbers) {
     for (let from = digested; from < end; from += portionSize) {
       const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
       hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
-      const stamps = new Float64Array(width * images.length);
-      for (const [at, image] of images.entries()) stamps.set(stampOf(image), width * at);
-      hash.update(new Uint8Array(stamps.buffer));
+      hash.update(new Uint8Array(stampsOf(images).buffer));
     }
     [digested, digest] = [end, hash.digest("hex")];
   };
@@ -105,10 +111,10 @@ export function createFileStats(files: FileNumbers) {
       return { size_bytes: numbers[at + 1] ?? 0, inode: `${numbers[at]}:${numbers[at + 4]}` };
     },
     /**
-     * The numbers of a file: equal ones mean that nobody touched it. One that was changed so short ago that it may be again
-     * unseen has a NaN among them, which equals nothing. They are true until the next file is settled.
+     * The numbers of files, one behind the other: equal ones mean that nobody touched it. One that was changed so short ago
+     * that it may be again unseen has a NaN among them, which equals nothing.
      */
-    stampOf,
+    stampsOf,
     /** A digest of the first `count` files; undefined while one was changed so short ago that it may be again unseen. */
     seen(count: number): string | undefined {
       if (count > digested) addUpTo(count);

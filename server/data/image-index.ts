@@ -32,8 +32,8 @@ export type ImageIndex = Omit<FileNumbers, "directoryExists"> & {
   isThere(image: number): boolean;
   /** Length of the file behind the links, and what hard links of it have in common. Meaningful after `look`. */
   factsOf(image: number): { readonly size_bytes: number; readonly inode: string };
-  /** What tells a file, itself and not what a link leads to, from itself before it was touched; see `createFileStats`. */
-  stampOf(image: number): Float64Array;
+  /** What tells files, themselves and not what links lead to, from themselves before they were touched; see `createFileStats`. */
+  stampsOf(images: readonly number[]): Float64Array;
   /**
    * A digest of the paths, sizes, times and inodes of all files looked at: equal ones mean that nobody touched any. It is
    * undefined where one could not be read, or was written so short ago that it may be again with the same times.
@@ -93,7 +93,7 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
   };
   const index: ImageIndex = {
     ...files,
-    stampOf: stats.stampOf,
+    stampsOf: stats.stampsOf,
     stateOf: results.stateOf,
     formatOf: results.formatOf,
     identityOf: stats.targetOf,

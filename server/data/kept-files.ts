@@ -7,19 +7,23 @@ import { pausing } from "./pause.ts";
 /** Files that something is made of, none of them a link, by their numbers in an index that looked at them. */
 export type SeenFiles = {
   readonly index: Pick<FileNumbers, "directoryOf" | "nameOf" | "pathOf"> & {
-    /** Numbers that tell a file from itself before it was touched; a NaN among them equals nothing. */
-    stampOf(image: number): Float64Array;
+    /** Numbers that tell a file from itself before it was touched, of each as many; a NaN among them equals nothing. */
+    stampsOf(images: readonly number[]): Float64Array;
   };
   readonly images: readonly number[];
 };
 
-/** What is kept of the files of one directory. */
-type Folder<Answer> = {
-  readonly ground: string;
+/** What tells files of one directory from others there, and from themselves before they were touched. */
+export type Files = {
   /** One behind the other with a slash between two, which no name has. */
   readonly names: string;
-  /** Numbers of each file, one behind the other (`stampOf`). */
+  /** Numbers of each file, one behind the other (`stampsOf`). */
   readonly stamps: Float64Array;
+};
+
+/** What is kept of the files of one directory. */
+type Folder<Answer> = Files & {
+  readonly ground: string;
   readonly answers: readonly Answer[] | Rows;
 };
 
@@ -47,20 +51,20 @@ export async function keptOfFiles<Answer>(
   const found = new Array<Answer | undefined>(images.length);
   const wanted: number[] = [];
   const changed: (() => void)[] = [];
-  const pause = pausing();
-  for (const [directory, places] of byDirectory({ index, images })) {
+  for await (const { directory, places, files } of foldersOf({ index, images })) {
     const name = `${kind}\0${directory}`;
     const kept = openFolder(table.get(name) as Folder<Answer> | undefined, ground);
     const before = wanted.length;
-    for (const place of places) {
-      const image = images[place] ?? -1;
-      found[place] = kept.answerFor(index.nameOf(image), index.stampOf(image));
-      if (found[place] === undefined) wanted.push(place);
-      if (pause.isDue()) await pause.rest();
+    const known = kept.answersFor(files);
+    for (const [at, place] of places.entries()) {
+      found[place] = known[at];
+      if (known[at] === undefined) wanted.push(place);
     }
     if (wanted.length > before) {
-      const files = places.map((place) => [images[place] ?? -1, place] as const);
-      changed.push(() => table.set(name, kept.with(files, index, found)));
+      changed.push(() => {
+        const answers = places.map((place) => found[place]);
+        table.set(name, kept.with(files, answers));
+      });
     }
   }
   const made = wanted.length === 0 ? [] : await make(wanted.map((place) => images[place] ?? -1));
@@ -76,55 +80,73 @@ export async function keptOfFiles<Answer>(
 
 /** A digest of files and of what tells them from themselves before they were touched; undefined where nothing does yet. */
 export function groundOf({ index, images }: SeenFiles): string | undefined {
+  const stamps = index.stampsOf(images);
+  if (stamps.some(Number.isNaN)) return undefined;
   const hash = createHash("sha256");
-  for (const image of images) {
-    const stamp = index.stampOf(image);
-    if (stamp.some(Number.isNaN)) return undefined;
-    hash.update(`${index.pathOf(image)}\0`).update(stamp);
-  }
-  return hash.digest("hex");
+  for (const image of images) hash.update(`${index.pathOf(image)}\0`);
+  return hash.update(stamps).digest("hex");
 }
 
-/** Places in the list, by directory in the order of their first mention. */
-function byDirectory({ index, images }: SeenFiles): Map<string, number[]> {
-  const places = new Map<string, number[]>();
+/** Files by directory in the order of its first mention, with their places in the list, between pauses. */
+export async function* foldersOf({ index, images }: SeenFiles) {
+  const folders = new Map<string, number[]>();
   for (const [place, image] of images.entries()) {
     const directory = index.directoryOf(image);
-    const some = places.get(directory);
-    if (some === undefined) places.set(directory, [place]);
+    const some = folders.get(directory);
+    if (some === undefined) folders.set(directory, [place]);
     else some.push(place);
   }
-  return places;
+  const pause = pausing();
+  for (const [directory, places] of folders) {
+    const numbers: number[] = [];
+    const names: string[] = [];
+    for (const place of places) {
+      const image = images[place] ?? -1;
+      numbers.push(image);
+      names.push(index.nameOf(image));
+      if (pause.isDue()) await pause.rest();
+    }
+    const files: Files = { names: names.join("/"), stamps: index.stampsOf(numbers) };
+    yield { directory, places, files };
+  }
+}
+
+/** Whether two lists are of the same files that nobody touched between. */
+export function isSame(one: Files, other: Files): boolean {
+  if (one.names !== other.names || one.stamps.length !== other.stamps.length) return false;
+  for (let at = 0; at < one.stamps.length; at++) if (one.stamps[at] !== other.stamps[at]) return false;
+  return true;
+}
+
+/** Says of each file of a list where it is in another, untouched, by its place in this one; -1 where it is not. */
+export function placesIn(list: Files, files: Files): Int32Array {
+  const [names, asked] = [namesOf(list), namesOf(files)];
+  const width = files.stamps.length / Math.max(1, asked.length);
+  const known = new Map(names.map((name, at) => [name, at]));
+  return Int32Array.from(asked, (name, at) => {
+    const place = known.get(name) ?? -1;
+    for (let number = 0; place >= 0 && number < width; number++) {
+      if (list.stamps[width * place + number] !== files.stamps[width * at + number]) return -1;
+    }
+    return place;
+  });
+}
+
+function namesOf({ names, stamps }: Files): string[] {
+  return stamps.length === 0 ? [] : names.split("/");
 }
 
 function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
-  const { names, stamps, answers: laid } = kept?.ground === ground ? kept : nothing;
+  const held: Files = kept?.ground === ground ? kept : nothing;
+  const laid = kept?.ground === ground ? kept.answers : [];
   const answers = "each" in laid ? (eachOf(laid) as Answer[]) : laid;
-  const list = answers.length === 0 ? [] : names.split("/");
-  const width = list.length === 0 ? 0 : stamps.length / list.length;
-  let places: ReadonlyMap<string, number> | undefined;
-  let next = 0;
-  /** Files are mostly asked for in the order in which they were kept. */
-  const placeOf = (name: string): number | undefined => {
-    if (list[next] === name) return next++;
-    places ??= new Map(list.map((one, at) => [one, at]));
-    const place = places.get(name);
-    if (place !== undefined) next = place + 1;
-    return place;
-  };
   return {
-    answerFor(name: string, stamp: Float64Array): Answer | undefined {
-      const place = placeOf(name);
-      if (place === undefined) return undefined;
-      for (let at = 0; at < stamp.length; at++) if (stamp[at] !== stamps[width * place + at]) return undefined;
-      return answers[place];
+    answersFor(files: Files): readonly (Answer | undefined)[] {
+      if (isSame(held, files)) return answers;
+      return Array.from(placesIn(held, files), (place) => answers[place]);
     },
-    /** The folder with what was found of some files, by their numbers and places. */
-    with(
-      files: readonly (readonly [image: number, place: number])[],
-      index: SeenFiles["index"],
-      found: readonly (Answer | undefined)[],
-    ): Folder<Answer> {
+    /** The folder with what was found of some files. */
+    with(files: Files, found: readonly (Answer | undefined)[]): Folder<Answer> {
       const [nextNames, nextAnswers]: [string[], Answer[]] = [[], []];
       const numbers: number[] = [];
       const add = (name: string, stamp: Float64Array, answer: Answer | undefined): void => {
@@ -133,12 +155,13 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
         nextAnswers.push(answer);
         numbers.push(...stamp);
       };
-      const asked = new Set(files.map(([image]) => index.nameOf(image)));
-      for (const [image, place] of files) add(index.nameOf(image), index.stampOf(image), found[place]);
+      const [names, list] = [namesOf(files), namesOf(held)];
+      const asked = new Set(names);
+      const width = files.stamps.length / names.length;
+      const stampAt = ({ stamps }: Files, at: number) => stamps.subarray(width * at, width * (at + 1));
+      for (const [at, name] of names.entries()) add(name, stampAt(files, at), found[at]);
       if (list.length <= 2 * asked.size + mostUnasked) {
-        for (const [at, name] of list.entries()) {
-          if (!asked.has(name)) add(name, stamps.subarray(width * at, width * (at + 1)), answers[at]);
-        }
+        for (const [at, name] of list.entries()) if (!asked.has(name)) add(name, stampAt(held, at), answers[at]);
       }
       return {
         ground,
@@ -165,4 +188,4 @@ function eachOf({ each, values }: Rows): Int8Array[] {
   return Array.from({ length: values.length / each }, (_, at) => values.subarray(each * at, each * (at + 1)));
 }
 
-const nothing = { names: "", stamps: new Float64Array(), answers: [] as const };
+const nothing: Files = { names: "", stamps: new Float64Array() };

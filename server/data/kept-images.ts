@@ -11,7 +11,7 @@ import { type Env, userDir } from "../run/env.ts";
 import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
 /** Counts on when what is made of images changes: sketches, fingerprints, the search for copies. */
-const version = 5;
+const version = 6;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
 /** Digests, sketches and fingerprints of about a million images. */
@@ -108,8 +108,9 @@ export async function keptFinding<Found>(
 ): Promise<Found> {
   const store = current.getStore();
   const table = await store?.table("images");
-  const found = await find(table?.get(name) as Found | undefined);
-  if (store?.doubtful === false) table?.set(name, found);
+  const before = table?.get(name) as Found | undefined;
+  const found = await find(before);
+  if (store?.doubtful === false && found !== before) table?.set(name, found);
   return found;
 }
 

@@ -1,7 +1,5 @@
-import { sha256 } from "../../fs/hash.ts";
-import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
+import { type Files, foldersOf, isSame, placesIn, type SeenFiles } from "../kept-files.ts";
 import { keptFinding } from "../kept-images.ts";
-import { pausing } from "../pause.ts";
 import { compareTwins, fingerprintImages, searchNewTwins, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
 import type { Place } from "./search.ts";
@@ -20,8 +18,11 @@ export type TwinSearch = SeenFiles & {
 /** Above this share, or number, of new images all are searched anew, which then costs no more. */
 const mostFresh = { share: 0.25, count: 1000 } as const;
 
-/** Images that were compared with one another, by marks of their files, and the pairs that were found, by their numbers. */
-type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Twins[] };
+/** Images of one directory that were compared: their numbers in the list, and as what each was. */
+type Folder = Files & { readonly directory: string; readonly numbers: Int32Array; readonly places: Uint16Array };
+
+/** Images that were compared with one another and the pairs that were found, by their numbers. */
+type Compared = { readonly folders: readonly Folder[]; readonly pairs: readonly Twins[] };
 
 /**
  * Finds images that are copies of one another though one was turned, mirrored, scaled, cut by up to a fifth, made
@@ -32,48 +33,51 @@ type Compared = { readonly marks: readonly string[]; readonly pairs: readonly Tw
 export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promise<Twins[]> {
   const { images, name = "all" } = search;
   const { pairs } = await keptFinding<Compared>(`twins ${name}`, async (before) => {
-    const marks = await marksOf(search, signal);
-    const known = stillThere(before, marks);
-    const fresh = [...marks.keys()].filter((at) => known.isThere[at] === 0);
-    if (fresh.length === 0 && marks.length > 0) return { marks, pairs: known.pairs };
+    const folders = await comparedFolders(search);
+    const known = stillThere(before, folders, images.length);
+    const fresh = [...images.keys()].filter((at) => known.isThere[at] === 0);
+    if (before !== undefined && fresh.length === 0 && known.isAll) return before;
+    if (fresh.length === 0 && images.length > 0) return { folders, pairs: known.pairs };
     const anew = fresh.length > Math.min(mostFresh.count, mostFresh.share * images.length);
     const found = await twinsAmong(search, anew ? undefined : fresh, signal);
     const all = anew ? found : [...known.pairs, ...found];
-    return { marks, pairs: all.sort((a, b) => b.likeness - a.likeness) };
+    return { folders, pairs: all.sort((a, b) => b.likeness - a.likeness) };
   });
   return [...pairs];
 }
 
-/**
- * What tells each file from others and from itself before it was touched, and what it is compared as; empty for one that may
- * be touched unseen. Kept, since it takes a digest each.
- */
-async function marksOf({ index, images, places }: TwinSearch, signal?: AbortSignal): Promise<string[]> {
-  const marks = await keptOfFiles<string>("mark", { index, images }, async (some) => {
-    const made: string[] = [];
-    const pause = pausing();
-    for (const image of some) {
-      const stamp = index.stampOf(image);
-      const text = `${index.pathOf(image)}\0${stamp.join(" ")}`;
-      made.push(stamp.some(Number.isNaN) ? "" : sha256(text).slice(0, 32));
-      if (pause.isDue()) await pause.rest(signal);
-    }
-    return made;
-  });
-  return marks.map((mark, at) => (mark ? `${mark} ${places?.[at]}` : ""));
+async function comparedFolders(search: TwinSearch): Promise<Folder[]> {
+  const folders: Folder[] = [];
+  for await (const { directory, places: numbers, files } of foldersOf(search)) {
+    const places = Uint16Array.from(numbers, (at) => search.places?.[at] ?? 0);
+    folders.push({ directory, ...files, numbers: Int32Array.from(numbers), places });
+  }
+  return folders;
 }
 
-/** What of an earlier search is among the files of now, by their numbers of now, and whether each of these was in it. */
-function stillThere({ marks, pairs }: Compared = { marks: [], pairs: [] }, now: readonly string[]) {
-  const places = new Map(now.map((mark, at) => [mark, at]));
-  const numbers = marks.map((mark) => (mark === "" ? undefined : places.get(mark)));
-  const isThere = new Uint8Array(now.length);
-  for (const number of numbers) if (number !== undefined) isThere[number] = 1;
+/** What of an earlier search is among `count` files of now, by their numbers of now, and whether each of these was in it. */
+function stillThere({ folders, pairs }: Compared = { folders: [], pairs: [] }, now: readonly Folder[], count: number) {
+  const before = new Map(folders.map((folder) => [folder.directory, folder]));
+  const total = folders.reduce((sum, folder) => sum + folder.numbers.length, 0);
+  const isThere = new Uint8Array(count);
+  /** Of each image of then; -1 of one that is not among those of now. */
+  const numbers = new Int32Array(total).fill(-1);
+  for (const folder of now) {
+    const old = before.get(folder.directory);
+    if (old === undefined) continue;
+    const places = isSame(old, folder) ? undefined : placesIn(old, folder);
+    for (let at = 0; at < folder.numbers.length; at++) {
+      const place = places === undefined ? at : (places[at] as number);
+      if (place < 0 || old.places[place] !== folder.places[at]) continue;
+      isThere[folder.numbers[at] as number] = 1;
+      numbers[old.numbers[place] as number] = folder.numbers[at] as number;
+    }
+  }
   const held = pairs.flatMap(({ one, other, likeness }): Twins[] => {
-    const [a, b] = [numbers[one], numbers[other]];
-    return a === undefined || b === undefined ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
+    const [a, b] = [numbers[one] ?? -1, numbers[other] ?? -1];
+    return a < 0 || b < 0 ? [] : [{ one: Math.min(a, b), other: Math.max(a, b), likeness }];
   });
-  return { isThere, pairs: held };
+  return { isThere, pairs: held, isAll: total === count && numbers.every((number, at) => number === at) };
 }
 
 /** @param fresh numbers of the images of which alone pairs are wanted */

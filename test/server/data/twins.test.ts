@@ -12,7 +12,7 @@ import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { searchNewTwins } from "../../../server/data/process/image-batches.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
-import { type Candidate, candidates } from "../../../server/data/twins/search.ts";
+import { type Candidate, candidates, goldenPlace } from "../../../server/data/twins/search.ts";
 import { candidatesOfNew } from "../../../server/data/twins/search-new.ts";
 import { photograph, putGray } from "../../support/photographs.ts";
 
@@ -212,4 +212,31 @@ it("compares new images alone with those of an earlier search", async () => {
   const third = await search([...paths, ...copies]);
   expect(third).toEqual({ ...second, compared: new Set() });
   expect((await search([...others, ...copies])).pairs).toEqual([copies]);
+});
+
+it("finds a new golden image, and a new inspected one, among those alone that they may meet", async () => {
+  const photo = shot("met", "a");
+  const turnedOver = moved(photo, (u, v) => [1 - u, v]);
+  const [golden, inspected] = [await written("golden.png", photo), await written("met.png", turnedOver)];
+  await setTimeout(120);
+  const [used, held] = [1, 2];
+  const search = async (some: readonly (readonly [path: string, place: number])[]) => {
+    const files = await seenFiles(some.map(([path]) => path));
+    const counts: string[] = [];
+    const places = some.map(([, one]) => one);
+    const found = await withHeadway(
+      (what, done, total) => done === total && counts.push(`${total} ${what}`),
+      () => withKeptImages(home, () => findTwins({ ...files, places, name: "golden" })),
+    );
+    return { counts, pairs: found.map(({ one, other }) => [some[one]?.[0], some[other]?.[0]].sort()) };
+  };
+  const home = { env: { HOME: join(folder, "met") }, workspace: "/met" };
+  const rest = others.map((path) => [path, used] as const);
+  const [reference, part] = [[golden, used | goldenPlace] as const, [inspected, held] as const];
+  expect((await search([...rest, part])).pairs).toEqual([]);
+  const found = await search([...rest, part, reference]);
+  expect(found.pairs).toEqual([[golden, inspected].sort()]);
+  expect(found.counts).toContain("1 images fingerprinted");
+  expect((await search([...rest, reference])).pairs).toEqual([]);
+  expect(await search([part, ...rest, reference])).toMatchObject({ pairs: found.pairs });
 });
