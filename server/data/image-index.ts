@@ -9,6 +9,7 @@ import { type ImageFormat, imageHeader } from "./image-header.ts";
 import { keptOfFiles, type SeenFiles } from "./kept-files.ts";
 import { keptAnswer } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
+import { wakeLane } from "./process/lanes.ts";
 
 /** `deep`: gray of more than eight bits. */
 export type SeenFormat = ImageFormat | "deep png" | "deep tiff";
@@ -72,6 +73,8 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
     stats.followLinks();
   };
   const readHeads = async (images: readonly number[], signal?: AbortSignal) => {
+    // What is new is decoded next.
+    await wakeLane();
     const now = (at: number) => {
       const [image, bytes] = [images[at] ?? -1, new Uint8Array(headBytes)];
       results.judge(image, readHeadSync(files.pathOf(image), bytes), bytes);

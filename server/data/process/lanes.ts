@@ -7,8 +7,22 @@ import type { Request } from "./main.ts";
 /** Enough for images of tens of megapixels and for usual parquet files; more is asked for by file size. */
 const heapMb = 512;
 const idleMs = 15_000;
+const wakeMs = 30_000;
 /** Reading is for the rest of the machine to bear too. */
 export const laneCount = Math.max(1, Math.min(4, availableParallelism()));
+
+let waking: Promise<unknown> | undefined;
+
+/** Begins to start a process, before somebody asks for work on images: others work on meanwhile. */
+export async function wakeLane(): Promise<void> {
+  await script();
+  const nothing: Request = { kind: "sketches", items: [], depth: "head" };
+  waking ??= askOutside(nothing, { limitMs: wakeMs })
+    .catch(() => undefined)
+    .finally(() => {
+      waking = undefined;
+    });
+}
 
 type Lane = { readonly process: SecondProcess; busy: boolean };
 const lanes: Lane[] = [];
@@ -21,6 +35,7 @@ const waiting: (() => void)[] = [];
  * @throws WorkFailed when the limit passes, the process dies or the work throws.
  */
 export async function askOutside(request: Request, limits: Limits): Promise<unknown[]> {
+  if (waking !== undefined) await waking;
   const lane = await freeLane();
   try {
     return await lane.process.ask(request, limits);
