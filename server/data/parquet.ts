@@ -9,11 +9,21 @@ import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
 
 type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "paths" | "nearest" | "similar" }>;
 
-/** One column to write: a name and values of one kind, which may be made as they are asked for. */
+/** Kinds of columns: of single values, and of lists of those that are no JSON. */
+type SingleKind = "string" | "double" | "int64" | "boolean" | "timestamp" | "json";
+type ListKind = `${Exclude<SingleKind, "json">}_list`;
+export type ColumnKind = SingleKind | ListKind;
+
+/** One column to write: a name and values of one kind, which may be made as they are asked for; a value that is missing is null. */
 export type ParquetColumn =
   | { readonly name: string; readonly type: "string"; readonly values: Values<string> }
   | { readonly name: string; readonly type: "double"; readonly values: Values<number> }
-  | { readonly name: string; readonly type: "double_list"; readonly values: Values<readonly number[]> };
+  | { readonly name: string; readonly type: "double_list"; readonly values: Values<readonly number[]> }
+  | {
+      readonly name: string;
+      readonly type: Exclude<ColumnKind, "string" | "double" | "double_list">;
+      readonly values: Values<unknown>;
+    };
 
 /** An array is one. */
 type Values<Value> = { readonly length: number; at(row: number): Value | undefined };
@@ -143,7 +153,7 @@ function cellsOf(cells: Cells): ArrayLike<unknown> {
 }
 
 /**
- * Writes columns as parquet (Snappy), atomically, so that pyarrow reads `string`, `double` and `list<double>`, also
+ * Writes columns as parquet (Snappy), atomically, so that pyarrow reads `string`, `double`, `list<double>` and so on, also
  * when there is no row. All columns must have the same length. One row group after the other: memory does not grow with
  * the rows beyond what `columns` hold themselves.
  *
@@ -209,18 +219,21 @@ export function textCell(row: Readonly<Record<string, unknown>>, column: string)
   return value === null || value === undefined ? "" : String(value);
 }
 
-function schemaOf(column: ParquetColumn): SchemaElement[] {
-  const { name } = column;
-  switch (column.type) {
-    case "string":
-      return [{ name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" }];
-    case "double":
-      return [{ name, type: "DOUBLE", repetition_type: "OPTIONAL" }];
-    case "double_list":
-      return [
-        { name, repetition_type: "OPTIONAL", num_children: 1, converted_type: "LIST" },
-        { name: "list", repetition_type: "REPEATED", num_children: 1 },
-        { name: "element", type: "DOUBLE", repetition_type: "OPTIONAL" },
-      ];
-  }
+const leaves = {
+  string: { type: "BYTE_ARRAY", converted_type: "UTF8" },
+  double: { type: "DOUBLE" },
+  int64: { type: "INT64" },
+  boolean: { type: "BOOLEAN" },
+  timestamp: { type: "INT64", converted_type: "TIMESTAMP_MILLIS" },
+  json: { type: "BYTE_ARRAY", converted_type: "JSON" },
+} as const satisfies Record<SingleKind, Partial<SchemaElement>>;
+
+function schemaOf({ name, type }: ParquetColumn): SchemaElement[] {
+  const element = leaves[type.replace(/_list$/, "") as SingleKind];
+  if (!type.endsWith("_list")) return [{ name, ...element, repetition_type: "OPTIONAL" }];
+  return [
+    { name, repetition_type: "OPTIONAL", num_children: 1, converted_type: "LIST" },
+    { name: "list", repetition_type: "REPEATED", num_children: 1 },
+    { name: "element", ...element, repetition_type: "OPTIONAL" },
+  ];
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type ParquetColumn, writeParquet } from "../data/parquet.ts";
 import { Refusal } from "../errors.ts";
 import { writeAtomic } from "../fs/atomic.ts";
 import { readChunks } from "../fs/chunks.ts";
@@ -9,7 +8,7 @@ import { parseJson } from "../fs/json.ts";
 import { wholeLines } from "../fs/lines.ts";
 import { readBytes } from "../fs/read.ts";
 import { type Aside, readAside } from "./aside.ts";
-import { type Change, isParquet, readTable, restoreRows } from "./stored-table.ts";
+import { type Change, isParquet, readTable, restoreRows, restoreTable } from "./stored-table.ts";
 import { mapTexts } from "./symbols.ts";
 
 /** A file's content as a line of a trace keeps it: paths and stamps are names in texts and tables. */
@@ -111,7 +110,7 @@ export function hashOfStored({ encoding, content }: Inline): string {
 export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
     if (file.encoding === "aside" && isParquet(path)) return await restoreRows(path, file, change);
-    if (isParquet(path)) return await writeParquet(path, restoreValue(file, change) as ParquetColumn[]);
+    if (isParquet(path)) return await restoreTable(path, restoreValue(file, change));
     if (file.encoding === "aside") return await writeAtomic(path, changed(readAside(file), change));
     if (file.encoding !== "gzip") return await writeAtomic(path, change(textOf(file)));
     const bytes = unpacked(file.content);

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type ParquetColumn, scanParquet, writeParquetGroups } from "../data/parquet.ts";
+import { type ColumnKind, type ParquetColumn, scanParquet, writeParquet, writeParquetGroups } from "../data/parquet.ts";
 import { parseJson } from "../fs/json.ts";
 import { createLineFile } from "../fs/line-file.ts";
 import { linesIn } from "../fs/lines.ts";
 import { type Aside, readAside, type Writer } from "./aside.ts";
+import { cellText, columnKinds, isList, kindOf, kindOfNothing, restoredCell } from "./stored-cell.ts";
 import { mapTexts } from "./symbols.ts";
 
 export type Change = (text: string) => string;
@@ -45,60 +46,47 @@ export async function readTable(
   return { sha256: hash.digest("hex"), ...(length <= longest ? { json } : {}) };
 }
 
-type Kind = ParquetColumn["type"];
-
-/** Writes one column as JSON. Its kind is that of the first cell that is not empty. */
+/** Writes one column as JSON. Its kind is that of the first cell that has one. */
 function columnWriter(name: string, change: Change, write: (text: string) => void) {
-  let kind: Kind | undefined;
-  let empty = 0;
+  let kind: ColumnKind | undefined;
+  /** Cells before, which are null or lists of nothing. */
+  let before: unknown[] = [];
   let count = 0;
-  const put = (cell: unknown, of: Kind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
-  const begin = (of: Kind) => {
+  const put = (cell: unknown, of: ColumnKind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
+  const begin = (of: ColumnKind) => {
     kind = of;
     write(`{"name":${JSON.stringify(name)},"type":"${of}","values":[`);
-    for (; empty > 0; empty--) put(null, of);
+    for (const cell of before) put(cell, of);
+    before = [];
   };
   return {
     cell(cell: unknown): void {
-      if (kind === undefined && isEmpty(cell)) {
-        empty++;
-        return;
+      if (kind === undefined) {
+        const found = kindOf(cell);
+        if (found === undefined) return void before.push(cell);
+        begin(found);
       }
-      if (kind === undefined) begin(kindOf(cell));
-      put(cell, kind as Kind);
+      put(cell, kind as ColumnKind);
     },
     end(): void {
-      if (kind === undefined) begin("string");
+      if (kind === undefined) begin(kindOfNothing(before.some(isList)));
       write("]}");
     },
   };
 }
 
-const isEmpty = (cell: unknown): boolean => cell === null || cell === undefined;
+const table = z.array(z.object({ name: z.string(), type: z.enum(columnKinds), values: z.array(z.unknown()) }));
 
-function kindOf(cell: unknown): Kind {
-  if (typeof cell === "number" || typeof cell === "bigint") return "double";
-  return isList(cell) ? "double_list" : "string";
+/** Writes a table from the value of such a text. What is of another shape is thrown as it is. */
+export async function restoreTable(path: string, value: unknown): Promise<void> {
+  await writeParquet(
+    path,
+    table.parse(value).map(({ name, type, values }) => columnOf(name, type, values)),
+  );
 }
 
-function cellText(cell: unknown, kind: Kind, change: Change): string {
-  if (kind === "double") return JSON.stringify(numberIn(cell));
-  if (kind === "double_list") return JSON.stringify(isList(cell) ? Array.from(cell, numberIn) : []);
-  return JSON.stringify(change(typeof cell === "object" && cell !== null ? objectText(cell) : String(cell ?? "")));
-}
-
-const isList = (cell: unknown): cell is ArrayLike<unknown> => Array.isArray(cell) || ArrayBuffer.isView(cell);
-
-/** An object of a hostile table need not be able to say what number, or what text, it is. */
-const numberIn = (cell: unknown): number => (typeof cell === "object" ? 0 : Number(cell));
-
-function objectText(cell: object): string {
-  try {
-    return JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
-  } catch {
-    // Deeper than the stack.
-    return "";
-  }
+function columnOf(name: string, type: ColumnKind, values: readonly unknown[]): ParquetColumn {
+  return { name, type, values: values.map((value) => restoredCell(value, type)) } as ParquetColumn;
 }
 
 /** The one column that no line holds: of vectors a trace has what the loop read of them. */
@@ -113,11 +101,17 @@ const vectors = "embedding";
 export async function tableRows(path: string, change: Change): Promise<Writer | undefined> {
   const names = await scanParquet(path, () => undefined, []);
   if (names.includes(vectors)) return undefined;
-  const kinds = new Map<string, Kind>();
+  const kinds = new Map<string, ColumnKind>();
+  const lists = new Set<string>();
   await scanParquet(path, (row) => {
-    for (const name of names) if (!kinds.has(name) && !isEmpty(row[name])) kinds.set(name, kindOf(row[name]));
+    for (const name of names) {
+      if (kinds.has(name)) continue;
+      const kind = kindOf(row[name]);
+      if (kind !== undefined) kinds.set(name, kind);
+      else if (isList(row[name])) lists.add(name);
+    }
   });
-  const columns = names.map((name) => ({ name, kind: kinds.get(name) ?? "string" }) as const);
+  const columns = names.map((name) => ({ name, kind: kinds.get(name) ?? kindOfNothing(lists.has(name)) }));
   return async (file) => {
     const lines = createLineFile(file);
     try {
@@ -139,7 +133,7 @@ export async function tableRows(path: string, change: Change): Promise<Writer | 
 /** Characters of the lines that are written at once. */
 const gatheredCharacters = 1 << 16;
 
-const header = z.array(z.tuple([z.string(), z.enum(["string", "double", "double_list"])]));
+const header = z.array(z.tuple([z.string(), z.enum(columnKinds)]));
 const cells = z.array(z.unknown());
 /** Characters of the lines that become one group of rows. */
 const groupCharacters = 1 << 23;
@@ -153,9 +147,15 @@ async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetCol
   let columns: z.infer<typeof header> | undefined;
   let [rows, characters]: [unknown[][], number] = [[], 0];
   const group = (): ParquetColumn[] => {
-    const made = (columns ?? []).map(([name, type], at) => ({ name, type, values: rows.map((row) => row[at]) }));
+    const made = (columns ?? []).map(([name, type], at) =>
+      columnOf(
+        name,
+        type,
+        rows.map((row) => row[at]),
+      ),
+    );
     [rows, characters] = [[], 0];
-    return made as ParquetColumn[];
+    return made;
   };
   for await (const piece of readAside(file)) {
     for (const [line] of linesIn(piece)) {

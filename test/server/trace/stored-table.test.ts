@@ -2,13 +2,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { readParquet, writeParquet } from "../../../server/data/parquet.ts";
+import { type ParquetColumn, readParquet, writeParquet } from "../../../server/data/parquet.ts";
 import { sha256 } from "../../../server/fs/hash.ts";
-import { asidePath, type Pieces, putAside } from "../../../server/trace/aside.ts";
+import { asidePath, type Pieces, putAside, type Writer } from "../../../server/trace/aside.ts";
 import type { Output } from "../../../server/trace/format.ts";
 import { collectOutputs, restoreOutput } from "../../../server/trace/outputs.ts";
-import type { StoredFile } from "../../../server/trace/stored-file.ts";
+import { restoreFile, type StoredFile, storeFile } from "../../../server/trace/stored-file.ts";
+import { tableRows } from "../../../server/trace/stored-table.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
 const newFolder = temporaryFolders();
@@ -68,7 +70,7 @@ describe("a table of a job that is too long for a line", () => {
     expect([outputs[0]?.stored, files.size]).toEqual([undefined, 0]);
   });
 
-  it("comes back with the text of what is neither number, list nor text, however it calls itself", async () => {
+  it("comes back with objects, however they call themselves", async () => {
     const hostile: object[] = [{ toString: 1, valueOf: 1 }, { length: 1e12 }];
     const { restored } = await recorded(async (path) => {
       const values = Array.from({ length: rows }, (_, at) => hostile[at] ?? { at, of: noise(at) });
@@ -76,11 +78,7 @@ describe("a table of a job that is too long for a line", () => {
       await writeFile(path, Buffer.from(parquetWriteBuffer({ columnData })));
     });
     const { table } = await restored();
-    expect([0, 1, 3].map((at) => table.rows[at]?.said)).toEqual([
-      '{"toString":1,"valueOf":1}',
-      '{"length":1000000000000}',
-      `{"at":3,"of":"${noise(3)}"}`,
-    ]);
+    expect([0, 1, 3].map((at) => table.rows[at]?.said)).toEqual([...hostile, { at: 3, of: noise(3) }]);
   });
 
   it("is known by its hash when it is no table, and the run goes on", async () => {
@@ -101,4 +99,73 @@ describe("a table of a job that is too long for a line", () => {
     const restoring = restoreOutput(await newFolder(), output, new Map([["it", file]]), (one) => one);
     await expect(restoring).rejects.toMatchObject({ code: "trace.unusable" });
   });
+});
+
+/** Values of each kind that a column may have, as they are written and read. */
+const single = {
+  string: fc.string({ unit: "grapheme" }),
+  double: fc.oneof(fc.double(), fc.constantFrom(Number.NaN, -0, Number.NEGATIVE_INFINITY)),
+  int64: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  boolean: fc.boolean(),
+  timestamp: fc.date({ noInvalidDate: true }),
+  json: fc.oneof(
+    fc.dictionary(fc.string(), fc.oneof(fc.integer(), fc.string(), fc.constant(null))),
+    fc.array(fc.object()),
+  ),
+};
+const { json: _, ...plain } = single;
+const columnsOf = (rowCount: number): fc.Arbitrary<ParquetColumn[]> => {
+  const column = (type: string, value: fc.Arbitrary<unknown>) =>
+    fc
+      .array(fc.option(value, { nil: null, freq: 3 }), { minLength: rowCount, maxLength: rowCount })
+      .map((values) => ({ name: type, type, values }));
+  const lists = Object.entries(plain).map(([type, value]) =>
+    column(`${type}_list`, fc.array(fc.option(value as fc.Arbitrary<unknown>, { nil: null }), { maxLength: 4 })),
+  );
+  const all = [...Object.entries(single).map(([type, value]) => column(type, value)), ...lists];
+  return fc.tuple(...all) as unknown as fc.Arbitrary<ParquetColumn[]>;
+};
+
+/** Rows with their lists as arrays, whatever holds their numbers, and null for every cell that is missing. */
+async function rowsIn(path: string): Promise<unknown[]> {
+  const { rows: read } = await readParquet(path);
+  const said = (cell: unknown): unknown =>
+    ArrayBuffer.isView(cell) ? Array.from(cell as Float64Array) : (cell ?? null);
+  return read.map((row) => Object.fromEntries(Object.entries(row).map(([column, cell]) => [column, said(cell)])));
+}
+
+it("gives back of a table of any kinds what was recorded of it, in a line and beside the trace", async () => {
+  const [at, trace] = [await newFolder(), await newFolder()];
+  const [path, inline, aside] = ["recorded", "inline", "aside"].map((one) => join(at, `${one}.parquet`)) as [
+    string,
+    string,
+    string,
+  ];
+  const same = (text: string) => text;
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 12 }).chain(columnsOf), async (columns) => {
+      await writeParquet(path, columns);
+      const before = await rowsIn(path);
+      await restoreFile(inline, (await storeFile(path, same)) as StoredFile, same);
+      expect(await rowsIn(inline)).toEqual(before);
+      const { sha256: kept, size_bytes } = await putAside(trace, (await tableRows(path, same)) as Writer);
+      await restoreFile(aside, { encoding: "aside", path: asidePath(trace, kept), size_bytes }, same);
+      expect(await rowsIn(aside)).toEqual(before);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+it("restores what older traces have of texts, numbers and lists", async () => {
+  const path = join(await newFolder(), "old.parquet");
+  const content = [
+    { name: "filepath", type: "string", values: ["{run}/a.jpg", ""] },
+    { name: "score", type: "double", values: [0.5, null] },
+    { name: "box", type: "double_list", values: [[1, 2], []] },
+  ];
+  await restoreFile(path, { encoding: "table", content }, (text) => text.replace("{run}", "/run"));
+  expect(await rowsIn(path)).toEqual([
+    { filepath: "/run/a.jpg", score: 0.5, box: [1, 2] },
+    { filepath: "", score: null, box: [] },
+  ]);
 });

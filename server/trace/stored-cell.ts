@@ -1,0 +1,80 @@
+import { types } from "node:util";
+import type { ColumnKind } from "../data/parquet.ts";
+import { parseJson } from "../fs/json.ts";
+
+/** Kinds of columns that a trace has; those of before had texts, numbers and lists of numbers alone. */
+export const columnKinds = [
+  ...(["string", "double", "int64", "boolean", "timestamp", "json"] as const),
+  ...(["string_list", "double_list", "int64_list", "boolean_list", "timestamp_list"] as const),
+] as const satisfies readonly ColumnKind[];
+
+/** A column of which no cell says more holds texts, or lists of numbers. */
+export const kindOfNothing = (hasList: boolean): ColumnKind => (hasList ? "double_list" : "string");
+
+const { isDate } = types;
+
+export const isList = (cell: unknown): cell is ArrayLike<unknown> => Array.isArray(cell) || ArrayBuffer.isView(cell);
+
+/** The kind of a column, by one of its cells; undefined where that is empty, or a list of nothing. */
+export function kindOf(cell: unknown): ColumnKind | undefined {
+  if (!isList(cell)) return singleKind(cell);
+  const first = Array.from(cell).find((one) => singleKind(one) !== undefined);
+  if (first === undefined) return undefined;
+  const kind = singleKind(first);
+  return kind === undefined || kind === "json" ? "json" : `${kind}_list`;
+}
+
+function singleKind(cell: unknown) {
+  if (cell === null || cell === undefined) return undefined;
+  if (typeof cell === "number") return "double";
+  if (typeof cell === "bigint") return "int64";
+  if (typeof cell === "boolean" || typeof cell === "string") return typeof cell as "boolean" | "string";
+  return isDate(cell) ? "timestamp" : "json";
+}
+
+/** A cell of a column of this kind as JSON text; one of another kind, as only JSON can have, may be null. */
+export function cellText(cell: unknown, kind: ColumnKind, change: (text: string) => string): string {
+  if (!kind.endsWith("_list")) return JSON.stringify(stored(cell, kind, change));
+  const single = kind.slice(0, -"_list".length) as ColumnKind;
+  return isList(cell) ? JSON.stringify(Array.from(cell, (one) => stored(one, single, change))) : "null";
+}
+
+function stored(cell: unknown, kind: ColumnKind, change: (text: string) => string): unknown {
+  if (cell === null || cell === undefined) return null;
+  if (kind === "double")
+    return typeof cell === "number" || typeof cell === "bigint" ? storedNumber(Number(cell)) : null;
+  if (kind === "int64") return typeof cell === "bigint" ? String(cell) : null;
+  if (kind === "boolean") return typeof cell === "boolean" ? cell : null;
+  if (kind === "timestamp") return isDate(cell) ? cell.getTime() : null;
+  const text = kind === "string" && typeof cell !== "object" ? String(cell) : jsonText(cell);
+  return text === undefined ? null : change(text);
+}
+
+/** JSON has no text for some numbers. */
+function storedNumber(value: number): number | string {
+  return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value);
+}
+
+function jsonText(cell: unknown): string | undefined {
+  try {
+    return JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  } catch {
+    // Deeper than the stack.
+    return undefined;
+  }
+}
+
+/** The cell again, of what a trace has. What has another shape is thrown as it is. */
+export function restoredCell(value: unknown, kind: ColumnKind): unknown {
+  if (value === null || value === undefined) return null;
+  if (!kind.endsWith("_list")) return restored(value, kind);
+  const single = kind.slice(0, -"_list".length) as ColumnKind;
+  return Array.from(value as unknown[], (one) => (one === null ? null : restored(one, single)));
+}
+
+function restored(value: unknown, kind: ColumnKind): unknown {
+  if (kind === "double") return Number(value);
+  if (kind === "int64") return BigInt(value as string);
+  if (kind === "timestamp") return new Date(value as number);
+  return kind === "json" ? parseJson(String(value)) : value;
+}
