@@ -36,15 +36,17 @@ const readers = {
 type Kind = keyof typeof readers;
 type Reader = ReturnType<(typeof readers)[Kind]>;
 
-/** Fewer new images than this are done before a second process has started. */
-const WORTH_SHARING = 150;
+/** A process that computes features has at least so many new images to do, or it would not be worth its start. */
+const WORTH_STARTING = 75;
+/** No more processes than this, ours among them: reading is for the rest of the machine to bear too. */
+const MOST_PROCESSES = 4;
 
 /** Images that are seen to at one time, where there are many. */
 export const SEEN_TO = 10_000;
 
 /** Reads features of images. */
 export type WarmReader = {
-  /** Sees to the features of some images, half of those that lack computed in a second process. */
+  /** Sees to the features of some images; those that lack are computed on all processors. */
   prepare(images: readonly ImagePaths[], headway?: Headway): Promise<void>;
   /** The features of one image. @throws EngineFailure for an image that is missing or cannot be read. */
   read(paths: ImagePaths): Float32Array;
@@ -58,31 +60,32 @@ export type WarmReader = {
  */
 export function openWarmReader(kind: Kind, kept: CachePlace | undefined): WarmReader {
   const bin = process.argv[1] ?? "";
-  const isAlone = availableParallelism() < 2 || !/deft-mcp(\.js)?$/.test(bin);
-  if (isAlone) return { ...readers[kind](kept), prepare: async () => undefined };
+  const most = Math.min(MOST_PROCESSES, availableParallelism());
+  if (most < 2 || !/deft-mcp(\.js)?$/.test(bin)) return { ...readers[kind](kept), prepare: async () => undefined };
   const folder = mkdtempSync(join(tmpdir(), "deft-images-"));
   const place = kept ?? { directory: join(folder, "features"), key: randomBytes(32).toString("hex") };
   const reader = readers[kind](place);
-  let helper: Helper | undefined;
+  const helpers: Helper[] = [];
   return {
     read: reader.read,
     async prepare(images, headway = () => undefined) {
-      if (images.length < WORTH_SHARING) return;
+      if (images.length < 2 * WORTH_STARTING) return;
       const missing = images.filter((paths) => unlessUnreadable(() => !reader.knows(paths)) ?? true);
-      if (missing.length < WORTH_SHARING) return;
-      helper ??= startHelper(kind, place, bin);
-      const answer = await helper.ask(
-        join(folder, "images.json"),
-        missing.filter((_, at) => at % 2 === 1),
-      );
-      const own = missing.filter((_, at) => at % 2 === 0);
-      // The other process is about as far.
-      computeAll(reader, own, (done) => headway(images.length - missing.length + 2 * done));
-      await answer.come;
+      const shares = Math.min(most, Math.floor(missing.length / WORTH_STARTING));
+      if (shares < 2) return;
+      const share = (of: number) => missing.filter((_, at) => at % shares === of);
+      while (helpers.length < shares - 1) helpers.push(startHelper(kind, place, bin));
+      const asked = helpers
+        .slice(0, shares - 1)
+        .map((helper, at) => helper.ask(join(folder, `images-${at}.json`), share(at + 1)));
+      const answers = await Promise.all(asked);
+      // The other processes are about as far.
+      computeAll(reader, share(0), (done) => headway(images.length - missing.length + shares * done));
+      await Promise.all(answers.map(({ come }) => come));
       reader.refresh();
     },
     close() {
-      helper?.end();
+      for (const helper of helpers) helper.end();
       reader.close();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -106,7 +109,7 @@ function startHelper(kind: Kind, place: CachePlace, bin: string): Helper {
   return {
     async ask(list, images) {
       writeFileSync(list, JSON.stringify(images));
-      // It must have the line before this process computes, and hears nothing meanwhile.
+      // It must have the line before this process computes, and hears nothing meanwhile: a short one is not waited for.
       await new Promise<unknown>((resolve) => other.stdin.write(`${list}\n`, resolve));
       return { come: Promise.race([lines.next(), ended]) };
     },
@@ -122,7 +125,10 @@ function endOf(other: ChildProcess): Promise<unknown> {
   });
 }
 
-/** `image_features KIND`: the other half of `openWarmReader`; each line of its input names a JSON file of paths. */
+/**
+ * `image_features KIND`: a share of the work of `openWarmReader`; each line of its input names a JSON file of paths,
+ * answered by an empty line when their features are kept.
+ */
 export async function imageFeatures([kind = ""]: string[], io: EngineIo): Promise<number> {
   const place = cachePlace(io);
   if (place === undefined || !Object.hasOwn(readers, kind)) return 1;
