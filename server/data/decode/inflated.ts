@@ -23,3 +23,17 @@ export function inflated(data: Uint8Array, wanted: number): Uint8Array | undefin
     given = many === Number.POSITIVE_INFINITY ? given * 4 : Math.floor((few + many) / 2);
   }
 }
+
+/** All of zlib data that holds `wanted` bytes and nothing behind them; undefined where it holds more or fewer, or is spoiled. */
+export function wholeInflated(data: Uint8Array, wanted: number): Uint8Array | undefined {
+  try {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: wanted + 1, info: true };
+    const { buffer, engine } = inflateSync(data, options) as unknown as {
+      readonly buffer: Uint8Array;
+      readonly engine: { readonly bytesWritten: number };
+    };
+    return buffer.length === wanted && engine.bytesWritten === data.length ? buffer : undefined;
+  } catch {
+    return undefined;
+  }
+}

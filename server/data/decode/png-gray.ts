@@ -1,5 +1,5 @@
 import { type GrayImage, luma } from "./gray-image.ts";
-import { inflated } from "./inflated.ts";
+import { inflated, wholeInflated } from "./inflated.ts";
 
 const samplesOf = new Map([
   [0, 1],
@@ -20,14 +20,16 @@ type Png = {
 
 /**
  * The gray levels of the common sort of PNG (8 bits a sample, not interlaced), its first `rows` or all; undefined for
- * every other one, and for data that ends early or is spoiled. Inflates little more than these rows.
+ * every other one, and for data that ends early or is spoiled, or of which more follows than all rows. Of the first ones
+ * little more is inflated.
  */
 export function pngGray(bytes: Uint8Array, rows = Number.POSITIVE_INFINITY): GrayImage | undefined {
   const png = readChunks(bytes);
   if (png === undefined) return undefined;
   const height = Math.min(png.height, rows);
   const line = png.width * png.samples;
-  const raw = inflated(png.data, (line + 1) * height);
+  const take = height < png.height ? inflated : wholeInflated;
+  const raw = take(png.data, (line + 1) * height);
   if (raw === undefined || !unfilter(raw, line, height, png.samples)) return undefined;
   return { width: png.width, height, data: grayOf(raw, png, height) };
 }

@@ -65,6 +65,21 @@ describe("gray levels of an image", () => {
     }
   });
 
+  it("are those of neither decoder where a PNG has more rows than its header says", () => {
+    const [size, longer] = [
+      { width: 40, height: 40 },
+      { width: 40, height: 41 },
+    ];
+    const [plain, long] = [size, longer].map((one) => pngOf(one, picture(one, 1), { colorType: 2 })) as [
+      Buffer,
+      Buffer,
+    ];
+    const header = 33;
+    const mixed = Buffer.concat([plain.subarray(0, header), long.subarray(header)]);
+    expect([grayLevels(plain), decodePixels(plain)]).toMatchObject([size, size]);
+    expect([grayLevels(mixed), decodePixels(mixed)]).toEqual([undefined, undefined]);
+  });
+
   it("of the first rows are the first rows of the whole, also from the beginning of a file", () => {
     const size = { width: 800, height: 400 };
     const data = picture(size, 3);
