@@ -5,7 +5,7 @@ import { countUp } from "../headway.ts";
 import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
-import { type Fingerprint, packed } from "../twins/fingerprint.ts";
+import { type Fingerprint, packed, windows } from "../twins/fingerprint.ts";
 import { best, type Candidate, type Place, portionSize, type Search } from "../twins/search.ts";
 import { candidatesOfNew, type NewSearch } from "../twins/search-new.ts";
 import type { Compared, Comparison } from "./image-work.ts";
@@ -44,11 +44,12 @@ export function comparePairs(pairs: readonly PairFiles[], signal?: AbortSignal) 
   return inBatches<PairFiles, PairLikeness>(pairs, (items) => ({ kind: "pairs", items }), signal);
 }
 
-/** Takes the fingerprints of images. @throws Refusal `input.unreadable-file`. */
-export function fingerprintImages(files: SeenFiles, signal?: AbortSignal) {
-  return keptOfFiles<Fingerprint>("fingerprint", files, (some) => {
+/** Takes the fingerprints of images, of all windows or the whole alone. @throws Refusal `input.unreadable-file`. */
+export function fingerprintImages(files: SeenFiles, part: "windows" | "whole", signal?: AbortSignal) {
+  const windowCount = part === "whole" ? 1 : windows.length;
+  return keptOfFiles<Fingerprint>(part === "whole" ? "whole fingerprint" : "fingerprint", files, (some) => {
     const paths = some.map(files.index.pathOf);
-    return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items }), signal);
+    return inBatches<string, Fingerprint>(paths, (items) => ({ kind: "fingerprints", items, windowCount }), signal);
   });
 }
 

@@ -20,7 +20,7 @@ export type Request =
   | { readonly kind: "compared"; readonly items: readonly Comparison[] }
   | { readonly kind: "pairs"; readonly items: readonly PairFiles[] }
   | { readonly kind: "digests"; readonly items: readonly string[] }
-  | { readonly kind: "fingerprints"; readonly items: readonly string[] }
+  | { readonly kind: "fingerprints"; readonly items: readonly string[]; readonly windowCount: number }
   | ({ readonly kind: "twin candidates"; readonly prints: Packed } & Omit<Search, "prints">)
   | ({ readonly kind: "new twin candidates"; readonly prints: Packed } & Omit<NewSearch, "prints">)
   | { readonly kind: "twins"; readonly items: readonly TwinFiles[] };
@@ -67,7 +67,7 @@ async function* partsOf(request: Request): AsyncGenerator<unknown> {
       yield (await import("./image-work.ts")).digests(request.items);
       return;
     case "fingerprints":
-      yield (await import("./twin-work.ts")).fingerprints(request.items);
+      yield (await import("./twin-work.ts")).fingerprints(request.items, request.windowCount);
       return;
     case "twin candidates": {
       const { unpacked } = await import("../twins/fingerprint.ts");

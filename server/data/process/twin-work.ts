@@ -11,11 +11,11 @@ export type TwinFiles = {
   readonly window: number;
 };
 
-/** The fingerprint of each image; undefined for one that is flat or cannot be decoded. */
-export function fingerprints(paths: readonly string[]): (Fingerprint | undefined)[] {
+/** The fingerprint of each image, of its first windows; undefined for one that is flat or cannot be decoded. */
+export function fingerprints(paths: readonly string[], windowCount: number): (Fingerprint | undefined)[] {
   return paths.map((path) => {
     const gray = levelsOf(path);
-    return gray === undefined ? undefined : fingerprintOf(gray);
+    return gray === undefined ? undefined : fingerprintOf(gray, windowCount);
   });
 }
 

@@ -2,7 +2,8 @@ import { type Files, foldersOf, isSame, placesIn, type SeenFiles } from "../kept
 import { keptFinding } from "../kept-images.ts";
 import { compareTwins, fingerprintImages, searchNewTwins, searchTwins } from "../process/image-batches.ts";
 import type { TwinFiles } from "../process/twin-work.ts";
-import type { Place } from "./search.ts";
+import { type Fingerprint, perWindow } from "./fingerprint.ts";
+import { goldenPlace, type Place } from "./search.ts";
 
 /** Two images, by their numbers in the list, that agree in their grain by 0..1 (`grainLikeness`). */
 export type Twins = { readonly one: number; readonly other: number; readonly likeness: number };
@@ -83,7 +84,7 @@ function stillThere({ folders, pairs }: Compared = { folders: [], pairs: [] }, n
 /** @param fresh numbers of the images of which alone pairs are wanted */
 async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefined, signal?: AbortSignal) {
   const { index, images, places } = search;
-  const all = { prints: await fingerprintImages(search, signal), places };
+  const all = { prints: await printsOf(search, signal), places };
   const pairs = distinct(await (fresh === undefined ? searchTwins(all, signal) : searchNewTwins(all, fresh, signal)));
   const pathAt = (at: number): string => index.pathOf(images[at] ?? -1);
   const files = pairs.map((pair): TwinFiles => ({ ...pair, of: pathAt(pair.of), like: pathAt(pair.like) }));
@@ -97,6 +98,19 @@ async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefin
     if (likeness > (best.get(key)?.likeness ?? 0)) best.set(key, { one, other, likeness });
   }
   return [...best.values()];
+}
+
+/** Fingerprints to be compared; with golden images all are compared as wholes, and those that are inspected have theirs. */
+async function printsOf({ index, images, places }: TwinSearch, signal?: AbortSignal) {
+  if (places === undefined) return await fingerprintImages({ index, images }, "windows", signal);
+  const prints = new Array<Fingerprint | undefined>(images.length).fill(undefined);
+  for (const part of ["windows", "whole"] as const) {
+    const isWanted = (at: number) => (((places[at] as Place) & goldenPlace) === 0) === (part === "windows");
+    const numbers = [...images.keys()].filter(isWanted);
+    const made = await fingerprintImages({ index, images: numbers.map((at) => images[at] as number) }, part, signal);
+    for (const [at, number] of numbers.entries()) prints[number] = made[at]?.subarray(0, perWindow);
+  }
+  return prints;
 }
 
 /** Either image may have found the other as a whole; once is enough. */

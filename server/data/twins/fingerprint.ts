@@ -35,11 +35,11 @@ const fields = 48;
 /** Gray levels of deviation below which a window shows nothing. */
 const flat = 3;
 
-/** Takes an image's fingerprint; undefined for a flat one. A flat window of another is all zero and fits nothing. */
-export function fingerprintOf(image: GrayImage): Fingerprint | undefined {
+/** Takes an image's fingerprint, of all windows or the first ones; undefined for a flat one. A flat window of another is all zero and fits nothing. */
+export function fingerprintOf(image: GrayImage, count: number = windows.length): Fingerprint | undefined {
   const sums = summed(image);
-  const print = new Int8Array(windows.length * perWindow);
-  for (let at = 0; at < windows.length; at++) {
+  const print = new Int8Array(count * perWindow);
+  for (let at = 0; at < count; at++) {
     const found = spectrum(sums, at);
     if (found === undefined && at === 0) return undefined;
     if (found !== undefined) print.set(found, at * perWindow);
@@ -148,18 +148,18 @@ export function turned(print: Int8Array, orientation: number): Int8Array {
   return out;
 }
 
-/** Fingerprints one behind the other: a process is sent one array at a stroke, and thousands take a fifth of a second. */
+/** Fingerprints of one length one behind the other: a process is sent one array at a stroke, and thousands take a fifth of a second. */
 export type Packed = { readonly values: Int8Array; readonly there: Uint8Array };
 
-const printBytes = perWindow * windows.length;
-
 export function packed(prints: readonly (Fingerprint | undefined)[]): Packed {
+  const printBytes = prints.find((print) => print !== undefined)?.length ?? 0;
   const values = new Int8Array(printBytes * prints.length);
   for (const [at, print] of prints.entries()) if (print !== undefined) values.set(print, printBytes * at);
   return { values, there: Uint8Array.from(prints, (print) => Number(print !== undefined)) };
 }
 
 export function unpacked({ values, there }: Packed): (Fingerprint | undefined)[] {
+  const printBytes = values.length / Math.max(1, there.length);
   return Array.from(there, (is, at) =>
     is === 1 ? values.subarray(printBytes * at, printBytes * (at + 1)) : undefined,
   );

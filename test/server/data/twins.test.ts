@@ -120,7 +120,7 @@ describe("a changed copy of a photograph", () => {
 
   it("is told from a part of the same design, which the search thinks of and whose grain is another", async () => {
     const [one, other] = [ofOneDesign("one"), ofOneDesign("other")];
-    expect([...candidates({ prints: [one, other].map(fingerprintOf) })].flat()).not.toEqual([]);
+    expect([...candidates({ prints: [one, other].map((image) => fingerprintOf(image)) })].flat()).not.toEqual([]);
     expect(await twinsOf([await written("one.png", one), await written("other.png", other), ...others])).toEqual([]);
   });
 
