@@ -99,7 +99,7 @@ function placeKind(
   const cases: Testcase[] = [];
   const barren = new Set<string>();
   for (let attempt = 0; cases.length < wanted && attempt < wanted * 6 + scenes.length; attempt++) {
-    const scene = scenes[order[attempt % order.length] as number] as Scene;
+    const scene = scenes.at(order[attempt % order.length] as number);
     const maskPath = masks[maskOrder[(attempt * 7 + cases.length) % masks.length] as number] as string;
     if (barren.has(scene.path) || (scene.anchors !== undefined && scene.anchors.length === 0)) {
       if (!barren.has(scene.path)) log("WARNING", `${scene.stem}/${kind.defect_type}: no ROI candidates, skipping`);

@@ -34,9 +34,17 @@ export function readLabelColours(path: string): LabelColours {
 export function classifyPixels({ width, height, data }: Pixels, colours: LabelColours): ClassMap {
   const classes = [...new Set(colours.values())];
   const at = new Int8Array(width * height);
+  const seen = new Map<number, number>();
   for (let p = 0; p < at.length; p++) {
-    const name = colours.get(`${data[4 * p]},${data[4 * p + 1]},${data[4 * p + 2]}`);
-    at[p] = name === undefined ? -1 : classes.indexOf(name);
+    const [r, g, b] = [data[4 * p] as number, data[4 * p + 1] as number, data[4 * p + 2] as number];
+    const colour = (r << 16) | (g << 8) | b;
+    let found = seen.get(colour);
+    if (found === undefined) {
+      const name = colours.get(`${r},${g},${b}`);
+      found = name === undefined ? -1 : classes.indexOf(name);
+      seen.set(colour, found);
+    }
+    at[p] = found;
   }
   return { width, height, classes, at };
 }

@@ -33,23 +33,37 @@ export type Scene = {
   brings: Brings | undefined;
 };
 
+/** Scenes by number, each read when it is first asked for: few are tried where there are many. */
+export type Scenes = { readonly length: number; at(index: number): Scene };
+
 /** Clean images that this kind may be placed on; one without its colour mask, or a mask without its image, drops out. */
-export function openScenes(kind: DefectKind, options: SceneOptions): Scene[] {
-  const clean = findCleanImages(options.clean_dir, kind.texture);
+export function openScenes(kind: DefectKind, options: SceneOptions): Scenes {
   const hasLabels = existsSync(options.labels_path);
   if (kind.dependency === "cad" && !hasLabels) {
     throw new EngineFailure("FileNotFoundError", `[Errno 2] No such file or directory: '${options.labels_path}'`);
   }
   const colours = hasLabels ? readLabelColours(options.labels_path) : undefined;
-  return clean.flatMap((path) => {
-    const stem = basename(path, extname(path));
-    const maskPath = join(options.dataset_dir, kind.texture, "cad_mask", `${stem}.png`);
-    const hasMask = existsSync(maskPath);
-    if (kind.dependency === "cad" && !hasMask) return [];
-    const image = decodeGray(readImageFile(path), path);
-    const map = hasMask && colours !== undefined ? readClassMap(maskPath, image, colours) : undefined;
-    return [sceneOf(path, stem, image, map, kind)];
-  });
+  const maskOf = (path: string) =>
+    join(options.dataset_dir, kind.texture, "cad_mask", `${basename(path, extname(path))}.png`);
+  const clean = findCleanImages(options.clean_dir, kind.texture).filter(
+    (path) => kind.dependency !== "cad" || existsSync(maskOf(path)),
+  );
+  const opened = new Map<string, Scene>();
+  return {
+    length: clean.length,
+    at(index) {
+      const path = clean[index] as string;
+      const scene = opened.get(path) ?? openScene(path, maskOf(path), colours, kind);
+      opened.set(path, scene);
+      return scene;
+    },
+  };
+}
+
+function openScene(path: string, maskPath: string, colours: LabelColours | undefined, kind: DefectKind): Scene {
+  const image = decodeGray(readImageFile(path), path);
+  const hasMap = colours !== undefined && existsSync(maskPath);
+  return sceneOf(path, image, hasMap ? readClassMap(maskPath, image, colours) : undefined, kind);
 }
 
 function readClassMap(path: string, image: Gray, colours: LabelColours): ClassMap | undefined {
@@ -57,7 +71,7 @@ function readClassMap(path: string, image: Gray, colours: LabelColours): ClassMa
   return map.width === image.width && map.height === image.height ? map : undefined;
 }
 
-function sceneOf(path: string, stem: string, image: Gray, map: ClassMap | undefined, kind: DefectKind): Scene {
+function sceneOf(path: string, image: Gray, map: ClassMap | undefined, kind: DefectKind): Scene {
   const { width, height } = image;
   const { dark, light } = findMaterials(image.data, image.data);
   const isDark = Uint8Array.from(image.data, (level) => (level < (dark + light) / 2 ? 1 : 0));
@@ -66,7 +80,7 @@ function sceneOf(path: string, stem: string, image: Gray, map: ClassMap | undefi
   const copper: Brings = overlap >= 0 ? "dark" : "light";
   const base: Scene = {
     path,
-    stem,
+    stem: basename(path, extname(path)),
     width,
     height,
     anchors: undefined,
