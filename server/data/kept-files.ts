@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
+import { listNames } from "../fs/read.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isDoubtful, keptTable } from "./kept-images.ts";
 import { pausing } from "./pause.ts";
@@ -30,9 +31,6 @@ type Folder<Answer> = Files & {
 /** Arrays of one length, one behind the other: thousands that are kept one by one take longer to read than to compare. */
 type Rows = { readonly each: number; readonly values: Int8Array };
 
-/** Of a directory more than so many files, and half of what is kept, that nobody asked for are forgotten. */
-const mostUnasked = 1000;
-
 /**
  * What is known of each file, and what `make` says of the others. An answer of undefined is not kept, nor one of a file
  * that was written a moment ago: it may be written again with the same times. Kept by directory, so that a file that
@@ -50,7 +48,7 @@ export async function keptOfFiles<Answer>(
   if (table === undefined || images.length === 0) return await make(images);
   const found = new Array<Answer | undefined>(images.length);
   const wanted: number[] = [];
-  const changed: (() => void)[] = [];
+  const changed: (() => Promise<void>)[] = [];
   for await (const { directory, places, files } of foldersOf({ index, images })) {
     const name = `${kind}\0${directory}`;
     const kept = openFolder(table.get(name) as Folder<Answer> | undefined, ground);
@@ -61,9 +59,9 @@ export async function keptOfFiles<Answer>(
       if (known[at] === undefined) wanted.push(place);
     }
     if (wanted.length > before) {
-      changed.push(() => {
+      changed.push(async () => {
         const answers = places.map((place) => found[place]);
-        table.set(name, kept.with(files, answers));
+        table.set(name, await kept.with(files, answers, directory));
       });
     }
   }
@@ -71,7 +69,7 @@ export async function keptOfFiles<Answer>(
   for (const [at, place] of wanted.entries()) found[place] = made[at];
   if (ground !== "" && isDoubtful()) return found;
   for (const keep of changed) {
-    keep();
+    await keep();
     // A directory may hold thousands.
     await setImmediate();
   }
@@ -145,8 +143,8 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
       if (isSame(held, files)) return answers;
       return Array.from(placesIn(held, files), (place) => answers[place]);
     },
-    /** The folder with what was found of some files. */
-    with(files: Files, found: readonly (Answer | undefined)[]): Folder<Answer> {
+    /** The folder with what was found of some files; of the others those are forgotten that are no longer in the directory. */
+    async with(files: Files, found: readonly (Answer | undefined)[], directory: string): Promise<Folder<Answer>> {
       const [nextNames, nextAnswers]: [string[], Answer[]] = [[], []];
       const numbers: number[] = [];
       const add = (name: string, stamp: Float64Array, answer: Answer | undefined): void => {
@@ -160,9 +158,9 @@ function openFolder<Answer>(kept: Folder<Answer> | undefined, ground: string) {
       const width = files.stamps.length / names.length;
       const stampAt = ({ stamps }: Files, at: number) => stamps.subarray(width * at, width * (at + 1));
       for (const [at, name] of names.entries()) add(name, stampAt(files, at), found[at]);
-      if (list.length <= 2 * asked.size + mostUnasked) {
-        for (const [at, name] of list.entries()) if (!asked.has(name)) add(name, stampAt(held, at), answers[at]);
-      }
+      const others = [...list.entries()].filter(([, name]) => !asked.has(name));
+      const there = new Set(others.length > 0 ? await listNames(directory).catch(() => []) : []);
+      for (const [at, name] of others) if (there.has(name)) add(name, stampAt(held, at), answers[at]);
       return {
         ground,
         names: nextNames.join("/"),

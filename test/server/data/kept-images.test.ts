@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
@@ -63,6 +63,25 @@ describe("what was made of the images of a workspace", () => {
     expect((await look("length", paths, "one set")).made).toEqual([]);
     expect((await look("length", paths, "another set")).made).toEqual(paths);
     expect((await look("length", paths, "one set")).made).toEqual(paths);
+  });
+
+  it("is kept of the other files of a large directory when one is asked for, and of none that is gone", async () => {
+    const { home, look } = await someFiles();
+    const directory = join(home, "images");
+    await mkdir(directory);
+    const many = Array.from({ length: 1100 }, (_, at) => join(directory, `image ${at}`));
+    for (const path of many.slice(1)) await writeFile(path, path);
+    await written(many[0] ?? "", "one");
+    await look("length", many);
+    const { size } = await stat(await keptFile(home));
+    await written(many[7] ?? "", "touched");
+    expect((await look("length", many.slice(7, 8))).made).toEqual([many[7]]);
+    expect((await look("length", many)).made).toEqual([]);
+    for (const path of many.slice(10)) await rm(path);
+    await written(many[8] ?? "", "touched");
+    await look("length", many.slice(8, 9));
+    expect((await look("length", many.slice(0, 10))).made).toEqual([]);
+    expect((await stat(await keptFile(home))).size).toBeLessThan(size / 10);
   });
 
   it("counts for nothing where somebody else wrote it", async () => {
