@@ -10,7 +10,7 @@ import type { Cells, ParquetPart } from "./process/parquet-parts.ts";
 type ParquetRequest = Extract<Request, { readonly kind: "parquet" | "paths" | "nearest" | "similar" }>;
 
 /** Kinds of columns: of single values, and of lists of those that are no JSON. */
-type SingleKind = "string" | "double" | "int64" | "boolean" | "timestamp" | "json";
+type SingleKind = "string" | "double" | "int64" | "uint64" | "boolean" | "timestamp" | "json";
 type ListKind = `${Exclude<SingleKind, "json">}_list`;
 export type ColumnKind = SingleKind | ListKind;
 
@@ -223,6 +223,7 @@ const leaves = {
   string: { type: "BYTE_ARRAY", converted_type: "UTF8" },
   double: { type: "DOUBLE" },
   int64: { type: "INT64" },
+  uint64: { type: "INT64", converted_type: "UINT_64" },
   boolean: { type: "BOOLEAN" },
   timestamp: { type: "INT64", converted_type: "TIMESTAMP_MILLIS" },
   json: { type: "BYTE_ARRAY", converted_type: "JSON" },

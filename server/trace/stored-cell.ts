@@ -69,7 +69,9 @@ export function restoredCell(value: unknown, kind: ColumnKind): unknown {
   if (value === null || value === undefined) return null;
   if (!kind.endsWith("_list")) return restored(value, kind);
   const single = kind.slice(0, -"_list".length) as ColumnKind;
-  return Array.from(value as unknown[], (one) => (one === null ? null : restored(one, single)));
+  // What only says that it has a length may say any.
+  if (!Array.isArray(value)) throw new TypeError(`a cell of a ${kind} is no list`);
+  return value.map((one) => (one === null ? null : restored(one, single)));
 }
 
 function restored(value: unknown, kind: ColumnKind): unknown {

@@ -86,7 +86,10 @@ export async function restoreTable(path: string, value: unknown): Promise<void> 
 }
 
 function columnOf(name: string, type: ColumnKind, values: readonly unknown[]): ParquetColumn {
-  return { name, type, values: values.map((value) => restoredCell(value, type)) } as ParquetColumn;
+  const cells = values.map((value) => restoredCell(value, type));
+  const isUnsigned =
+    type.startsWith("int64") && cells.flat().some((cell) => ((cell as bigint | null) ?? 0n) >= 2n ** 63n);
+  return { name, type: isUnsigned ? `u${type}` : type, values: cells } as ParquetColumn;
 }
 
 /** The one column that no line holds: of vectors a trace has what the loop read of them. */

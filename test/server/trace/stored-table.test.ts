@@ -106,6 +106,7 @@ const single = {
   string: fc.string({ unit: "grapheme" }),
   double: fc.oneof(fc.double(), fc.constantFrom(Number.NaN, -0, Number.NEGATIVE_INFINITY)),
   int64: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  uint64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   boolean: fc.boolean(),
   timestamp: fc.date({ noInvalidDate: true }),
   json: fc.oneof(
@@ -168,4 +169,12 @@ it("restores what older traces have of texts, numbers and lists", async () => {
     { filepath: "/run/a.jpg", score: 0.5, box: [1, 2] },
     { filepath: "", score: null, box: [] },
   ]);
+});
+
+it("refuses a list that only says how long it is", async () => {
+  const path = join(await newFolder(), "hostile.parquet");
+  const file = (length: number): StoredFile => {
+    return { encoding: "table", content: [{ name: "box", type: "double_list", values: [{ length }] }] };
+  };
+  await expect(restoreFile(path, file(3), (text) => text)).rejects.toMatchObject({ code: "trace.unusable" });
 });
