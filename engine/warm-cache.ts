@@ -108,7 +108,8 @@ function startHelper(kind: Kind, place: CachePlace, bin: string): Helper {
   const lines = createInterface(other.stdout)[Symbol.asyncIterator]();
   return {
     async ask(list, images) {
-      writeFileSync(list, JSON.stringify(images));
+      // JSON would have null for a golden image that there is not.
+      writeFileSync(list, JSON.stringify(images.map((paths) => paths.filter((path) => path !== undefined))));
       // It must have the line before this process computes, and hears nothing meanwhile: a short one is not waited for.
       await new Promise<unknown>((resolve) => other.stdin.write(`${list}\n`, resolve));
       return { come: Promise.race([lines.next(), ended]) };

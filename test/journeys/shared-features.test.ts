@@ -1,5 +1,5 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { execa } from "execa";
 import { generateWorkspace } from "../../engine/workspace/generate.ts";
@@ -8,6 +8,7 @@ import { readParquet, writeParquet } from "../../server/data/parquet.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { temporaryFolders } from "../support/folder.ts";
 import { listCell } from "../support/list-cell.ts";
+import { putGray } from "../support/photographs.ts";
 
 const temporaryFolder = temporaryFolders();
 
@@ -32,18 +33,33 @@ describe("features of many pairs", () => {
       { name: "filepath", type: "string", values: pairs.map((pair) => pair.input) },
       { name: "golden_filepath", type: "string", values: pairs.map((pair) => pair.golden) },
     ]);
-    const cache = join(folder, "cache");
-    await mkdir(cache);
-    const shared = await embed(input, join(folder, "shared.parquet"), {
-      DEFT_ENGINE_CACHE: cache,
-      DEFT_ENGINE_CACHE_KEY: "key",
-    });
-    const alone = await embed(input, join(folder, "alone.parquet"), {});
-    expect(shared).toEqual(alone);
-    const writers = (await readdir(cache)).filter((name) => /^pair/.test(name)).map((name) => name.split("-").at(-2));
-    expect(new Set(writers).size).toBe(2);
+    await expectTwoWriters(input, /^pair/);
+  });
+
+  it("are computed by two processes where there are no golden images", async () => {
+    const folder = await temporaryFolder();
+    const paths = Array.from({ length: 160 }, (_, at) => join(folder, `${at}.png`));
+    for (const [at, path] of paths.entries()) {
+      await putGray(path, new Uint8Array(64 * 64).fill(at).fill(255 - at, 0, 64 * (at % 60)), 64);
+    }
+    const input = join(folder, "images.parquet");
+    await writeParquet(input, [{ name: "filepath", type: "string", values: paths }]);
+    await expectTwoWriters(input, /^embed/);
   });
 });
+
+/** Embeds images with and without a place for features: two processes must have written those that are kept. */
+async function expectTwoWriters(input: string, kind: RegExp): Promise<void> {
+  const folder = dirname(input);
+  const cache = join(folder, "cache");
+  await mkdir(cache);
+  const env = { DEFT_ENGINE_CACHE: cache, DEFT_ENGINE_CACHE_KEY: "key" };
+  const shared = await embed(input, join(folder, "shared.parquet"), env);
+  const alone = await embed(input, join(folder, "alone.parquet"), {});
+  expect(shared).toEqual(alone);
+  const writers = (await readdir(cache)).filter((name) => kind.test(name)).map((name) => name.split("-").at(-2));
+  expect(new Set(writers).size).toBe(2);
+}
 
 async function embed(input: string, output: string, env: Record<string, string>): Promise<unknown[]> {
   const spec = join(output, "..", "embedding_spec.yaml");
