@@ -109,7 +109,13 @@ function startHelper(kind: Kind, place: CachePlace, bin: string): Helper {
   return {
     async ask(list, images) {
       // JSON would have null for a golden image that there is not.
-      writeFileSync(list, JSON.stringify(images.map((paths) => paths.filter((path) => path !== undefined))));
+      const text = JSON.stringify(images.map((paths) => paths.filter((path) => path !== undefined)));
+      try {
+        writeFileSync(list, text);
+      } catch {
+        // Where there is no room for the list, whoever needs the features computes them.
+        return { come: Promise.resolve() };
+      }
       // It must have the line before this process computes, and hears nothing meanwhile: a short one is not waited for.
       await new Promise<unknown>((resolve) => other.stdin.write(`${list}\n`, resolve));
       return { come: Promise.race([lines.next(), ended]) };

@@ -1,6 +1,7 @@
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { readParquet, writeParquet } from "../../server/data/parquet.ts";
 import { withRun } from "../../server/journal/journal.ts";
 import { approvedRun, boardsIn, drive, outcomeOf, shortLoop } from "../support/board-run.ts";
 import { type Connection, connect, runBuilt } from "../support/built-server.ts";
@@ -8,6 +9,7 @@ import { buildCommitChild, commitIn, tryCommit } from "../support/commit-child.t
 import { commitKinds, leftovers, runAsFound } from "../support/commit-kinds.ts";
 import { noteFigures } from "../support/figures.ts";
 import { folderOfFile } from "../support/folder.ts";
+import { putGray } from "../support/photographs.ts";
 import { type TinyDisk, tinyDisk } from "../support/tiny-disk.ts";
 
 const folder = folderOfFile();
@@ -137,5 +139,28 @@ describe("a recording whose disk fills up", () => {
       0,
       expect.stringMatching(/^note: the trace is cut off .*\nsame: \d+ calls/),
     ]);
+  });
+});
+
+describe("a directory for temporary files that is full", () => {
+  beforeAll(() => mounted("temporary", "64k"));
+  afterAll(() => disk.remove());
+
+  it("ends no work on images: one process computes what is not shared then", async () => {
+    const images = Array.from({ length: 160 }, (_, at) => join(folder.path, `${at}.png`));
+    for (const [at, path] of images.entries())
+      await putGray(path, new Uint8Array(64 * 64).fill(at, 64 * (at % 60)), 64);
+    const [spec, input, output] = ["spec.yaml", "in.parquet", "out.parquet"].map((name) => join(folder.path, name));
+    await writeFile(String(spec), "model: embedded\n");
+    await writeParquet(String(input), [{ name: "filepath", type: "string", values: images }]);
+    const cache = { DEFT_ENGINE_CACHE: join(folder.path, "cache"), DEFT_ENGINE_CACHE_KEY: "key" };
+    await disk.fill();
+    const argv = ["engine", "embedding", "image_embeddings", "-e", String(spec)];
+    const done = runBuilt([...argv, `input_parquet=${input}`, `output_parquet=${output}`], {
+      home: folder.path,
+      env: { ...cache, TMPDIR: disk.path },
+    });
+    expect(done).toMatchObject({ exit: 0 });
+    expect((await readParquet(String(output))).rows).toHaveLength(160);
   });
 });
