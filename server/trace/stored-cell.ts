@@ -1,6 +1,9 @@
 import { types } from "node:util";
 import type { ColumnKind } from "../data/parquet.ts";
 import { parseJson } from "../fs/json.ts";
+import { mapTexts } from "./symbols.ts";
+
+export type Change = (text: string) => string;
 
 /** Kinds of columns that a trace has; those of before had texts, numbers and lists of numbers alone. */
 export const columnKinds = [
@@ -33,21 +36,20 @@ function singleKind(cell: unknown) {
 }
 
 /** A cell of a column of this kind as JSON text; one of another kind, as only JSON can have, may be null. */
-export function cellText(cell: unknown, kind: ColumnKind, change: (text: string) => string): string {
+export function cellText(cell: unknown, kind: ColumnKind, change: Change): string {
   if (!kind.endsWith("_list")) return JSON.stringify(stored(cell, kind, change));
   const single = kind.slice(0, -"_list".length) as ColumnKind;
   return isList(cell) ? JSON.stringify(Array.from(cell, (one) => stored(one, single, change))) : "null";
 }
 
-function stored(cell: unknown, kind: ColumnKind, change: (text: string) => string): unknown {
+function stored(cell: unknown, kind: ColumnKind, change: Change): unknown {
   if (cell === null || cell === undefined) return null;
   if (kind === "double")
     return typeof cell === "number" || typeof cell === "bigint" ? storedNumber(Number(cell)) : null;
   if (kind === "int64") return typeof cell === "bigint" ? String(cell) : null;
   if (kind === "boolean") return typeof cell === "boolean" ? cell : null;
   if (kind === "timestamp") return isDate(cell) ? cell.getTime() : null;
-  const text = kind === "string" && typeof cell !== "object" ? String(cell) : jsonText(cell);
-  return text === undefined ? null : change(text);
+  return kind === "string" && typeof cell !== "object" ? change(String(cell)) : jsonText(cell, change);
 }
 
 /** JSON has no text for some numbers. */
@@ -55,28 +57,30 @@ function storedNumber(value: number): number | string {
   return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value);
 }
 
-function jsonText(cell: unknown): string | undefined {
+/** What is changed are the texts of an object: a name in its JSON would lack what JSON puts before a quote. */
+function jsonText(cell: unknown, change: Change): string | null {
   try {
-    return JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    const text = JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    return JSON.stringify(mapTexts(parseJson(text), change));
   } catch {
-    // Deeper than the stack.
-    return undefined;
+    // Deeper than what others read, or than the stack.
+    return null;
   }
 }
 
 /** The cell again, of what a trace has. What has another shape is thrown as it is. */
-export function restoredCell(value: unknown, kind: ColumnKind): unknown {
+export function restoredCell(value: unknown, kind: ColumnKind, change: Change): unknown {
   if (value === null || value === undefined) return null;
-  if (!kind.endsWith("_list")) return restored(value, kind);
+  if (!kind.endsWith("_list")) return restored(value, kind, change);
   const single = kind.slice(0, -"_list".length) as ColumnKind;
   // What only says that it has a length may say any.
   if (!Array.isArray(value)) throw new TypeError(`a cell of a ${kind} is no list`);
-  return value.map((one) => (one === null ? null : restored(one, single)));
+  return value.map((one) => (one === null ? null : restored(one, single, change)));
 }
 
-function restored(value: unknown, kind: ColumnKind): unknown {
+function restored(value: unknown, kind: ColumnKind, change: Change): unknown {
   if (kind === "double") return Number(value);
   if (kind === "int64") return BigInt(value as string);
   if (kind === "timestamp") return new Date(value as number);
-  return kind === "json" ? parseJson(String(value)) : value;
+  return mapTexts(kind === "json" ? parseJson(String(value)) : value, change);
 }

@@ -8,7 +8,8 @@ import { parseJson } from "../fs/json.ts";
 import { wholeLines } from "../fs/lines.ts";
 import { readBytes } from "../fs/read.ts";
 import { type Aside, readAside } from "./aside.ts";
-import { type Change, isParquet, readTable, restoreRows, restoreTable } from "./stored-table.ts";
+import type { Change } from "./stored-cell.ts";
+import { isParquet, readTable, restoreRows, restoreTable } from "./stored-table.ts";
 import { mapTexts } from "./symbols.ts";
 
 /** A file's content as a line of a trace keeps it: paths and stamps are names in texts and tables. */
@@ -110,7 +111,12 @@ export function hashOfStored({ encoding, content }: Inline): string {
 export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
     if (file.encoding === "aside" && isParquet(path)) return await restoreRows(path, file, change);
-    if (isParquet(path)) return await restoreTable(path, restoreValue(file, change));
+    if (isParquet(path))
+      return await restoreTable(
+        path,
+        restoreValue(file, (text) => text),
+        change,
+      );
     if (file.encoding === "aside") return await writeAtomic(path, changed(readAside(file), change));
     if (file.encoding !== "gzip") return await writeAtomic(path, change(textOf(file)));
     const bytes = unpacked(file.content);

@@ -5,10 +5,7 @@ import { parseJson } from "../fs/json.ts";
 import { createLineFile } from "../fs/line-file.ts";
 import { linesIn } from "../fs/lines.ts";
 import { type Aside, readAside, type Writer } from "./aside.ts";
-import { cellText, columnKinds, isList, kindOf, kindOfNothing, restoredCell } from "./stored-cell.ts";
-import { mapTexts } from "./symbols.ts";
-
-export type Change = (text: string) => string;
+import { type Change, cellText, columnKinds, isList, kindOf, kindOfNothing, restoredCell } from "./stored-cell.ts";
 
 export const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
 
@@ -78,18 +75,18 @@ function columnWriter(name: string, change: Change, write: (text: string) => voi
 const table = z.array(z.object({ name: z.string(), type: z.enum(columnKinds), values: z.array(z.unknown()) }));
 
 /** Writes a table from the value of such a text. What is of another shape is thrown as it is. */
-export async function restoreTable(path: string, value: unknown): Promise<void> {
+export async function restoreTable(path: string, value: unknown, change: Change): Promise<void> {
   await writeParquet(
     path,
-    table.parse(value).map(({ name, type, values }) => columnOf(name, type, values)),
+    table.parse(value).map(({ name, type, values }) => columnOf([name, type], values, change)),
   );
 }
 
-function columnOf(name: string, type: ColumnKind, values: readonly unknown[]): ParquetColumn {
-  const cells = values.map((value) => restoredCell(value, type));
+function columnOf([name, type]: [string, ColumnKind], values: readonly unknown[], change: Change): ParquetColumn {
+  const cells = values.map((value) => restoredCell(value, type, change));
   const isUnsigned =
     type.startsWith("int64") && cells.flat().some((cell) => ((cell as bigint | null) ?? 0n) >= 2n ** 63n);
-  return { name, type: isUnsigned ? `u${type}` : type, values: cells } as ParquetColumn;
+  return { name: change(name), type: isUnsigned ? `u${type}` : type, values: cells } as ParquetColumn;
 }
 
 /** The one column that no line holds: of vectors a trace has what the loop read of them. */
@@ -150,11 +147,11 @@ async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetCol
   let columns: z.infer<typeof header> | undefined;
   let [rows, characters]: [unknown[][], number] = [[], 0];
   const group = (): ParquetColumn[] => {
-    const made = (columns ?? []).map(([name, type], at) =>
+    const made = (columns ?? []).map((column, at) =>
       columnOf(
-        name,
-        type,
+        column,
         rows.map((row) => row[at]),
+        change,
       ),
     );
     [rows, characters] = [[], 0];
@@ -162,7 +159,7 @@ async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetCol
   };
   for await (const piece of readAside(file)) {
     for (const [line] of linesIn(piece)) {
-      const value = mapTexts(parseJson(line), change);
+      const value = parseJson(line);
       if (columns === undefined) columns = header.parse(value);
       else rows.push(cells.length(columns.length).parse(value));
       characters += line.length;

@@ -178,3 +178,24 @@ it("refuses a list that only says how long it is", async () => {
   };
   await expect(restoreFile(path, file(3), (text) => text)).rejects.toMatchObject({ code: "trace.unusable" });
 });
+
+it("names paths within objects, also those with quotes", async () => {
+  const at = await newFolder();
+  const [path, inline, aside] = ["recorded", "inline", "aside"].map((one) => join(at, `${one}.parquet`)) as [
+    string,
+    string,
+    string,
+  ];
+  const [before, after] = ['/a "run"', "/another\\run"];
+  const values = [{ image: `${before}/a.png`, "of {run}": [1] }];
+  await writeParquet(path, [{ name: "made_of", type: "json", values }]);
+  const clean = (text: string) => text.replaceAll(before, "{run}");
+  const put = (text: string) => text.replaceAll("{run}", after);
+  const stored = (await storeFile(path, clean)) as StoredFile;
+  expect(JSON.stringify(stored)).not.toContain("/a ");
+  await restoreFile(inline, stored, put);
+  const { sha256: kept, size_bytes } = await putAside(at, (await tableRows(path, clean)) as Writer);
+  await restoreFile(aside, { encoding: "aside", path: asidePath(at, kept), size_bytes }, put);
+  const expected = [{ made_of: { image: `${after}/a.png`, [`of ${after}`]: [1] } }];
+  expect([await rowsIn(inline), await rowsIn(aside)]).toEqual([expected, expected]);
+});
