@@ -85,7 +85,9 @@ function piecesOf(bytes: Buffer, key: string) {
     const from = at + lengthBytes;
     const to = from <= bytes.length ? from + bytes.readUInt32LE(at) : bytes.length;
     at = to + sealBytes;
-    if (at <= bytes.length && isSealed(bytes.subarray(from, to), bytes.subarray(to, at), key)) pieces.push([from, to]);
+    // A crash may leave zeros, which look like millions of empty pieces: none is worth a look at its seal.
+    const isThere = to > from && at <= bytes.length;
+    if (isThere && isSealed(bytes.subarray(from, to), bytes.subarray(to, at), key)) pieces.push([from, to]);
     else isWhole = false;
   }
   return { pieces, isWhole };

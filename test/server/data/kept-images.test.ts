@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
@@ -6,6 +6,7 @@ import { seenFiles } from "../../../server/data/image-index.ts";
 import { keptOfFiles } from "../../../server/data/kept-files.ts";
 import { isSettled, withKeptImages } from "../../../server/data/kept-images.ts";
 import { loadTable } from "../../../server/data/kept-table.ts";
+import { cpuMs } from "../../support/cpu.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
 const folder = temporaryFolders();
@@ -183,6 +184,17 @@ describe("a table of answers", () => {
     }
     await saved(where, { four: "fourth" });
     expect(await answersIn(where, ["one", "two", "three", "four"])).toEqual(["first", undefined, "third", "fourth"]);
+  });
+
+  it("takes no time for the zeros that a crash may leave, and is whole again when it is saved", async () => {
+    const where = await place();
+    await saved(where, { one: "first" });
+    await appendFile(where.path, Buffer.alloc(32 << 20));
+    const before = cpuMs();
+    expect(await answersIn(where, ["one"])).toEqual(["first"]);
+    expect(cpuMs() - before).toBeLessThan(1000);
+    expect(await saved(where, { two: "second" })).toBeLessThan(1000);
+    expect(await answersIn(where, ["one", "two"])).toEqual(["first", "second"]);
   });
 
   it("keeps what several add at once", async () => {
