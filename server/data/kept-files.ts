@@ -44,8 +44,9 @@ export async function keptOfFiles<Answer>(
   make: (images: readonly number[]) => Promise<(Answer | undefined)[]>,
   ground = "",
 ): Promise<(Answer | undefined)[]> {
+  if (images.length === 0) return [];
   const table = await keptTable();
-  if (table === undefined || images.length === 0) return await make(images);
+  if (table === undefined) return await make(images);
   const found = new Array<Answer | undefined>(images.length);
   const wanted: number[] = [];
   const changed: (() => Promise<void>)[] = [];
