@@ -107,15 +107,7 @@ const olderFacts = z.object({
 });
 
 function* olderRows(file: Inline, table: string): Generator<Row> {
-  const {
-    counts = {},
-    like = [],
-    ...facts
-  } = checked(
-    olderFacts,
-    restoreValue(file, (text) => text),
-    table,
-  );
+  const { counts = {}, like = [], ...facts } = checked(olderFacts, restoreValue(file), table);
   for (const kind of ["source", "targets", "nearest"] as const) {
     for (const [path, value] of facts[kind]) yield [kind, path, value];
   }

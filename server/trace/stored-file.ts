@@ -10,7 +10,6 @@ import { readBytes } from "../fs/read.ts";
 import { type Aside, readAside } from "./aside.ts";
 import type { Change } from "./stored-cell.ts";
 import { isParquet, readTable, restoreRows, restoreTable } from "./stored-table.ts";
-import { mapTexts } from "./symbols.ts";
 
 /** A file's content as a line of a trace keeps it: paths and stamps are names in texts and tables. */
 export type Inline = { readonly encoding: "text" | "table" | "gzip"; readonly content: unknown };
@@ -46,9 +45,9 @@ export function storeJson(json: string): Inline {
   return json.length <= longText ? { encoding: "table", content: parseJson(json) } : compressed(json);
 }
 
-/** The value again. */
-export function restoreValue(file: StoredFile, change: Change): unknown {
-  return mapTexts(file.encoding === "table" ? file.content : parseJson(textOf(file)), change);
+/** The value again, with its names. */
+export function restoreValue(file: StoredFile): unknown {
+  return file.encoding === "table" ? file.content : parseJson(textOf(file));
 }
 
 /**
@@ -111,12 +110,7 @@ export function hashOfStored({ encoding, content }: Inline): string {
 export async function restoreFile(path: string, file: StoredFile, change: Change): Promise<void> {
   try {
     if (file.encoding === "aside" && isParquet(path)) return await restoreRows(path, file, change);
-    if (isParquet(path))
-      return await restoreTable(
-        path,
-        restoreValue(file, (text) => text),
-        change,
-      );
+    if (isParquet(path)) return await restoreTable(path, restoreValue(file), change);
     if (file.encoding === "aside") return await writeAtomic(path, changed(readAside(file), change));
     if (file.encoding !== "gzip") return await writeAtomic(path, change(textOf(file)));
     const bytes = unpacked(file.content);
