@@ -46,7 +46,7 @@ export const SEEN_TO = 10_000;
 
 /** Reads features of images. */
 export type WarmReader = {
-  /** Sees to the features of some images; those that lack are computed on all processors. */
+  /** Sees to the features of some images; those that lack are computed on several processors. */
   prepare(images: readonly ImagePaths[], headway?: Headway): Promise<void>;
   /** The features of one image. @throws EngineFailure for an image that is missing or cannot be read. */
   read(paths: ImagePaths): Float32Array;
