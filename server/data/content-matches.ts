@@ -84,7 +84,7 @@ async function shownBy(
   });
 }
 
-function imagesOf(index: ImageIndex, ...lists: readonly Int32Array[]): number[] {
+function imagesOf(index: ImageIndex, ...lists: readonly Iterable<number>[]): number[] {
   const images = new Set<number>();
   for (const list of lists) {
     for (const image of list) {

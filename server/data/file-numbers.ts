@@ -7,6 +7,11 @@ import type { TextTable } from "./text-table.ts";
 export type FileNumbers = {
   /** The number of the file `name` in the absolute directory; `name` may hold slashes. */
   numberOf(directory: string, name: string): number;
+  /**
+   * The same of a file whose name is a text among `parts.texts`, by its number there, and one of `parts.endings`, without
+   * looking for the text; undefined where that is not so.
+   */
+  numbering(texts: TextTable, ending: string): ((directory: string, text: number) => number) | undefined;
   /** The real path of the file's directory, or its normal spelling when there is none. */
   directoryOf(file: number): string;
   directoryExists(file: number): boolean;
@@ -14,6 +19,8 @@ export type FileNumbers = {
   nameOf(file: number): string;
   pathOf(file: number): string;
   size(): number;
+  /** Gives back the memory that finds files, until another one is numbered. */
+  rest(): void;
 };
 
 /** What many file names share. */
@@ -61,10 +68,16 @@ export function createFileNumbers({ endings: all = [], texts }: NameParts = {}):
       const at = endings.findIndex((ending) => own.endsWith(ending));
       return names.numberOf(groupAt(where, at), own.slice(0, own.length - (endings[at] ?? "").length));
     },
+    numbering(given, ending) {
+      const at = endings.indexOf(ending);
+      if (given !== texts || at < 0) return undefined;
+      return (directory, text) => names.numberOfText(groupAt(directory, at), text);
+    },
     directoryOf,
     directoryExists: (file) => groupOf(file)?.exists === true,
     nameOf,
     pathOf: (file) => `${directoryOf(file) === "/" ? "" : directoryOf(file)}/${nameOf(file)}`,
     size: names.size,
+    rest: names.rest,
   };
 }

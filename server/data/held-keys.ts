@@ -49,11 +49,11 @@ function keyMaker(columns: RowColumns, withBoard: boolean, numberOf: TextTable["
     return objects[number] as number;
   };
   return (row: number, key: Int32Array): void => {
-    key[0] = pathOf(columns.input_path[row] ?? -1);
-    key[1] = pathOf(columns.golden_path[row] ?? -1);
-    key[2] = labelOf(columns.label[row] ?? -1);
-    key[3] = objectOf(columns.object_name[row] ?? 0);
-    key[4] = withBoard ? boardOf(columns.boardname?.[row] ?? -1) : 0;
+    key[0] = pathOf(columns.input_path.at(row));
+    key[1] = pathOf(columns.golden_path.at(row));
+    key[2] = labelOf(columns.label.at(row));
+    key[3] = objectOf(columns.object_name.at(row));
+    key[4] = withBoard ? boardOf(columns.boardname?.at(row) ?? -1) : 0;
   };
 }
 

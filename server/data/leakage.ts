@@ -116,14 +116,14 @@ function tagged(by: Leak["by"], heldRow: number | undefined): Found | undefined 
 
 function leakOf(columns: RowColumns, row: number, held: RowColumns, { by, heldRow }: Found): Leak {
   const object_name = excerpt(textAt(columns, columns.object_name, row), 80);
-  return { line: columns.lines[row] ?? 0, held_line: held.lines[heldRow] ?? 0, by, object_name };
+  return { line: columns.lines.at(row), held_line: held.lines.at(heldRow), by, object_name };
 }
 
 /** The first held row that inspects an image, by the number of its file; -1 where none does. */
 function inspectingRows(held: RowImages, index: ImageIndex): Int32Array {
   const rows = new Int32Array(index.size()).fill(-1);
   for (let at = held.input.length - 1; at >= 0; at--) {
-    rows[index.identityOf(held.input[at] ?? -1)] = Math.floor(at / held.count);
+    rows[index.identityOf(held.input.at(at))] = Math.floor(at / held.count);
   }
   return rows;
 }
@@ -132,7 +132,7 @@ function inspectingRows(held: RowImages, index: ImageIndex): Int32Array {
 function fileTable(training: RowImages, heldRows: Int32Array, index: ImageIndex): (row: number) => number | undefined {
   return (row) => {
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
-      for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
+      for (const image of [training.input.at(at), training.golden.at(at)]) {
         const found = heldRows[index.identityOf(image)] ?? -1;
         if (found >= 0) return found;
       }
@@ -154,7 +154,7 @@ async function contentTable(
   const find = (row: number): Alike | undefined => {
     let near: Alike | undefined;
     for (let at = row * training.count; at < (row + 1) * training.count; at++) {
-      for (const image of [training.input[at] ?? -1, training.golden[at] ?? -1]) {
+      for (const image of [training.input.at(at), training.golden.at(at)]) {
         const match = matches.get(index.identityOf(image));
         if (match === undefined) continue;
         const found = { heldRow: heldRows[match.held] ?? 0, likeness: match.likeness };

@@ -1,60 +1,65 @@
-import { createNumberList } from "./number-list.ts";
+import { createHashSlots } from "./hash-slots.ts";
+import { createPackedList } from "./number-list.ts";
 import { createTextTable, type TextTable } from "./text-table.ts";
 
 /**
- * Names in directories, or whatever else a name belongs to, each pair by number in the order of its first mention: 14 to 20
- * bytes a pair, and each name once for all directories.
+ * Names in directories, or whatever else a name belongs to, each pair by number in the order of its first mention: 1 to 8
+ * bytes a pair, 5 to 8 more while pairs are looked for, and each name once for all directories.
  */
 export type NameTable = {
   /** @throws Refusal `input.too-many-rows` when all names together pass the limit. */
   numberOf(directory: number, name: string): number;
+  /** The same of a name by its number where the names lie. */
+  numberOfText(directory: number, name: number): number;
   /** The number of a pair that is there, else -1. */
   find(directory: number, name: string): number;
   directoryOf(number: number): number;
   /** Empty for a number that was never given. */
   nameOf(number: number): string;
   size(): number;
+  /** Like that of a table of texts. */
+  rest(): void;
 };
 
 /** @param names where the names lie, perhaps beside other texts */
 export function createNameTable(names: TextTable = createTextTable()): NameTable {
-  const pairs = { directory: createNumberList(), name: createNumberList() };
-  let slots = new Int32Array(2048).fill(-1);
+  const pairs = { directory: createPackedList(), name: createPackedList() };
+  const slots = createHashSlots((number) => hashOf(pairs.directory.at(number), pairs.name.at(number)));
+  /** The pair that is looked for. */
+  let [directory, name] = [-1, -1];
+  const isIt = (number: number) => pairs.name.at(number) === name && pairs.directory.at(number) === directory;
   /** The same name is often asked for in several directories, one after the other. */
   let [lastName, lastNumber] = ["", -1];
 
-  /** The slot of a pair, or the free one where it belongs. */
-  const slotOf = (directory: number, name: number): number => {
-    const mask = slots.length - 1;
-    for (let slot = hashOf(directory, name) & mask; ; slot = (slot + 1) & mask) {
-      const number = slots[slot] as number;
-      if (number < 0 || (pairs.name.at(number) === name && pairs.directory.at(number) === directory)) return slot;
-    }
+  const findPair = (inDirectory: number, named: number): number => {
+    [directory, name] = [inDirectory, named];
+    return slots.find(hashOf(directory, name), isIt);
   };
-  const grow = (): void => {
-    slots = new Int32Array(2 * slots.length).fill(-1);
-    for (let at = 0; at < pairs.name.length; at++) slots[slotOf(pairs.directory.at(at), pairs.name.at(at))] = at;
+  const numberOfText = (inDirectory: number, named: number): number => {
+    const known = findPair(inDirectory, named);
+    if (known >= 0) return known;
+    pairs.directory.push(inDirectory);
+    pairs.name.push(named);
+    slots.add(hashOf(inDirectory, named));
+    return pairs.name.length - 1;
   };
   return {
     numberOf(directory, text) {
       if (lastNumber < 0 || text !== lastName) [lastName, lastNumber] = [text, names.numberOf(text)];
-      const slot = slotOf(directory, lastNumber);
-      const known = slots[slot] as number;
-      if (known >= 0) return known;
-      const number = pairs.name.length;
-      pairs.directory.push(directory);
-      pairs.name.push(lastNumber);
-      slots[slot] = number;
-      if (pairs.name.length * 3 > slots.length * 2) grow();
-      return number;
+      return numberOfText(directory, lastNumber);
     },
+    numberOfText,
     find(directory, text) {
       const name = names.find(text);
-      return name < 0 ? -1 : (slots[slotOf(directory, name)] as number);
+      return name < 0 ? -1 : findPair(directory, name);
     },
     directoryOf: pairs.directory.at,
     nameOf: (number) => (number >= 0 && number < pairs.name.length ? names.at(pairs.name.at(number)) : ""),
     size: () => pairs.name.length,
+    rest() {
+      names.rest();
+      slots.rest();
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mandatoryColumns } from "./changenet.ts";
 import { scanTable } from "./csv.ts";
-import { createNumberList } from "./number-list.ts";
+import { createPackedList, type NumberColumn } from "./number-list.ts";
 import { createTextTable, type TextTable } from "./text-table.ts";
 
 /** Columns that checks need; the last two may be absent. */
@@ -9,8 +9,8 @@ const names = [...mandatoryColumns, "boardname", "comp_name"] as const;
 type Column = (typeof names)[number];
 
 /**
- * The cells of a ChangeNet CSV that checks need, as numbers into `texts`: four bytes each, and about 20
- * beside its own for every distinct text.
+ * The cells of a ChangeNet CSV that checks need, as numbers into `texts`: a byte or two each in most tables, four
+ * at most, and about 4 beside its own for every distinct text, 5 to 8 more while texts are looked for.
  */
 export type RowColumns = {
   readonly path: string;
@@ -22,16 +22,16 @@ export type RowColumns = {
   /** Mandatory columns that the header lacks; then no row was kept. */
   readonly missing: readonly string[];
   readonly rows: number;
-  readonly lines: Int32Array;
+  readonly lines: NumberColumn;
   /** Every distinct cell of the columns once. */
   readonly texts: TextTable;
-} & Readonly<Record<(typeof mandatoryColumns)[number], Int32Array>> &
-  Readonly<Record<"boardname" | "comp_name", Int32Array | undefined>>;
+} & Readonly<Record<(typeof mandatoryColumns)[number], NumberColumn>> &
+  Readonly<Record<"boardname" | "comp_name", NumberColumn | undefined>>;
 
 /** Reads the columns that checks need. @throws what `scanTable` throws; Refusal `input.too-many-rows`. */
 export async function readRowColumns(path: string): Promise<RowColumns> {
   const texts = createTextTable();
-  const lines = createNumberList();
+  const lines = createPackedList();
   const columns = new Map<Column, ReturnType<typeof textColumn>>();
   let missing: readonly string[] = [];
   const hash = createHash("sha256");
@@ -46,22 +46,23 @@ export async function readRowColumns(path: string): Promise<RowColumns> {
     };
   };
   const { header, rows, bom } = await scanTable(path, open, (bytes) => hash.update(bytes));
-  const numbers = (name: Column): Int32Array => columns.get(name)?.all() ?? new Int32Array(0);
-  const where = { path, sha256: hash.digest("hex"), header, bom, missing, rows, lines: lines.all(), texts };
+  texts.rest();
+  const numbers = (name: Column): NumberColumn => columns.get(name)?.numbers ?? createPackedList();
+  const where = { path, sha256: hash.digest("hex"), header, bom, missing, rows, lines, texts };
   return {
     ...where,
     input_path: numbers("input_path"),
     golden_path: numbers("golden_path"),
     label: numbers("label"),
     object_name: numbers("object_name"),
-    boardname: columns.get("boardname")?.all(),
-    comp_name: columns.get("comp_name")?.all(),
+    boardname: columns.get("boardname")?.numbers,
+    comp_name: columns.get("comp_name")?.numbers,
   };
 }
 
 /** Keeps one cell of each row as its number in `texts`; the cell above is often the same. */
 export function textColumn(texts: TextTable, at: number) {
-  const numbers = createNumberList();
+  const numbers = createPackedList();
   let [last, number] = ["", -1];
   return {
     add(cells: readonly string[]): void {
@@ -69,15 +70,15 @@ export function textColumn(texts: TextTable, at: number) {
       if (number < 0 || cell !== last) [last, number] = [cell, texts.numberOf(cell)];
       numbers.push(number);
     },
-    all: numbers.all,
+    numbers: numbers as NumberColumn,
   };
 }
 
 type Texts = { readonly texts: Pick<TextTable, "at"> };
 
 /** A text of `texts` by the number that a column holds; empty for a column that is absent. */
-export function textAt({ texts }: Texts, column: Int32Array | undefined, row: number): string {
-  return column === undefined ? "" : texts.at(column[row] ?? -1);
+export function textAt({ texts }: Texts, column: NumberColumn | undefined, row: number): string {
+  return column === undefined ? "" : texts.at(column.at(row));
 }
 
 /** What is said of a text by its number, asked once each: for columns of few labels or directories. */

@@ -1,6 +1,7 @@
 import { realPathIfPresent } from "../fs/head.ts";
 import { type ImageLayout, imagePath, joinPath, suffixesOf } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
+import { createPackedList, type NumberColumn } from "./number-list.ts";
 import { pausing } from "./pause.ts";
 import { onceEachText, type RowColumns, textAt } from "./row-columns.ts";
 
@@ -13,8 +14,8 @@ export type RowImages = {
   readonly images_dir: string;
   readonly count: number;
   /** Image `row * count + lighting`. */
-  readonly input: Int32Array;
-  readonly golden: Int32Array;
+  readonly input: NumberColumn;
+  readonly golden: NumberColumn;
 };
 
 const sampleSize = 64;
@@ -48,19 +49,24 @@ export async function numberImages(
 ): Promise<RowImages> {
   const suffixes = suffixesOf(lightings);
   const count = suffixes.length;
-  const input = new Int32Array(columns.rows * count);
-  const golden = new Int32Array(columns.rows * count);
+  const [input, golden] = [createPackedList(), createPackedList()];
+  const fast = suffixes.map((suffix) => index.numbering(columns.texts, suffix));
   const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
   const pause = pausing();
   for (let row = 0; row < columns.rows; row++) {
     if (pause.isDue()) await pause.rest();
     const object = textAt(columns, columns.object_name, row);
-    const from = directoryOf(columns.input_path[row] ?? -1);
-    const reference = directoryOf(columns.golden_path[row] ?? -1);
+    const from = directoryOf(columns.input_path.at(row));
+    const reference = directoryOf(columns.golden_path.at(row));
     for (const [at, suffix] of suffixes.entries()) {
-      const name = object + suffix;
-      input[row * count + at] = object.startsWith("/") ? index.numberOf("", name) : index.numberOf(from, name);
-      golden[row * count + at] = object.startsWith("/") ? index.numberOf("", name) : index.numberOf(reference, name);
+      const numbered = object.includes("/") ? undefined : fast[at];
+      for (const [list, directory] of [
+        [input, from],
+        [golden, reference],
+      ] as const) {
+        if (numbered !== undefined) list.push(numbered(directory, columns.object_name.at(row)));
+        else list.push(index.numberOf(object.startsWith("/") ? "" : directory, object + suffix));
+      }
     }
   }
   return { columns, images_dir, count, input, golden };

@@ -68,7 +68,7 @@ function rulerOn(
     const name = [input_path, golden_path, object_name, boardname].map((column) => textAt(columns, column, row));
     const shown = [];
     for (let at = row * count; at < (row + 1) * count; at++) {
-      shown.push(digestOf(input[at] ?? -1), digestOf(golden[at] ?? -1));
+      shown.push(digestOf(input.at(at)), digestOf(golden.at(at)));
     }
     return { name: short(name), label: canonicalLabel(textAt(columns, columns.label, row)), images: short(shown) };
   };

@@ -1,10 +1,11 @@
 import { Refusal } from "../errors.ts";
 import { limits } from "../fs/limits.ts";
-import { widened } from "./number-list.ts";
+import { createHashSlots } from "./hash-slots.ts";
+import { createPackedList } from "./number-list.ts";
 
 /**
  * Texts by number, each once, in the order of their first mention. Held as UTF-8 outside the heap: beside its bytes a text
- * costs 15 to 21, however many there are.
+ * costs about 4, however many there are, and 5 to 8 more while texts are looked for.
  */
 export type TextTable = {
   /** @throws Refusal `input.too-many-rows` when all texts together pass the limit. */
@@ -14,6 +15,8 @@ export type TextTable = {
   /** Empty for a number that was never given. */
   at(number: number): string;
   size(): number;
+  /** Gives back the memory that finds texts; who looks for another one has to wait until it is made again. */
+  rest(): void;
 };
 
 /** A longer text has a block of its own, and the first blocks are shorter: most tables are small, and a preflight makes dozens. */
@@ -22,54 +25,30 @@ const firstBlockBytes = 1 << 12;
 /** The length before a text: one byte, or this one and four more. */
 const longLength = 255;
 const prefixOf = (length: number): number => (length < longLength ? 1 : 5);
-/** Places are whole numbers of four bytes. */
+/** Places are whole numbers of four bytes; above half of them they are held as negative ones. */
 const mostPlaces = 2 ** 32;
 /** Nobody who writes a file knows where the hash begins, so that no file makes all its texts fall into one place. */
 const seed = Math.floor(Math.random() * 0x7fffffff);
 
 export function createTextTable(limitBytes: number = limits.table_text_bytes): TextTable {
   const store = createStore(limitBytes);
-  let hashes = new Int32Array(1024);
-  let slots = new Int32Array(2048).fill(-1);
+  const slots = createHashSlots(store.hashAt);
   let size = 0;
-
-  /** The slot of what `key` holds now, or the free one where it belongs. */
-  const slotOf = (hash: number): number => {
-    const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const number = slots[slot] as number;
-      if (number < 0 || (hashes[number] === hash && store.holdsKey(number))) return slot;
-    }
-  };
-  const grow = (): void => {
-    const wider = new Int32Array(2 * slots.length).fill(-1);
-    const mask = wider.length - 1;
-    for (let number = 0; number < size; number++) {
-      let slot = (hashes[number] as number) & mask;
-      while ((wider[slot] as number) >= 0) slot = (slot + 1) & mask;
-      wider[slot] = number;
-    }
-    slots = wider;
-  };
 
   return {
     numberOf(text) {
       const hash = store.setKey(text);
-      const slot = slotOf(hash);
-      const known = slots[slot] as number;
+      const known = slots.find(hash, store.holdsKey);
       if (known >= 0) return known;
       // A text that is refused leaves no trace.
       store.addKey();
-      const number = size++;
-      slots[slot] = number;
-      if (number === hashes.length) hashes = widened(hashes, 2 * number);
-      hashes[number] = hash;
-      if (size * 3 > slots.length * 2) grow();
-      return number;
+      slots.add(hash);
+      return size++;
     },
-    find: (text) => slots[slotOf(store.setKey(text))] as number,
+    find: (text) => slots.find(store.setKey(text), store.holdsKey),
     at: (number) => (number >= 0 && number < size ? store.textAt(number) : ""),
     size: () => size,
+    rest: slots.rest,
   };
 }
 
@@ -77,22 +56,24 @@ export function createTextTable(limitBytes: number = limits.table_text_bytes): T
 function createStore(limitBytes: number) {
   const blocks: Buffer[] = [];
   /** Where each text begins: its block, and its place there. */
-  let places = new Uint32Array(1024);
-  let count = 0;
+  const places = createPackedList();
   let used = 0;
   let total = 0;
   let key = Buffer.allocUnsafe(1024);
   let keyLength = 0;
 
-  const blockOf = (number: number): Buffer => blocks[Math.floor((places[number] as number) / blockBytes)] as Buffer;
-  const startOf = (number: number): number => (places[number] as number) % blockBytes;
+  /** The block of a text, and where its length stands there. */
+  const find = (number: number): readonly [block: Buffer, start: number] => {
+    const place = places.at(number) >>> 0;
+    return [blocks[Math.floor(place / blockBytes)] as Buffer, place % blockBytes];
+  };
 
   return {
     /** Takes the text that is looked for; its hash. */
     setKey(text: string): number {
       if (key.length < 3 * text.length) key = Buffer.allocUnsafe(6 * text.length);
       keyLength = encode(text, key);
-      return hashOf(key, keyLength);
+      return hashOf(key, 0, keyLength);
     },
     addKey(): void {
       const prefix = prefixOf(keyLength);
@@ -106,22 +87,26 @@ function createStore(limitBytes: number) {
         used = 0;
       }
       const block = blocks.at(-1) as Buffer;
-      if (count === places.length) places = widened(places, 2 * count);
-      places[count++] = place;
+      places.push(place | 0);
       block[used] = Math.min(keyLength, longLength);
       if (prefix > 1) block.writeUInt32LE(keyLength, used + 1);
       for (let at = 0; at < keyLength; at++) block[used + prefix + at] = key[at] as number;
       used += needed;
     },
     holdsKey(number: number): boolean {
-      const [block, start] = [blockOf(number), startOf(number)];
+      const [block, start] = find(number);
       if (lengthAt(block, start) !== keyLength) return false;
       const from = start + prefixOf(keyLength);
       for (let at = 0; at < keyLength; at++) if (block[from + at] !== key[at]) return false;
       return true;
     },
+    hashAt(number: number): number {
+      const [block, start] = find(number);
+      const length = lengthAt(block, start);
+      return hashOf(block, start + prefixOf(length), length);
+    },
     textAt(number: number): string {
-      const [block, start] = [blockOf(number), startOf(number)];
+      const [block, start] = find(number);
       const length = lengthAt(block, start);
       const from = start + prefixOf(length);
       return block.toString("utf8", from, from + length);
@@ -144,9 +129,9 @@ function encode(text: string, into: Buffer): number {
   return text.length;
 }
 
-function hashOf(bytes: Uint8Array, length: number): number {
+function hashOf(bytes: Uint8Array, from: number, length: number): number {
   let hash = seed;
-  for (let at = 0; at < length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  for (let at = from; at < from + length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   hash ^= hash >>> 16;
   hash = Math.imul(hash, 0x85ebca6b);
   return (hash ^ (hash >>> 13)) & 0x7fffffff;

@@ -7,6 +7,7 @@ import { openContents } from "./content-cache.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
 import { keptAnswer } from "./kept-images.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
+import { createNumberSet } from "./number-list.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
 import { onceEachText, type RowColumns, readRowColumns } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
@@ -48,8 +49,8 @@ export type Validation = {
  * held-out CSVs by key, file and content.
  *
  * Paths may be relative to the images root, the workspace or the CSV's own directory: the one that fits most rows is
- * taken for the file. Memory grows by some 36 bytes a row, 20 beside each distinct object name and 25 an image, 44 more
- * where it is there, outside the heap.
+ * taken for the file. Memory grows by some 8 bytes a row, 3 beside each distinct object name and 9 an image, 44 more where
+ * it is there, outside the heap; more where rows lie in no order.
  *
  * @throws Refusal `input.unreadable-file`, `input.bad-csv` for files that are no table; `gate.schema` for a held-out
  * CSV without the mandatory columns.
@@ -76,6 +77,8 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const index = createImageIndex({ endings: suffixesOf(check.lightings), texts: columns.texts });
   const images = await numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
   const held = await heldSides(check, index);
+  // All files are numbered, but for what links lead to.
+  index.rest();
   await index.probe(check.signal);
   const others = held.map(({ side }) => [side.images_dir, side.columns.sha256]);
   const { csv, workspace, images_root, lightings, reader, pairs } = check;
@@ -117,12 +120,12 @@ function checkCells(columns: RowColumns, problems: ProblemList): void {
   const canonicalOf = onceEachText(columns, canonicalLabel);
   const labelOf = onceEachText(columns, (text) => text);
   for (let row = 0; row < columns.rows; row++) {
-    const line = columns.lines[row] ?? 0;
+    const line = columns.lines.at(row);
     for (const column of textColumns) {
-      const text = columns[column][row] ?? -1;
+      const text = columns[column].at(row);
       if (isMissing(text)) addMissing(problems, line, column, columns.texts.at(text));
     }
-    const text = columns.label[row] ?? -1;
+    const text = columns.label.at(row);
     const [label, expected] = [labelOf(text), canonicalOf(text)];
     if (isMissing(text) || label === expected) continue;
     problems.add("gate.label-case", () => ({ line, label: excerpt(label, 80), expected: excerpt(expected, 80) }));
@@ -147,25 +150,27 @@ function addMissing(problems: ProblemList, line: number, column: string, value: 
 function checkNumeric(columns: RowColumns, column: "input_path" | "golden_path" | "label", problems: ProblemList) {
   const isOther = flagsOf(columns.texts, (text) => !readsAsMissing(text) && !looksNumeric(text));
   const isNumber = flagsOf(columns.texts, (text) => !readsAsMissing(text) && looksNumeric(text));
-  if (columns[column].some(isOther)) return;
-  const value = columns[column].find(isNumber);
+  let value: number | undefined;
+  for (const text of columns[column]) {
+    if (isOther(text)) return;
+    if (value === undefined && isNumber(text)) value = text;
+  }
   if (value === undefined) return;
   problems.add("gate.numeric-column", () => ({ column, value: excerpt(columns.texts.at(value), 80) }));
 }
 
 function checkImages(images: RowImages, index: ImageIndex, roots: readonly string[], problems: ProblemList): void {
   const isAllowed = insideAny(roots);
-  const seen = new Uint8Array(index.size());
+  const seen = createNumberSet(index.size());
   for (let at = 0; at < images.input.length; at++) {
     for (const column of ["input", "golden"] as const) {
-      const image = images[column][at] ?? 0;
-      if (seen[image] === 1) continue;
-      seen[image] = 1;
+      const image = images[column].at(at);
+      if (!seen.add(image)) continue;
       const target = index.identityOf(image);
       const state = index.stateOf(image);
       const outside = state !== "missing" && !isAllowed(index.directoryOf(target));
       if (state === "ok" && !outside) continue;
-      const line = images.columns.lines[Math.floor(at / images.count)];
+      const line = images.columns.lines.at(Math.floor(at / images.count));
       const place = () => ({ line, column: `${column}_path`, path: excerpt(index.pathOf(target), 300) });
       if (state === "missing") problems.add("gate.missing-image", place);
       else if (outside) problems.add("gate.path-outside-workspace", place);

@@ -56,7 +56,8 @@ function groupsOf(table: KpiTable, column: string, threshold: number): (Group & 
 /** Finds the group of a row; undefined where the cell is empty. */
 function groupNamer({ label, labels, groups, texts }: KpiTable, column: string, found: Map<string, Group>) {
   const isLabel = column === "label";
-  const numbers = isLabel ? label : groups.get(column);
+  const numbers = groups.get(column);
+  const numberOf = isLabel ? (row: number) => label[row] : (row: number) => numbers?.at(row);
   const named = isLabel ? { at: (number: number) => labels[number] ?? "" } : texts;
   const groupOf = onceEachText({ texts: named }, (text) => {
     const name = text.trim();
@@ -65,7 +66,10 @@ function groupNamer({ label, labels, groups, texts }: KpiTable, column: string, 
     found.set(name, group);
     return group;
   });
-  return (row: number): Group | undefined => (numbers === undefined ? undefined : groupOf(numbers[row] as number));
+  return (row: number): Group | undefined => {
+    const number = numberOf(row);
+    return number === undefined ? undefined : groupOf(number);
+  };
 }
 
 function farText({ pass, false_alarms }: { pass: number; false_alarms: number }): string {

@@ -1,5 +1,5 @@
 import { scanTable } from "../data/csv.ts";
-import { createNumberList, createScoreList } from "../data/number-list.ts";
+import { createNumberList, createScoreList, type NumberColumn } from "../data/number-list.ts";
 import { textAt, textColumn } from "../data/row-columns.ts";
 import type { TextTable } from "../data/text-table.ts";
 import { errnoOf, Refusal } from "../errors.ts";
@@ -16,13 +16,13 @@ export type KpiRow = InferenceRow & {
   readonly groups: Readonly<Record<string, string>>;
 };
 
-/** The rows of an inference CSV by column: some 45 bytes a row, and its distinct texts, which scorings of one set share. */
+/** The rows of an inference CSV by column: some 30 bytes a row, and its distinct texts, which scorings of one set share. */
 export type KpiTable = InferenceTable<KpiRow> & {
   readonly defective: Uint8Array;
   /** Of each row the numbers of the texts that name its part: both paths and the object. */
-  readonly part: readonly Int32Array[];
+  readonly part: readonly NumberColumn[];
   /** By column the numbers of what names board and part, as far as the file has them. */
-  readonly groups: ReadonlyMap<string, Int32Array>;
+  readonly groups: ReadonlyMap<string, NumberColumn>;
   readonly texts: TextTable;
 };
 
@@ -80,9 +80,9 @@ function columnsFor(texts: TextTable, header: readonly string[]) {
       const names = [...labels.keys()];
       const isDefect = names.map((text) => (isPass(text) ? 0 : 1));
       const defective = Uint8Array.from(label.all(), (number) => isDefect[number] as number);
-      const part = [input, golden, object].map((one) => one.all());
-      const groups = new Map(grouped.map(([name, one]) => [name as string, one.all()]));
-      const cell = (numbers: Int32Array | undefined, row: number) => textAt({ texts }, numbers, row);
+      const part = [input, golden, object].map((one) => one.numbers);
+      const groups = new Map(grouped.map(([name, one]) => [name as string, one.numbers]));
+      const cell = (numbers: NumberColumn | undefined, row: number) => textAt({ texts }, numbers, row);
       return {
         ...{ rows: label.length, scores: scores.all(), label: label.all(), labels: names },
         ...{ defective, part, groups, texts },

@@ -31,11 +31,14 @@ export function inOneOrder(one: KpiTable, other: KpiTable): boolean {
   if (one === other) return true;
   if (one.texts !== other.texts) throw new Error("the scorings share no texts");
   if (one.rows !== other.rows) return false;
-  return one.part.every((numbers, at) => numbers.every((number, row) => number === other.part[at]?.[row]));
+  for (let row = 0; row < one.rows; row++) {
+    if (one.part.some((numbers, at) => numbers.at(row) !== other.part[at]?.at(row))) return false;
+  }
+  return true;
 }
 
 /** What names the part of a row across scorings. */
-export const partKey = ({ part }: KpiTable, row: number): string => part.map((numbers) => numbers[row]).join(" ");
+export const partKey = ({ part }: KpiTable, row: number): string => part.map((numbers) => numbers.at(row)).join(" ");
 
 /**
  * Numbers the parts of several scorings of a KPI set: for each of them the part of every row, a part being its images and

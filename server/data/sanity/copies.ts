@@ -1,4 +1,5 @@
 import type { ImageIndex } from "../image-index.ts";
+import { createNumberSet } from "../number-list.ts";
 import { digestImages } from "../process/image-batches.ts";
 
 /** Which images are the same: `imageOf` gives equal numbers for one file under several names and for copies of its bytes. */
@@ -39,13 +40,12 @@ export async function findCopies(
 
 /** The files of equal size, each once. */
 function bySize(images: readonly Iterable<number>[], index: ImageIndex): Iterable<number[]> {
-  const isSeen = new Uint8Array(index.size());
+  const seen = createNumberSet(index.size());
   const groups = new Map<number, number[]>();
   for (const some of images) {
     for (const image of some) {
       const file = index.identityOf(image);
-      if (isSeen[file] === 1 || index.stateOf(file) !== "ok") continue;
-      isSeen[file] = 1;
+      if (!seen.add(file) || index.stateOf(file) !== "ok") continue;
       const { size_bytes } = index.factsOf(file);
       const group = groups.get(size_bytes);
       if (group === undefined) groups.set(size_bytes, [file]);

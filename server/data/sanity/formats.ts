@@ -1,6 +1,7 @@
 import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import type { ImageIndex, SeenFormat } from "../image-index.ts";
+import { createNumberSet } from "../number-list.ts";
 import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** What reads the images of a run; undefined when no run is planned. */
@@ -20,14 +21,13 @@ const names: Readonly<Record<SeenFormat, string>> = {
  * Images that the engine of the run cannot read although TAO can, and gray of more than eight bits: TAO's loader does
  * not scale it but cuts it off, so that all but the darkest levels become white.
  */
-export function formatFindings(images: readonly Int32Array[], index: ImageIndex, reader: Reader): SetFinding[] {
+export function formatFindings(images: readonly Iterable<number>[], index: ImageIndex, reader: Reader): SetFinding[] {
   const byFormat = new Map<SeenFormat, number[]>();
-  const seen = new Uint8Array(index.size());
+  const seen = createNumberSet(index.size());
   for (const some of images) {
     for (const image of some) {
       const file = index.identityOf(image);
-      const format = seen[file] === 1 ? undefined : index.formatOf(file);
-      seen[file] = 1;
+      const format = seen.add(file) ? index.formatOf(file) : undefined;
       if (format === undefined || format === "jpeg" || format === "png") continue;
       const group = byFormat.get(format);
       if (group === undefined) byFormat.set(format, [file]);

@@ -1,5 +1,6 @@
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
+import { createNumberSet } from "../number-list.ts";
 import { onceEachText, rowsByLabel, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
 import { findCopies } from "./copies.ts";
@@ -31,13 +32,21 @@ export async function judgeSet(
   const { columns, count, input, golden } = images;
   const copies = await findCopies([input, golden], index, options.signal);
   const labelOf = onceEachText(columns, (text) => ({ label: text, pass: isPass(text) }));
-  const repeats = repeatSearch((row) => ({
-    file: index.identityOf(input[row * count] ?? -1),
-    line: columns.lines[row] ?? 0,
-    ...labelOf(columns.label[row] ?? -1),
-  }));
+  const repeats = repeatSearch(
+    (row) => ({
+      file: index.identityOf(input.at(row * count)),
+      line: columns.lines.at(row),
+      ...labelOf(columns.label.at(row)),
+    }),
+    index.size(),
+  );
+  const imageOf = (row: number) => copies.imageOf(input.at(row * count));
+  // Most images are inspected once: of them the search is to hold nothing.
+  const [once, again] = [createNumberSet(index.size()), createNumberSet(index.size())];
+  for (let row = 0; row < columns.rows; row++) if (!once.add(imageOf(row))) again.add(imageOf(row));
   for (let row = 0; row < columns.rows; row++) {
-    repeats.add(copies.imageOf(input[row * count] ?? -1), () => textAt(columns, columns.object_name, row));
+    if (again.has(imageOf(row))) repeats.add(imageOf(row), () => textAt(columns, columns.object_name, row));
+    else repeats.pass();
   }
   const labels = rowsByLabel(columns);
   return [

@@ -2,7 +2,7 @@ import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
-import { createNumberList, widened } from "../number-list.ts";
+import { createNumberSet, createPackedList } from "../number-list.ts";
 import { comparePairs } from "../process/image-batches.ts";
 import { onceEachText, type RowColumns, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
@@ -49,12 +49,12 @@ function ownGoldens({ columns, count, input, golden }: RowImages, copies: Copies
   for (let row = 0; row < columns.rows; row++) {
     let same = true;
     for (let at = row * count; same && at < (row + 1) * count; at++) {
-      same = copies.imageOf(input[at] ?? -1) === copies.imageOf(golden[at] ?? -2);
+      same = copies.imageOf(input.at(at)) === copies.imageOf(golden.at(at));
     }
     if (!same) continue;
     flags[row] = 1;
     own++;
-    if (isDefect(columns.label[row] ?? -1)) defects++;
+    if (isDefect(columns.label.at(row))) defects++;
     if (first.length < exampleLimit) first.push(row);
   }
   return { flags, count: own, defects, first };
@@ -69,20 +69,16 @@ async function lookAtSample(
   own: OwnGoldens,
   signal: AbortSignal | undefined,
 ): Promise<Looked> {
-  const usable = createNumberList();
+  const usable = createPackedList();
   for (let row = 0; row < columns.rows; row++) {
-    const [one, other] = [input[row * count] ?? -1, golden[row * count] ?? -1];
+    const [one, other] = [input.at(row * count), golden.at(row * count)];
     if (own.flags[row] === 0 && index.stateOf(one) === "ok" && index.stateOf(other) === "ok") usable.push(row);
   }
   const step = Math.max(1, usable.length / sampleSize);
-  const numbers = usable.all();
-  const rows = Array.from(
-    { length: Math.min(sampleSize, numbers.length) },
-    (_, at) => numbers[Math.floor(at * step)] ?? 0,
-  );
+  const rows = Array.from({ length: Math.min(sampleSize, usable.length) }, (_, at) => usable.at(Math.floor(at * step)));
   const files = rows.map((row) => ({
-    input: index.pathOf(index.identityOf(input[row * count] ?? -1)),
-    golden: index.pathOf(index.identityOf(golden[row * count] ?? -1)),
+    input: index.pathOf(index.identityOf(input.at(row * count))),
+    golden: index.pathOf(index.identityOf(golden.at(row * count))),
   }));
   const likenesses = await comparePairs(files, signal);
   const looked = { rows: 0, apart: [] as Place[], same: [] as number[] };
@@ -125,18 +121,18 @@ const goldenName = /(?:^|[/_-])(?:goldens?|references?|ref|templates?|masters?)(
 function swappedFinding({ columns, count, input, golden }: RowImages, copies: Copies): SetFinding | undefined {
   const { rows } = columns;
   const swapped: number[] = [];
-  const [inputs, goldens] = [countDistinct(), countDistinct()];
+  const [inputs, goldens] = [createNumberSet(), createNumberSet()];
   const isGolden = onceEachText(columns, (text) => goldenName.test(text));
   let named = 0;
   for (let row = 0; row < rows; row++) {
-    inputs.add(copies.imageOf(input[row * count] ?? -1));
-    goldens.add(copies.imageOf(golden[row * count] ?? -1));
-    if (!isGolden(columns.input_path[row] ?? -1) || isGolden(columns.golden_path[row] ?? -1)) continue;
+    inputs.add(copies.imageOf(input.at(row * count)));
+    goldens.add(copies.imageOf(golden.at(row * count)));
+    if (!isGolden(columns.input_path.at(row)) || isGolden(columns.golden_path.at(row))) continue;
     named++;
     if (swapped.length < exampleLimit) swapped.push(row);
   }
   const byName = named > rows / 2;
-  const byUse = rows >= 10 && inputs.count() < rows / 2 && goldens.count() > 0.9 * rows;
+  const byUse = rows >= 10 && inputs.size() < rows / 2 && goldens.size() > 0.9 * rows;
   if (!byName && !byUse) return undefined;
   const why = byName
     ? "its directories are named like goldens"
@@ -147,20 +143,6 @@ function swappedFinding({ columns, count, input, golden }: RowImages, copies: Co
     count: byName ? named : rows,
     text: `input_path and golden_path seem to have changed places: of input_path ${why}`,
     examples: (byName ? swapped : [0]).slice(0, exampleLimit).map((row) => placeOf(columns, row)),
-  };
-}
-
-/** How many different numbers there are, at a byte each. */
-function countDistinct() {
-  let seen = new Uint8Array(1024);
-  let count = 0;
-  return {
-    add(number: number): void {
-      if (number >= seen.length) seen = widened(seen, 2 * number);
-      if (seen[number] === 0) count++;
-      seen[number] = 1;
-    },
-    count: () => count,
   };
 }
 
@@ -180,7 +162,7 @@ function placeFinding({ rows, apart }: Looked): SetFinding | undefined {
 
 function placeOf(columns: RowColumns, row: number): Place {
   return {
-    line: columns.lines[row],
+    line: columns.lines.at(row),
     object_name: excerpt(textAt(columns, columns.object_name, row), 80),
     label: excerpt(textAt(columns, columns.label, row), 80),
   };

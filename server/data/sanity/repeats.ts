@@ -1,6 +1,6 @@
 import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
-import { widened } from "../number-list.ts";
+import { createNumberSet, widened } from "../number-list.ts";
 import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** One row, as far as repeats are concerned. */
@@ -16,14 +16,15 @@ type Examples = Readonly<Record<string, unknown>>[];
 
 /**
  * Rows that inspect an image again, which counts once more in every figure, and images that are a good part in one row
- * and a defect in another, which no threshold gets right. An image takes five bytes.
+ * and a defect in another, which no threshold gets right. An image that is added takes four bytes.
  *
- * @param viewOf a row by its place among those that were added
+ * @param viewOf a row by its place among those that were added or passed over
+ * @param images how many there are, where that is known: what need not grow is never held twice
  */
-export function repeatSearch(viewOf: (row: number) => RowView) {
+export function repeatSearch(viewOf: (row: number) => RowView, images = 1024) {
   /** The first row of each image, counted from 1. */
-  let firstRows = new Int32Array(1024);
-  let isContradicted = new Uint8Array(1024);
+  let firstRows = new Int32Array(images);
+  const both = createNumberSet();
   const repeated = { count: 0, copies: 0, examples: [] as Examples };
   const contradicted = { count: 0, examples: [] as Examples };
   let rows = 0;
@@ -41,20 +42,20 @@ export function repeatSearch(viewOf: (row: number) => RowView) {
     if (copy) repeated.copies++;
     if (repeated.examples.length < exampleLimit) repeated.examples.push(place());
     if (first.pass === row.pass) return;
-    if (isContradicted[image] === 0) contradicted.count++;
-    isContradicted[image] = 1;
+    if (both.add(image)) contradicted.count++;
     if (contradicted.examples.length < exampleLimit) contradicted.examples.push(place());
   };
   return {
     /** Takes the next row, by its image: equal for rows that inspect the same one; images are numbered from 0. */
     add(image: number, objectName: () => string): void {
       rows++;
-      if (image >= firstRows.length) {
-        firstRows = widened(firstRows, 2 * image);
-        isContradicted = widened(isContradicted, 2 * image);
-      }
+      if (image >= firstRows.length) firstRows = widened(firstRows, 2 * image + 1);
       if (firstRows[image] === 0) firstRows[image] = rows;
       else again(image, objectName);
+    },
+    /** Passes over the next row, whose image no other one shows. */
+    pass(): void {
+      rows++;
     },
     findings: (): SetFinding[] => [
       ...(repeated.count === 0 ? [] : [repeatFinding(repeated, rows)]),

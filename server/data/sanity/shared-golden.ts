@@ -23,9 +23,9 @@ export async function sharedGolden(
   if (often.length === 0) return undefined;
   const copies = await findCopies([often.map(([file]) => file), held.input], index, signal);
   const lines = new Map<number, number>();
-  for (const [at, image] of held.input.entries()) {
-    const shown = copies.imageOf(image);
-    if (!lines.has(shown)) lines.set(shown, held.columns.lines[Math.floor(at / held.count)] ?? 0);
+  for (let at = 0; at < held.input.length; at++) {
+    const shown = copies.imageOf(held.input.at(at));
+    if (!lines.has(shown)) lines.set(shown, held.columns.lines.at(Math.floor(at / held.count)));
   }
   for (const [file, count] of often) {
     const held_line = lines.get(copies.imageOf(file));

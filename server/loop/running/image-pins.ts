@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { createImageIndex, type ImageIndex } from "../../data/image-index.ts";
 import { placeCsv } from "../../data/leakage.ts";
+import { createNumberSet, type NumberColumn } from "../../data/number-list.ts";
 import { digestFiles } from "../../data/process/image-batches.ts";
 import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
@@ -31,7 +32,7 @@ const sliceSize = 500;
 export async function writeImageDigests(runDir: string, config: RunConfig, layout: ImageLayout): Promise<string> {
   const index = createImageIndex();
   const { training_csv, validation_csv, kpi_test_csv, holdout_csv } = config;
-  const shown: Int32Array[] = [];
+  const shown: NumberColumn[] = [];
   for (const csv of [training_csv, validation_csv, kpi_test_csv, ...(holdout_csv === undefined ? [] : [holdout_csv])]) {
     const { input, golden } = await placeCsv({ csv, roots: [config.images_dir] }, layout, index);
     shown.push(input, golden);
@@ -40,12 +41,11 @@ export async function writeImageDigests(runDir: string, config: RunConfig, layou
   return await writeList(runDir, inPortions(presentImages(shown, index)));
 }
 
-function* presentImages(shown: readonly Int32Array[], index: ImageIndex): Generator<string> {
-  const seen = new Uint8Array(index.size());
+function* presentImages(shown: readonly NumberColumn[], index: ImageIndex): Generator<string> {
+  const seen = createNumberSet(index.size());
   for (const images of shown) {
     for (const image of images) {
-      if (seen[image] === 1) continue;
-      seen[image] = 1;
+      if (!seen.add(image)) continue;
       const state = index.stateOf(image);
       if (state === "ok" || state === "bad") yield index.pathOf(image);
     }

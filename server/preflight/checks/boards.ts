@@ -66,8 +66,8 @@ function forEachPlace(
   const placeOf = onceEachText(columns, (text) => text.trim());
   if (columns.boardname === undefined) return;
   for (let row = 0; row < columns.rows; row++) {
-    const board = boardOf(columns.boardname[row] ?? -1);
-    const place = columns.comp_name === undefined ? "" : placeOf(columns.comp_name[row] ?? -1);
+    const board = boardOf(columns.boardname.at(row));
+    const place = columns.comp_name === undefined ? "" : placeOf(columns.comp_name.at(row));
     if (board >= 0 && place !== "") on(board, place);
   }
 }

@@ -2,6 +2,7 @@ import { openContents } from "../../data/content-cache.ts";
 import { contentMatches } from "../../data/content-matches.ts";
 import { questionOf } from "../../data/image-index.ts";
 import { keptAnswer } from "../../data/kept-images.ts";
+import { createPackedList, type NumberColumn } from "../../data/number-list.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { cleanImagePaths } from "../../stages/shared/generator-dataset.ts";
@@ -27,17 +28,18 @@ export const generatorLeakageStep: Step = {
     const textures = new Set(generator.defect_types.map((type) => type.slice(0, type.indexOf("+"))));
     const paths = await cleanImagePaths(generator.dataset_dir, textures);
     if (paths.length === 0) return notNeeded("the generator has no clean images here");
-    const numbers = Int32Array.from(paths, (path) => {
+    const numbers = createPackedList();
+    for (const path of paths) {
       const slash = path.lastIndexOf("/");
-      return index.numberOf(path.slice(0, slash), path.slice(slash + 1));
-    });
+      numbers.push(index.numberOf(path.slice(0, slash), path.slice(slash + 1)));
+    }
     await index.probe(signal);
     const question = questionOf(index, [sides.question, paths]);
     return await keptAnswer("generator leakage", question, () => leaksOf(numbers, sides, signal));
   },
 };
 
-async function leaksOf(numbers: Int32Array, sides: Sides, signal: AbortSignal | undefined): Promise<Findings> {
+async function leaksOf(numbers: NumberColumn, sides: Sides, signal: AbortSignal | undefined): Promise<Findings> {
   const { index } = sides;
   const checks: StepCheck[] = [];
   for (const [held, code] of heldSets) {
@@ -58,7 +60,7 @@ async function leaksOf(numbers: Int32Array, sides: Sides, signal: AbortSignal | 
 
 /** Clean images that are the very file, by path or link, of an inspected image. */
 function sharedFiles(
-  clean: Int32Array,
+  clean: NumberColumn,
   { input }: RowImages,
   index: { identityOf(image: number): number },
 ): Set<number> {

@@ -72,7 +72,7 @@ function filesOf(sides: Sides, light: number, kind: Files["kind"], without?: Uin
   for (const [set, side] of order.entries()) {
     const images = sides[side];
     for (let row = 0; images !== undefined && light < images.count && row < images.columns.rows; row++) {
-      const file = index.identityOf(images[kind][row * images.count + light] ?? -1);
+      const file = index.identityOf(images[kind].at(row * images.count + light));
       if (index.stateOf(file) !== "ok" || (without?.[file] ?? 0) > 0) continue;
       const known = places[file] as number;
       places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (1 << set);
@@ -91,7 +91,7 @@ function partOf({ columns }: RowImages, row: number) {
     object_name: excerpt(textAt(columns, columns.object_name, row), 80),
     label: excerpt(textAt(columns, columns.label, row), 80),
     ...(board === "" ? {} : { board: excerpt(board, 80) }),
-    line: columns.lines[row] ?? 0,
+    line: columns.lines.at(row),
   };
 }
 

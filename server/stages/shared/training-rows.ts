@@ -82,9 +82,9 @@ async function addAbsentImages(problems: ProblemList, columns: RowColumns, layou
   const pause = pausing();
   for (let at = 0; at < columns.rows; at++) {
     if (pause.isDue()) await pause.rest();
-    const object = object_name[at] ?? -1;
+    const object = object_name.at(at);
     const like = fine[object] ?? -1;
-    if (like >= 0 && input_path[like] === input_path[at] && golden_path[like] === golden_path[at]) continue;
+    if (like >= 0 && input_path.at(like) === input_path.at(at) && golden_path.at(like) === golden_path.at(at)) continue;
     const images = imagesOf(rowAt(columns, at), layout).flatMap(({ input, golden }) => [input, golden]);
     const isThere = (image: string): boolean => listings.holds(normalPath(image));
     let absent = images.filter((image) => !isThere(image));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createNumberList } from "../../../server/data/number-list.ts";
+import { createNumberList, createNumberSet, createPackedList } from "../../../server/data/number-list.ts";
 import { createNameTable, createPathTable } from "../../../server/data/path-table.ts";
 import { createTextTable } from "../../../server/data/text-table.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -38,6 +38,16 @@ describe("a table of texts", () => {
     expect(numbers.map(table.at)).toEqual(texts);
     expect(texts.map((text) => table.find(text))).toEqual(numbers);
   });
+});
+
+it.each([2000, 400_000])("a table of %d texts that rests knows them, and numbers on", (count) => {
+  const table = createNameTable();
+  const names = Array.from({ length: count }, (_, at) => `C${at}`);
+  for (const [at, name] of names.entries()) table.numberOf(at % 3, name);
+  table.rest();
+  expect([table.nameOf(count - 1), table.size()]).toEqual([`C${count - 1}`, count]);
+  expect(names.every((name, at) => table.find(at % 3, name) === at)).toBe(true);
+  expect([table.find(0, "C1"), table.numberOf(0, "C1"), table.numberOf(1, "C1")]).toEqual([-1, count, 1]);
 });
 
 describe("a table of names in directories", () => {
@@ -85,4 +95,46 @@ it("a list of numbers holds what was added and what was changed", () => {
   for (let at = 0; at < 5000; at++) list.push(at * 3);
   list.set(7, -1);
   expect([list.length, list.at(7), list.at(4999), list.all().length]).toEqual([5000, -1, 14_997, 5000]);
+});
+
+describe("a packed list", () => {
+  const most = 2 ** 31 - 1;
+  const bases = [0, 7, -5, most, -most - 1];
+
+  it.each(bases)("holds numbers of every distance from %d", (base) => {
+    const list = createPackedList();
+    const expected: number[] = [];
+    for (let width = 0; width <= 32; width++) {
+      for (let at = 0; at < 64; at++) {
+        const beyond = Math.floor(((at * 0.618033988749895) % 1) * 2 ** width);
+        expected.push(base + (base > 0 && base + 2 ** width > most ? -1 : 1) * beyond);
+        if (base === -5 && width === 32) expected[expected.length - 1] = at % 2 === 0 ? most : -most - 1;
+      }
+    }
+    const inRange = expected.filter((value) => value >= -most - 1 && value <= most);
+    for (const value of inRange) list.push(value);
+    expect(list.length).toBe(inRange.length);
+    expect([...list]).toEqual(inRange);
+    expect(inRange.map((_, at) => list.at(at))).toEqual(inRange);
+  });
+
+  it("holds what fills no pack, and more than one chunk", () => {
+    const list = createPackedList();
+    for (let at = 0; at < 300_001; at++) list.push((at * 7919) % 1_000_003);
+    const wrong = Array.from({ length: 300_001 }, (_, at) => at).filter(
+      (at) => list.at(at) !== (at * 7919) % 1_000_003,
+    );
+    expect([list.length, wrong]).toEqual([300_001, []]);
+  });
+});
+
+it.each([0, 10, 9000])("a set of numbers that began with room for %d holds each once", (size) => {
+  const [set, expected] = [createNumberSet(size), new Set<number>()];
+  for (let at = 0; at < 5000; at++) {
+    const number = (at * at) % 9001;
+    expect(set.add(number)).toBe(!expected.has(number));
+    expected.add(number);
+  }
+  expect(set.size()).toBe(expected.size);
+  expect([set.has(1), set.has(8), set.has(10_000_000)]).toEqual([true, expected.has(8), false]);
 });

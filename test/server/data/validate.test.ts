@@ -292,3 +292,42 @@ describe("leakage", () => {
     expect(refusal.code).toBe("gate.schema");
   });
 });
+
+/** Counts by hand what the columns and numbers of a check must find, of rows whose images are not there. */
+describe("rows against a count by hand", () => {
+  it.each([1, 2, 3, 4, 5, 6])("table %d", async (seed) => {
+    let state = seed;
+    const drawn = (below: number): number => {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+      return (state >>> 8) % below;
+    };
+    const workspace = await aWorkspace();
+    const rows = Array.from({ length: 50 + drawn(400) }, () => ({
+      input: `in${drawn(4)}`,
+      golden: `go${drawn(2)}`,
+      object: drawn(9) === 0 ? `part/N${drawn(5)}` : `N${drawn(150)}`,
+      label: drawn(3) === 0 ? "missing" : "PASS",
+    }));
+    const written = rows.map(({ input, golden, object, label }) =>
+      boardRow(object, { input_path: input, golden_path: golden, label }),
+    );
+    const { problems } = await check(workspace, await writeRows(join(workspace, "t.csv"), written));
+    const labels = new Map<string, Set<string>>();
+    for (const { input, object, label } of rows) {
+      const of = labels.get(`${input}/${object}`) ?? new Set();
+      labels.set(`${input}/${object}`, of.add(label));
+    }
+    const images = new Set(rows.flatMap(({ input, golden, object }) => [`${input}/${object}`, `${golden}/${object}`]));
+    const countOf = (code: string) => problems.find((problem) => problem.code === code)?.count ?? 0;
+    expect(["gate.missing-image", "gate.duplicate-row", "gate.contradiction"].map(countOf)).toEqual([
+      images.size,
+      rows.length - labels.size,
+      [...labels.values()].filter((of) => of.size > 1).length,
+    ]);
+    const firstAgain = rows.findIndex(({ input, object }, at) =>
+      rows.slice(0, at).some((one) => one.input === input && one.object === object),
+    );
+    const again = problems.find(({ code }) => code === "gate.duplicate-row")?.examples[0];
+    expect(again?.line).toBe(firstAgain < 0 ? undefined : firstAgain + 2);
+  });
+});
