@@ -50,23 +50,24 @@ export async function numberImages(
   const suffixes = suffixesOf(lightings);
   const count = suffixes.length;
   const [input, golden] = [createPackedList(), createPackedList()];
-  const fast = suffixes.map((suffix) => index.numbering(columns.texts, suffix));
+  const numberings = suffixes.map((suffix) => {
+    const numbering = index.numbering(columns.texts, suffix);
+    return (directory: string, name: string, text: number): number => {
+      if (numbering !== undefined && !name.includes("/")) return numbering(directory, text);
+      return index.numberOf(name.startsWith("/") ? "" : directory, name + suffix);
+    };
+  });
   const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
   const pause = pausing();
   for (let row = 0; row < columns.rows; row++) {
     if (pause.isDue()) await pause.rest();
-    const object = textAt(columns, columns.object_name, row);
+    const text = columns.object_name.at(row);
+    const object = columns.texts.at(text);
     const from = directoryOf(columns.input_path.at(row));
     const reference = directoryOf(columns.golden_path.at(row));
-    for (const [at, suffix] of suffixes.entries()) {
-      const numbered = object.includes("/") ? undefined : fast[at];
-      for (const [list, directory] of [
-        [input, from],
-        [golden, reference],
-      ] as const) {
-        if (numbered !== undefined) list.push(numbered(directory, columns.object_name.at(row)));
-        else list.push(index.numberOf(object.startsWith("/") ? "" : directory, object + suffix));
-      }
+    for (const numberOf of numberings) {
+      input.push(numberOf(from, object, text));
+      golden.push(numberOf(reference, object, text));
     }
   }
   return { columns, images_dir, count, input, golden };
