@@ -32,11 +32,15 @@ export function decodeGray(bytes: Uint8Array, path: string): Gray {
   const short = decodeShort(bytes);
   if (short !== undefined) return short;
   const { width, height, data } = decodePixels(bytes, path);
-  const gray = new Float32Array(width * height);
+  return { width, height, data: lumasOfColours(data) };
+}
+
+function lumasOfColours(data: Uint8Array): Float32Array {
+  const gray = new Float32Array(data.length / 4);
   for (let p = 0, q = 0; p < gray.length; p++, q += 4) {
     gray[p] = lumaOf(data[q] as number, data[q + 1] as number, data[q + 2] as number);
   }
-  return { width, height, data: gray };
+  return gray;
 }
 
 /** A gray JPEG of the common sort, at a third of the time; the levels are those that the long way gives, to the bit. */
@@ -44,10 +48,13 @@ function decodeShort(bytes: Uint8Array): Gray | undefined {
   if (!startsAsJpeg(bytes) || !hasEndMarker(bytes) || !isDecodable(bytes)) return undefined;
   const found = jpegGray(bytes, undefined, exactTransform);
   if (found === undefined) return undefined;
-  const { width, height, data: levels } = found;
+  return { ...found, data: lumasOfGray(found.data) };
+}
+
+function lumasOfGray(levels: Uint8Array): Float32Array {
   const data = new Float32Array(levels.length);
   for (let p = 0; p < data.length; p++) data[p] = lumaOfGray[levels[p] as number] as number;
-  return { width, height, data };
+  return data;
 }
 
 /** The luma of a level in all three colours is not the level itself, but for rounding. */

@@ -23,6 +23,20 @@ const THIRD = 1 / 3;
 
 /** What the general way gives for r = 1, without a sum that each pixel must wait for. */
 function meanOfNine(map: Float32Array, rows: Float32Array, out: Float32Array, width: number, height: number): void {
+  meanOfThree(map, rows, width, height);
+  const end = width * (height - 1);
+  for (let at = 0; at < width; at++) out[at] = ((rows[at] as number) + (rows[at + width] as number)) / 2;
+  meanOfRows(rows, out, width, end);
+  for (let at = end; at < end + width; at++) out[at] = ((rows[at - width] as number) + (rows[at] as number)) / 2;
+}
+
+function meanOfRows(rows: Float32Array, out: Float32Array, width: number, end: number): void {
+  for (let at = width; at < end; at++) {
+    out[at] = ((rows[at - width] as number) + (rows[at] as number) + (rows[at + width] as number)) * THIRD;
+  }
+}
+
+function meanOfThree(map: Float32Array, rows: Float32Array, width: number, height: number): void {
   for (let y = 0; y < height; y++) {
     const [first, last] = [y * width, (y + 1) * width - 1];
     let before = map[first] as number;
@@ -36,12 +50,6 @@ function meanOfNine(map: Float32Array, rows: Float32Array, out: Float32Array, wi
     }
     rows[last] = (before + level) / 2;
   }
-  const end = width * (height - 1);
-  for (let at = 0; at < width; at++) out[at] = ((rows[at] as number) + (rows[at + width] as number)) / 2;
-  for (let at = width; at < end; at++) {
-    out[at] = ((rows[at - width] as number) + (rows[at] as number) + (rows[at + width] as number)) * THIRD;
-  }
-  for (let at = end; at < end + width; at++) out[at] = ((rows[at - width] as number) + (rows[at] as number)) / 2;
 }
 
 /** Sums slide, in double precision: what enters is added, then what leaves is taken off. */
@@ -104,8 +112,11 @@ export function erode(map: Float32Array, width: number, height: number): Float32
  */
 function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1): Float32Array {
   if (room.length < map.length) room = new Float32Array(map.length);
-  const [rows, half] = [room, sign / 2];
-  const out = new Float32Array(map.length);
+  extremeAlongRows(map, room, width, height, sign / 2);
+  return extremeDownColumns(room, map.length, width, sign / 2);
+}
+
+function extremeAlongRows(map: Float32Array, rows: Float32Array, width: number, height: number, half: number): void {
   for (let y = 0; y < height; y++) {
     const first = y * width;
     const last = first + width - 1;
@@ -119,8 +130,12 @@ function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1)
       level = next;
     }
   }
-  const end = map.length - width;
-  for (let at = 0; at < map.length; at++) {
+}
+
+function extremeDownColumns(rows: Float32Array, size: number, width: number, half: number): Float32Array {
+  const out = new Float32Array(size);
+  const end = size - width;
+  for (let at = 0; at < size; at++) {
     const level = rows[at] as number;
     const above = rows[at < width ? at : at - width] as number;
     const below = rows[at < end ? at + width : at] as number;

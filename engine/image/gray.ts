@@ -18,11 +18,15 @@ export function resizeGray(image: Gray, width: number, height: number): Gray {
 
 function transpose(image: Gray): Gray {
   const { width, height, data } = image;
+  return { width: height, height: width, data: columnsOf(data, width, height) };
+}
+
+function columnsOf(data: Float32Array, width: number, height: number): Float32Array {
   const out = new Float32Array(data.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) out[x * height + y] = data[y * width + x] as number;
   }
-  return { width: height, height: width, data: out };
+  return out;
 }
 
 function resampleRows(image: Gray, width: number): Gray {

@@ -67,11 +67,12 @@ function createProjection(inputs: number, outputs: number, reach: number, seed: 
 
 function project({ weights, phases }: Projection, values: readonly number[]): Float64Array {
   const sums = Float64Array.from(phases);
-  for (const [i, value] of values.entries()) {
-    const first = i * sums.length;
-    for (let o = 0; o < sums.length; o++) sums[o] = (sums[o] as number) + (weights[first + o] as number) * value;
-  }
+  for (const [i, value] of values.entries()) addScaled(sums, weights.subarray(i * sums.length), value);
   return sums.map(Math.cos);
+}
+
+function addScaled(sums: Float64Array, weights: Float64Array, value: number): void {
+  for (let o = 0; o < sums.length; o++) sums[o] = (sums[o] as number) + (weights[o] as number) * value;
 }
 
 function unitLength(vector: Float64Array, length: number): Float64Array {
@@ -84,23 +85,9 @@ function describeImage(image: Gray): number[] {
   const side = WORK_SIDE;
   const { data } = resizeGray(image, side, side);
   const soft = boxMean(data, side, side, 1);
-  const levels = new Array<number>(12).fill(0);
-  const directions = new Array<number>(8).fill(0);
-  for (let y = 1; y < side - 1; y++) {
-    for (let x = 1; x < side - 1; x++) {
-      const p = y * side + x;
-      const bin = Math.min(11, (soft[p] as number) / 21.34) | 0;
-      levels[bin] = (levels[bin] as number) + 1;
-      const gx = (soft[p + 1] as number) - (soft[p - 1] as number);
-      const gy = (soft[p + side] as number) - (soft[p - side] as number);
-      // The exact length is dear, and most places are far below.
-      if (gx * gx + gy * gy < NEAR_EDGE * NEAR_EDGE) continue;
-      const strength = Math.hypot(gx, gy);
-      if (strength < EDGE) continue;
-      const sector = Math.min(7, ((Math.atan2(gy, gx) + Math.PI) / (2 * Math.PI)) * 8) | 0;
-      directions[sector] = (directions[sector] as number) + strength;
-    }
-  }
+  const levels = new Float64Array(12);
+  const directions = new Float64Array(8);
+  for (let row = 1; row < side - 1; row++) countRow(levels, directions, soft, row * side);
   const coarse = resizeGray({ width: side, height: side, data: soft }, 4, 2).data;
   const pixels = side * side;
   return [
@@ -108,4 +95,21 @@ function describeImage(image: Gray): number[] {
     ...directions.map((sum) => Math.sqrt(sum / pixels) / 1.5),
     ...Array.from(coarse, (level) => level / 60),
   ];
+}
+
+/** Adds the places of one row: their levels, and the strength of edges by direction. */
+function countRow(levels: Float64Array, directions: Float64Array, soft: Float32Array, first: number): void {
+  const side = WORK_SIDE;
+  for (let p = first + 1; p < first + side - 1; p++) {
+    const bin = Math.min(11, (soft[p] as number) / 21.34) | 0;
+    levels[bin] = (levels[bin] as number) + 1;
+    const gx = (soft[p + 1] as number) - (soft[p - 1] as number);
+    const gy = (soft[p + side] as number) - (soft[p - side] as number);
+    // The exact length is dear, and most places are far below.
+    if (gx * gx + gy * gy < NEAR_EDGE * NEAR_EDGE) continue;
+    const strength = Math.hypot(gx, gy);
+    if (strength < EDGE) continue;
+    const sector = Math.min(7, ((Math.atan2(gy, gx) + Math.PI) / (2 * Math.PI)) * 8) | 0;
+    directions[sector] = (directions[sector] as number) + strength;
+  }
 }

@@ -1,6 +1,6 @@
 import { dilate, erode } from "../image/filters.ts";
 import { type Gray, resizeGray } from "../image/gray.ts";
-import { findMaterials, type Materials, matchExposure } from "./exposure.ts";
+import { type Exposure, findMaterials, type Materials, matchExposure } from "./exposure.ts";
 import { type Motion, moveGolden } from "./motion.ts";
 import { registerGolden } from "./register.ts";
 
@@ -31,15 +31,9 @@ export function compareImages(testImage: Gray, goldenImage: Gray): Evidence {
   const motion = registerGolden(test, still);
   const { level: moved, known } = moveGolden(still, motion);
   const materials = findMaterials(moved, test.data);
-  const { fitted, contrast } = matchExposure(test.data, moved, side, side, materials);
-  const span = materials.light - materials.dark;
-  const golden = new Float32Array(moved.length);
-  const level = new Float32Array(moved.length);
-  for (let p = 0; p < moved.length; p++) {
-    golden[p] = ((moved[p] as number) - materials.dark) / span;
-    const change = known[p] === 1 ? ((test.data[p] as number) - (fitted[p] as number)) / (contrast[p] as number) : 0;
-    level[p] = (golden[p] as number) + change;
-  }
+  const exposure = matchExposure(test.data, moved, side, side, materials);
+  const golden = inMaterials(moved, materials);
+  const level = withChange(golden, test.data, known, exposure);
   const rise: Float32Array[] = [];
   const fall: Float32Array[] = [];
   let highest: Float32Array = golden;
@@ -50,7 +44,29 @@ export function compareImages(testImage: Gray, goldenImage: Gray): Evidence {
     rise.push(positivePart(level, highest));
     fall.push(positivePart(lowest, level));
   }
-  return { test: level, golden, rise, fall, motion, materials, contrast };
+  return { test: level, golden, rise, fall, motion, materials, contrast: exposure.contrast };
+}
+
+function inMaterials(levels: Float32Array, { dark, light }: Materials): Float32Array {
+  const span = light - dark;
+  const out = new Float32Array(levels.length);
+  for (let p = 0; p < out.length; p++) out[p] = ((levels[p] as number) - dark) / span;
+  return out;
+}
+
+/** The golden image's levels and what the test image has beyond the fitted ones. */
+function withChange(
+  golden: Float32Array,
+  test: Float32Array,
+  known: Uint8Array,
+  { fitted, contrast }: Exposure,
+): Float32Array {
+  const out = new Float32Array(golden.length);
+  for (let p = 0; p < out.length; p++) {
+    const change = known[p] === 1 ? ((test[p] as number) - (fitted[p] as number)) / (contrast[p] as number) : 0;
+    out[p] = (golden[p] as number) + change;
+  }
+  return out;
 }
 
 function positivePart(a: Float32Array, b: Float32Array): Float32Array {

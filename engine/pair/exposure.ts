@@ -100,20 +100,18 @@ export function matchExposure(
   const start = Float64Array.from(TERMS, (_, k) => (k === 0 ? 1 : 0));
   let terms = solveRound(images, start, medianDifference(test, golden, materials.dark), 0.9 * span, materials.both);
   for (const cut of [0.45, 0.3, 0.25]) terms = solveRound(images, terms, 0, cut * span, materials.both);
-  return exposureOf(terms, golden, width, height, materials);
+  const exposure = { fitted: new Float32Array(golden.length), contrast: new Float32Array(golden.length) };
+  fillExposure(exposure, terms, images, span);
+  return exposure;
 }
 
-function exposureOf(
+function fillExposure(
+  { fitted, contrast }: Exposure,
   terms: Float64Array,
-  golden: Float32Array,
-  width: number,
-  height: number,
-  { dark, light }: Materials,
-): Exposure {
-  const span = light - dark;
+  { golden, width, height, dark }: Images,
+  span: number,
+): void {
   const [g0 = 1, g1 = 0, g2 = 0, b0 = 0, bx = 0, by = 0, bxx = 0, bxy = 0, byy = 0] = terms;
-  const fitted = new Float32Array(golden.length);
-  const contrast = new Float32Array(golden.length);
   for (let row = 0, p = 0; row < height; row++) {
     const y = row / height - 0.5;
     for (let column = 0; column < width; column++, p++) {
@@ -124,7 +122,6 @@ function exposureOf(
       contrast[p] = (gain < LEAST_GAIN ? LEAST_GAIN : gain) * span;
     }
   }
-  return { fitted, contrast };
 }
 
 type Images = {

@@ -136,6 +136,10 @@ function describeBlob(out: number[], blob: Blob | undefined, evidence: Evidence,
 }
 
 const HALF = SIDE / 2;
+const difference = new Float32Array(HALF * HALF);
+const absolute = new Float32Array(HALF * HALF);
+const cost = new Float32Array(HALF * HALF);
+const mean = new Float32Array(HALF * HALF);
 
 /** Compares patches with the golden image over shifts of up to 2 px, at half size, and describes what none explains. */
 function describeMatch(out: number[], evidence: Evidence): void {
@@ -143,25 +147,30 @@ function describeMatch(out: number[], evidence: Evidence): void {
   const golden = halved(evidence.golden);
   const least = new Float32Array(test.length).fill(9);
   const signed = new Float32Array(test.length);
-  const difference = new Float32Array(test.length);
-  const absolute = new Float32Array(test.length);
-  const cost = new Float32Array(test.length);
-  const mean = new Float32Array(test.length);
   for (let shift = 0; shift < 9; shift++) {
     subtractShifted(test, golden, (shift % 3) - 1, ((shift / 3) | 0) - 1, difference);
-    for (let p = 0; p < absolute.length; p++) absolute[p] = abs(difference[p] as number);
+    setAbsolute(absolute, difference);
     boxMean(absolute, HALF, HALF, 1, cost);
     boxMean(difference, HALF, HALF, 1, mean);
-    for (let p = 0; p < cost.length; p++) {
-      if ((cost[p] as number) < (least[p] as number)) {
-        least[p] = cost[p] as number;
-        signed[p] = mean[p] as number;
-      }
-    }
+    takeLess(least, signed, cost, mean);
   }
   const up = signed.map((d) => (d > 0 ? d : 0));
   const down = signed.map((d) => (d < 0 ? -d : 0));
   for (const map of [least, up, down]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+}
+
+function setAbsolute(out: Float32Array, values: Float32Array): void {
+  for (let p = 0; p < out.length; p++) out[p] = abs(values[p] as number);
+}
+
+/** Where a cost is lower than the least so far, takes it, and the value that belongs to it. */
+function takeLess(least: Float32Array, taken: Float32Array, costs: Float32Array, values: Float32Array): void {
+  for (let p = 0; p < costs.length; p++) {
+    if ((costs[p] as number) < (least[p] as number)) {
+      least[p] = costs[p] as number;
+      taken[p] = values[p] as number;
+    }
+  }
 }
 
 /** Writes the difference to the golden image read `dx`, `dy` further; 0 where that is outside. */
@@ -190,9 +199,20 @@ function halved(map: Float32Array): Float32Array {
 
 /** Edge content of both images, overall difference, ink and half-tones, and how far registration had to go. */
 function describeWhole(out: number[], evidence: Evidence): void {
-  const { test, golden, motion, contrast, materials } = evidence;
-  let [edgesTest, edgesGolden, residual, ink, middle, gain] = [0, 0, 0, 0, 0, 0];
-  for (let p = SIDE; p < test.length - SIDE; p++) {
+  const { test, motion, materials } = evidence;
+  const sums = new Float64Array(6);
+  for (let row = 1; row < SIDE - 1; row++) addRow(sums, evidence, row * SIDE);
+  const [edgesTest = 0, edgesGolden = 0, residual = 0, ink = 0, middle = 0, gain = 0] = sums;
+  const n = test.length;
+  out.push(edgesGolden / n, edgesTest / n, log((edgesTest + 50) / (edgesGolden + 50)), residual / n);
+  out.push(log1p(ink), log1p(middle), hypot(motion.dx, motion.dy), abs(motion.turn) * 50);
+  out.push(gain / n / 100, materials.both ? 1 : 0);
+}
+
+/** A row at a time: the loop over all is compiled too early (`placesAbove`). */
+function addRow(sums: Float64Array, { test, golden, contrast }: Evidence, first: number): void {
+  let [edgesTest = 0, edgesGolden = 0, residual = 0, ink = 0, middle = 0, gain = 0] = sums;
+  for (let p = first; p < first + SIDE; p++) {
     const t = test[p] as number;
     edgesTest += edgeAt(test, p);
     const g = edgeAt(golden, p);
@@ -202,10 +222,7 @@ function describeWhole(out: number[], evidence: Evidence): void {
     if (t > 1.2 || t < -0.2) ink++;
     if (g < 0.15 && t > 0.25 && t < 0.75) middle++;
   }
-  const n = test.length;
-  out.push(edgesGolden / n, edgesTest / n, log((edgesTest + 50) / (edgesGolden + 50)), residual / n);
-  out.push(log1p(ink), log1p(middle), hypot(motion.dx, motion.dy), abs(motion.turn) * 50);
-  out.push(gain / n / 100, materials.both ? 1 : 0);
+  sums.set([edgesTest, edgesGolden, residual, ink, middle, gain]);
 }
 
 function edgeAt(map: Float32Array, p: number): number {

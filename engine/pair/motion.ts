@@ -8,9 +8,13 @@ export type MovedGolden = { level: Float32Array; known: Uint8Array };
 
 /** Returns the golden image moved by the motion and sampled on the test image's grid (bilinear, border repeated). */
 export function moveGolden(golden: Gray, motion: Motion): MovedGolden {
-  const { width, height, data } = golden;
-  const level = new Float32Array(width * height);
-  const known = new Uint8Array(width * height);
+  const { width, height } = golden;
+  const moved = { level: new Float32Array(width * height), known: new Uint8Array(width * height) };
+  sampleMoved(moved, golden, motion);
+  return moved;
+}
+
+function sampleMoved({ level, known }: MovedGolden, { width, height, data }: Gray, motion: Motion): void {
   const cos = Math.cos(motion.turn);
   const sin = Math.sin(motion.turn);
   const cx = (width - 1) / 2;
@@ -25,7 +29,6 @@ export function moveGolden(golden: Gray, motion: Motion): MovedGolden {
       known[p] = sx >= -0.5 && sy >= -0.5 && sx <= right && sy <= bottom ? 1 : 0;
     }
   }
-  return { level, known };
 }
 
 /** The level between pixels (bilinear), the border repeated outside. */

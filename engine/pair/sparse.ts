@@ -4,14 +4,22 @@ let placeRoom = new Int32Array(0);
 /** Places of the values above a floor: difference maps are mostly empty, so that work on the rest is saved. */
 export function activePixels(map: Float32Array, floor: number): Int32Array {
   if (placeRoom.length < map.length) placeRoom = new Int32Array(map.length);
-  const places = placeRoom;
+  const count = placesAbove(map, floor, placeRoom);
+  return placeRoom.slice(0, count);
+}
+
+/**
+ * A function of its own for the loop: one that goes on after it may be compiled in its first loop, before anything is
+ * known of the rest, and then falls back to being interpreted at every end of the loop, for thousands of calls.
+ */
+function placesAbove(map: Float32Array, floor: number, places: Int32Array): number {
   let count = 0;
   for (let p = 0; p < map.length; p++) {
     // Without a branch, which would go either way at random.
     places[count] = p;
     count += Number((map[p] as number) > floor);
   }
-  return places.slice(0, count);
+  return count;
 }
 
 const BINS = 128;
