@@ -9,32 +9,11 @@ import type { EngineIo } from "./io.ts";
 import { openEmbeddingReader } from "./mining/embedding-reader.ts";
 import { cacheEnv, cachePlace } from "./pair/cache-place.ts";
 import type { CachePlace } from "./pair/feature-cache.ts";
-import { openPairReader } from "./pair/pair-reader.ts";
-
-/** Paths of a tested image and its golden image, which an embedding may do without. */
-export type ImagePaths = readonly [test: string, golden?: string | undefined];
+import { type FeatureReader, type ImagePaths, openPairReader } from "./pair/pair-reader.ts";
 
 /** What is computed of images and kept. */
-const readers = {
-  pairs(place: CachePlace | undefined) {
-    const { read, knows, ...cache } = openPairReader(place);
-    return {
-      read: ([test, golden = ""]: ImagePaths) => read(test, golden),
-      knows: ([test, golden = ""]: ImagePaths) => knows(test, golden),
-      ...cache,
-    };
-  },
-  embeddings(place: CachePlace | undefined) {
-    const { read, knows, ...cache } = openEmbeddingReader(place);
-    return {
-      read: ([image, golden]: ImagePaths) => read(image, golden),
-      knows: ([image, golden]: ImagePaths) => knows(image, golden),
-      ...cache,
-    };
-  },
-} as const;
+const readers = { pairs: openPairReader, embeddings: openEmbeddingReader } as const;
 type Kind = keyof typeof readers;
-type Reader = ReturnType<(typeof readers)[Kind]>;
 
 /** A process that computes features has at least so many new images to do, or it would not be worth its start. */
 const WORTH_STARTING = 75;
@@ -46,7 +25,10 @@ export const SEEN_TO = 10_000;
 
 /** Reads features of images. */
 export type WarmReader = {
-  /** Sees to the features of some images; those that lack are computed on several processors. */
+  /**
+   * Sees to the features of some images; those that lack are computed on several processors. Given the same array of
+   * paths, `read` then need not look at the files again.
+   */
   prepare(images: readonly ImagePaths[], headway?: Headway): Promise<void>;
   /** The features of one image. @throws EngineFailure for an image that is missing or cannot be read. */
   read(paths: ImagePaths): Float32Array;
@@ -66,15 +48,28 @@ export function openWarmReader(kind: Kind, kept: CachePlace | undefined): WarmRe
   const place = kept ?? { directory: join(folder, "features"), key: randomBytes(32).toString("hex") };
   const reader = readers[kind](place);
   const helpers: Helper[] = [];
+  const keys = new Map<ImagePaths, string>();
   return {
-    read: reader.read,
+    read(paths) {
+      const key = keys.get(paths);
+      return (key === undefined ? undefined : reader.find(key)) ?? reader.read(paths);
+    },
     async prepare(images, headway = () => undefined) {
+      keys.clear();
       if (images.length < 2 * WORTH_STARTING) return;
-      const missing = images.filter((paths) => unlessUnreadable(() => !reader.knows(paths)) ?? true);
-      const shares = Math.min(most, Math.floor(missing.length / WORTH_STARTING));
+      const missing: ImagePaths[] = [];
+      const sharesNow = () => Math.min(most, Math.floor(missing.length / WORTH_STARTING));
+      for (const paths of images) {
+        const key = unlessUnreadable(() => reader.keyOf(paths));
+        if (key === undefined) continue;
+        keys.set(paths, key);
+        if (reader.find(key) === undefined) missing.push(paths);
+        // They start while the rest is looked at.
+        while (helpers.length < sharesNow() - 1) helpers.push(startHelper(kind, place, bin));
+      }
+      const shares = sharesNow();
       if (shares < 2) return;
       const share = (of: number) => missing.filter((_, at) => at % shares === of);
-      while (helpers.length < shares - 1) helpers.push(startHelper(kind, place, bin));
       const asked = helpers
         .slice(0, shares - 1)
         .map((helper, at) => helper.ask(join(folder, `images-${at}.json`), share(at + 1)));
@@ -149,7 +144,7 @@ export async function imageFeatures([kind = ""]: string[], io: EngineIo): Promis
   return 0;
 }
 
-function computeAll(reader: Reader, images: readonly ImagePaths[], headway: Headway = () => undefined): void {
+function computeAll(reader: FeatureReader, images: readonly ImagePaths[], headway: Headway = () => undefined): void {
   for (const [at, paths] of images.entries()) {
     headway(at);
     unlessUnreadable(() => reader.read(paths));

@@ -7,9 +7,10 @@ import { type EngineIo, logLine, realPath } from "../io.ts";
 import { givenVectors } from "../mining/given-vectors.ts";
 import { type ImageList, readImageList } from "../mining/image-list.ts";
 import { cachePlace } from "../pair/cache-place.ts";
+import type { ImagePaths } from "../pair/pair-reader.ts";
 import { type KnownKeys, requiredText, resolveValue, type SpecTree } from "../spec/load-spec.ts";
 import { runDataTask } from "../task.ts";
-import { type ImagePaths, openWarmReader, SEEN_TO } from "../warm-cache.ts";
+import { openWarmReader, SEEN_TO } from "../warm-cache.ts";
 
 const known: KnownKeys = {
   "": {
