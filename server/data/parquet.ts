@@ -39,12 +39,13 @@ export type ParquetTable = { readonly columns: readonly string[]; readonly rows:
 /** A row group may take this long, and this long for each MB of the file. */
 const baseMs = 3500;
 const msPerMb = 500;
-/** A file beyond this size gets a process of its own, with a heap that fits it, which ends with the last row. */
+/**
+ * A file beyond this size gets a process of its own, with a heap that fits it, which ends with the last row. Not where
+ * paths or vectors alone are read: page by page, the latter outside the heap.
+ */
 const largeBytes = 1e6;
 const heapMbPerMb = 8;
 const heapMbLimit = 8192;
-/** Vectors are read page by page and lie outside the heap: a larger one would only put off collecting what is done with. */
-const vectorHeapMb = 512;
 
 /**
  * Reads a parquet file, all columns or some of them: strings and numbers as JavaScript values, number lists as `Float64Array`, null cells as
@@ -83,8 +84,8 @@ export async function askOfParquet(
   const limitMs = Math.round(baseMs + (msPerMb * size_bytes) / 1e6);
   try {
     const limits = { limitMs, signal, onPart };
-    if (size_bytes <= largeBytes) return await askOutside(request, limits);
-    const heapMb = request.kind === "parquet" ? Math.round((heapMbPerMb * size_bytes) / 1e6) : vectorHeapMb;
+    if (size_bytes <= largeBytes || request.kind !== "parquet") return await askOutside(request, limits);
+    const heapMb = Math.round((heapMbPerMb * size_bytes) / 1e6);
     return await askAlone(request, limits, Math.min(heapMbLimit, heapMb));
   } catch (error) {
     if (!(error instanceof WorkFailed)) throw error;

@@ -11,7 +11,7 @@ import { folderOfFile } from "../support/folder.ts";
 
 /** What a search may have resident, whatever the size of the pool (references/decisions/005-table-readers.md). */
 const boundMb = 500;
-/** As the server starts the process (server/data/parquet.ts). */
+/** As the server starts the process (server/data/process/lanes.ts). */
 const heapMb = 512;
 const [rows, width] = [100_000, 768];
 
