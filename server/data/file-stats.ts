@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
@@ -62,16 +63,6 @@ export function createFileStats(files: FileNumbers) {
     for (let hops = 0; hops < mostHops && targets.has(end); hops++) end = targetOf(end);
     return isThere(end) ? end : undefined;
   };
-  /** Adds the files that are not in the digest yet. */
-  const addUpTo = (end: number): void => {
-    const hash = createHash("sha256").update(digest);
-    for (let from = digested; from < end; from += portionSize) {
-      const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
-      hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
-      hash.update(new Uint8Array(stampsOf(images).buffer));
-    }
-    [digested, digest] = [end, hash.digest("hex")];
-  };
   return {
     targetOf,
     settle(image: number, found: Look): void {
@@ -115,10 +106,20 @@ export function createFileStats(files: FileNumbers) {
      * that it may be again unseen has a NaN among them, which equals nothing.
      */
     stampsOf,
-    /** A digest of the first `count` files; undefined while one was changed so short ago that it may be again unseen. */
-    seen(count: number): string | undefined {
-      if (count > digested) addUpTo(count);
-      return settled ? digest : undefined;
+    /** Adds the files before `end` that are not in the digest yet. @throws the reason of the signal. */
+    async digestUpTo(end: number, signal?: AbortSignal): Promise<void> {
+      if (end <= digested) return;
+      const hash = createHash("sha256").update(digest);
+      for (let from = digested; from < end; from += portionSize) {
+        const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
+        hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
+        hash.update(new Uint8Array(stampsOf(images).buffer));
+        await setImmediate();
+        signal?.throwIfAborted();
+      }
+      [digested, digest] = [end, hash.digest("hex")];
     },
+    /** The digest of the files that were added; undefined while one was changed so short ago that it may be again unseen. */
+    seen: (): string | undefined => (settled ? digest : undefined),
   };
 }

@@ -1,5 +1,6 @@
 import { normalPath } from "../run/images.ts";
 import { canonicalLabel } from "../run/pass-labels.ts";
+import { inTurns } from "./pause.ts";
 import { onceEachText, type RowColumns } from "./row-columns.ts";
 import { createTextTable, type TextTable } from "./text-table.ts";
 
@@ -7,7 +8,11 @@ import { createTextTable, type TextTable } from "./text-table.ts";
  * Finds the first held-out row with the published key of a training row: paths in normal spelling, canonical label, object
  * name, and the board where both tables have it. Ten million held-out rows take 130 MB beside their distinct texts.
  */
-export function heldKeys(training: RowColumns, held: RowColumns): (row: number) => number | undefined {
+export async function heldKeys(
+  training: RowColumns,
+  held: RowColumns,
+  signal?: AbortSignal,
+): Promise<(row: number) => number | undefined> {
   const withBoard = training.boardname !== undefined && held.boardname !== undefined;
   const texts = createTextTable();
   const heldKey = keyMaker(held, withBoard, texts.numberOf);
@@ -25,11 +30,12 @@ export function heldKeys(training: RowColumns, held: RowColumns): (row: number) 
       if (other.every((part, at) => part === key[at])) return slot;
     }
   };
-  for (let row = 0; row < held.rows; row++) {
+  const add = (row: number): void => {
     heldKey(row, key);
     const slot = slotOf();
     if ((slots[slot] as number) < 0) slots[slot] = row;
-  }
+  };
+  await inTurns(held.rows, add, signal);
   return (row) => {
     trainingKey(row, key);
     const found = key.includes(-1) ? -1 : (slots[slotOf()] as number);

@@ -9,6 +9,7 @@ import { type ImageFormat, imageHeader } from "./image-header.ts";
 import { keptOfFiles, type SeenFiles } from "./kept-files.ts";
 import { keptAnswer } from "./kept-images.ts";
 import { widened } from "./number-list.ts";
+import { inTurns } from "./pause.ts";
 import { wakeLane } from "./process/lanes.ts";
 
 /** `deep`: gray of more than eight bits. */
@@ -71,6 +72,7 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
       await inSlices({ ...work, from, to: looked, what: "images found", now, later, signal });
     }
     stats.followLinks();
+    await stats.digestUpTo(looked, signal);
   };
   const readHeads = async (images: readonly number[], signal?: AbortSignal) => {
     // What is new is decoded next.
@@ -102,13 +104,15 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
     identityOf: stats.targetOf,
     isThere: (image) => stats.isThere(stats.targetOf(image)),
     factsOf: (image) => stats.factsOf(stats.targetOf(image)),
-    seen: () => (results.isSure() ? stats.seen(looked) : undefined),
+    seen: () => (results.isSure() ? stats.seen() : undefined),
     look,
     async probe(signal) {
       await look(signal);
       if (probed === looked) return;
-      for (let image = probed; image < looked; image++) results.set(image, stats.stateOf(image));
-      const kept = await keptAnswer("heads", stats.seen(looked), () => probeFrom(probed, signal));
+      const first = probed;
+      const settle = (at: number): void => results.set(first + at, stats.stateOf(first + at));
+      await inTurns(looked - first, settle, signal);
+      const kept = await keptAnswer("heads", stats.seen(), () => probeFrom(probed, signal));
       if (kept !== undefined) results.take(probed, kept);
       probed = looked;
     },

@@ -5,7 +5,7 @@ import type { Contents } from "./content-cache.ts";
 import { contentMatches } from "./content-matches.ts";
 import { heldKeys } from "./held-keys.ts";
 import { createImageIndex, type ImageIndex } from "./image-index.ts";
-import { pausing } from "./pause.ts";
+import { inTurns } from "./pause.ts";
 import { type RowColumns, readRowColumns, textAt } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
 
@@ -72,25 +72,24 @@ export async function leakageBetween(
   index: ImageIndex,
   options: Options = {},
 ): Promise<Leakage> {
-  const rowWithKey = heldKeys(training.columns, held.columns);
+  const rowWithKey = await heldKeys(training.columns, held.columns, options.signal);
   const heldRows = inspectingRows(held, index);
   const rowWithFile = fileTable(training, heldRows, index);
   const contents = await contentTable({ training, held, heldRows }, index, options);
   const leaks = leakList(training.columns, held.columns);
   const near = leakList(training.columns, held.columns, nearLimit);
-  const pause = pausing();
-  for (let row = 0; row < training.columns.rows; row++) {
-    if (pause.isDue()) await pause.rest(options.signal);
+  const judge = (row: number): void => {
     const found = tagged("key", rowWithKey(row)) ?? tagged("path", rowWithFile(row));
     if (found !== undefined) {
       leaks.add(row, found);
-      continue;
+      return;
     }
     const alike = contents.find(row);
-    if (alike === undefined) continue;
+    if (alike === undefined) return;
     if (alike.likeness === "near") near.add(row, { by: "content", heldRow: alike.heldRow });
     else leaks.add(row, { by: "content", heldRow: alike.heldRow });
-  }
+  };
+  await inTurns(training.columns.rows, judge, options.signal);
   const { count, examples } = near.all();
   const places = examples.map(({ by: _by, ...place }) => place);
   return { ...leaks.all(), near: { count, examples: places }, undecoded: contents.undecoded };

@@ -13,6 +13,19 @@ type Pauses = {
   rest(signal?: AbortSignal): Promise<void>;
 };
 
+/**
+ * Does work on each number below `count`, in order, with pauses: millions of rows take seconds.
+ *
+ * @throws the reason of the signal, or what the work throws.
+ */
+export async function inTurns(count: number, work: (at: number) => void, signal?: AbortSignal): Promise<void> {
+  const pause = pausing();
+  for (let at = 0; at < count; at++) {
+    work(at);
+    if (pause.isDue()) await pause.rest(signal);
+  }
+}
+
 export function pausing(): Pauses {
   let [began, items] = [performance.now(), 0];
   return {

@@ -2,7 +2,7 @@ import { realPathIfPresent } from "../fs/head.ts";
 import { type ImageLayout, imagePath, joinPath, suffixesOf } from "../run/images.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { createPackedList, type NumberColumn } from "./number-list.ts";
-import { pausing } from "./pause.ts";
+import { inTurns } from "./pause.ts";
 import { onceEachText, type RowColumns, textAt } from "./row-columns.ts";
 
 export type Lightings = Pick<ImageLayout, "lightings" | "image_ext">;
@@ -58,9 +58,7 @@ export async function numberImages(
     };
   });
   const directoryOf = onceEachText(columns, (text) => withoutSlash(joinPath(images_dir, text)));
-  const pause = pausing();
-  for (let row = 0; row < columns.rows; row++) {
-    if (pause.isDue()) await pause.rest();
+  await inTurns(columns.rows, (row) => {
     const text = columns.object_name.at(row);
     const object = columns.texts.at(text);
     const from = directoryOf(columns.input_path.at(row));
@@ -69,7 +67,7 @@ export async function numberImages(
       input.push(numberOf(from, object, text));
       golden.push(numberOf(reference, object, text));
     }
-  }
+  });
   return { columns, images_dir, count, input, golden };
 }
 

@@ -5,8 +5,9 @@ import { canonicalLabel } from "../run/pass-labels.ts";
 import { mandatoryColumns, refuseMissingColumns } from "./changenet.ts";
 import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts";
 import { keptAnswer } from "./kept-images.ts";
+import { inTurns } from "./pause.ts";
 import { digestImages } from "./process/image-batches.ts";
-import { readRowColumns, textAt } from "./row-columns.ts";
+import { onceEachText, readRowColumns, textAt } from "./row-columns.ts";
 import { numberImages, type RowImages } from "./row-images.ts";
 
 /**
@@ -55,14 +56,18 @@ export async function rulerOf(
   const images = await numberImages(columns, layout.images_dir, layout, index);
   await index.look(signal);
   const question = questionOf(index, [columns.sha256, images.count, most]);
-  return await keptAnswer("ruler", question, async () => rulerOn(images, await digestsOf(index, signal), most));
+  return await keptAnswer("ruler", question, async () => {
+    return await rulerOn(images, await digestsOf(index, signal), most, signal);
+  });
 }
 
-function rulerOn(
+async function rulerOn(
   { columns, input, golden, count }: RowImages,
   digestOf: (image: number) => string,
   most: number,
-): TakenRuler {
+  signal: AbortSignal | undefined,
+): Promise<TakenRuler> {
+  const labelOf = onceEachText(columns, canonicalLabel);
   const rowAt = (row: number): RulerRow => {
     const { input_path, golden_path, object_name, boardname } = columns;
     const name = [input_path, golden_path, object_name, boardname].map((column) => textAt(columns, column, row));
@@ -70,32 +75,32 @@ function rulerOn(
     for (let at = row * count; at < (row + 1) * count; at++) {
       shown.push(digestOf(input.at(at)), digestOf(golden.at(at)));
     }
-    return { name: short(name), label: canonicalLabel(textAt(columns, columns.label, row)), images: short(shown) };
+    return { name: short(name), label: labelOf(columns.label.at(row)), images: short(shown) };
   };
-  return {
-    ruler: columns.rows > most ? unnamed(columns.rows, rowAt) : named(columns.rows, rowAt),
-    rows: columns.rows,
-  };
+  const rulerOf = columns.rows > most ? unnamed : named;
+  return { ruler: await rulerOf(columns.rows, rowAt, signal), rows: columns.rows };
 }
 
 type RulerRow = { readonly name: string; readonly label: string; readonly images: string };
 
-function named(rows: number, rowAt: (row: number) => RulerRow): Ruler {
+async function named(rows: number, rowAt: (row: number) => RulerRow, signal?: AbortSignal): Promise<Ruler> {
   const found: Record<string, [string, string]> = {};
-  for (let row = 0; row < rows; row++) {
+  const take = (row: number): void => {
     const { name, label, images } = rowAt(row);
     found[freeKey(found, name)] = [label, images];
-  }
+  };
+  await inTurns(rows, take, signal);
   return { digest: sha256(canonicalJson(found)), rows: found };
 }
 
 /** A digest over the sorted digests of all rows. */
-function unnamed(rows: number, rowAt: (row: number) => RulerRow): Ruler {
+async function unnamed(rows: number, rowAt: (row: number) => RulerRow, signal?: AbortSignal): Promise<Ruler> {
   const digests = new BigUint64Array(rows);
-  for (let row = 0; row < rows; row++) {
+  const take = (row: number): void => {
     const { name, label, images } = rowAt(row);
     digests[row] = BigInt(`0x${short([name, label, images])}`);
-  }
+  };
+  await inTurns(rows, take, signal);
   digests.sort();
   return { digest: sha256(new Uint8Array(digests.buffer)) };
 }

@@ -8,6 +8,7 @@ import { createImageIndex, type ImageIndex, questionOf } from "./image-index.ts"
 import { keptAnswer } from "./kept-images.ts";
 import { leakageBetween, placeCsv } from "./leakage.ts";
 import { createNumberSet } from "./number-list.ts";
+import { inTurns } from "./pause.ts";
 import { type Problem, type ProblemList, problemList } from "./problems.ts";
 import { onceEachText, type RowColumns, readRowColumns } from "./row-columns.ts";
 import { type Lightings, numberImages, type RowImages, rootOf } from "./row-images.ts";
@@ -72,7 +73,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
     problems.add("gate.no-rows", () => ({ columns: columns.header.length }));
     return done();
   }
-  checkCells(columns, problems);
+  await checkCells(columns, problems, check.signal);
   const roots = rootsFor(check.csv, check.workspace, check.images_root);
   const index = createImageIndex({ endings: suffixesOf(check.lightings), texts: columns.texts });
   const images = await numberImages(columns, rootOf(columns, roots, check.lightings), check.lightings, index);
@@ -84,7 +85,7 @@ export async function validateCsv(check: CsvCheck): Promise<Validation> {
   const { csv, workspace, images_root, lightings, reader, pairs } = check;
   const asked = [csv, columns.sha256, workspace, images_root, lightings.lightings, reader, pairs, others];
   return await keptAnswer("validation", questionOf(index, asked), async () => {
-    checkImages(images, index, [workspace, images_root ?? workspace], problems);
+    await checkImages(images, index, [workspace, images_root ?? workspace], problems, check.signal);
     const warnings: SetFinding[] = [];
     for (const finding of await judgeSet(images, index, check)) {
       const { code, weight, count, examples, text } = finding;
@@ -115,11 +116,11 @@ async function heldSides(check: CsvCheck, index: ImageIndex) {
 
 const textColumns = ["input_path", "golden_path", "label", "object_name"] as const;
 
-function checkCells(columns: RowColumns, problems: ProblemList): void {
+async function checkCells(columns: RowColumns, problems: ProblemList, signal: AbortSignal | undefined): Promise<void> {
   const isMissing = flagsOf(columns.texts, readsAsMissing);
   const canonicalOf = onceEachText(columns, canonicalLabel);
   const labelOf = onceEachText(columns, (text) => text);
-  for (let row = 0; row < columns.rows; row++) {
+  const look = (row: number): void => {
     const line = columns.lines.at(row);
     for (const column of textColumns) {
       const text = columns[column].at(row);
@@ -127,9 +128,10 @@ function checkCells(columns: RowColumns, problems: ProblemList): void {
     }
     const text = columns.label.at(row);
     const [label, expected] = [labelOf(text), canonicalOf(text)];
-    if (isMissing(text) || label === expected) continue;
+    if (isMissing(text) || label === expected) return;
     problems.add("gate.label-case", () => ({ line, label: excerpt(label, 80), expected: excerpt(expected, 80) }));
-  }
+  };
+  await inTurns(columns.rows, look, signal);
   for (const column of ["input_path", "golden_path", "label"] as const) checkNumeric(columns, column, problems);
 }
 
@@ -159,10 +161,16 @@ function checkNumeric(columns: RowColumns, column: "input_path" | "golden_path" 
   problems.add("gate.numeric-column", () => ({ column, value: excerpt(columns.texts.at(value), 80) }));
 }
 
-function checkImages(images: RowImages, index: ImageIndex, roots: readonly string[], problems: ProblemList): void {
+async function checkImages(
+  images: RowImages,
+  index: ImageIndex,
+  roots: readonly string[],
+  problems: ProblemList,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const isAllowed = insideAny(roots);
   const seen = createNumberSet(index.size());
-  for (let at = 0; at < images.input.length; at++) {
+  const look = (at: number): void => {
     for (const column of ["input", "golden"] as const) {
       const image = images[column].at(at);
       if (!seen.add(image)) continue;
@@ -176,7 +184,8 @@ function checkImages(images: RowImages, index: ImageIndex, roots: readonly strin
       else if (outside) problems.add("gate.path-outside-workspace", place);
       else problems.add("gate.bad-image", () => ({ ...place(), state }));
     }
-  }
+  };
+  await inTurns(images.input.length, look, signal);
 }
 
 /** Whether a real directory is one of the roots or below it; asked for few distinct directories. */

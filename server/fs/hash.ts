@@ -1,10 +1,13 @@
-import { createHash } from "node:crypto";
+import crypto, { createHash } from "node:crypto";
 import { readChunks } from "./chunks.ts";
 
 /** Hex sha256 of a text (UTF-8) or of bytes. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
+  return oneShot === undefined ? createHash("sha256").update(data).digest("hex") : oneShot("sha256", data);
 }
+
+/** Takes a third of the time for a short text and leaves no garbage; Node has it since 20.12. */
+const oneShot: typeof crypto.hash | undefined = crypto.hash;
 
 /** Hex sha256 of a file, read in pieces. @throws Refusal `input.unreadable-file`. */
 export async function sha256OfFile(path: string): Promise<string> {

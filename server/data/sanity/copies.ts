@@ -1,5 +1,6 @@
 import type { ImageIndex } from "../image-index.ts";
-import { createNumberSet } from "../number-list.ts";
+import { createNumberSet, type NumberColumn } from "../number-list.ts";
+import { inTurns } from "../pause.ts";
 import { digestImages } from "../process/image-batches.ts";
 
 /** Which images are the same: `imageOf` gives equal numbers for one file under several names and for copies of its bytes. */
@@ -12,12 +13,12 @@ export type Copies = { imageOf(image: number): number };
  * @throws Refusal `input.unreadable-file`, or the reason of the signal.
  */
 export async function findCopies(
-  images: readonly Iterable<number>[],
+  images: readonly NumberColumn[],
   index: ImageIndex,
   signal?: AbortSignal,
 ): Promise<Copies> {
   const same = new Map<number, number>();
-  const groups = [...bySize(images, index)].map((group) => withoutLinks(group, index, same));
+  const groups = [...(await bySize(images, index, signal))].map((group) => withoutLinks(group, index, same));
   const alike = groups.filter((group) => group.length > 1);
   const digests = await digestImages({ index, images: alike.flat() }, signal);
   let at = 0;
@@ -39,18 +40,19 @@ export async function findCopies(
 }
 
 /** The files of equal size, each once. */
-function bySize(images: readonly Iterable<number>[], index: ImageIndex): Iterable<number[]> {
+async function bySize(images: readonly NumberColumn[], index: ImageIndex, signal: AbortSignal | undefined) {
   const seen = createNumberSet(index.size());
   const groups = new Map<number, number[]>();
   for (const some of images) {
-    for (const image of some) {
-      const file = index.identityOf(image);
-      if (!seen.add(file) || index.stateOf(file) !== "ok") continue;
+    const take = (at: number): void => {
+      const file = index.identityOf(some.at(at));
+      if (!seen.add(file) || index.stateOf(file) !== "ok") return;
       const { size_bytes } = index.factsOf(file);
       const group = groups.get(size_bytes);
       if (group === undefined) groups.set(size_bytes, [file]);
       else group.push(file);
-    }
+    };
+    await inTurns(some.length, take, signal);
   }
   return groups.values();
 }

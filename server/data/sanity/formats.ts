@@ -1,7 +1,8 @@
 import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import type { ImageIndex, SeenFormat } from "../image-index.ts";
-import { createNumberSet } from "../number-list.ts";
+import { createNumberSet, type NumberColumn } from "../number-list.ts";
+import { inTurns } from "../pause.ts";
 import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** What reads the images of a run; undefined when no run is planned. */
@@ -21,18 +22,24 @@ const names: Readonly<Record<SeenFormat, string>> = {
  * Images that the engine of the run cannot read although TAO can, and gray of more than eight bits: TAO's loader does
  * not scale it but cuts it off, so that all but the darkest levels become white.
  */
-export function formatFindings(images: readonly Iterable<number>[], index: ImageIndex, reader: Reader): SetFinding[] {
+export async function formatFindings(
+  images: readonly NumberColumn[],
+  index: ImageIndex,
+  reader: Reader,
+  signal?: AbortSignal,
+): Promise<SetFinding[]> {
   const byFormat = new Map<SeenFormat, number[]>();
   const seen = createNumberSet(index.size());
   for (const some of images) {
-    for (const image of some) {
-      const file = index.identityOf(image);
+    const take = (at: number): void => {
+      const file = index.identityOf(some.at(at));
       const format = seen.add(file) ? index.formatOf(file) : undefined;
-      if (format === undefined || format === "jpeg" || format === "png") continue;
+      if (format === undefined || format === "jpeg" || format === "png") return;
       const group = byFormat.get(format);
       if (group === undefined) byFormat.set(format, [file]);
       else group.push(file);
-    }
+    };
+    await inTurns(some.length, take, signal);
   }
   return [...byFormat].flatMap(([format, files]) => {
     const verdict = judge(format, reader);

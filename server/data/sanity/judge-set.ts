@@ -1,6 +1,6 @@
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
-import { createNumberSet } from "../number-list.ts";
+import { inTurns } from "../pause.ts";
 import { onceEachText, rowsByLabel, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
 import { findCopies } from "./copies.ts";
@@ -8,7 +8,7 @@ import type { SetFinding } from "./finding.ts";
 import { formatFindings, type Reader } from "./formats.ts";
 import { labelFindings, oneClassFinding } from "./labels.ts";
 import { pairFindings } from "./pairs.ts";
-import { repeatSearch } from "./repeats.ts";
+import { repeatedNumbers, repeatSearch } from "./repeats.ts";
 
 type JudgeOptions = {
   readonly reader?: Reader | undefined;
@@ -42,18 +42,18 @@ export async function judgeSet(
   );
   const imageOf = (row: number) => copies.imageOf(input.at(row * count));
   // Most images are inspected once: of them the search is to hold nothing.
-  const [once, again] = [createNumberSet(index.size()), createNumberSet(index.size())];
-  for (let row = 0; row < columns.rows; row++) if (!once.add(imageOf(row))) again.add(imageOf(row));
-  for (let row = 0; row < columns.rows; row++) {
+  const again = await repeatedNumbers(columns.rows, imageOf, index.size(), options.signal);
+  const add = (row: number): void => {
     if (again.has(imageOf(row))) repeats.add(imageOf(row), () => textAt(columns, columns.object_name, row));
     else repeats.pass();
-  }
+  };
+  await inTurns(columns.rows, add, options.signal);
   const labels = rowsByLabel(columns);
   return [
     ...labelFindings(labels),
     ...oneClassFinding(labels),
     ...repeats.findings(),
     ...(options.pairs === false ? [] : await pairFindings(images, index, copies, options.signal)),
-    ...formatFindings([input, golden], index, options.reader),
+    ...(await formatFindings([input, golden], index, options.reader, options.signal)),
   ];
 }

@@ -3,6 +3,7 @@ import { counted } from "../../run/counted.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import type { ImageIndex } from "../image-index.ts";
 import { createNumberSet, createPackedList } from "../number-list.ts";
+import { inTurns } from "../pause.ts";
 import { comparePairs } from "../process/image-batches.ts";
 import { onceEachText, type RowColumns, textAt } from "../row-columns.ts";
 import type { RowImages } from "../row-images.ts";
@@ -27,9 +28,10 @@ export async function pairFindings(
   copies: Copies,
   signal?: AbortSignal,
 ): Promise<SetFinding[]> {
-  const own = ownGoldens(images, copies);
+  const own = await ownGoldens(images, copies, signal);
   const looked = await lookAtSample(images, index, own, signal);
-  const found = [ownGoldenFinding(images.columns, own, looked), swappedFinding(images, copies), placeFinding(looked)];
+  const swapped = await swappedFinding(images, copies, signal);
+  const found = [ownGoldenFinding(images.columns, own, looked), swapped, placeFinding(looked)];
   return found.filter((finding) => finding !== undefined);
 }
 
@@ -41,22 +43,25 @@ type OwnGoldens = {
   readonly first: number[];
 };
 
-function ownGoldens({ columns, count, input, golden }: RowImages, copies: Copies): OwnGoldens {
+async function ownGoldens(
+  { columns, count, input, golden }: RowImages,
+  copies: Copies,
+  signal: AbortSignal | undefined,
+): Promise<OwnGoldens> {
   const flags = new Uint8Array(columns.rows);
   const first: number[] = [];
   const isDefect = onceEachText(columns, (label) => !isPass(label));
   let [own, defects] = [0, 0];
-  for (let row = 0; row < columns.rows; row++) {
-    let same = true;
-    for (let at = row * count; same && at < (row + 1) * count; at++) {
-      same = copies.imageOf(input.at(at)) === copies.imageOf(golden.at(at));
+  const look = (row: number): void => {
+    for (let at = row * count; at < (row + 1) * count; at++) {
+      if (copies.imageOf(input.at(at)) !== copies.imageOf(golden.at(at))) return;
     }
-    if (!same) continue;
     flags[row] = 1;
     own++;
     if (isDefect(columns.label.at(row))) defects++;
     if (first.length < exampleLimit) first.push(row);
-  }
+  };
+  await inTurns(columns.rows, look, signal);
   return { flags, count: own, defects, first };
 }
 
@@ -70,10 +75,11 @@ async function lookAtSample(
   signal: AbortSignal | undefined,
 ): Promise<Looked> {
   const usable = createPackedList();
-  for (let row = 0; row < columns.rows; row++) {
+  const take = (row: number): void => {
     const [one, other] = [input.at(row * count), golden.at(row * count)];
     if (own.flags[row] === 0 && index.stateOf(one) === "ok" && index.stateOf(other) === "ok") usable.push(row);
-  }
+  };
+  await inTurns(columns.rows, take, signal);
   const step = Math.max(1, usable.length / sampleSize);
   const rows = Array.from({ length: Math.min(sampleSize, usable.length) }, (_, at) => usable.at(Math.floor(at * step)));
   const files = rows.map((row) => ({
@@ -118,19 +124,24 @@ const goldenName = /(?:^|[/_-])(?:goldens?|references?|ref|templates?|masters?)(
  * Signs that `input_path` and `golden_path` changed places: the directories say so, or few images are inspected again
  * and again while each has a golden of its own.
  */
-function swappedFinding({ columns, count, input, golden }: RowImages, copies: Copies): SetFinding | undefined {
+async function swappedFinding(
+  { columns, count, input, golden }: RowImages,
+  copies: Copies,
+  signal: AbortSignal | undefined,
+): Promise<SetFinding | undefined> {
   const { rows } = columns;
   const swapped: number[] = [];
   const [inputs, goldens] = [createNumberSet(), createNumberSet()];
   const isGolden = onceEachText(columns, (text) => goldenName.test(text));
   let named = 0;
-  for (let row = 0; row < rows; row++) {
+  const look = (row: number): void => {
     inputs.add(copies.imageOf(input.at(row * count)));
     goldens.add(copies.imageOf(golden.at(row * count)));
-    if (!isGolden(columns.input_path.at(row)) || isGolden(columns.golden_path.at(row))) continue;
+    if (!isGolden(columns.input_path.at(row)) || isGolden(columns.golden_path.at(row))) return;
     named++;
     if (swapped.length < exampleLimit) swapped.push(row);
-  }
+  };
+  await inTurns(rows, look, signal);
   const byName = named > rows / 2;
   const byUse = rows >= 10 && inputs.size() < rows / 2 && goldens.size() > 0.9 * rows;
   if (!byName && !byUse) return undefined;

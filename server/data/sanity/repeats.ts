@@ -1,6 +1,7 @@
 import { excerpt } from "../../errors.ts";
 import { counted } from "../../run/counted.ts";
 import { createNumberSet, widened } from "../number-list.ts";
+import { inTurns } from "../pause.ts";
 import { exampleLimit, type SetFinding } from "./finding.ts";
 
 /** One row, as far as repeats are concerned. */
@@ -11,6 +12,21 @@ export type RowView = {
   readonly line: number;
   readonly label: string;
 };
+
+/** Those of the first `count` numbers that come more than once; all are below `size`. @throws the reason of the signal. */
+export async function repeatedNumbers(
+  count: number,
+  numberAt: (at: number) => number,
+  size: number,
+  signal?: AbortSignal,
+): Promise<Pick<ReturnType<typeof createNumberSet>, "has">> {
+  const [once, again] = [createNumberSet(size), createNumberSet(size)];
+  const note = (at: number): void => {
+    if (!once.add(numberAt(at))) again.add(numberAt(at));
+  };
+  await inTurns(count, note, signal);
+  return again;
+}
 
 type Examples = Readonly<Record<string, unknown>>[];
 
