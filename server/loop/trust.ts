@@ -1,4 +1,5 @@
 import { readInferenceTable } from "../data/inference.ts";
+import { inTurns } from "../data/pause.ts";
 import { layoutOf, readSpec } from "../data/spec.ts";
 import { Refusal } from "../errors.ts";
 import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
@@ -54,8 +55,8 @@ export async function trustIn(state: RunState, most: number): Promise<Trust | un
       iteration: best.label,
       threshold: best.threshold,
       says: sentences(state, judged),
-      flagged_pass: errorsOf(table, judged.flagged, judged.passed, most, pathOf),
-      missed_defects: errorsOf(table, judged.missed, judged.defects, most, pathOf),
+      flagged_pass: await errorsOf(table, judged.flagged, judged.passed, most, pathOf),
+      missed_defects: await errorsOf(table, judged.missed, judged.defects, most, pathOf),
     };
   } catch (error) {
     if (error instanceof Refusal) return undefined;
@@ -121,18 +122,25 @@ function marginText({ threshold, weakest, nearest }: Judged): string {
   return `Margin: the weakest defect that is caught lies ${above}, the nearest PASS part that is let through ${below}.`;
 }
 
-function errorsOf(
+async function errorsOf(
   table: InferenceTable,
   rows: readonly number[],
   of: number,
   most: number,
   pathOf: (row: InferenceRow) => string,
-): Errors {
+): Promise<Errors> {
+  const [labels, boards] = [groupCounts(), groupCounts()];
+  const count = (at: number): void => {
+    const row = table.at(rows[at] as number);
+    labels.add(row.label);
+    boards.add(boardOf(row));
+  };
+  await inTurns(rows.length, count);
   return {
     count: rows.length,
     of,
-    by_label: countsBy(rows, (row) => table.at(row).label),
-    by_board: countsBy(rows, (row) => boardOf(table.at(row))),
+    by_label: labels.most(),
+    by_board: boards.most(),
     examples: rows
       .slice(0, most)
       .map(table.at)
@@ -148,8 +156,13 @@ function boardOf({ input_path }: InferenceRow): string {
 
 const mostGroups = 20;
 
-function countsBy(rows: readonly number[], groupOf: (row: number) => string): Counts {
+/** Counts by group; what is told are the largest groups. */
+function groupCounts() {
   const counts = new Map<string, number>();
-  for (const row of rows) counts.set(groupOf(row), (counts.get(groupOf(row)) ?? 0) + 1);
-  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).slice(0, mostGroups));
+  return {
+    add(group: string): void {
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+    },
+    most: (): Counts => Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).slice(0, mostGroups)),
+  };
 }
