@@ -19,8 +19,8 @@ const firstBits = 14;
 const natural = Array.from({ length: perWindow }, (_, at) => at);
 const height = (at: number) => ((at + 1) >> 3) + ((at + 1) & 7);
 /** The frequencies in the order of a laid out part. */
-const lowest = [...natural].sort((a, b) => height(a) - height(b) || a - b);
-const placeOf = new Map(lowest.map((at, place) => [at, place]));
+export const lowest = Uint8Array.from([...natural].sort((a, b) => height(a) - height(b) || a - b));
+const placeOf = new Map([...lowest].map((at, place) => [at, place]));
 
 /** Of each orientation: the frequency that comes to each place, counted from 1, and its sign. */
 const moves = Array.from({ length: 8 }, (_, orientation) => {

@@ -1,5 +1,5 @@
 import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
-import { layOut } from "./keys.ts";
+import { layOut, lowest } from "./keys.ts";
 import { best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
 
 /** Some images of a search that are new, and a share of all that are searched. */
@@ -36,17 +36,16 @@ export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch):
     // Where thousands look alike, all that each is like would take gigabytes.
     found.set(ofNumber, best(some));
   };
-  const shapes = new Float64Array(count * perShape);
   for (let at = fresh; at < prints.length; at++) {
+    if (at > fresh && (at - fresh) % portionSize === 0) yield [];
     const [print, number] = [prints[at], numbers[at] as number];
-    if (print !== undefined) shapesOf(print, count, shapes);
-    for (const one of print === undefined ? [] : news) {
+    if (print === undefined) continue;
+    for (const one of news) {
       // Of two new ones that of the lower number is held against the other.
       if (isNew.has(number) && number >= (numbers[one.at] as number)) continue;
-      if (mayMeet(at, one.at)) note(at, one.at, windowLike(print as Fingerprint, shapes, one));
-      if (mayMeet(one.at, at)) note(one.at, at, wholeLike(print as Fingerprint, shapes, one));
+      if (mayMeet(at, one.at)) note(at, one.at, alike(print, one, false));
+      if (mayMeet(one.at, at)) note(one.at, at, alike(print, one, true));
     }
-    if ((at - fresh) % portionSize === portionSize - 1) yield [];
   }
   yield [...found.values()].flat();
 }
@@ -55,17 +54,15 @@ export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch):
 type Alike = Omit<Candidate, "of" | "like">;
 
 /** A new image by its place in the list: its windows laid every way, one behind the other, and their shapes. */
-type NewImage = { readonly at: number; readonly shapes: Float64Array; readonly laid: Int8Array };
+type NewImage = { readonly at: number; readonly count: number; readonly shapes: Int16Array; readonly laid: Int8Array };
 
 function newImage(print: Fingerprint, at: number, count: number): NewImage {
-  const shapes = new Float64Array(count * perShape);
-  shapesOf(print, count, shapes);
   const laid = new Int8Array(count * orientations.length * perWindow);
   for (let window = 0; window < count; window++) {
     const part = windowOf(print, window);
     for (const orientation of orientations) layOut(part, orientation, laid.subarray(placeOf(window, orientation)));
   }
-  return { at, shapes, laid };
+  return { at, count, shapes: shapesOf(print, count), laid };
 }
 
 function windowOf(print: Fingerprint, window: number): Int8Array {
@@ -81,30 +78,19 @@ const undoes = orientations.map((orientation) =>
   (orientation & 1) === 0 ? orientation : ([1, 5, 3, 7][orientation >> 1] as number),
 );
 
-const asked = new Int8Array(perWindow);
-
-/** The window of an image that looks most like the whole of a new one, if any does. */
-function windowLike(print: Fingerprint, shapes: Float64Array, one: NewImage): Alike | undefined {
+/**
+ * The window of an image that looks most like the whole of a new one, or the window of the new one that looks most like the
+ * whole of the other, if any does.
+ */
+function alike(print: Fingerprint, one: NewImage, isOfNew: boolean): Alike | undefined {
   let most: Alike | undefined;
-  for (let window = 0; window * perShape < shapes.length; window++) {
-    if (!mayBeAlike(shapes, window, one.shapes)) continue;
-    layOut(windowOf(print, window), 0, asked);
+  for (let window = 0; window < one.count; window++) {
+    const own = isOfNew ? 0 : window;
+    const other = window - own;
+    if (!mayBeNear(print, own, one.shapes, other, mostApart[window] as number)) continue;
     for (const orientation of orientations) {
-      const likeness = likenessTo(asked, one.laid, placeOf(0, undoes[orientation] as number), window);
-      if (likeness > (most?.likeness ?? 0)) most = { orientation, window, likeness };
-    }
-  }
-  return most;
-}
-
-/** The window of a new image that looks most like the whole of another, if any does. */
-function wholeLike(print: Fingerprint, shapes: Float64Array, one: NewImage): Alike | undefined {
-  let most: Alike | undefined;
-  for (let window = 0; window * perShape < shapes.length; window++) {
-    if (!mayBeAlike(one.shapes, window, shapes)) continue;
-    layOut(windowOf(print, 0), 0, asked);
-    for (const orientation of orientations) {
-      const likeness = likenessTo(asked, one.laid, placeOf(window, orientation), window);
+      const laidAs = isOfNew ? orientation : (undoes[orientation] as number);
+      const likeness = likenessTo(print, own, one.laid, placeOf(other, laidAs), window);
       if (likeness > (most?.likeness ?? 0)) most = { orientation, window, likeness };
     }
   }
@@ -114,63 +100,80 @@ function wholeLike(print: Fingerprint, shapes: Float64Array, one: NewImage): Ali
 /** A window is scaled to a length of 100, which rounding lengthens by no more. */
 const longest = 104;
 /** How far two laid out windows are apart at most, squared, of which the first is held against the whole of the other. */
-const mostApart = windows.map((_, window) => 2 * (1 - leastOf(window)) * longest ** 2);
+const mostApart = Float64Array.from(windows, (_, window) => 2 * (1 - leastOf(window)) * longest ** 2);
 /** Numbers between two looks at the distance; it divides `perWindow`. */
 const atOnce = 9;
 
-/** The cosine of two laid out parts, 0 where it is less than what is looked for. */
-function likenessTo(part: Int8Array, laid: Int8Array, from: number, window: number): number {
-  let [apart, square, other] = [0, 0, 0];
+/** The cosine of a window and of a laid out one, 0 where it is less than what is looked for. */
+function likenessTo(print: Fingerprint, own: number, laid: Int8Array, from: number, window: number): number {
+  const first = own * perWindow;
+  const most = mostApart[window] as number;
+  let apart = 0;
   for (let at = 0; at < perWindow; at += atOnce) {
     for (let place = at; place < at + atOnce; place++) {
-      const [a, b] = [part[place] as number, laid[from + place] as number];
-      apart += (a - b) * (a - b);
-      square += a * a;
-      other += b * b;
+      const difference = (print[first + (lowest[place] as number)] as number) - (laid[from + place] as number);
+      apart += difference * difference;
     }
-    if (apart > (mostApart[window] as number)) return 0;
+    if (apart > most) return 0;
   }
+  const [square, other] = [squareOf(print, first), squareOf(laid, from)];
   const likeness = (square + other - apart) / (2 * Math.sqrt(square * other));
   return likeness >= leastOf(window) ? likeness : 0;
+}
+
+function squareOf(parts: Int8Array, from: number): number {
+  let sum = 0;
+  for (let at = from; at < from + perWindow; at++) sum += (parts[at] as number) ** 2;
+  return sum;
 }
 
 /** Frequencies, the lowest first, each with that with which it trades places where an image is turned, or with itself. */
 const mirrored = Array.from({ length: 64 }, (_, at) => [at >> 3, at & 7] as const)
   .filter(([v, u]) => u <= v && v > 0)
   .sort(([v, u], [w, x]) => u + v - w - x);
-/** Numbers of a shape, and between two looks at how far two are apart; it divides them. */
-const perShape = mirrored.length;
-const shapeAtOnce = 5;
 const ones = Uint8Array.from(mirrored, ([v, u]) => 8 * v + u - 1);
 const others = Uint8Array.from(mirrored, ([v, u]) => 8 * u + v - 1);
+/** Those that are odd either way have another sign in a mirror. */
+const isTurned = Uint8Array.from(mirrored, ([v, u]) => (v | u) & 1);
+const perShape = 2 * mirrored.length;
 
 /**
- * What of each of the first windows is the same however the image is laid: how strong two frequencies are together that trade
- * places. Shapes are never further apart than windows are, whichever way these are laid.
+ * What of each of the first windows is the same however the image is laid: of two frequencies that trade places their sum
+ * and how far they are apart, without signs that a mirror turns.
  */
-function shapesOf(print: Fingerprint, count: number, into: Float64Array): void {
+function shapesOf(print: Fingerprint, count: number): Int16Array {
+  const shapes = new Int16Array(count * perShape);
   for (let window = 0, to = 0; window < count; window++) {
-    const from = window * perWindow;
-    for (let at = 0; at < perShape; at++, to++) {
-      const [one, other] = [ones[at] as number, others[at] as number];
-      const a = print[from + one] as number;
-      const b = one === other ? 0 : (print[from + other] as number);
-      into[to] = Math.sqrt(a * a + b * b);
+    const part = windowOf(print, window);
+    for (const [pair, one] of ones.entries()) {
+      const two = [part[one] as number, one === others[pair] ? 0 : (part[others[pair] as number] as number)];
+      const [a = 0, b = 0] = isTurned[pair] === 1 ? two.map(Math.abs) : two;
+      shapes[to++] = a + b;
+      shapes[to++] = Math.abs(a - b);
     }
   }
+  return shapes;
 }
 
-/** Whether a window may be as like to the whole of another image as is looked for, going by their shapes. */
-function mayBeAlike(of: Float64Array, window: number, like: Float64Array): boolean {
-  // Rounding of the roots.
-  const [from, most] = [window * perShape, (mostApart[window] as number) + 1];
+/**
+ * Whether a window may be no further than `most`, squared, from one that there is a shape of: the squares by which shapes
+ * differ are at most twice those by which the windows do, whichever way these are laid.
+ */
+function mayBeNear(print: Fingerprint, window: number, shapes: Int16Array, other: number, most: number): boolean {
+  const first = window * perWindow;
   let apart = 0;
-  for (let at = 0; at < perShape; at += shapeAtOnce) {
-    for (let place = at; place < at + shapeAtOnce; place++) {
-      const difference = (of[from + place] as number) - (like[place] as number);
-      apart += difference * difference;
+  for (let pair = 0, at = other * perShape; pair < mirrored.length; pair++, at += 2) {
+    const [one, two] = [ones[pair] as number, others[pair] as number];
+    let a = print[first + one] as number;
+    let b = one === two ? 0 : (print[first + two] as number);
+    if (isTurned[pair] === 1) {
+      a = Math.abs(a);
+      b = Math.abs(b);
     }
-    if (apart > most) return false;
+    const sums = a + b - (shapes[at] as number);
+    const differences = Math.abs(a - b) - (shapes[at + 1] as number);
+    apart += sums * sums + differences * differences;
+    if (apart > 2 * most) return false;
   }
   return true;
 }

@@ -80,6 +80,13 @@ const changes: [string, (image: GrayImage) => GrayImage][] = [
   ],
 ];
 
+function laidBy(image: GrayImage, orientation: number): GrayImage {
+  return moved(image, (u, v) => {
+    const [x, y] = [orientation & 2 ? 1 - u : u, orientation & 4 ? 1 - v : v];
+    return orientation & 1 ? [y, x] : [x, y];
+  });
+}
+
 /** A board of one design: traces and pads that are drawn alike, each with a grain of its own. */
 function ofOneDesign(board: string): GrayImage {
   const random = streamOf(1, "grain", board);
@@ -132,10 +139,7 @@ describe("a changed copy of a photograph", () => {
 describe("a fingerprint", () => {
   it.each(orientations)("turned %d is that of the image laid so", (orientation) => {
     const photo = shot("board", "a");
-    const picture = moved(photo, (u, v) => {
-      const [x, y] = [orientation & 2 ? 1 - u : u, orientation & 4 ? 1 - v : v];
-      return orientation & 1 ? [y, x] : [x, y];
-    });
+    const picture = laidBy(photo, orientation);
     const whole = fingerprintOf(photo)?.subarray(0, perWindow) ?? new Int8Array();
     const seen = fingerprintOf(picture)?.subarray(0, perWindow) ?? new Int8Array();
     const differences = turned(whole, orientation).map((value, at) => Math.abs(value - (seen[at] ?? 0)));
@@ -165,6 +169,16 @@ it("looks for new images among the others from either side, and for nothing else
   expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0, likeness });
   expect(pairs).toEqual(expect.arrayContaining(all));
   expect(pairs.every(({ of, like }) => of >= 150 || like >= 150)).toBe(true);
+});
+
+it.each(orientations)("finds a copy laid %d of a new image, and a new copy laid so of another", (orientation) => {
+  const images = [shot("board", "a"), laidBy(shot("board", "a"), orientation), shot("other", "a")];
+  const prints = images.map((image) => fingerprintOf(image));
+  for (const fresh of [0, 1]) {
+    const numbers = Int32Array.from([fresh, ...prints.keys()]);
+    const pairs = [...candidatesOfNew({ prints: [prints[fresh], ...prints], numbers, fresh: 1 })].flat();
+    expect(pairs).toContainEqual({ of: 0, like: 1, orientation, window: 0, likeness: expect.any(Number) });
+  }
 });
 
 it("finds of many new images in several processes what it finds of them in one", async () => {
