@@ -1,3 +1,4 @@
+import { jobStem, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { type OpenRun, readRun, withRun } from "../../journal/journal.ts";
 import type { Call } from "../../ports/call.ts";
@@ -35,7 +36,10 @@ export type StageOutcome =
       readonly cleared: readonly string[];
     } & StageRef);
 
-/** A look reads a small file; a job's end is seen within about a twenty-fifth of the time that it took. */
+/**
+ * A look reads a small file; a job's end is seen at once where the system tells of it, and else within about a
+ * twenty-fifth of the time that it took.
+ */
 const pace = { first_ms: 40, most_ms: 1000, growth: 1.04 };
 const progressEveryMs = 2000;
 
@@ -180,7 +184,7 @@ async function waitForEnd(
       return last ? progress : undefined;
     },
     pace,
-    { deadline, signal: call.signal },
+    { deadline, signal: call.signal, file: workFiles(jobStem(runDir, job.spec.id)).exit },
   );
   return found === "ended" ? undefined : found;
 }
