@@ -3,7 +3,7 @@ import type { InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { readsAsMissing } from "../run/pass-labels.ts";
 import { badCsv, scanTable } from "./csv.ts";
-import { createNumberList, createScoreList } from "./number-list.ts";
+import { createNumberList, createPackedList, createScoreList } from "./number-list.ts";
 import { createTextTable } from "./text-table.ts";
 
 /** Which columns of an inference CSV hold what; the defaults are TAO's. */
@@ -34,7 +34,7 @@ const exampleLimit = 5;
 export async function readScores(path: string, columns: ScoreColumns = {}): Promise<ScoreTable> {
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
   const scores = createScoreList();
-  const defective = createNumberList();
+  const defective = createPackedList();
   const faults = scoreFaults(path);
   let blankLabels = 0;
   const { header } = await scanTable(path, (names) => {
@@ -51,18 +51,18 @@ export async function readScores(path: string, columns: ScoreColumns = {}): Prom
   });
   faults.refuse();
   if (defective.length === 0) throw badCsv(path, "line 1: there is no row below the header");
-  return { header, scores: scores.all(), defective: Uint8Array.from(defective.all()), blankLabels };
+  return { header, scores: scores.all(), defective: Uint8Array.from(defective), blankLabels };
 }
 
 /**
- * Reads what gap analysis needs of an inference CSV, by column; 24 bytes a row, and its distinct paths and names.
+ * Reads what gap analysis needs of an inference CSV, by column: some 15 bytes a row, and its distinct paths and names.
  *
  * @throws Refusal like `readScores`; `input.bad-csv` also for labels that the published reader takes for missing,
  * because it counts such rows in the sweep and then loses them from the ranking.
  */
 export async function readInferenceTable(path: string): Promise<InferenceTable> {
   const [texts, labels] = [createTextTable(), createTextTable()];
-  const [inputs, objects, label] = [createNumberList(), createNumberList(), createNumberList()];
+  const [inputs, objects, label] = [createPackedList(), createPackedList(), createNumberList()];
   const scores = createScoreList();
   const faults = scoreFaults(path);
   await scanTable(path, (names) => {

@@ -1,6 +1,6 @@
 import type { MiningChoice } from "../kpi/mining-rule.ts";
 import type { Metric } from "../kpi/nearest/comparer.ts";
-import { createNumberList, createScoreList } from "./number-list.ts";
+import { createNumberList, createPackedList, createScoreList } from "./number-list.ts";
 import { askOfParquet, eachPath } from "./parquet.ts";
 import { createPathTable } from "./path-table.ts";
 import type { AskedRows, EmbeddedPart, NearestRows, Progress, Similar, Tables } from "./process/nearest-work.ts";
@@ -14,9 +14,9 @@ export type Watch = { readonly onProgress?: (progress: Progress) => void; readon
 /** Rows of an embedding table in their order, each with the length of its vector; 0 without a usable one. */
 export type EmbeddedRows = Omit<ReturnType<typeof embeddedRows>, "add">;
 
-/** Rows that are added one by one: eight bytes each beside their paths, outside the heap. */
+/** Rows that are added one by one: a few bytes each beside their paths, outside the heap. */
 export function embeddedRows() {
-  const [texts, paths, lengths] = [createPathTable(), createNumberList(), createNumberList()];
+  const [texts, paths, lengths] = [createPathTable(), createPackedList(), createPackedList()];
   return {
     add(filepath: string, length: number): void {
       paths.push(texts.numberOf(filepath));

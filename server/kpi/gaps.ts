@@ -11,7 +11,7 @@ export type InferenceRow = {
   readonly score: number;
 };
 
-/** The rows of an inference CSV by column: 24 bytes a row, and no object for those that nobody asks for. */
+/** The rows of an inference CSV by column: some 15 bytes a row, and no object for those that nobody asks for. */
 export type InferenceTable<Row extends InferenceRow = InferenceRow> = {
   readonly rows: number;
   readonly scores: Float64Array;

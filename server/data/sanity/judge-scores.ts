@@ -1,7 +1,7 @@
 import { normalPath } from "../../run/images.ts";
 import { scanTable } from "../csv.ts";
 import type { ScoreColumns } from "../inference.ts";
-import { createNumberList } from "../number-list.ts";
+import { createPackedList } from "../number-list.ts";
 import { createNameTable } from "../path-table.ts";
 import { createTextTable } from "../text-table.ts";
 import type { SetFinding } from "./finding.ts";
@@ -24,7 +24,7 @@ export async function judgeScores(path: string, columns: ScoreColumns = {}): Pro
   const passLabel = (columns.pass_label ?? "PASS").trim().toUpperCase();
   const labels = new Map<string, number>();
   const [directories, objects, texts] = [createTextTable(), createNameTable(), createTextTable()];
-  const rows = { image: createNumberList(), line: createNumberList(), label: createNumberList() };
+  const rows = { image: createPackedList(), line: createPackedList(), label: createPackedList() };
   const repeats = repeatSearch((row) => {
     const label = texts.at(rows.label.at(row));
     return { file: rows.image.at(row), line: rows.line.at(row), label, pass: label.trim().toUpperCase() === passLabel };

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { createNumberList } from "../../data/number-list.ts";
+import { createNumberList, createPackedList } from "../../data/number-list.ts";
 import { createNameTable } from "../../data/path-table.ts";
 import { createTextTable } from "../../data/text-table.ts";
 import type { StageContext } from "../../ports/stage.ts";
@@ -15,7 +15,7 @@ import {
 } from "./mining-pool.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 
-/** The run's pool by row number: sixteen bytes a row, and each distinct label, directory and object name once. */
+/** The run's pool by row number: some eight bytes a row, and each distinct label, directory and object name once. */
 export type Pool = {
   readonly csv_path: string;
   readonly layout: ImageNames;
@@ -55,7 +55,7 @@ export async function readResolvedPool(source: PoolSource): Promise<Pool> {
 
 function createPool(csv_path: string, layout: ImageNames): Pool & { add(row: PoolPlace): void } {
   const [labels, directories, objects] = [createTextTable(), createTextTable(), createNameTable()];
-  const columns = { label: createNumberList(), object: createNumberList(), golden: createNumberList() };
+  const columns = { label: createPackedList(), object: createPackedList(), golden: createPackedList() };
   /** By number of an object in its directory. */
   const lastRow = createNumberList();
   const tails = suffixesOf(layout);
