@@ -86,27 +86,43 @@ export function groundOf({ index, images }: SeenFiles): string | undefined {
   return hash.update(stamps).digest("hex");
 }
 
+/** Files of a directory that were asked for, by their numbers. */
+type Listed = { readonly numbers: readonly number[]; readonly files: Files };
+
+/** By index and directory the last of them: the next question is mostly about the same, and names are slow to put together. */
+const listed = new WeakMap<SeenFiles["index"], Map<string, Listed>>();
+
 /** Files by directory in the order of its first mention, with their places in the list, between pauses. */
 export async function* foldersOf({ index, images }: SeenFiles) {
   const folders = new Map<string, number[]>();
-  for (const [place, image] of images.entries()) {
-    const directory = index.directoryOf(image);
-    const some = folders.get(directory);
-    if (some === undefined) folders.set(directory, [place]);
-    else some.push(place);
+  let [last, some]: [string | undefined, number[]] = [undefined, []];
+  for (let place = 0; place < images.length; place++) {
+    const directory = index.directoryOf(images[place] as number);
+    // Files of one directory mostly follow one another.
+    if (directory !== last) [last, some] = [directory, folders.get(directory) ?? []];
+    if (some.length === 0) folders.set(directory, some);
+    some.push(place);
   }
+  const lists = listed.get(index) ?? new Map<string, Listed>();
+  listed.set(index, lists);
   const pause = pausing();
   for (const [directory, places] of folders) {
     const numbers: number[] = [];
-    const names: string[] = [];
     for (const place of places) {
-      const image = images[place] ?? -1;
-      numbers.push(image);
-      names.push(index.nameOf(image));
+      numbers.push(images[place] ?? -1);
       if (pause.isDue()) await pause.rest();
     }
-    const files: Files = { names: names.join("/"), stamps: index.stampsOf(numbers) };
-    yield { directory, places, files };
+    let list = lists.get(directory);
+    if (list?.numbers.length !== numbers.length || list.numbers.some((number, at) => number !== numbers[at])) {
+      const names: string[] = [];
+      for (const number of numbers) {
+        names.push(index.nameOf(number));
+        if (pause.isDue()) await pause.rest();
+      }
+      list = { numbers, files: { names: names.join("/"), stamps: index.stampsOf(numbers) } };
+      lists.set(directory, list);
+    }
+    yield { directory, places, files: list.files };
   }
 }
 

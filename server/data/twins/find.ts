@@ -50,8 +50,8 @@ export async function findTwins(search: TwinSearch, signal?: AbortSignal): Promi
 async function comparedFolders(search: TwinSearch): Promise<Folder[]> {
   const folders: Folder[] = [];
   for await (const { directory, places: numbers, files } of foldersOf(search)) {
-    const places = Uint16Array.from(numbers, (at) => search.places?.[at] ?? 0);
-    folders.push({ directory, ...files, numbers: Int32Array.from(numbers), places });
+    const places = new Uint16Array(numbers.map((at) => search.places?.[at] ?? 0));
+    folders.push({ directory, ...files, numbers: new Int32Array(numbers), places });
   }
   return folders;
 }
