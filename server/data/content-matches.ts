@@ -1,6 +1,7 @@
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { groundOf, keptOfFiles } from "./kept-files.ts";
+import { createNumberSet } from "./number-list.ts";
 import { pausing } from "./pause.ts";
 import { compareImages, digestImages } from "./process/image-batches.ts";
 import type { Comparison } from "./process/image-work.ts";
@@ -34,9 +35,8 @@ export async function contentMatches(
   contents: Contents,
   signal?: AbortSignal,
 ): Promise<ContentMatches> {
-  const right = imagesOf(index, held.input);
-  const files = new Set(right);
-  const left = imagesOf(index, training.input, training.golden).filter((image) => !files.has(image));
+  const right = imagesOf(index, [held.input]);
+  const left = imagesOf(index, [training.input, training.golden], right);
   // What an image matches rests on it and on the held-out ones: of an unchanged set only new images are looked for.
   const ground = groundOf({ index, images: right });
   const sketch = (images: readonly number[], depth: Depth) => sketched(images, depth, index, contents, signal);
@@ -46,13 +46,13 @@ export async function contentMatches(
       ? await look(left)
       : await keptOfFiles(`shown in ${held.columns.path}`, { index, images: left }, look, ground);
   const matches = new Map<number, Match>();
+  let undecoded = right.length - (await sketch(right, "head")).size;
   for (const [at, one] of found.entries()) {
+    if (one === false || (typeof one === "object" && !one.decoded)) undecoded++;
     if (typeof one !== "object") continue;
     matches.set(left[at] ?? -1, { held: index.numberOf(...one.file), likeness: one.likeness });
   }
-  const heads = await sketch(right, "head");
-  const undecoded = found.filter((one) => one === false || Object(one).decoded === false).length;
-  return { matches, undecoded: undecoded + right.length - heads.size };
+  return { matches, undecoded };
 }
 
 /** What is kept of an image of the training side: whether it was decoded, and with what held-out file it matches. */
@@ -84,15 +84,18 @@ async function shownBy(
   });
 }
 
-function imagesOf(index: ImageIndex, ...lists: readonly Iterable<number>[]): number[] {
-  const images = new Set<number>();
+/** The files of lists that are images, each once, in the order of their first mention, without some. */
+function imagesOf(index: ImageIndex, lists: readonly Iterable<number>[], without: readonly number[] = []): number[] {
+  const images: number[] = [];
+  const seen = createNumberSet(index.size());
+  for (const image of without) seen.add(image);
   for (const list of lists) {
     for (const image of list) {
       const identity = index.identityOf(image);
-      if (index.stateOf(identity) === "ok") images.add(identity);
+      if (seen.add(identity) && index.stateOf(identity) === "ok") images.push(identity);
     }
   }
-  return [...images];
+  return images;
 }
 
 type Sketches = ReadonlyMap<number, Sketch>;

@@ -16,7 +16,7 @@ export async function heldKeys(
   const withBoard = training.boardname !== undefined && held.boardname !== undefined;
   const texts = createTextTable();
   const heldKey = keyMaker(held, withBoard, texts.numberOf);
-  // A text that no held-out row has gets no number, and its row is in no key.
+  // A text that no held-out row has gets no number, and its row no key.
   const trainingKey = keyMaker(training, withBoard, texts.find);
   const mask = 2 ** Math.ceil(Math.log2(2 * held.rows + 2)) - 1;
   const slots = new Int32Array(mask + 1).fill(-1);
@@ -37,8 +37,7 @@ export async function heldKeys(
   };
   await inTurns(held.rows, add, signal);
   return (row) => {
-    trainingKey(row, key);
-    const found = key.includes(-1) ? -1 : (slots[slotOf()] as number);
+    const found = trainingKey(row, key) ? (slots[slotOf()] as number) : -1;
     return found < 0 ? undefined : found;
   };
 }
@@ -54,12 +53,15 @@ function keyMaker(columns: RowColumns, withBoard: boolean, numberOf: TextTable["
     if (objects[number] === -2) objects[number] = numberOf(columns.texts.at(number).trim());
     return objects[number] as number;
   };
-  return (row: number, key: Int32Array): void => {
+  /** Writes the key of a row, unless a text of it has no number; objects come last, of which each row has its own. */
+  return (row: number, key: Int32Array): boolean => {
     key[0] = pathOf(columns.input_path.at(row));
     key[1] = pathOf(columns.golden_path.at(row));
     key[2] = labelOf(columns.label.at(row));
-    key[3] = objectOf(columns.object_name.at(row));
-    key[4] = withBoard ? boardOf(columns.boardname?.at(row) ?? -1) : 0;
+    key[3] = withBoard ? boardOf(columns.boardname?.at(row) ?? -1) : 0;
+    key[4] = 0;
+    if (!key.includes(-1)) key[4] = objectOf(columns.object_name.at(row));
+    return !key.includes(-1);
   };
 }
 

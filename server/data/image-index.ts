@@ -93,7 +93,7 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
     const images: number[] = [];
     for (let image = first; image < looked; image++) if (stats.isThere(image)) images.push(image);
     const known = await keptOfFiles("head", { index, images }, (some) => readHeads(some, signal));
-    for (const [at, code] of known.entries()) if (code !== undefined) results.take(images[at] ?? -1, [code]);
+    for (const [at, code] of known.entries()) if (code !== undefined) results.setCode(images[at] ?? -1, code);
     return results.isSure() ? results.codes(first, looked) : undefined;
   };
   const index: ImageIndex = {
@@ -196,6 +196,9 @@ function createResults(files: FileNumbers, targetOf: (image: number) => number) 
     codes: (from: number, to: number) => codes.slice(from, to),
     /** What is kept of a file; undefined for one that could not be read. */
     sureCodeOf: (image: number) => (states[codes[image] ?? 0] === "unreadable" ? undefined : codes[image]),
+    setCode: (image: number, code: number): void => {
+      codes[image] = code;
+    },
     take: (from: number, known: ArrayLike<number>) => codes.set(known, from),
   };
 }
