@@ -6,7 +6,7 @@ import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import { type Fingerprint, packed, windows } from "../twins/fingerprint.ts";
-import { best, type Candidate, type Place, portionSize, type Search } from "../twins/search.ts";
+import { best, type Candidate, portionSize, type Search } from "../twins/search.ts";
 import { candidatesOfNew, type NewSearch } from "../twins/search-new.ts";
 import type { Compared, Comparison } from "./image-work.ts";
 import { askOutside, laneCount } from "./lanes.ts";
@@ -76,10 +76,9 @@ export async function searchNewTwins(
   signal?: AbortSignal,
 ) {
   const share = (from: number, to: number): NewSearch => {
-    const numbers = Int32Array.from([...fresh, ...Array.from({ length: to - from }, (_, at) => from + at)]);
-    const some = Array.from(numbers, (number) => prints[number]);
-    const theirs = places && Array.from(numbers, (number) => places[number] as Place);
-    return { prints: some, numbers, fresh: fresh.length, places: theirs };
+    const some = <Of>(all: readonly Of[]): Of[] => [...fresh.map((at) => all[at] as Of), ...all.slice(from, to)];
+    const numbers = Int32Array.from(some([...prints.keys()]));
+    return { prints: some(prints), numbers, fresh: fresh.length, places: places && some(places) };
   };
   const askOf = (from: number, to: number): Request => {
     const some = share(from, to);

@@ -111,18 +111,20 @@ async function shared(sides: Sides, groups: readonly Files[], draw: Draw): Promi
     for (let at = 0; at < files.length; at++) if (restSets.has(sets.at(at))) rest.push(files.at(at));
   }
   const { isDrawn, left_out } = await draw(rest.all(), total);
-  const drawn: (readonly [group: Files, at: number])[] = [];
+  const drawn = { files: [] as number[], places: [] as Place[], groups: [] as Files[], at: createNumberList() };
   for (const group of groups) {
     for (let at = 0; at < group.files.length; at++) {
-      if (!restSets.has(group.sets.at(at)) || isDrawn(group.files.at(at))) drawn.push([group, at]);
+      const file = group.files.at(at);
+      if (restSets.has(group.sets.at(at)) && !isDrawn(file)) continue;
+      drawn.files.push(file);
+      drawn.places.push(group.places[file] ?? 0);
+      drawn.groups.push(group);
+      drawn.at.push(at);
     }
   }
-  return {
-    files: drawn.map(([{ files }, at]) => files.at(at)),
-    places: drawn.map(([{ files, places }, at]) => places[files.at(at)] ?? 0),
-    imageAt: (place) => imageAt(sides, ...(drawn[place] as (typeof drawn)[number])),
-    left_out,
-  };
+  const { files, places } = drawn;
+  const shown = (place: number) => imageAt(sides, drawn.groups[place] as Files, drawn.at.at(place));
+  return { files, places, imageAt: shown, left_out };
 }
 
 type Draw = ReturnType<typeof drawing>;
@@ -136,7 +138,9 @@ function drawing(index: ImageIndex, most: number, signal: AbortSignal | undefine
   const lotOf = (file: number): number => known[file] as number;
   const seeds = new Map<string, number>();
   const seedOf = (directory: string): number => {
-    const seed = seeds.get(directory) ?? Number.parseInt(sha256(directory).slice(0, 8), 16);
+    const known = seeds.get(directory);
+    if (known !== undefined) return known;
+    const seed = Number.parseInt(sha256(directory).slice(0, 8), 16);
     seeds.set(directory, seed);
     return seed;
   };
@@ -148,7 +152,7 @@ function drawing(index: ImageIndex, most: number, signal: AbortSignal | undefine
       if (lotOf(file) < 0) known[file] = mixed(seedOf(index.directoryOf(file)), index.nameOf(file));
       if (pause.isDue()) await pause.rest(signal);
     }
-    const last = Float64Array.from(rest, lotOf).sort()[room] ?? 1;
+    const last = new Float64Array(rest).map(lotOf).sort()[room] ?? 1;
     return { isDrawn: (file: number) => lotOf(file) < last, left_out: rest.length - room };
   };
 }
