@@ -67,12 +67,12 @@ function createProjection(inputs: number, outputs: number, reach: number, seed: 
 
 function project({ weights, phases }: Projection, values: readonly number[]): Float64Array {
   const sums = Float64Array.from(phases);
-  for (const [i, value] of values.entries()) addScaled(sums, weights.subarray(i * sums.length), value);
+  for (let i = 0; i < values.length; i++) addScaled(sums, weights, i * sums.length, values[i] as number);
   return sums.map(Math.cos);
 }
 
-function addScaled(sums: Float64Array, weights: Float64Array, value: number): void {
-  for (let o = 0; o < sums.length; o++) sums[o] = (sums[o] as number) + (weights[o] as number) * value;
+function addScaled(sums: Float64Array, weights: Float64Array, first: number, value: number): void {
+  for (let o = 0; o < sums.length; o++) sums[o] = (sums[o] as number) + (weights[first + o] as number) * value;
 }
 
 function unitLength(vector: Float64Array, length: number): Float64Array {

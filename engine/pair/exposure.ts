@@ -198,30 +198,33 @@ function sumPowers(images: Images, before: Float64Array, shift: number, cut: num
       m0 += w * bright * level;
       m1 += wx * bright * level;
     }
-    addRow(sums.golden, y, [
-      [a0, a1, a2, a3, a4],
-      [c0, c1, c2, c3],
-      [d0, d1, d2],
-    ]);
-    addRow(sums.level, y, [
-      [l0, l1, l2],
-      [m0, m1],
-    ]);
+    addPowers(sums.golden, 0, 0, a0, y, 5);
+    addPowers(sums.golden, 0, 1, a1, y, 4);
+    addPowers(sums.golden, 0, 2, a2, y, 3);
+    addPowers(sums.golden, 0, 3, a3, y, 2);
+    addPowers(sums.golden, 0, 4, a4, y, 1);
+    addPowers(sums.golden, 1, 0, c0, y, 4);
+    addPowers(sums.golden, 1, 1, c1, y, 3);
+    addPowers(sums.golden, 1, 2, c2, y, 2);
+    addPowers(sums.golden, 1, 3, c3, y, 1);
+    addPowers(sums.golden, 2, 0, d0, y, 3);
+    addPowers(sums.golden, 2, 1, d1, y, 2);
+    addPowers(sums.golden, 2, 2, d2, y, 1);
+    addPowers(sums.level, 0, 0, l0, y, 3);
+    addPowers(sums.level, 0, 1, l1, y, 2);
+    addPowers(sums.level, 0, 2, l2, y, 1);
+    addPowers(sums.level, 1, 0, m0, y, 2);
+    addPowers(sums.level, 1, 1, m1, y, 1);
   }
   return sums;
 }
 
-/** Adds the sums of a row, by power of the golden level and of x, times the powers of y. */
-function addRow(sums: Float64Array, y: number, ofRow: readonly (readonly number[])[]): void {
-  for (let g = 0; g < ofRow.length; g++) {
-    const byX = ofRow[g] as readonly number[];
-    for (let x = 0; x < byX.length; x++) {
-      let product = byX[x] as number;
-      for (let power = 0; power < byX.length - x; power++, product *= y) {
-        const at = place(g, x, power);
-        sums[at] = (sums[at] as number) + product;
-      }
-    }
+/** Adds the sum of a row to these powers of golden level and x, times each of the first powers of y. */
+function addPowers(sums: Float64Array, g: number, x: number, ofRow: number, y: number, powers: number): void {
+  let product = ofRow;
+  for (let power = 0; power < powers; power++, product *= y) {
+    const at = place(g, x, power);
+    sums[at] = (sums[at] as number) + product;
   }
 }
 

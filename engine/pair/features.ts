@@ -154,13 +154,21 @@ function describeMatch(out: number[], evidence: Evidence): void {
     boxMean(difference, HALF, HALF, 1, mean);
     takeLess(least, signed, cost, mean);
   }
-  const up = signed.map((d) => (d > 0 ? d : 0));
-  const down = signed.map((d) => (d < 0 ? -d : 0));
-  for (const map of [least, up, down]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+  setPositive(cost, signed, 1);
+  setPositive(mean, signed, -1);
+  for (const map of [least, cost, mean]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
 }
 
 function setAbsolute(out: Float32Array, values: Float32Array): void {
   for (let p = 0; p < out.length; p++) out[p] = abs(values[p] as number);
+}
+
+/** Writes the values of a sign, the others as 0. */
+function setPositive(out: Float32Array, values: Float32Array, sign: 1 | -1): void {
+  for (let p = 0; p < out.length; p++) {
+    const value = sign * (values[p] as number);
+    out[p] = value > 0 ? value : 0;
+  }
 }
 
 /** Where a cost is lower than the least so far, takes it, and the value that belongs to it. */
@@ -211,7 +219,12 @@ function describeWhole(out: number[], evidence: Evidence): void {
 
 /** A row at a time: the loop over all is compiled too early (`placesAbove`). */
 function addRow(sums: Float64Array, { test, golden, contrast }: Evidence, first: number): void {
-  let [edgesTest = 0, edgesGolden = 0, residual = 0, ink = 0, middle = 0, gain = 0] = sums;
+  let edgesTest = sums[0] as number;
+  let edgesGolden = sums[1] as number;
+  let residual = sums[2] as number;
+  let ink = sums[3] as number;
+  let middle = sums[4] as number;
+  let gain = sums[5] as number;
   for (let p = first; p < first + SIDE; p++) {
     const t = test[p] as number;
     edgesTest += edgeAt(test, p);
@@ -222,7 +235,12 @@ function addRow(sums: Float64Array, { test, golden, contrast }: Evidence, first:
     if (t > 1.2 || t < -0.2) ink++;
     if (g < 0.15 && t > 0.25 && t < 0.75) middle++;
   }
-  sums.set([edgesTest, edgesGolden, residual, ink, middle, gain]);
+  sums[0] = edgesTest;
+  sums[1] = edgesGolden;
+  sums[2] = residual;
+  sums[3] = ink;
+  sums[4] = middle;
+  sums[5] = gain;
 }
 
 function edgeAt(map: Float32Array, p: number): number {
