@@ -1,7 +1,10 @@
 /** Room for what the first of two passes leaves: these filters run for every pair, and fresh memory costs more than sums. */
 let room = new Float32Array(0);
 
-/** Returns the mean over a (2r+1) square, in `out` where it is given; at the border only the pixels inside count. */
+/**
+ * Returns the mean over a (2r+1) square, in `out` where it is given, which may be the map itself; at the border only the
+ * pixels inside count.
+ */
 export function boxMean(
   map: Float32Array,
   width: number,
@@ -95,14 +98,14 @@ function meanDownColumns(map: Float32Array, out: Float32Array, width: number, he
   }
 }
 
-/** Returns the highest level in each 3x3 square (gray dilation); repeat for a larger square. */
-export function dilate(map: Float32Array, width: number, height: number): Float32Array {
-  return extreme(map, width, height, 1);
+/** Puts the highest level of its 3x3 square in each place (gray dilation); repeat for a larger square. */
+export function dilate(map: Float32Array, width: number, height: number): void {
+  extreme(map, width, height, 1);
 }
 
-/** Returns the lowest level in each 3x3 square (gray erosion); repeat for a larger square. */
-export function erode(map: Float32Array, width: number, height: number): Float32Array {
-  return extreme(map, width, height, -1);
+/** Puts the lowest level of its 3x3 square in each place (gray erosion); repeat for a larger square. */
+export function erode(map: Float32Array, width: number, height: number): void {
+  extreme(map, width, height, -1);
 }
 
 /**
@@ -110,10 +113,10 @@ export function erode(map: Float32Array, width: number, height: number): Float32
  * be guessed wrong half the time. With `sign` -1 it is the lower one. As float32 it is exact, but for levels that are
  * hundreds of millions of times smaller than those beside them.
  */
-function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1): Float32Array {
+function extreme(map: Float32Array, width: number, height: number, sign: 1 | -1): void {
   if (room.length < map.length) room = new Float32Array(map.length);
   extremeAlongRows(map, room, width, height, sign / 2);
-  return extremeDownColumns(room, map.length, width, sign / 2);
+  extremeDownColumns(room, map, width, sign / 2);
 }
 
 function extremeAlongRows(map: Float32Array, rows: Float32Array, width: number, height: number, half: number): void {
@@ -132,17 +135,15 @@ function extremeAlongRows(map: Float32Array, rows: Float32Array, width: number, 
   }
 }
 
-function extremeDownColumns(rows: Float32Array, size: number, width: number, half: number): Float32Array {
-  const out = new Float32Array(size);
-  const end = size - width;
-  for (let at = 0; at < size; at++) {
+function extremeDownColumns(rows: Float32Array, out: Float32Array, width: number, half: number): void {
+  const end = out.length - width;
+  for (let at = 0; at < out.length; at++) {
     const level = rows[at] as number;
     const above = rows[at < width ? at : at - width] as number;
     const below = rows[at < end ? at + width : at] as number;
     const two = (above + level) / 2 + half * Math.abs(above - level);
     out[at] = (two + below) / 2 + half * Math.abs(two - below);
   }
-  return out;
 }
 
 /** Sizes and members of the connected groups (8 neighbours) of pixels above a threshold, largest first. */

@@ -36,11 +36,11 @@ export function compareImages(testImage: Gray, goldenImage: Gray): Evidence {
   const level = withChange(golden, test.data, known, exposure);
   const rise: Float32Array[] = [];
   const fall: Float32Array[] = [];
-  let highest: Float32Array = golden;
-  let lowest: Float32Array = golden;
+  const highest = golden.slice();
+  const lowest = golden.slice();
   for (let r = 1; r <= 2; r++) {
-    highest = dilate(highest, side, side);
-    lowest = erode(lowest, side, side);
+    dilate(highest, side, side);
+    erode(lowest, side, side);
     rise.push(positivePart(level, highest));
     fall.push(positivePart(lowest, level));
   }
