@@ -1,7 +1,7 @@
 import type { Contents } from "./content-cache.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { groundOf, keptOfFiles } from "./kept-files.ts";
-import { createNumberSet } from "./number-list.ts";
+import { createNumberSet, type NumberColumn } from "./number-list.ts";
 import { pausing } from "./pause.ts";
 import { compareImages, digestImages } from "./process/image-batches.ts";
 import type { Comparison } from "./process/image-work.ts";
@@ -85,13 +85,13 @@ async function shownBy(
 }
 
 /** The files of lists that are images, each once, in the order of their first mention, without some. */
-function imagesOf(index: ImageIndex, lists: readonly Iterable<number>[], without: readonly number[] = []): number[] {
+function imagesOf(index: ImageIndex, lists: readonly NumberColumn[], without: readonly number[] = []): number[] {
   const images: number[] = [];
   const seen = createNumberSet(index.size());
   for (const image of without) seen.add(image);
   for (const list of lists) {
-    for (const image of list) {
-      const identity = index.identityOf(image);
+    for (let at = 0; at < list.length; at++) {
+      const identity = index.identityOf(list.at(at));
       if (seen.add(identity) && index.stateOf(identity) === "ok") images.push(identity);
     }
   }

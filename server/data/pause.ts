@@ -2,8 +2,6 @@ import { setImmediate } from "node:timers/promises";
 
 /** Longest piece of work between two pauses: the server goes on answering. */
 const sliceMs = 10;
-/** Items between two looks at the clock. */
-const itemsAtOnce = 128;
 
 /** Counts the items of long work, and lets others have their turn when a slice is over. */
 type Pauses = {
@@ -26,7 +24,8 @@ export async function inTurns(count: number, work: (at: number) => void, signal?
   }
 }
 
-export function pausing(): Pauses {
+/** @param itemsAtOnce between two looks at the clock */
+export function pausing(itemsAtOnce = 128): Pauses {
   let [began, items] = [performance.now(), 0];
   return {
     isDue: () => ++items % itemsAtOnce === 0 && performance.now() - began >= sliceMs,

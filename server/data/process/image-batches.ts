@@ -1,9 +1,9 @@
-import { setImmediate } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
 import { WorkFailed } from "../../exec/second-process.ts";
 import { countUp } from "../headway.ts";
 import { keptOfFiles, type SeenFiles } from "../kept-files.ts";
 import { keepNoAnswer } from "../kept-images.ts";
+import { pausing } from "../pause.ts";
 import type { Depth, Sketch } from "../sketch.ts";
 import { type Fingerprint, packed, windows } from "../twins/fingerprint.ts";
 import { best, type Candidate, portionSize, type Search } from "../twins/search.ts";
@@ -98,10 +98,10 @@ export async function searchNewTwins(
 async function foundHere(search: NewSearch, count: number, signal?: AbortSignal): Promise<Candidate[]> {
   const found: Candidate[] = [];
   const take = taking(found, count, countUp(searched, count));
+  const pause = pausing(1);
   for (const part of candidatesOfNew(search)) {
     take(part);
-    await setImmediate();
-    signal?.throwIfAborted();
+    if (pause.isDue()) await pause.rest(signal);
   }
   return found;
 }
