@@ -75,8 +75,6 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
     await stats.digestUpTo(looked, signal);
   };
   const readHeads = async (images: readonly number[], signal?: AbortSignal) => {
-    // What is new is decoded next.
-    await wakeLane();
     const now = (at: number) => {
       const [image, bytes] = [images[at] ?? -1, new Uint8Array(headBytes)];
       results.judge(image, readHeadSync(files.pathOf(image), bytes), bytes);
@@ -92,6 +90,8 @@ export function createImageIndex(parts: NameParts = {}, slowMsPerFile = 0.2): Im
   const probeFrom = async (first: number, signal?: AbortSignal) => {
     const images: number[] = [];
     for (let image = first; image < looked; image++) if (stats.isThere(image)) images.push(image);
+    // Some of them are new, and decoded next.
+    if (images.length > 0) await wakeLane();
     const known = await keptOfFiles("head", { index, images }, (some) => readHeads(some, signal));
     for (const [at, code] of known.entries()) if (code !== undefined) results.setCode(images[at] ?? -1, code);
     return results.isSure() ? results.codes(first, looked) : undefined;
