@@ -40,10 +40,11 @@ export type ParquetTable = { readonly columns: readonly string[]; readonly rows:
 const baseMs = 3500;
 const msPerMb = 500;
 /**
- * A file beyond this size gets a process of its own, with a heap that fits it, which ends with the last row. Not where
- * paths or vectors alone are read: page by page, the latter outside the heap.
+ * A file beyond this size gets a process of its own, with a heap that fits it, which ends with the last row. Where paths or
+ * vectors alone are read, page by page, the heap is that of any; then the size is one from which the work takes so long
+ * that others would wait for the process.
  */
-const largeBytes = 1e6;
+const largeBytes = { parquet: 1e6, paths: 1e7, nearest: 1e7, similar: 1e7 } as const;
 const heapMbPerMb = 8;
 const heapMbLimit = 8192;
 
@@ -84,8 +85,8 @@ export async function askOfParquet(
   const limitMs = Math.round(baseMs + (msPerMb * size_bytes) / 1e6);
   try {
     const limits = { limitMs, signal, onPart };
-    if (size_bytes <= largeBytes || request.kind !== "parquet") return await askOutside(request, limits);
-    const heapMb = Math.round((heapMbPerMb * size_bytes) / 1e6);
+    if (size_bytes <= largeBytes[request.kind]) return await askOutside(request, limits);
+    const heapMb = request.kind === "parquet" ? Math.round((heapMbPerMb * size_bytes) / 1e6) : 0;
     return await askAlone(request, limits, Math.min(heapMbLimit, heapMb));
   } catch (error) {
     if (!(error instanceof WorkFailed)) throw error;

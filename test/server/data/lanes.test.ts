@@ -1,0 +1,53 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { findNearest } from "../../../server/data/nearest.ts";
+import { writeParquet } from "../../../server/data/parquet.ts";
+import { digestFiles } from "../../../server/data/process/image-batches.ts";
+import { laneCount } from "../../../server/data/process/lanes.ts";
+import { temporaryFolders } from "../../support/folder.ts";
+
+const folder = temporaryFolders();
+
+async function aTable(path: string, rows: number): Promise<string> {
+  const vectorAt = (row: number) => Array.from({ length: 128 }, (_, at) => Math.sin(row * 7 + at * at));
+  await writeParquet(path, [
+    { name: "filepath", type: "string", values: { length: rows, at: (row: number) => `/${row}` } },
+    { name: "embedding", type: "double_list", values: { length: rows, at: vectorAt } },
+  ]);
+  return path;
+}
+
+/** As many searches as run at one time, each begun and far from its end; `stop` ends them. */
+async function searches(place: string, rows: number) {
+  const tables = { source: await aTable(join(place, "s"), rows), targets: await aTable(join(place, "t"), rows / 4) };
+  const ending = new AbortController();
+  let ended = 0;
+  const all: Promise<unknown>[] = [];
+  await Promise.all(
+    Array.from({ length: laneCount }, async () => {
+      await new Promise<void>((onProgress, reject) => {
+        const watch = { onProgress: () => onProgress(), signal: ending.signal };
+        const search = findNearest(tables, { metric: "cosine", k: 1 }, watch).catch(reject);
+        all.push(search.finally(() => ended++));
+      });
+    }),
+  );
+  const stop = async () => {
+    ending.abort();
+    await Promise.all(all);
+  };
+  return { ended: () => ended, stop };
+}
+
+describe("the processes that read files", () => {
+  it("have room for a file while others compare large tables", async () => {
+    const place = await folder();
+    const path = join(place, "a.jpg");
+    await writeFile(path, "");
+    const { ended, stop } = await searches(place, 12_000);
+    expect(await digestFiles([path])).toHaveLength(1);
+    expect(ended()).toBe(0);
+    await stop();
+  });
+});
