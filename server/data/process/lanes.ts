@@ -26,22 +26,25 @@ export async function wakeLane(): Promise<void> {
 
 type Lane = { readonly process: SecondProcess; busy: boolean };
 const lanes: Lane[] = [];
-const waiting: (() => void)[] = [];
+type Waiting = { readonly signal: AbortSignal | undefined; resolve(): void; reject(reason: unknown): void };
+const waiting: Waiting[] = [];
+/** Signals whose abort ends the waiting of all that was asked for with them. */
+const heard = new WeakSet<AbortSignal>();
 
 /**
  * Lets a second process do one piece of reading of a file that may be hostile: a hang or an exhausted heap ends that
  * process, not this one. At most one a processor runs at a time; further ones wait their turn.
  *
- * @throws WorkFailed when the limit passes, the process dies or the work throws.
+ * @throws WorkFailed when the limit passes, the process dies or the work throws; the reason of the signal.
  */
 export async function askOutside(request: Request, limits: Limits): Promise<unknown[]> {
   if (waking !== undefined) await waking;
-  const lane = await freeLane();
+  const lane = await freeLane(limits.signal);
   try {
     return await lane.process.ask(request, limits);
   } finally {
     lane.busy = false;
-    waiting.shift()?.();
+    waiting.shift()?.resolve();
   }
 }
 
@@ -55,7 +58,7 @@ export async function askAlone(request: Request, limits: Limits, ownHeapMb: numb
   }
 }
 
-async function freeLane(): Promise<Lane> {
+async function freeLane(signal: AbortSignal | undefined): Promise<Lane> {
   const path = await script();
   for (;;) {
     const idle = lanes.find((lane) => !lane.busy);
@@ -65,7 +68,25 @@ async function freeLane(): Promise<Lane> {
       lanes.push(lane);
       return lane;
     }
-    await new Promise<void>((resolve) => waiting.push(resolve));
+    await turn(signal);
+  }
+}
+
+/** Waits until a lane is free, or throws the reason of the signal: what holds the lanes may take minutes. */
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  // One call may have thousands of requests waiting.
+  if (signal !== undefined && !heard.has(signal)) {
+    heard.add(signal);
+    signal.addEventListener("abort", () => dismiss(signal), { once: true });
+  }
+  await new Promise<void>((resolve, reject) => waiting.push({ signal, resolve, reject }));
+}
+
+function dismiss(signal: AbortSignal): void {
+  for (const one of waiting.splice(0)) {
+    if (one.signal === signal) one.reject(signal.reason);
+    else waiting.push(one);
   }
 }
 

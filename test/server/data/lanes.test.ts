@@ -50,4 +50,15 @@ describe("the processes that read files", () => {
     expect(ended()).toBe(0);
     await stop();
   });
+
+  it("are waited for no longer by a call that is cancelled", async () => {
+    const place = await folder();
+    const { ended, stop } = await searches(place, 6_000);
+    const cancelled = new AbortController();
+    const waiting = Array.from({ length: 3 }, () => digestFiles([join(place, "s")], cancelled.signal));
+    setImmediate(() => cancelled.abort(new Error("cancelled")));
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
+    expect(ended()).toBe(0);
+    await stop();
+  });
 });
