@@ -66,7 +66,12 @@ function onceEach(found: readonly Found[]): Found[] {
     const key = [one.pair.one, one.pair.other].map(({ set, line }) => `${set} ${line}`).join("\0");
     if ((best.get(key)?.pair.likeness ?? -1) < one.pair.likeness) best.set(key, one);
   }
-  return [...best.values()].sort((a, b) => b.pair.likeness - a.pair.likeness);
+  return [...best.values()].sort((a, b) => b.pair.likeness - a.pair.likeness || (rankOf(a) < rankOf(b) ? -1 : 1));
+}
+
+/** Sorts pairs that are equally alike: which was found first depends on what was known before. */
+function rankOf({ pair: { one, other } }: Found): string {
+  return [one, other].map(({ set, line }) => `${set} ${String(line).padStart(12)}`).join(" ");
 }
 
 function leftOutText(left_out: number): string[] {

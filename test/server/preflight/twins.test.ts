@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, it } from "@jest/globals";
 import { createImageIndex } from "../../../server/data/image-index.ts";
+import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { placeCsv } from "../../../server/data/leakage.ts";
 import { twinsStep } from "../../../server/preflight/checks/twins.ts";
 import type { Survey } from "../../../server/preflight/survey.ts";
@@ -23,29 +25,41 @@ const part = (name: string, change: Partial<Shots> = {}): Shots => ({
   ...change,
 });
 
+type Sets = Readonly<Record<"training_csv" | "kpi_csv", Readonly<Record<string, Shots>>>>;
+
 /** Sets with one part a name, in a folder of their own. */
-async function surveyOf(sets: Readonly<Record<"training_csv" | "kpi_csv", Readonly<Record<string, Shots>>>>) {
+async function surveyOf(sets: Sets) {
   const root = await newFolder();
+  await putImages(root, sets);
+  return await placed(root, sets);
+}
+
+async function putImages(root: string, sets: Sets) {
+  for (const [role, parts] of Object.entries(sets)) {
+    for (const [name, shots] of Object.entries(parts)) {
+      for (const kind of ["input", "golden"] as const) {
+        await mkdir(join(root, role, kind), { recursive: true });
+        const put = (at: 0 | 1) =>
+          putGray(join(root, role, kind, `${name}_${lightings.lightings[at]}.png`), shots[kind][at], side);
+        await Promise.all([put(0), put(1)]);
+      }
+    }
+  }
+}
+
+async function placed(root: string, sets: Sets) {
   const index = createImageIndex();
-  const placed = await Promise.all(
+  const sides = await Promise.all(
     Object.entries(sets).map(async ([role, parts]) => {
       const lines = ["input_path,golden_path,label,object_name,boardname"];
-      for (const [name, shots] of Object.entries(parts)) {
-        lines.push(`${role}/input,${role}/golden,PASS,${name},B-${role}`);
-        for (const kind of ["input", "golden"] as const) {
-          await mkdir(join(root, role, kind), { recursive: true });
-          const put = (at: 0 | 1) =>
-            putGray(join(root, role, kind, `${name}_${lightings.lightings[at]}.png`), shots[kind][at], side);
-          await Promise.all([put(0), put(1)]);
-        }
-      }
+      for (const name of Object.keys(parts)) lines.push(`${role}/input,${role}/golden,PASS,${name},B-${role}`);
       const csv = join(root, `${role}.csv`);
       await writeFile(csv, `${lines.join("\n")}\n`);
       return [role, await placeCsv({ csv, roots: [root] }, lightings, index)] as const;
     }),
   );
   await index.probe();
-  return { sides: { index, ...Object.fromEntries(placed) } } as unknown as Survey;
+  return { sides: { index, ...Object.fromEntries(sides) } } as unknown as Survey;
 }
 
 const kpi = part("held");
@@ -75,4 +89,22 @@ it("of more images than it can compare, all KPI images and an even share of the 
   // With the golden images there are 20 of each lighting, of which the KPI set has 2.
   expect(found?.twins).toEqual({ pairs: [], left_out: 15 });
   expect(warnings).toEqual([expect.stringContaining("15 training and pool images under one lighting")]);
+});
+
+it("pairs that are equally alike stand in one order, whichever was known before", async () => {
+  const root = await newFolder();
+  const copy = (name: string) => part(name, { input: [kpi.input[0], levels(`${name} high`)] });
+  const [t1, t2] = [copy("t1"), copy("t2")];
+  const rest = Object.fromEntries(Array.from({ length: 4 }, (_, at) => [`t${at + 3}`, part(`t${at + 3}`)]));
+  const all = { training_csv: { t1, t2, ...rest }, kpi_csv: { held: kpi } };
+  await putImages(root, all);
+  await setTimeout(120);
+  const look = async (home: string, sets: Sets) => {
+    const survey = await placed(root, sets);
+    return await withKeptImages({ env: { HOME: join(root, home) }, workspace: root }, () => twinsStep().look(survey));
+  };
+  await look("old", { ...all, training_csv: { t2, ...rest } });
+  const anew = await look("new", all);
+  expect(anew.found?.twins?.pairs).toHaveLength(3);
+  expect(await look("old", all)).toEqual(anew);
 });
