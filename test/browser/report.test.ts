@@ -144,11 +144,12 @@ describe("the threshold in a browser", () => {
     expect((await figures(page, "iter2")).threshold).toBeGreaterThan(0.3);
     await page.click('[data-explorer="iter2"] [data-in="reset"]');
     expect(await figures(page, "iter2")).toEqual(start);
-    const chart = await page.locator('[data-chart="distribution-0"]').boundingBox();
-    if (chart === null) throw new Error("the chart has no place");
-    await page.mouse.move(chart.x + chart.width / 2, chart.y + chart.height / 2);
+    const chart = page.locator('[data-chart="distribution-0"]');
+    const { width = 0, height = 0 } = (await chart.boundingBox()) ?? {};
+    // Relative to the chart, which moves while pictures are loaded.
+    await chart.hover({ position: { x: width / 2, y: height / 2 } });
     await page.mouse.down();
-    await page.mouse.move(chart.x + chart.width * 0.8, chart.y + chart.height / 2);
+    await chart.hover({ position: { x: width * 0.8, y: height / 2 } });
     await page.mouse.up();
     const dragged = await figures(page, "iter2");
     expect(dragged.threshold).toBeGreaterThan(0.6);
