@@ -54,11 +54,11 @@ export function fingerprintImages(files: SeenFiles, part: "windows" | "whole", s
 }
 
 /** Finds fingerprints that are alike; every lane is sent all of them and looks for its share. */
-export async function searchTwins({ prints, places }: Omit<Search, "from" | "to">, signal?: AbortSignal) {
+export async function searchTwins({ prints, ...others }: Omit<Search, "from" | "to">, signal?: AbortSignal) {
   const all = packed(prints);
   const found = await candidatesBy(
     prints.length,
-    (from, to) => ({ kind: "twin candidates", prints: all, from, to, places }),
+    (from, to) => ({ kind: "twin candidates", prints: all, from, to, ...others }),
     signal,
   );
   return found.sort((a, b) => a.of - b.of);
@@ -71,14 +71,14 @@ export async function searchTwins({ prints, places }: Omit<Search, "from" | "to"
  * @param fresh the numbers of the new ones: every lane is sent all of these, and of all fingerprints its share
  */
 export async function searchNewTwins(
-  { prints, places }: Omit<Search, "from" | "to">,
+  { prints, places, withGolden }: Omit<Search, "from" | "to">,
   fresh: readonly number[],
   signal?: AbortSignal,
 ) {
   const share = (from: number, to: number): NewSearch => {
     const some = <Of>(all: readonly Of[]): Of[] => [...fresh.map((at) => all[at] as Of), ...all.slice(from, to)];
     const numbers = Int32Array.from(some([...prints.keys()]));
-    return { prints: some(prints), numbers, fresh: fresh.length, places: places && some(places) };
+    return { prints: some(prints), numbers, fresh: fresh.length, places: places && some(places), withGolden };
   };
   const askOf = (from: number, to: number): Request => {
     const some = share(from, to);

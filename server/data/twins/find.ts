@@ -10,8 +10,10 @@ export type Twins = { readonly one: number; readonly other: number; readonly lik
 
 /** Images that are compared with one another: distinct files. */
 export type TwinSearch = SeenFiles & {
-  /** Where golden images are among them: of each, and only pairs of a golden and an inspected image are told. */
+  /** Of each image; without them all are in one set. What an image is most like in another set is always looked at. */
   readonly places?: readonly Place[] | undefined;
+  /** Whether golden images are among them: then only pairs of one and of an inspected image are told. */
+  readonly withGolden?: boolean | undefined;
   /** Under which pairs are kept: the next search of this name compares only images that are new to it. */
   readonly name?: string;
 };
@@ -83,8 +85,8 @@ function stillThere({ folders, pairs }: Compared = { folders: [], pairs: [] }, n
 
 /** @param fresh numbers of the images of which alone pairs are wanted */
 async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefined, signal?: AbortSignal) {
-  const { index, images, places } = search;
-  const all = { prints: await printsOf(search, signal), places };
+  const { index, images, places, withGolden } = search;
+  const all = { prints: await printsOf(search, signal), places, withGolden };
   const pairs = distinct(await (fresh === undefined ? searchTwins(all, signal) : searchNewTwins(all, fresh, signal)));
   const pathAt = (at: number): string => index.pathOf(images[at] ?? -1);
   const files = pairs.map((pair): TwinFiles => ({ ...pair, of: pathAt(pair.of), like: pathAt(pair.like) }));
@@ -101,11 +103,11 @@ async function twinsAmong(search: TwinSearch, fresh: readonly number[] | undefin
 }
 
 /** Fingerprints to be compared; with golden images all are compared as wholes, and those that are inspected have theirs. */
-async function printsOf({ index, images, places }: TwinSearch, signal?: AbortSignal) {
-  if (places === undefined) return await fingerprintImages({ index, images }, "windows", signal);
+async function printsOf({ index, images, places = [], withGolden = false }: TwinSearch, signal?: AbortSignal) {
+  if (!withGolden) return await fingerprintImages({ index, images }, "windows", signal);
   const prints = new Array<Fingerprint | undefined>(images.length).fill(undefined);
   for (const part of ["windows", "whole"] as const) {
-    const isWanted = (at: number) => (((places[at] as Place) & goldenPlace) === 0) === (part === "windows");
+    const isWanted = (at: number) => (((places[at] ?? 0) & goldenPlace) === 0) === (part === "windows");
     const numbers = [...images.keys()].filter(isWanted);
     const made = await fingerprintImages({ index, images: numbers.map((at) => images[at] as number) }, part, signal);
     for (const [at, number] of numbers.entries()) prints[number] = made[at]?.subarray(0, perWindow);

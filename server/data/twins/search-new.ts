@@ -1,6 +1,6 @@
 import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
 import { layOut, lowest } from "./keys.ts";
-import { best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
+import { areApart, best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
 
 /** Some images of a search that are new, and a share of all that are searched. */
 export type NewSearch = {
@@ -12,6 +12,7 @@ export type NewSearch = {
   readonly fresh: number;
   /** As of `Search`, of these images. */
   readonly places?: readonly Place[] | undefined;
+  readonly withGolden?: boolean | undefined;
 };
 
 /**
@@ -21,18 +22,19 @@ export type NewSearch = {
  *
  * Yields after every `portionSize` images of the share; what was found comes last, at most the best of each image.
  */
-export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch): Generator<Candidate[]> {
+export function* candidatesOfNew(search: NewSearch): Generator<Candidate[]> {
+  const { prints, numbers, fresh, places, withGolden = false } = search;
   // Golden images are held against others as wholes alone.
-  const count = places === undefined ? windows.length : 1;
+  const count = withGolden ? 1 : windows.length;
   const isNew = new Set(numbers.subarray(0, fresh));
   const news = prints.slice(0, fresh).flatMap((print, at) => (print === undefined ? [] : [newImage(print, at, count)]));
   const found = new Map<number, Candidate[]>();
-  const mayMeet = (of: number, like: number) =>
-    places === undefined || isSought(places[of] as Place, places[like] as Place);
+  const mayMeet = (of: number, like: number) => !withGolden || isSought(places?.[of] ?? 0, places?.[like] ?? 0);
   const note = (of: number, like: number, one: Alike | undefined): void => {
     if (one === undefined) return;
     const [ofNumber, likeNumber] = [numbers[of] as number, numbers[like] as number];
-    const some = [...(found.get(ofNumber) ?? []), { ...one, of: ofNumber, like: likeNumber }];
+    const isApart = areApart(places?.[of], places?.[like]);
+    const some = [...(found.get(ofNumber) ?? []), { ...one, of: ofNumber, like: likeNumber, isApart }];
     // Where thousands look alike, all that each is like would take gigabytes.
     found.set(ofNumber, best(some));
   };
@@ -51,7 +53,7 @@ export function* candidatesOfNew({ prints, numbers, fresh, places }: NewSearch):
 }
 
 /** Which window, laid how, looks how much like a whole. */
-type Alike = Omit<Candidate, "of" | "like">;
+type Alike = Omit<Candidate, "of" | "like" | "isApart">;
 
 /** A new image by its place in the list: its windows laid every way, one behind the other, and their shapes. */
 type NewImage = { readonly at: number; readonly count: number; readonly shapes: Int16Array; readonly laid: Int8Array };

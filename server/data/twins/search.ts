@@ -10,6 +10,8 @@ export type Candidate = {
   readonly window: number;
   /** Cosine of their frequencies. */
   readonly likeness: number;
+  /** Whether no set has both. */
+  readonly isApart: boolean;
 };
 
 /** Likeness of frequencies from which the images themselves are compared, of wholes and of windows, which are many more. */
@@ -32,7 +34,12 @@ export const goldenPlace: Place = 1 << 8;
 
 /** Whether an image is looked for where another is: a golden one among inspected ones of other sets, being the reference of its own. */
 export function isSought(of: Place, like: Place): boolean {
-  return (of & goldenPlace) !== 0 && (like & goldenPlace) === 0 && (of & like) === 0;
+  return (of & goldenPlace) !== 0 && (like & goldenPlace) === 0 && areApart(of, like);
+}
+
+/** Whether two images are in sets of which none has both. */
+export function areApart(one: Place = 1, other: Place = 1): boolean {
+  return (one & other & ~goldenPlace) === 0;
 }
 
 export type Prints = readonly (Fingerprint | undefined)[];
@@ -43,8 +50,10 @@ export type Search = {
   readonly prints: Prints;
   readonly from?: number;
   readonly to?: number;
-  /** Where some are golden images: of each image. Each golden one is then looked for as a whole, and nothing else. */
+  /** Of each image; without them all are in one set. */
   readonly places?: readonly Place[] | undefined;
+  /** Whether golden images are among them: each is then looked for as a whole, and nothing else. */
+  readonly withGolden?: boolean | undefined;
 };
 
 /** What one image is like, by the numbers of the others. */
@@ -62,13 +71,13 @@ export function leastOf(window: number): number {
  * Yields after every `portionSize` images of its share.
  */
 export function* candidates(search: Search): Generator<Candidate[]> {
-  const { prints, from = 0, to = prints.length, places } = search;
+  const { prints, from = 0, to = prints.length, places, withGolden = false } = search;
   const find = finder(wholesOf(prints));
   let portion: Candidate[] = [];
   for (let of = from; of < to; of++) {
     const print = prints[of];
-    const isAsked = places === undefined || ((places[of] as Place) & goldenPlace) !== 0;
-    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, find, places).values()));
+    const isAsked = !withGolden || ((places?.[of] ?? 0) & goldenPlace) !== 0;
+    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, find, search).values()));
     if ((of - from) % portionSize < portionSize - 1) continue;
     yield portion;
     portion = [];
@@ -76,24 +85,26 @@ export function* candidates(search: Search): Generator<Candidate[]> {
   yield portion;
 }
 
-function likeOne(of: number, print: Fingerprint, find: Finder, places: Search["places"]): Found {
+function likeOne(of: number, print: Fingerprint, find: Finder, { places, withGolden = false }: Search): Found {
   const found: Found = new Map();
-  for (const window of places === undefined ? windows.keys() : [0]) {
+  for (const window of withGolden ? [0] : windows.keys()) {
     const part = print.subarray(window * perWindow, (window + 1) * perWindow);
     for (const orientation of orientations) {
       find(part, orientation, window === 0 ? "whole" : "part", (like, likeness) => {
         if (like === of || likeness <= (found.get(like)?.likeness ?? 0)) return;
-        if (places !== undefined && !isSought(places[of] as Place, places[like] as Place)) return;
-        found.set(like, { of, like, orientation, window, likeness });
+        if (withGolden && !isSought(places?.[of] ?? 0, places?.[like] ?? 0)) return;
+        found.set(like, { of, like, orientation, window, likeness, isApart: areApart(places?.[of], places?.[like]) });
       });
     }
   }
   return found;
 }
 
-/** What one image is most like. */
+/** What one image is most like. Copies in its own set must not hide the one in another, which may have to share nothing. */
 export function best(found: Iterable<Candidate>): Candidate[] {
-  return [...found].sort((a, b) => b.likeness - a.likeness).slice(0, mostOfOne);
+  const sorted = [...found].sort((a, b) => b.likeness - a.likeness);
+  const apart = sorted.findIndex(({ isApart }) => isApart);
+  return sorted.filter((_, at) => at < mostOfOne || at === apart);
 }
 
 /** The wholes of the prints, laid out one behind the other, and the numbers of their images. */

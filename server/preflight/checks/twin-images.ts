@@ -34,6 +34,8 @@ export const sideNames: Readonly<Record<Side, string>> = {
 
 /** Sets whose images a figure is measured on come first, so that they are never left out and name a file of two sets. */
 const order = ["holdout_csv", "kpi_csv", "validation_csv", "training_csv", "pool"] as const;
+/** Training and pool are one set to what is looked for: they may share what they like. */
+const lastSet = order.indexOf("training_csv");
 
 /**
  * The images of each lighting: the inspected ones of every row, and these with all golden ones. Each file counts once.
@@ -75,7 +77,7 @@ function filesOf(sides: Sides, light: number, kind: Files["kind"], without?: Uin
       const file = index.identityOf(images[kind].at(row * images.count + light));
       if (index.stateOf(file) !== "ok" || (without?.[file] ?? 0) > 0) continue;
       const known = places[file] as number;
-      places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (1 << set);
+      places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (1 << Math.min(set, lastSet));
       if (known > 0) continue;
       files.push(file);
       rows.push(row);

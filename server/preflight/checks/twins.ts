@@ -51,7 +51,7 @@ async function foundIn(
   signal: AbortSignal | undefined,
   withGolden = false,
 ) {
-  const found = await findTwins({ index: sides.index, images, places: withGolden ? places : undefined, name }, signal);
+  const found = await findTwins({ index: sides.index, images, places, withGolden, name }, signal);
   return found.flatMap(({ one, other, likeness }): Found[] => {
     // Drawings of one design are clean and alike: short of one image, a golden one is like many.
     if (withGolden && likeness < oneImage) return [];

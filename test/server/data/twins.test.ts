@@ -165,8 +165,15 @@ it("looks for new images among the others from either side, and for nothing else
   const pairs = [...candidatesOfNew({ prints: some, numbers, fresh: 2 })].flat();
   const all = [...candidates({ prints })].flat().filter(({ of, like }) => of >= 150 || like >= 150);
   const likeness = expect.any(Number);
-  expect(all).toContainEqual({ of: 7, like: 150, orientation: 1, window: expect.any(Number), likeness });
-  expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0, likeness });
+  expect(all).toContainEqual({
+    of: 7,
+    like: 150,
+    orientation: 1,
+    window: expect.any(Number),
+    likeness,
+    isApart: false,
+  });
+  expect(all).toContainEqual({ of: 151, like: 7, orientation: 2, window: 0, likeness, isApart: false });
   expect(pairs).toEqual(expect.arrayContaining(all));
   expect(pairs.every(({ of, like }) => of >= 150 || like >= 150)).toBe(true);
 });
@@ -177,7 +184,14 @@ it.each(orientations)("finds a copy laid %d of a new image, and a new copy laid 
   for (const fresh of [0, 1]) {
     const numbers = Int32Array.from([fresh, ...prints.keys()]);
     const pairs = [...candidatesOfNew({ prints: [prints[fresh], ...prints], numbers, fresh: 1 })].flat();
-    expect(pairs).toContainEqual({ of: 0, like: 1, orientation, window: 0, likeness: expect.any(Number) });
+    expect(pairs).toContainEqual({
+      of: 0,
+      like: 1,
+      orientation,
+      window: 0,
+      likeness: expect.any(Number),
+      isApart: false,
+    });
   }
 });
 
@@ -240,7 +254,7 @@ it("finds a new golden image, and a new inspected one, among those alone that th
     const places = some.map(([, one]) => one);
     const found = await withHeadway(
       (what, done, total) => done === total && counts.push(`${total} ${what}`),
-      () => withKeptImages(home, () => findTwins({ ...files, places, name: "golden" })),
+      () => withKeptImages(home, () => findTwins({ ...files, places, withGolden: true, name: "golden" })),
     );
     return { counts, pairs: found.map(({ one, other }) => [some[one]?.[0], some[other]?.[0]].sort()) };
   };
@@ -253,4 +267,38 @@ it("finds a new golden image, and a new inspected one, among those alone that th
   expect(found.counts).toContain("1 images fingerprinted");
   expect((await search([...rest, reference])).pairs).toEqual([]);
   expect(await search([part, ...rest, reference])).toMatchObject({ pairs: found.pairs });
+});
+
+it("finds what two sets share, however many copies each of them has", async () => {
+  const photo = shot("burst", "a");
+  const random = streamOf(1, "burst");
+  const fields = Array.from({ length: 64 }, () => 24 * (random() - 0.5));
+  const data = photo.data.map((level, at) => {
+    const field = fields[8 * Math.floor(at / (16 * side)) + Math.floor((at % side) / 16)] ?? 0;
+    return Math.max(0, Math.min(255, level + field));
+  });
+  const images = { used: photo, held: { ...photo, data } };
+  const files: (readonly [path: string, place: number])[] = others.map((path) => [path, 1]);
+  for (const [at, set] of (["used", "held"] as const).entries()) {
+    for (const share of [1, 0.99, 0.98]) {
+      files.push([
+        await written(
+          `${set}-${share}.png`,
+          levels(images[set], (level) => share * level),
+        ),
+        at + 1,
+      ]);
+    }
+  }
+  await setTimeout(120);
+  const home = { env: { HOME: join(folder, "burst") }, workspace: "/burst" };
+  const shared = async (some: typeof files, home: Parameters<typeof withKeptImages>[0]) => {
+    const seen = await seenFiles(some.map(([path]) => path));
+    const places = some.map(([, place]) => place);
+    const found = await withKeptImages(home, () => findTwins({ ...seen, places, name: "burst" }));
+    return found.filter(({ one, other }) => places[one] !== places[other]).length;
+  };
+  expect(await shared(files.slice(0, -3), home)).toBe(0);
+  expect(await shared(files, home)).toBeGreaterThan(0);
+  expect(await shared(files, { ...home, workspace: "/burst anew" })).toBeGreaterThan(0);
 });
