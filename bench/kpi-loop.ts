@@ -53,7 +53,10 @@ async function loop(folder: string, workspace: string, csv: string): Promise<voi
   const planner = await toolClient(deps());
   let plan_id = "";
   await told("preflight", async () => {
-    const plan = await planner.result("preflight", { ...wish, num_sdg: 0, seed: 1, resume: "fresh" });
+    const look = () => planner.result("preflight", { ...wish, num_sdg: 0, seed: 1, resume: "fresh" });
+    let plan = await look();
+    // A look that lasts answers before it ends, and goes on.
+    while (String(plan.status_line).startsWith("Still looking")) plan = await look();
     if (plan.plan_id === undefined) throw new Error(JSON.stringify(plan).slice(0, 4000));
     plan_id = String(plan.plan_id);
   });
