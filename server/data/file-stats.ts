@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
 import { createNumberList, widened } from "./number-list.ts";
+import { pausing } from "./pause.ts";
 
 /** Numbers of a file: its kind and device, length, two times and inode. */
 const width = 5;
@@ -110,12 +110,12 @@ export function createFileStats(files: FileNumbers) {
     async digestUpTo(end: number, signal?: AbortSignal): Promise<void> {
       if (end <= digested) return;
       const hash = createHash("sha256").update(digest);
+      const pause = pausing(1);
       for (let from = digested; from < end; from += portionSize) {
         const images = Array.from({ length: Math.min(portionSize, end - from) }, (_, at) => from + at);
         hash.update(images.map((image) => `${files.pathOf(image)}\0${targetOf(image)}`).join("\0"));
         hash.update(new Uint8Array(stampsOf(images).buffer));
-        await setImmediate();
-        signal?.throwIfAborted();
+        if (pause.isDue()) await pause.rest(signal);
       }
       [digested, digest] = [end, hash.digest("hex")];
     },

@@ -44,7 +44,8 @@ export async function judgeSet(
   // Most images are inspected once: of them the search is to hold nothing.
   const again = await repeatedNumbers(columns.rows, imageOf, index.size(), options.signal);
   const add = (row: number): void => {
-    if (again.has(imageOf(row))) repeats.add(imageOf(row), () => textAt(columns, columns.object_name, row));
+    const image = imageOf(row);
+    if (again.has(image)) repeats.add(image, () => textAt(columns, columns.object_name, row));
     else repeats.pass();
   };
   await inTurns(columns.rows, add, options.signal);

@@ -22,7 +22,8 @@ export async function repeatedNumbers(
 ): Promise<Pick<ReturnType<typeof createNumberSet>, "has">> {
   const [once, again] = [createNumberSet(size), createNumberSet(size)];
   const note = (at: number): void => {
-    if (!once.add(numberAt(at))) again.add(numberAt(at));
+    const number = numberAt(at);
+    if (!once.add(number)) again.add(number);
   };
   await inTurns(count, note, signal);
   return again;
