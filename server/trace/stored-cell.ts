@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import type { ColumnKind } from "../data/parquet.ts";
+import { Refusal } from "../errors.ts";
 import { parseJson } from "../fs/json.ts";
 import { mapTexts } from "./symbols.ts";
 
@@ -11,20 +12,33 @@ export const columnKinds = [
   ...(["string_list", "double_list", "int64_list", "boolean_list", "timestamp_list"] as const),
 ] as const satisfies readonly ColumnKind[];
 
+/** What the cells of a column that were seen say of its kind: nothing yet, or `list` where all are lists of nothing. */
+export type SeenKind = ColumnKind | "list" | undefined;
+
 /** A column of which no cell says more holds texts, or lists of numbers. */
-export const kindOfNothing = (hasList: boolean): ColumnKind => (hasList ? "double_list" : "string");
+export const settledKind = (seen: SeenKind): ColumnKind => (seen === "list" ? "double_list" : (seen ?? "string"));
 
 const { isDate } = types;
 
-export const isList = (cell: unknown): cell is ArrayLike<unknown> => Array.isArray(cell) || ArrayBuffer.isView(cell);
+const isList = (cell: unknown): cell is ArrayLike<unknown> => Array.isArray(cell) || ArrayBuffer.isView(cell);
 
-/** The kind of a column, by one of its cells; undefined where that is empty, or a list of nothing. */
-export function kindOf(cell: unknown): ColumnKind | undefined {
-  if (!isList(cell)) return singleKind(cell);
-  const first = Array.from(cell).find((one) => singleKind(one) !== undefined);
-  if (first === undefined) return undefined;
-  const kind = singleKind(first);
-  return kind === undefined || kind === "json" ? "json" : `${kind}_list`;
+/** What one more cell says of the kind of its column. Only JSON has cells of several kinds. */
+export function kindWith(seen: SeenKind, cell: unknown): SeenKind {
+  return isList(cell) ? common(seen, listKind(cell)) : common(seen, singleKind(cell));
+}
+
+function common(one: SeenKind, other: SeenKind): SeenKind {
+  if (one === other || other === undefined) return one;
+  if (one === undefined || (one === "list" && other.endsWith("_list"))) return other;
+  return other === "list" && one.endsWith("_list") ? one : "json";
+}
+
+function listKind(cell: ArrayLike<unknown>): SeenKind {
+  // One that is packed has elements of one kind.
+  const elements = ArrayBuffer.isView(cell) ? [cell[0]] : Array.from(cell);
+  const kind = elements.reduce<SeenKind>((seen, one) => common(seen, singleKind(one)), undefined);
+  if (kind === undefined) return "list";
+  return kind === "json" ? "json" : (`${kind}_list` as ColumnKind);
 }
 
 function singleKind(cell: unknown) {
@@ -35,7 +49,11 @@ function singleKind(cell: unknown) {
   return isDate(cell) ? "timestamp" : "json";
 }
 
-/** A cell of a column of this kind as JSON text; one of another kind, as only JSON can have, may be null. */
+/**
+ * A cell of a column of this kind as JSON text.
+ *
+ * @throws Refusal `input.bad-parquet` for JSON that nests deeper than a trace can hold.
+ */
 export function cellText(cell: unknown, kind: ColumnKind, change: Change): string {
   if (!kind.endsWith("_list")) return JSON.stringify(stored(cell, kind, change));
   const single = kind.slice(0, -"_list".length) as ColumnKind;
@@ -44,13 +62,15 @@ export function cellText(cell: unknown, kind: ColumnKind, change: Change): strin
 
 function stored(cell: unknown, kind: ColumnKind, change: Change): unknown {
   if (cell === null || cell === undefined) return null;
-  if (kind === "double")
-    return typeof cell === "number" || typeof cell === "bigint" ? storedNumber(Number(cell)) : null;
-  if (kind === "int64") return typeof cell === "bigint" ? String(cell) : null;
-  if (kind === "boolean") return typeof cell === "boolean" ? cell : null;
-  if (kind === "timestamp") return isDate(cell) ? cell.getTime() : null;
-  return kind === "string" && typeof cell !== "object" ? change(String(cell)) : jsonText(cell, change);
+  if (kind === "double") return storedNumber(cell as number);
+  if (kind === "int64") return String(cell);
+  if (kind === "boolean") return cell;
+  if (kind === "timestamp") return (cell as Date).getTime();
+  return kind === "string" ? change(cell as string) : jsonText(cell, change);
 }
+
+/** What JSON has no text for. */
+const strangeNumbers: readonly unknown[] = ["-0", "NaN", "Infinity", "-Infinity"];
 
 /** JSON has no text for some numbers. */
 function storedNumber(value: number): number | string {
@@ -58,13 +78,12 @@ function storedNumber(value: number): number | string {
 }
 
 /** What is changed are the texts of an object: a name in its JSON would lack what JSON puts before a quote. */
-function jsonText(cell: unknown, change: Change): string | null {
+function jsonText(cell: unknown, change: Change): string {
   try {
     const text = JSON.stringify(cell, (_, value) => (typeof value === "bigint" ? String(value) : value));
     return JSON.stringify(mapTexts(parseJson(text), change));
-  } catch {
-    // Deeper than what others read, or than the stack.
-    return null;
+  } catch (cause) {
+    throw new Refusal("input.bad-parquet", "A cell holds JSON that nests too deep.", {}, { cause });
   }
 }
 
@@ -79,8 +98,13 @@ export function restoredCell(value: unknown, kind: ColumnKind, change: Change): 
 }
 
 function restored(value: unknown, kind: ColumnKind, change: Change): unknown {
-  if (kind === "double") return Number(value);
-  if (kind === "int64") return BigInt(value as string);
-  if (kind === "timestamp") return new Date(value as number);
-  return mapTexts(kind === "json" ? parseJson(String(value)) : value, change);
+  if (kind === "double" && (typeof value === "number" || strangeNumbers.includes(value))) return Number(value);
+  if (kind === "boolean" && typeof value === "boolean") return value;
+  if (kind === "timestamp" && typeof value === "number") return new Date(value);
+  if (typeof value === "string") {
+    if (kind === "string") return change(value);
+    if (kind === "json") return mapTexts(parseJson(value), change);
+    if (kind === "int64" && /^-?\d+$/.test(value)) return BigInt(value);
+  }
+  throw new TypeError(`a cell of a column of kind ${kind} is none`);
 }

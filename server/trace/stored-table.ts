@@ -5,7 +5,15 @@ import { parseJson } from "../fs/json.ts";
 import { createLineFile } from "../fs/line-file.ts";
 import { linesIn } from "../fs/lines.ts";
 import { type Aside, readAside, type Writer } from "./aside.ts";
-import { type Change, cellText, columnKinds, isList, kindOf, kindOfNothing, restoredCell } from "./stored-cell.ts";
+import {
+  type Change,
+  cellText,
+  columnKinds,
+  kindWith,
+  restoredCell,
+  type SeenKind,
+  settledKind,
+} from "./stored-cell.ts";
 
 export const isParquet = (path: string): boolean => /\.parquet$/i.test(path);
 
@@ -31,62 +39,60 @@ export async function readTable(
     length += text.length;
     json = length <= longest ? json + text : "";
   };
-  const columns = (await scanParquet(path, () => undefined, [])).filter((name) => withVectors || name !== vectors);
+  const names = await columnNames(path);
+  const columns = await columnsOf(path, withVectors ? names : names.filter((name) => name !== vectors));
   write("[");
-  for (const [at, name] of columns.entries()) {
-    const column = columnWriter(change(name), change, write);
-    if (at > 0) write(",");
-    await scanParquet(path, (row) => column.cell(row[name]), [name]);
-    column.end();
+  for (const [at, { name, kind }] of columns.entries()) {
+    write(`${at > 0 ? "," : ""}{"name":${JSON.stringify(change(name))},"type":"${kind}","values":[`);
+    let row = 0;
+    await scanParquet(path, ({ [name]: cell }) => write(`${row++ > 0 ? "," : ""}${cellText(cell, kind, change)}`), [
+      name,
+    ]);
+    write("]}");
   }
   write("]");
   return { sha256: hash.digest("hex"), ...(length <= longest ? { json } : {}) };
 }
 
-/** Writes one column as JSON. Its kind is that of the first cell that has one. */
-function columnWriter(name: string, change: Change, write: (text: string) => void) {
-  let kind: ColumnKind | undefined;
-  /** Cells before, which are null or lists of nothing. */
-  let before: unknown[] = [];
-  let count = 0;
-  const put = (cell: unknown, of: ColumnKind) => write(`${count++ === 0 ? "" : ","}${cellText(cell, of, change)}`);
-  const begin = (of: ColumnKind) => {
-    kind = of;
-    write(`{"name":${JSON.stringify(name)},"type":"${of}","values":[`);
-    for (const cell of before) put(cell, of);
-    before = [];
-  };
-  return {
-    cell(cell: unknown): void {
-      if (kind === undefined) {
-        const found = kindOf(cell);
-        if (found === undefined) return void before.push(cell);
-        begin(found);
-      }
-      put(cell, kind as ColumnKind);
+const columnNames = (path: string) => scanParquet(path, () => undefined, []);
+
+/** Columns with the kind that all their cells have. */
+async function columnsOf(path: string, names: readonly string[]) {
+  const seen: SeenKind[] = names.map(() => undefined);
+  await scanParquet(
+    path,
+    (row) => {
+      for (const [at, name] of names.entries()) seen[at] = kindWith(seen[at], row[name]);
     },
-    end(): void {
-      if (kind === undefined) begin(kindOfNothing(before.some(isList)));
-      write("]}");
-    },
-  };
+    names,
+  );
+  return names.map((name, at) => ({ name, kind: settledKind(seen[at]) }));
 }
 
 const table = z.array(z.object({ name: z.string(), type: z.enum(columnKinds), values: z.array(z.unknown()) }));
 
 /** Writes a table from the value of such a text. What is of another shape is thrown as it is. */
 export async function restoreTable(path: string, value: unknown, change: Change): Promise<void> {
-  await writeParquet(
-    path,
-    table.parse(value).map(({ name, type, values }) => columnOf([name, type], values, change)),
-  );
+  const columns = table.parse(value).map(({ name, type, values }) => {
+    const isUnsigned = isWhole(type) && values.some(isBeyondSigned);
+    return columnOf({ name, type, isUnsigned }, values, change);
+  });
+  await writeParquet(path, columns);
 }
 
-function columnOf([name, type]: [string, ColumnKind], values: readonly unknown[], change: Change): ParquetColumn {
+type StoredColumn = { readonly name: string; readonly type: ColumnKind; readonly isUnsigned: boolean };
+
+function columnOf({ name, type, isUnsigned }: StoredColumn, values: readonly unknown[], change: Change): ParquetColumn {
   const cells = values.map((value) => restoredCell(value, type, change));
-  const isUnsigned =
-    type.startsWith("int64") && cells.flat().some((cell) => ((cell as bigint | null) ?? 0n) >= 2n ** 63n);
   return { name: change(name), type: isUnsigned ? `u${type}` : type, values: cells } as ParquetColumn;
+}
+
+const isWhole = (type: ColumnKind): boolean => type.startsWith("int64");
+
+/** Whether a cell of whole numbers has one that only unsigned numbers of 64 bits have; of what is no such cell it says nothing. */
+function isBeyondSigned(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isBeyondSigned);
+  return typeof value === "string" && /^\d{19,}$/.test(value) && BigInt(value) >= 2n ** 63n;
 }
 
 /** The one column that no line holds: of vectors a trace has what the loop read of them. */
@@ -99,19 +105,9 @@ const vectors = "embedding";
  * @throws Refusal `input.unreadable-file`, `input.bad-parquet`, also where the lines are written.
  */
 export async function tableRows(path: string, change: Change): Promise<Writer | undefined> {
-  const names = await scanParquet(path, () => undefined, []);
+  const names = await columnNames(path);
   if (names.includes(vectors)) return undefined;
-  const kinds = new Map<string, ColumnKind>();
-  const lists = new Set<string>();
-  await scanParquet(path, (row) => {
-    for (const name of names) {
-      if (kinds.has(name)) continue;
-      const kind = kindOf(row[name]);
-      if (kind !== undefined) kinds.set(name, kind);
-      else if (isList(row[name])) lists.add(name);
-    }
-  });
-  const columns = names.map((name) => ({ name, kind: kinds.get(name) ?? kindOfNothing(lists.has(name)) }));
+  const columns = await columnsOf(path, names);
   return async (file) => {
     const lines = createLineFile(file);
     try {
@@ -140,14 +136,34 @@ const groupCharacters = 1 << 23;
 
 /** Writes a table from such lines. @throws Refusal `trace.unusable`; what they hold of another shape is thrown as it is. */
 export async function restoreRows(path: string, file: Aside, change: Change): Promise<void> {
-  await writeParquetGroups(path, groupsIn(file, change));
+  await writeParquetGroups(path, groupsIn(file, await storedColumns(file), change));
 }
 
-async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetColumn[]> {
-  let columns: z.infer<typeof header> | undefined;
+/** The columns of such lines. Whether one is unsigned any of its rows may tell, and the first group of rows has to know. */
+async function storedColumns(file: Aside): Promise<readonly StoredColumn[]> {
+  let columns: { name: string; type: ColumnKind; isUnsigned: boolean }[] | undefined;
+  for await (const { value } of valuesIn(file)) {
+    if (columns === undefined) {
+      columns = header.parse(value).map(([name, type]) => ({ name, type, isUnsigned: false }));
+      if (!columns.some(({ type }) => isWhole(type))) break;
+    } else {
+      const row = cells.length(columns.length).parse(value);
+      for (const [at, column] of columns.entries()) {
+        if (isWhole(column.type)) column.isUnsigned ||= isBeyondSigned(row[at]);
+      }
+    }
+  }
+  return columns ?? [];
+}
+
+async function* groupsIn(
+  file: Aside,
+  columns: readonly StoredColumn[],
+  change: Change,
+): AsyncGenerator<ParquetColumn[]> {
   let [rows, characters]: [unknown[][], number] = [[], 0];
   const group = (): ParquetColumn[] => {
-    const made = (columns ?? []).map((column, at) =>
+    const made = columns.map((column, at) =>
       columnOf(
         column,
         rows.map((row) => row[at]),
@@ -157,14 +173,18 @@ async function* groupsIn(file: Aside, change: Change): AsyncGenerator<ParquetCol
     [rows, characters] = [[], 0];
     return made;
   };
-  for await (const piece of readAside(file)) {
-    for (const [line] of linesIn(piece)) {
-      const value = parseJson(line);
-      if (columns === undefined) columns = header.parse(value);
-      else rows.push(cells.length(columns.length).parse(value));
-      characters += line.length;
-      if (characters > groupCharacters) yield group();
-    }
+  let isHeader = true;
+  for await (const { value, length } of valuesIn(file)) {
+    if (!isHeader) rows.push(cells.length(columns.length).parse(value));
+    isHeader = false;
+    characters += length;
+    if (characters > groupCharacters) yield group();
   }
   yield group();
+}
+
+async function* valuesIn(file: Aside): AsyncGenerator<{ readonly value: unknown; readonly length: number }> {
+  for await (const piece of readAside(file)) {
+    for (const [line] of linesIn(piece)) yield { value: parseJson(line), length: line.length };
+  }
 }

@@ -81,6 +81,31 @@ describe("a table of a job that is too long for a line", () => {
     expect([0, 1, 3].map((at) => table.rows[at]?.said)).toEqual([...hostile, { at: 3, of: noise(3) }]);
   });
 
+  it("comes back with whole numbers of 64 bits, whichever row tells that they are unsigned", async () => {
+    const { files, restored } = await recorded((path) =>
+      writeParquet(path, [
+        { name: "note", type: "string", values: Array.from({ length: rows }, (_, at) => noise(at).repeat(10)) },
+        {
+          name: "id",
+          type: "uint64",
+          values: Array.from({ length: rows }, (_, at) => BigInt(at) + (at === rows - 1 ? 2n ** 63n : 0n)),
+        },
+      ]),
+    );
+    expect([...files.values()].map((file) => "size_bytes" in file && file.size_bytes > 9e6)).toEqual([true]);
+    const { table } = await restored();
+    expect([0, rows - 1].map((at) => table.rows[at]?.id)).toEqual([0n, BigInt(rows - 1) + 2n ** 63n]);
+  });
+
+  it("is known by its hash when it holds JSON that nests deeper than a trace can", async () => {
+    const deep = JSON.parse(`${"[".repeat(200)}${"]".repeat(200)}`);
+    const { outputs } = await recorded((path) =>
+      writeParquet(path, [{ name: "said", type: "json", values: [1, deep] }]),
+    );
+    expect(outputs).toMatchObject([{ sha256: expect.any(String) }]);
+    expect(outputs[0]?.stored).toBeUndefined();
+  });
+
   it("is known by its hash when it is no table, and the run goes on", async () => {
     const { outputs } = await recorded((path) => writeFile(path, Buffer.alloc(400_000, 7)));
     expect(outputs).toMatchObject([{ size_bytes: 400_000 }]);
@@ -113,6 +138,8 @@ const single = {
   json: fc.oneof(
     fc.dictionary(fc.string(), fc.oneof(fc.integer(), fc.string(), fc.constant(null)), { noNullPrototype: true }),
     fc.array(fc.object()),
+    fc.array(fc.oneof(fc.integer(), fc.string(), fc.boolean()), { maxLength: 3 }),
+    ...[fc.integer(), fc.string(), fc.boolean()],
   ),
 };
 const { json: _, ...plain } = single;
@@ -172,12 +199,31 @@ it("restores what older traces have of texts, numbers and lists", async () => {
   ]);
 });
 
-it("refuses a list that only says how long it is", async () => {
-  const path = join(await newFolder(), "hostile.parquet");
-  const file = (length: number): StoredFile => {
-    return { encoding: "table", content: [{ name: "box", type: "double_list", values: [{ length }] }] };
-  };
-  await expect(restoreFile(path, file(3), (text) => text)).rejects.toMatchObject({ code: "trace.unusable" });
+it.each<[ParquetColumn["type"], unknown]>([
+  ["double_list", { length: 3 }],
+  ["double", "1,5"],
+  ["double", ""],
+  ["double", true],
+  ["double_list", [0.5, "x"]],
+  ["int64", ""],
+  ["int64", "0x10"],
+  ["timestamp", "today"],
+  ["boolean", 1],
+  ["string", 5],
+  ["json", "{"],
+])("refuses a column of kind %s with the cell %j, in a line and beside the trace", async (type, cell) => {
+  const folder = await newFolder();
+  const text = `${JSON.stringify([["it", type]])}\n${JSON.stringify([cell])}\n`;
+  const aside = join(folder, "packed.gz");
+  await writeFile(aside, gzipSync(text));
+  const files: StoredFile[] = [
+    { encoding: "table", content: [{ name: "it", type, values: [cell] }] },
+    { encoding: "aside", path: aside, size_bytes: text.length },
+  ];
+  for (const file of files) {
+    const restoring = restoreFile(join(folder, "hostile.parquet"), file, (one) => one);
+    await expect(restoring).rejects.toMatchObject({ code: "trace.unusable" });
+  }
 });
 
 it("names paths within objects, also those with quotes", async () => {
