@@ -66,16 +66,25 @@ export async function writeGapTable(path: string, gaps: readonly Gap[]): Promise
   ]);
 }
 
-/** Reads `kpi_gaps.parquet` or a routed subset of it. @throws Refusal `input.bad-parquet` for absent columns. */
+/**
+ * Reads `kpi_gaps.parquet` or a routed subset of it. A figure that is absent is no number.
+ *
+ * @throws Refusal `input.bad-parquet` for absent columns, and for a figure that is something else than a number.
+ */
 export async function readGapTable(path: string): Promise<Gap[]> {
   const { columns, rows } = await readParquet(path);
   const missing = ["filepath", "label"].filter((column) => !columns.includes(column));
   if (missing.length > 0)
     throw new Refusal("input.bad-parquet", `${path} lacks ${missing.join(", ")}.`, { path, missing });
+  const figure = (row: (typeof rows)[number], column: string): number => {
+    const value = row[column] ?? Number.NaN;
+    if (typeof value === "number" || typeof value === "bigint") return Number(value);
+    throw new Refusal("input.bad-parquet", `${path} has a ${column} that is no number.`, { path, column });
+  };
   return rows.map((row) => ({
     filepath: textCell(row, "filepath"),
     label: textCell(row, "label"),
-    siamese_score: Number(row.siamese_score ?? Number.NaN),
-    weakness: Number(row.weakness ?? Number.NaN),
+    siamese_score: figure(row, "siamese_score"),
+    weakness: figure(row, "weakness"),
   }));
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { changenetColumns } from "../../../server/data/changenet.ts";
 import { readGapTable, writeGapTable } from "../../../server/data/gap-files.ts";
-import { readParquet } from "../../../server/data/parquet.ts";
+import { readParquet, writeParquet } from "../../../server/data/parquet.ts";
 import { rca } from "../../../server/stages/rca.ts";
 import { routing } from "../../../server/stages/routing.ts";
 import { temporaryFolders } from "../../support/folder.ts";
@@ -117,6 +117,17 @@ describe("routing", () => {
     expect(columns).toEqual(["filepath", "label", "siamese_score", "weakness"]);
     expect(rows).toEqual([]);
   });
+
+  it.each<unknown>(["1,5", true, { valueOf: 1 }])(
+    "is refused where a gap's figure is %j, which is no number",
+    async (found) => {
+      const path = join(await folder(), "kpi_gaps.parquet");
+      const column = (name: string, value: unknown) => ({ name, type: "json" as const, values: [value] });
+      await writeParquet(path, [column("filepath", "a.jpg"), column("label", "PASS"), column("siamese_score", found)]);
+      const { code, facts } = await refusalOf(() => readGapTable(path));
+      expect([code, facts.column]).toEqual(["input.bad-parquet", "siamese_score"]);
+    },
+  );
 
   it("is refused with the dropped labels when nothing can be served", async () => {
     const home = await stageWorkspace(await folder());
