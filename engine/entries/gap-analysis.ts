@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { tableRows } from "../../server/data/csv.ts";
+import { writeGapTable } from "../../server/data/gap-files.ts";
 import { readInferenceTable } from "../../server/data/inference.ts";
-import { writeParquet } from "../../server/data/parquet.ts";
 import { makeDirectory, writeAtomic } from "../../server/fs/atomic.ts";
 import { kindOf } from "../../server/fs/read.ts";
 import { analyseGaps, breakdownText, expandLightings } from "../../server/kpi/gaps.ts";
@@ -63,12 +63,7 @@ async function analyse(tree: SpecTree, io: EngineIo): Promise<void> {
     image_ext: String(resolveValue(config, "dataset.classify.image_ext") ?? ""),
   });
   await makeDirectory(results);
-  await writeParquet(join(results, "kpi_gaps.parquet"), [
-    { name: "filepath", type: "string", values: gaps.map((gap) => gap.filepath) },
-    { name: "label", type: "string", values: gaps.map((gap) => gap.label) },
-    { name: "siamese_score", type: "double", values: gaps.map((gap) => gap.siamese_score) },
-    { name: "weakness", type: "double", values: gaps.map((gap) => gap.weakness) },
-  ]);
+  await writeGapTable(join(results, "kpi_gaps.parquet"), gaps);
   if (pinned < 0) await writeAtomic(join(results, "threshold.txt"), pythonFloat(analysis.threshold));
   await writeAtomic(join(results, "weak_samples_breakdown.txt"), breakdownText(analysis, table.rows, topK));
   io.stdout.write(`Threshold ${pythonFloat(analysis.threshold)}: ${gaps.length} weak sample images\n`);

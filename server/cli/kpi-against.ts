@@ -1,10 +1,9 @@
-import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { Refusal } from "../errors.ts";
 import { farInterval, intervalText, recallInterval } from "../kpi/certainty.ts";
 import { farPct, recallPct } from "../kpi/far-at-recall.ts";
 import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "../kpi/sweep.ts";
 import { changeView } from "../report/breakdown.ts";
-import { readKpiTable } from "../report/kpi-rows.ts";
+import { type KpiReader, kpiReader } from "../report/kpi-rows.ts";
 
 /** One scoring of a KPI set: its CSV, and the threshold that a run recorded or none. */
 export type ScoredCsv = { readonly csv: string; readonly recall: number; readonly threshold?: number | undefined };
@@ -16,8 +15,8 @@ export type ScoredCsv = { readonly csv: string; readonly recall: number; readonl
  * when one has no threshold.
  */
 export async function compareScorings(before: ScoredCsv, after: ScoredCsv) {
-  const texts = createTextTable();
-  const [old, now] = [await readScoring(before, texts), await readScoring(after, texts)];
+  const readTable = kpiReader();
+  const [old, now] = [await readScoring(before, readTable), await readScoring(after, readTable)];
   const change = changeView(old, now);
   if (change === undefined) {
     const facts = { csv: after.csv, rows: now.table.rows, against: before.csv, against_rows: old.table.rows };
@@ -39,9 +38,9 @@ export function comparisonText(found: Awaited<ReturnType<typeof compareScorings>
   ];
 }
 
-async function readScoring({ csv, recall, threshold: recorded }: ScoredCsv, texts: TextTable) {
+async function readScoring({ csv, recall, threshold: recorded }: ScoredCsv, readTable: KpiReader) {
   const notes: string[] = [];
-  const table = await readKpiTable(csv, csv, (note) => void notes.push(note), texts);
+  const table = await readTable(csv, csv, (note) => void notes.push(note));
   if (table.rows === 0 || notes.length > 0) {
     throw new Refusal("input.bad-csv", `${csv} is no complete inference CSV.`, { path: csv, notes });
   }

@@ -1,5 +1,6 @@
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import { isPass } from "../run/pass-labels.ts";
+import { leastRows } from "./least.ts";
 import { pythonFixed, pythonFloat } from "./python-text.ts";
 import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "./sweep.ts";
 
@@ -64,28 +65,19 @@ export function rankGaps<Row extends InferenceRow>(
   threshold: number,
   topK: number,
 ): RankedRow<Row>[] {
-  const { groups, weaknessAt, groupAt } = byLabel(table, threshold);
-  const cuts = groups.map(({ sorted }) => {
-    const cut = sorted[sorted.length - topK] ?? -Infinity;
-    let above = 0;
-    while (above < sorted.length && (sorted[sorted.length - 1 - above] as number) > cut) above++;
-    return { cut, ties: topK - above };
-  });
-  const kept: { readonly at: number; readonly weakness: number }[] = [];
-  for (let at = 0; at < table.rows; at++) {
-    const weakness = weaknessAt(at);
-    const group = cuts[groupAt(at)];
-    if (group === undefined || weakness < group.cut || (weakness === group.cut && group.ties-- <= 0)) continue;
-    kept.push({ at, weakness });
-  }
-  kept.sort((a, b) => b.weakness - a.weakness || a.at - b.at);
-  return kept.map(({ at, weakness }) => ({ row: table.at(at), weakness }));
+  const { names, weaknessAt, groupAt } = byLabel(table, threshold);
+  const weakest = names.map(() => leastRows(topK));
+  for (let at = 0; at < table.rows; at++) weakest[groupAt(at)]?.add(at, -weaknessAt(at));
+  return weakest
+    .flatMap((one) => one.rows().map((at) => ({ at, weakness: weaknessAt(at) })))
+    .sort((a, b) => b.weakness - a.weakness || a.at - b.at)
+    .map(({ at, weakness }) => ({ row: table.at(at), weakness }));
 }
 
-/** The weaknesses of the rows of each upper-cased label, ascending. */
-function byLabel({ rows, scores, label, labels }: InferenceTable, threshold: number) {
-  const numbers = new Map([...new Set(labels.map(upper))].map((name, at) => [name, at]));
-  const names = [...numbers.keys()];
+/** How weak a row is, and which of the upper-cased labels it has. */
+function byLabel({ scores, label, labels }: InferenceTable, threshold: number) {
+  const names = [...new Set(labels.map(upper))];
+  const numbers = new Map(names.map((name, at) => [name, at]));
   const groupOf = labels.map((text) => numbers.get(upper(text)) ?? 0);
   const good = labels.map(isPass);
   const groupAt = (row: number): number => groupOf[label[row] as number] as number;
@@ -93,15 +85,21 @@ function byLabel({ rows, scores, label, labels }: InferenceTable, threshold: num
     const score = scores[row] as number;
     return good[label[row] as number] ? score - threshold : threshold - score;
   };
+  return { names, groupAt, weaknessAt };
+}
+
+/** The weaknesses of the rows of each upper-cased label, ascending. */
+function weaknesses(table: InferenceTable, threshold: number): { name: string; sorted: Float64Array }[] {
+  const { names, groupAt, weaknessAt } = byLabel(table, threshold);
   const sizes = new Float64Array(names.length);
-  for (let row = 0; row < rows; row++) sizes[groupAt(row)] = (sizes[groupAt(row)] as number) + 1;
+  for (let row = 0; row < table.rows; row++) sizes[groupAt(row)] = (sizes[groupAt(row)] as number) + 1;
   const groups = names.map((name, at) => ({ name, sorted: new Float64Array(sizes[at] as number), filled: 0 }));
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < table.rows; row++) {
     const group = groups[groupAt(row)] as (typeof groups)[number];
     group.sorted[group.filled++] = weaknessAt(row);
   }
   for (const { sorted } of groups) sorted.sort();
-  return { groups, groupAt, weaknessAt };
+  return groups;
 }
 
 /** One gap a lighting for each ranked row, in `input_map` order; paths are spelled as Python's pathlib joins them. */
@@ -139,10 +137,9 @@ export function breakdownText(analysis: GapAnalysis, totalRows: number, topK: nu
 /** What `metrics.json` documents: the operating point, and how weak the rows of each label are, the weakest label first. */
 export function gapMetrics(table: InferenceTable, analysis: GapAnalysis) {
   const { precision, recall, f1, tp, fp, tn, fn } = analysis.point;
-  const weakest = rankGaps(table, analysis.threshold, 1);
-  const order = new Map(weakest.map(({ row }, at) => [upper(row.label), at]));
-  const { groups } = byLabel(table, analysis.threshold);
-  groups.sort((a, b) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0));
+  const order = [...new Set(analysis.ranked.map(({ row }) => upper(row.label)))];
+  const groups = weaknesses(table, analysis.threshold);
+  groups.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const per_label = Object.fromEntries(groups.map(({ name, sorted }) => [name, weaknessFigures(sorted)]));
   return { threshold: analysis.threshold, precision, recall, f1, confusion_matrix: { tp, fp, tn, fn }, per_label };
 }

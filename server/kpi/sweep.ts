@@ -102,7 +102,7 @@ export function bestAtRecall(sweep: Sweep, minRecall: number): OperatingPoint | 
   const floor = minRecall - recallTolerance;
   const isBetter = (a: OperatingPoint, b: OperatingPoint) =>
     (order(a.f1, b.f1) || order(a.precision, b.precision) || order(a.threshold, b.threshold)) > 0;
-  return best(sweep, (point) => point.recall >= floor, isBetter);
+  return best(sweep, (tp) => tp / sweep.defectiveRows >= floor, isBetter);
 }
 
 /** The candidate with the best (F1, recall, precision, threshold); undefined without rows. A diagnostic only. */
@@ -117,13 +117,14 @@ export function bestByF1(sweep: Sweep): OperatingPoint | undefined {
 
 function best(
   sweep: Sweep,
-  isEligible: (point: OperatingPoint) => boolean,
+  isEligible: (tp: number) => boolean,
   isBetter: (a: OperatingPoint, b: OperatingPoint) => boolean,
 ): OperatingPoint | undefined {
   let chosen: OperatingPoint | undefined;
   for (let at = 0; at < sweep.thresholds.length; at++) {
+    if (!isEligible(sweep.tp[at] as number)) continue;
     const point = pointAt(sweep, at);
-    if (isEligible(point) && (chosen === undefined || isBetter(point, chosen))) chosen = point;
+    if (chosen === undefined || isBetter(point, chosen)) chosen = point;
   }
   return chosen;
 }

@@ -100,7 +100,11 @@ export function changeView(before: Judged, after: Judged): ChangeView | undefine
 function sameParts(one: KpiTable, other: KpiTable): boolean {
   if (one.rows !== other.rows) return false;
   const labelAt = ({ labels, label }: KpiTable, row: number) => labels[label[row] as number];
-  if (inOneOrder(one, other) && one.label.every((_, row) => labelAt(one, row) === labelAt(other, row))) return true;
+  if (inOneOrder(one, other)) {
+    let at = 0;
+    while (at < one.rows && labelAt(one, at) === labelAt(other, at)) at++;
+    if (at === one.rows) return true;
+  }
   const counts = new Map<string, number>();
   const keyOf = (table: KpiTable, row: number) => `${partKey(table, row)} ${labelAt(table, row)}`;
   for (let row = 0; row < one.rows; row++) {

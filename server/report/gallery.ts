@@ -1,8 +1,10 @@
+import { inTurns } from "../data/pause.ts";
+import { leastRows } from "../kpi/least.ts";
 import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import { type GalleryPictures, galleryPictures } from "./gallery-pictures.ts";
-import { boardOf, componentOf, type KpiRow, smallest } from "./kpi-rows.ts";
-import { changesBetween, countMisjudged, type Judged, misjudged, partsOf } from "./misjudged.ts";
+import { boardOf, componentOf, type KpiRow } from "./kpi-rows.ts";
+import { changesBetween, countMisjudged, isWrong, type Judged, partsOf, worstRows } from "./misjudged.ts";
 import type { Gallery, GalleryIteration, GalleryRow } from "./model.ts";
 
 /** Parts that a page lists; a row costs it about a hundred bytes. */
@@ -57,24 +59,30 @@ async function rowsOf(
   const keyed = judged.map((one, at) => ({ ...one, parts: of[at] as Int32Array }));
   const first = keyed.find(({ label }) => label === best) ?? keyed.at(-1);
   const order = first === undefined ? [] : [first, ...keyed.filter((one) => one !== first).reverse()];
-  const isChosen = new Uint8Array(count);
+  const isKnown = new Uint8Array(count);
   const chosen: { readonly part: number; readonly row: KpiRow }[] = [];
-  let size = 0;
   const choose = ({ table, parts }: (typeof keyed)[number], rows: readonly number[]): void => {
-    for (const row of rows) {
-      const part = parts[row] as number;
-      if (isChosen[part] === 1) continue;
-      isChosen[part] = 1;
-      size++;
-      if (chosen.length < rowLimit) chosen.push({ part, row: table.at(row) });
-    }
+    for (const row of rows) chosen.push({ part: parts[row] as number, row: table.at(row) });
   };
-  for (const one of order) choose(one, misjudged(one));
-  const wrong = size;
+  let wrong = 0;
+  for (const one of order) {
+    const worst = worstRows(one, rowLimit - chosen.length);
+    await inTurns(one.table.rows, (row) => {
+      const part = one.parts[row] as number;
+      if (isKnown[part] === 1 || !isWrong(one, row)) return;
+      isKnown[part] = 1;
+      wrong++;
+      worst.add(row);
+    });
+    choose(one, worst.rows());
+  }
   if (first !== undefined) {
-    // A threshold beyond all scores may be infinite.
-    const distances = first.table.scores.map((score) => Math.min(Number.MAX_VALUE, Math.abs(score - first.threshold)));
-    choose(first, smallest(distances, rowLimit));
+    const nearest = leastRows(rowLimit - chosen.length);
+    await inTurns(first.table.rows, (row) => {
+      if (isKnown[first.parts[row] as number] === 1) return;
+      nearest.add(row, Math.abs((first.table.scores[row] as number) - first.threshold));
+    });
+    choose(first, nearest.rows());
   }
   const scores = scoresOf(
     keyed,
@@ -98,8 +106,8 @@ function scoresOf(
   for (const [at, part] of parts.entries()) places[part] = at;
   const scores = parts.map(() => keyed.map((): number | null => null));
   for (const [at, one] of keyed.entries()) {
-    for (const [row, part] of one.parts.entries()) {
-      const known = scores[places[part] as number];
+    for (let row = 0; row < one.table.rows; row++) {
+      const known = scores[places[one.parts[row] as number] as number];
       if (known !== undefined) known[at] = one.table.scores[row] as number;
     }
   }

@@ -1,7 +1,8 @@
 import { scanTable } from "../data/csv.ts";
 import { createNumberList, createScoreList, type NumberColumn } from "../data/number-list.ts";
+import { pausing } from "../data/pause.ts";
 import { textAt, textColumn } from "../data/row-columns.ts";
-import type { TextTable } from "../data/text-table.ts";
+import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { errnoOf, Refusal } from "../errors.ts";
 import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
@@ -29,11 +30,39 @@ export type KpiTable = InferenceTable<KpiRow> & {
 const grouping = ["boardname", "comp_name", "part_type", "comp_type_1", "lighting"] as const;
 const needed = ["input_path", "golden_path", "label", "object_name", "siamese_score"] as const;
 
+/** Reads inference CSVs that are compared with one another. */
+export type KpiReader = (path: string, name: string, note: Note) => Promise<KpiTable>;
+
 /**
- * Reads an inference CSV for the report: rows without a finite score are left out and counted, never guessed.
- * A file that is missing or no such table gives no rows and a note. Tables that are compared share their `texts`.
+ * Reads inference CSVs for the report: rows without a finite score are left out and counted, never guessed.
+ * A file that is missing or no such table gives no rows and a note. Its tables share `texts`, and `part` where they have
+ * the same parts row by row.
  */
-export async function readKpiTable(path: string, name: string, note: Note, texts: TextTable): Promise<KpiTable> {
+export function kpiReader(): KpiReader {
+  const texts = createTextTable();
+  const orders: KpiTable["part"][] = [];
+  return async (path, name, note) => {
+    const columns = await readColumns(path, name, note, texts);
+    for (const order of orders) if (await isSame(order, columns.part)) return columns.table(order);
+    orders.push(columns.part);
+    return columns.table(columns.part);
+  };
+}
+
+async function isSame(one: KpiTable["part"], other: KpiTable["part"]): Promise<boolean> {
+  const pause = pausing();
+  for (const [at, numbers] of one.entries()) {
+    const others = other[at];
+    if (numbers.length !== others?.length) return false;
+    for (let row = 0; row < numbers.length; row++) {
+      if (numbers.at(row) !== others.at(row)) return false;
+      if (pause.isDue()) await pause.rest();
+    }
+  }
+  return true;
+}
+
+async function readColumns(path: string, name: string, note: Note, texts: TextTable) {
   let columns = columnsFor(texts, []);
   let unscored = 0;
   try {
@@ -51,11 +80,11 @@ export async function readKpiTable(path: string, name: string, note: Note, texts
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     note(`${name}: inference.csv cannot be used (${whyNot(error)}); its score charts are left out.`);
-    return columnsFor(texts, []).table();
+    return columnsFor(texts, []);
   }
   if (unscored > 0)
     note(`${name}: ${unscored} rows of inference.csv have no finite score and are left out of the charts.`);
-  return columns.table();
+  return columns;
 }
 
 function columnsFor(texts: TextTable, header: readonly string[]) {
@@ -76,11 +105,12 @@ function columnsFor(texts: TextTable, header: readonly string[]) {
       labels.set(text, number);
       label.push(number);
     },
-    table(): KpiTable {
+    part: [input, golden, object].map((one) => one.numbers),
+    table(part: KpiTable["part"]): KpiTable {
       const names = [...labels.keys()];
       const isDefect = names.map((text) => (isPass(text) ? 0 : 1));
-      const defective = Uint8Array.from(label.all(), (number) => isDefect[number] as number);
-      const part = [input, golden, object].map((one) => one.numbers);
+      const defective = new Uint8Array(label.length);
+      for (let row = 0; row < label.length; row++) defective[row] = isDefect[label.at(row)] as number;
       const groups = new Map(grouped.map(([name, one]) => [name as string, one.numbers]));
       const cell = (numbers: NumberColumn | undefined, row: number) => textAt({ texts }, numbers, row);
       return {
@@ -98,19 +128,6 @@ function columnsFor(texts: TextTable, header: readonly string[]) {
       };
     },
   };
-}
-
-/** The rows with the `most` smallest of as many values, the smallest first, equal ones by row; infinite ones are no row's. */
-export function smallest(values: Float64Array, most: number): number[] {
-  const cut = values.slice().sort()[most - 1] ?? Number.MAX_VALUE;
-  const rows: number[] = [];
-  let below = 0;
-  for (const value of values) if (value < cut) below++;
-  let ties = most - below;
-  for (const [row, value] of values.entries()) {
-    if (value < cut || (value === cut && Number.isFinite(value) && ties-- > 0)) rows.push(row);
-  }
-  return rows.sort((a, b) => (values[a] as number) - (values[b] as number) || a - b);
 }
 
 /** A refusal in a few words, without the path. */

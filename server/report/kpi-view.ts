@@ -54,7 +54,8 @@ function histogramOf({ scores, defective: truth }: KpiTable, sweep: Sweep): KpiV
   const to = highest + widen;
   const pass = new Array<number>(bins).fill(0);
   const defective = new Array<number>(bins).fill(0);
-  for (const [row, score] of scores.entries()) {
+  for (let row = 0; row < scores.length; row++) {
+    const score = scores[row] as number;
     const bin = Math.min(bins - 1, Math.floor(((score - from) / (to - from)) * bins));
     const side = truth[row] ? defective : pass;
     side[bin] = (side[bin] ?? 0) + 1;
@@ -78,8 +79,9 @@ function curveOf(sweep: Sweep): KpiView["curve"] {
 function defectRows({ scores, defective, label, labels }: KpiTable, threshold: number): DefectRow[] {
   const found = new Map<string, { count: number; detected: number; weakest_score: number }>();
   const names = labels.map((text) => text.trim().toLowerCase());
-  for (const [row, score] of scores.entries()) {
+  for (let row = 0; row < scores.length; row++) {
     if (!defective[row]) continue;
+    const score = scores[row] as number;
     const name = names[label[row] as number] ?? "";
     const defect = found.get(name) ?? { count: 0, detected: 0, weakest_score: Number.POSITIVE_INFINITY };
     defect.count++;

@@ -1,12 +1,11 @@
 import { basename } from "node:path";
 import { readInferenceTable } from "../data/inference.ts";
-import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { Refusal } from "../errors.ts";
 import { readRun } from "../journal/journal.ts";
 import type { Deps } from "../ports/call.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { RunState } from "../run/state.ts";
-import { boardOf, componentOf, type KpiRow, readKpiTable } from "./kpi-rows.ts";
+import { boardOf, componentOf, type KpiReader, type KpiRow, kpiReader } from "./kpi-rows.ts";
 import { changesBetween, type Judged, misjudged } from "./misjudged.ts";
 import type { Listed, Listing } from "./misjudged-files.ts";
 import { kpiLayout } from "./samples.ts";
@@ -33,13 +32,13 @@ export async function listMisjudged(
   const measured = Object.keys(state.iterations).filter((label) => state.iterations[label]?.inference_csv);
   const iteration = named(wish.iteration ?? measured.at(-1), measured, runDir);
   const before = wish.against ?? measured[measured.indexOf(iteration) - 1];
-  const texts = createTextTable();
-  const judged = await judgedOf(state, iteration, texts);
+  const readTable = kpiReader();
+  const judged = await judgedOf(state, iteration, readTable);
   const now = { ...judged, threshold: wish.threshold ?? judged.threshold };
   const changes =
     before === undefined
       ? undefined
-      : changesBetween(await judgedOf(state, named(before, measured, runDir), texts), now);
+      : changesBetween(await judgedOf(state, named(before, measured, runDir), readTable), now);
   const layout = await kpiLayout(state.iterations[iteration]?.training_spec, state.config.images_dir);
   const [broken, still] = [new Set(changes?.broken), new Set(changes?.still)];
   const changed = (row: number) => (broken.has(row) ? "newly_wrong" : still.has(row) ? "still_wrong" : null);
@@ -59,11 +58,11 @@ function named(label: string | undefined, measured: readonly string[], runDir: s
   throw new Refusal("input.no-run", "The run has no such measured iteration.", facts);
 }
 
-async function judgedOf(state: RunState, label: string, texts: TextTable): Promise<Judged> {
+async function judgedOf(state: RunState, label: string, readTable: KpiReader): Promise<Judged> {
   const { inference_csv: path = "", threshold = 0 } = state.iterations[label] ?? {};
   // The strict reader names what is wrong with a table that the report would leave out.
   await readInferenceTable(path);
-  return { label, threshold, table: await readKpiTable(path, label, () => undefined, texts) };
+  return { label, threshold, table: await readTable(path, label, () => undefined) };
 }
 
 function listed(row: KpiRow, change: Listed["change"], layout: ImageLayout | undefined): Listed {

@@ -1,5 +1,4 @@
 import { basename, dirname, resolve } from "node:path";
-import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { readKept } from "../journal/heads.ts";
 import { holdoutText } from "../kpi/holdout.ts";
 import type { Deps } from "../ports/call.ts";
@@ -10,7 +9,7 @@ import { contactSheet } from "./contact-sheet.ts";
 import { evidenceOf } from "./evidence.ts";
 import { galleryOf, galleryReadLimit, type PicturePlaces } from "./gallery.ts";
 import { growthRows, miningRows } from "./growth.ts";
-import { type KpiTable, readKpiTable } from "./kpi-rows.ts";
+import { type KpiReader, type KpiTable, kpiReader } from "./kpi-rows.ts";
 import { kpiView } from "./kpi-view.ts";
 import type { Note } from "./lenient.ts";
 import type { Judged } from "./misjudged.ts";
@@ -41,8 +40,8 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const { state, config, log } = read;
   const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
   const best = bestIteration(state.metric_contract, iterations);
-  const texts = createTextTable();
-  const scored = await scoredIterations(read.iterations, best?.label, note, texts);
+  const readTable = kpiReader();
+  const scored = await scoredIterations(read.iterations, best?.label, note, readTable);
   const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
   const pictures = { roots: rootsOf(dir, config.images_dir), layout: await kpiLayout(spec, config.images_dir) };
   return {
@@ -68,7 +67,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     ...(await samplesOf(dir, read, scored[0], note)),
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
     twins_left_out: state.twins_left_out ?? 0,
-    gallery: await gallery(read, scored, best?.label, pictures, texts),
+    gallery: await gallery(read, scored, best?.label, pictures, readTable),
     sheet: await contactSheet({ runDir: dir, workspace: dirname(dirname(dir)), ...read }, pictures),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
@@ -108,14 +107,14 @@ async function scoredIterations(
   all: readonly Labelled[],
   best: string | undefined,
   note: Note,
-  texts: TextTable,
+  readTable: KpiReader,
 ): Promise<Scored[]> {
   const measured = all.filter(({ iteration }) => iteration.inference_csv !== undefined);
   const wanted = [measured.find(({ label }) => label === best), measured.at(-1), measured[0]];
   const scored: Scored[] = [];
   for (const source of new Set(wanted)) {
     if (source?.iteration.inference_csv === undefined) continue;
-    const table = await readKpiTable(source.iteration.inference_csv, source.label, note, texts);
+    const table = await readTable(source.iteration.inference_csv, source.label, note);
     const view = kpiView(source.label, table, source.iteration.threshold);
     if (view === undefined) continue;
     noteDifference(view, source, note);
@@ -143,7 +142,7 @@ async function gallery(
   scored: readonly Scored[],
   best: string | undefined,
   pictures: PicturePlaces,
-  texts: TextTable,
+  readTable: KpiReader,
 ) {
   const measured = iterations.filter(({ iteration }) => iteration.inference_csv !== undefined);
   const isFew = measured.length * (scored[0]?.table.rows ?? 0) <= galleryReadLimit;
@@ -152,7 +151,7 @@ async function gallery(
     const known = scored.find(({ view }) => view.label === label);
     if (known === undefined && (!isFew || iteration.threshold === undefined)) continue;
     // What cannot be read there is told of where its figures are shown.
-    const table = known?.table ?? (await readKpiTable(iteration.inference_csv ?? "", label, () => undefined, texts));
+    const table = known?.table ?? (await readTable(iteration.inference_csv ?? "", label, () => undefined));
     judged.push({ label, table, threshold: known?.view.point.threshold ?? iteration.threshold ?? 0 });
   }
   return await galleryOf(judged, best, pictures);

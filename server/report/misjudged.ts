@@ -1,20 +1,31 @@
+import { leastRows } from "../kpi/least.ts";
 import type { KpiTable } from "./kpi-rows.ts";
 
 /** A KPI set as one iteration scored it, and the threshold that it is judged by. */
 export type Judged = { readonly label: string; readonly table: KpiTable; readonly threshold: number };
 
 /** A part is flagged when its score is strictly above the threshold. */
-const isWrong = ({ table, threshold }: Judged, row: number): boolean =>
+export const isWrong = ({ table, threshold }: Judged, row: number): boolean =>
   (table.defective[row] === 1) !== (table.scores[row] as number) > threshold;
 
 /** Every misjudged row by its number: missed defects first, then false alarms, each the furthest off first. */
 export function misjudged(judged: Judged): number[] {
-  const { defective, scores, rows: count } = judged.table;
-  const rows: number[] = [];
-  for (let row = 0; row < count; row++) if (isWrong(judged, row)) rows.push(row);
-  const [isBad, scoreOf] = [(row: number) => defective[row] as number, (row: number) => scores[row] as number];
-  const further = (a: number, b: number) => (isBad(a) ? scoreOf(a) - scoreOf(b) : scoreOf(b) - scoreOf(a));
-  return rows.sort((a, b) => isBad(b) - isBad(a) || further(a, b));
+  const worst = worstRows(judged, Number.POSITIVE_INFINITY);
+  for (let row = 0; row < judged.table.rows; row++) if (isWrong(judged, row)) worst.add(row);
+  return worst.rows();
+}
+
+/** Chooses the `most` worst of misjudged rows, in the order of `misjudged`. */
+export function worstRows({ table: { defective, scores } }: Judged, most: number) {
+  const [missed, alarms] = [leastRows(most), leastRows(most)];
+  return {
+    add(row: number): void {
+      const score = scores[row] as number;
+      if (defective[row] === 1) missed.add(row, score);
+      else alarms.add(row, -score);
+    },
+    rows: (): number[] => [...missed.rows(), ...alarms.rows()].slice(0, most),
+  };
 }
 
 /** How many defects are missed, and how many good parts flagged. */
@@ -26,16 +37,8 @@ export function countMisjudged(judged: Judged): { readonly missed: number; reado
   return counts;
 }
 
-/** Whether two scorings have the same parts row by row. */
-export function inOneOrder(one: KpiTable, other: KpiTable): boolean {
-  if (one === other) return true;
-  if (one.texts !== other.texts) throw new Error("the scorings share no texts");
-  if (one.rows !== other.rows) return false;
-  for (let row = 0; row < one.rows; row++) {
-    if (one.part.some((numbers, at) => numbers.at(row) !== other.part[at]?.at(row))) return false;
-  }
-  return true;
-}
+/** Whether two scorings, which one reader has read, have the same parts row by row. */
+export const inOneOrder = (one: KpiTable, other: KpiTable): boolean => one.part === other.part;
 
 /** What names the part of a row across scorings. */
 export const partKey = ({ part }: KpiTable, row: number): string => part.map((numbers) => numbers.at(row)).join(" ");
@@ -47,7 +50,8 @@ export const partKey = ({ part }: KpiTable, row: number): string => part.map((nu
 export function partsOf(tables: readonly KpiTable[]): { readonly count: number; readonly of: readonly Int32Array[] } {
   const [first] = tables;
   if (first !== undefined && tables.every((one) => inOneOrder(first, one))) {
-    const numbers = Int32Array.from({ length: first.rows }, (_, row) => row);
+    const numbers = new Int32Array(first.rows);
+    for (let row = 0; row < first.rows; row++) numbers[row] = row;
     return { count: first.rows, of: tables.map(() => numbers) };
   }
   const numbers = new Map<string, number>();
@@ -79,11 +83,12 @@ export function changesBetween(before: Judged, after: Judged): Changes {
   const [was = new Int32Array(), is = new Int32Array()] = of;
   /** 1 was right, 2 was wrong, 0 was not there. */
   const known = new Uint8Array(count);
-  for (const [row, part] of was.entries()) known[part] = isWrong(before, row) ? 2 : 1;
+  for (let row = 0; row < was.length; row++) known[was[row] as number] = isWrong(before, row) ? 2 : 1;
   const changes = { fixed: [] as number[], broken: [] as number[], still: [] as number[] };
-  for (const [row, part] of is.entries()) {
-    const [wasWrong, nowWrong] = [known[part] === 2, isWrong(after, row)];
-    if (known[part] === 0 || (!wasWrong && !nowWrong)) continue;
+  for (let row = 0; row < is.length; row++) {
+    const before = known[is[row] as number];
+    const [wasWrong, nowWrong] = [before === 2, isWrong(after, row)];
+    if (before === 0 || (!wasWrong && !nowWrong)) continue;
     if (!nowWrong) changes.fixed.push(row);
     else if (wasWrong) changes.still.push(row);
     else changes.broken.push(row);

@@ -4,10 +4,11 @@ import { Refusal } from "../errors.ts";
 import { containedPath } from "../fs/contained.ts";
 import { listNames, readBytes } from "../fs/read.ts";
 import { rankGaps } from "../kpi/gaps.ts";
+import { leastRows } from "../kpi/least.ts";
 import { defined } from "../run/defined.ts";
 import { type ImageLayout, imagePath } from "../run/images.ts";
 import type { IterationState } from "../run/state.ts";
-import { type KpiRow, type KpiTable, smallest } from "./kpi-rows.ts";
+import type { KpiRow, KpiTable } from "./kpi-rows.ts";
 import type { Note } from "./lenient.ts";
 import type { PairView, WeakSample } from "./model.ts";
 import { decode, difference, type ImageFile, picture, pictureOf, scaleDown } from "./pictures.ts";
@@ -78,8 +79,9 @@ export async function realPair(
   layout: ImageLayout | undefined,
   read: ImageReader,
 ): Promise<PairView | undefined> {
-  const defects = table.scores.map((score, row) => (table.defective[row] ? score : Number.POSITIVE_INFINITY));
-  for (const row of smallest(defects, 5).map(table.at)) {
+  const hardest = leastRows(5);
+  for (let at = 0; at < table.rows; at++) if (table.defective[at]) hardest.add(at, table.scores[at] as number);
+  for (const row of hardest.rows().map(table.at)) {
     const { test, golden } = await imagesOfRow(row, layout, read);
     if (test === undefined || golden === undefined) continue;
     const { object_name: name, label, score } = row;

@@ -2,8 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeTable } from "../../server/data/csv.ts";
-import { createTextTable } from "../../server/data/text-table.ts";
-import { type KpiTable, readKpiTable } from "../../server/report/kpi-rows.ts";
+import { type KpiTable, kpiReader } from "../../server/report/kpi-rows.ts";
 
 /** A part as a scoring has it. */
 export type Part = {
@@ -14,10 +13,10 @@ export type Part = {
   readonly part_type?: string;
 };
 
-/** Inference CSVs as the report reads them, with one table of texts. */
+/** Inference CSVs as the report reads them, by one reader. */
 export async function kpiTables(...scorings: readonly (readonly Part[])[]): Promise<KpiTable[]> {
   const folder = await mkdtemp(join(tmpdir(), "deft-kpi-table-"));
-  const [csv, texts] = [join(folder, "inference.csv"), createTextTable()];
+  const [csv, readTable] = [join(folder, "inference.csv"), kpiReader()];
   const header = ["input_path", "golden_path", "label", "object_name", "siamese_score", "boardname", "part_type"];
   try {
     const tables: KpiTable[] = [];
@@ -26,7 +25,7 @@ export async function kpiTables(...scorings: readonly (readonly Part[])[]): Prom
         return ["kpi/", "golden/", label, object_name, String(score), boardname, part_type];
       });
       await writeTable(csv, header, rows);
-      const table = await readKpiTable(csv, "kpi", fail, texts);
+      const table = await readTable(csv, "kpi", fail);
       tables.push(table);
     }
     return tables;
