@@ -48,6 +48,7 @@ const long = [
   "test/server/data/hostile-text.test.ts",
   "test/server/cli/osmo.test.ts",
   "test/server/durable/keeper.test.ts",
+  "test/server/exec/second-process.test.ts",
   "test/server/import/layouts.test.ts",
   "test/server/import/mvtec.test.ts",
   "test/server/journal/failing-disk.test.ts",

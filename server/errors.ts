@@ -281,6 +281,9 @@ export const refusals = {
   "http.rate": refuse("Wait as long as Retry-After says, then send the request again."),
 
   "install.incomplete": refuse("Reinstall deft-mcp (from a checkout: npm ci && npm run build)."),
+  "install.silent-process": refuse(
+    "Run the program in the facts at a terminal, put right what keeps it from starting, then repeat the call.",
+  ),
 
   "trace.unusable": refuse("Record the trace again with `deft-mcp serve --record DIR`, or restore it as it was."),
   "trace.difference": refuse("Mend what changed, or accept it with `deft-mcp replay TRACE --update`."),
@@ -315,6 +318,11 @@ export class Refusal extends Error {
 
   get remedy(): string {
     return refusals[this.code].remedy;
+  }
+
+  /** Whether it is about this program itself, whatever was asked of it: no finding on data, no evidence of a job. */
+  get ofInstallation(): boolean {
+    return this.code.startsWith("install.");
   }
 
   /** What a reader is told, as plain data. */

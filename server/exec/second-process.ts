@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setImmediate } from "node:timers/promises";
-import type { RefusalCode } from "../errors.ts";
+import { Refusal, type RefusalCode } from "../errors.ts";
 
 /** Why a piece of work has no answer. */
 export class WorkFailed extends Error {
@@ -32,6 +32,7 @@ export type SecondProcess = {
    * request starts a new one.
    *
    * @throws WorkFailed, or the reason of the signal.
+   * @throws Refusal `install.silent-process` for a process that does not say in time that it began: no work will do.
    */
   ask(request: unknown, limits: Limits): Promise<unknown[]>;
   stop(): void;
@@ -45,13 +46,16 @@ export type Reply =
   | { readonly error: string; readonly refused?: Refused };
 
 /** A cold start on a busy machine; the work itself is not counted in. */
-const startMs = 30_000;
+const longestStartMs = 30_000;
 
 /**
  * Describes a second process that runs a script under a heap limit. It starts with the first request, stays for the
  * next ones until nobody asked for `idleMs`, and never keeps this process from ending.
  */
-export function secondProcess(script: string, limits: { heapMb: number; idleMs: number }): SecondProcess {
+export function secondProcess(
+  script: string,
+  { heapMb, idleMs, startMs = longestStartMs }: { heapMb: number; idleMs: number; startMs?: number },
+): SecondProcess {
   let running: ChildProcess | undefined;
   let idle: NodeJS.Timeout | undefined;
   const stop = () => {
@@ -62,23 +66,24 @@ export function secondProcess(script: string, limits: { heapMb: number; idleMs: 
     running = undefined;
   };
   const attempt = async (request: unknown, asked: Limits) => {
+    clearTimeout(idle);
     running ??= begin();
     const child = running;
     child.ref();
     child.channel?.ref();
     try {
-      return await converse(child, request, asked);
+      return await converse(child, request, { ...asked, startMs });
     } catch (error) {
       if (!(error instanceof WorkFailed && error.why === "thrown")) stop();
       throw error;
     } finally {
       child.unref();
       child.channel?.unref();
-      idle = setTimeout(stop, limits.idleMs).unref();
+      idle = setTimeout(stop, idleMs).unref();
     }
   };
   const begin = () => {
-    const child = start(script, limits.heapMb);
+    const child = start(script, heapMb);
     child.once("exit", () => {
       if (running === child) running = undefined;
     });
@@ -88,7 +93,6 @@ export function secondProcess(script: string, limits: { heapMb: number; idleMs: 
     stop,
     async ask(request, asked) {
       asked.signal?.throwIfAborted();
-      clearTimeout(idle);
       const used = running !== undefined;
       let told = false;
       const { onPart } = asked;
@@ -99,8 +103,10 @@ export function secondProcess(script: string, limits: { heapMb: number; idleMs: 
       try {
         return await attempt(request, onPart === undefined ? asked : { ...asked, onPart: onFirst });
       } catch (error) {
-        // A process that was used before may have died of what an earlier request left behind; parts are handed out once.
-        if (used && !told && error instanceof WorkFailed && error.why === "died") return await attempt(request, asked);
+        // A process that was used before may have died of what an earlier request left behind, or been stopped from
+        // outside; parts are handed out once.
+        const isGone = error instanceof WorkFailed ? error.why === "died" : error instanceof Refusal;
+        if (used && !told && isGone) return await attempt(request, asked);
         throw error;
       }
     },
@@ -117,24 +123,27 @@ function start(script: string, heapMb: number): ChildProcess {
   });
 }
 
-async function converse(child: ChildProcess, request: unknown, { limitMs, signal, onPart }: Limits) {
+type Conversation = Limits & { readonly startMs: number };
+
+async function converse(child: ChildProcess, request: unknown, { limitMs, signal, onPart, startMs }: Conversation) {
   const parts: unknown[] = [];
   let watch: NodeJS.Timeout | undefined;
   let ended = false;
   const close: (() => void)[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: WorkFailed["why"], message: string) => reject(new WorkFailed(why, message));
-      const rewind = (ms: number) => {
+      const rewind = (ms: number, late: () => Error) => {
         clearTimeout(watch);
-        watch = setTimeout(async () => {
+        const own = setTimeout(async () => {
           // An answer that came while this process was busy is read first.
           await setImmediate();
-          if (!ended) fail("timeout", `no answer within ${ms} ms`);
+          if (!ended && watch === own) reject(late());
         }, ms);
+        watch = own;
       };
+      const goOn = () => rewind(limitMs, () => new WorkFailed("timeout", `no answer within ${limitMs} ms`));
       const onMessage = (reply: Reply) => {
-        if ("started" in reply) return rewind(limitMs);
+        if ("started" in reply) return goOn();
         if ("part" in reply) {
           try {
             if (onPart === undefined) parts.push(reply.part);
@@ -143,19 +152,19 @@ async function converse(child: ChildProcess, request: unknown, { limitMs, signal
             // Nobody catches what a message's listener throws.
             return reject(error);
           }
-          return rewind(limitMs);
+          return goOn();
         }
         ended = true;
         if ("error" in reply) reject(new WorkFailed("thrown", reply.error, reply.refused));
         else resolve();
       };
-      const onExit = () => fail("died", "the process ended without an answer");
+      const onExit = () => reject(new WorkFailed("died", "the process ended without an answer"));
       const onAbort = () => reject(signal?.reason);
       child.on("message", onMessage).on("exit", onExit).on("error", onExit);
       signal?.addEventListener("abort", onAbort, { once: true });
       close.push(() => child.off("message", onMessage).off("exit", onExit).off("error", onExit));
       close.push(() => signal?.removeEventListener("abort", onAbort));
-      rewind(startMs);
+      rewind(startMs, () => silent(child, startMs));
       child.send(request as object, (error) => {
         if (error) onExit();
       });
@@ -165,4 +174,9 @@ async function converse(child: ChildProcess, request: unknown, { limitMs, signal
     clearTimeout(watch);
     for (const one of close) one();
   }
+}
+
+function silent({ spawnargs }: ChildProcess, startMs: number): Refusal {
+  const message = "The process that reads images and tables was started, and says nothing.";
+  return new Refusal("install.silent-process", message, { program: spawnargs, limit_sec: startMs / 1000 });
 }

@@ -147,7 +147,7 @@ async function lookAt(step: Step, survey: Survey): Promise<Findings> {
   try {
     return await step.look(survey);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal) || error.ofInstallation) throw error;
     return { checks: [{ ...halt(error.code, error.message), facts: error.facts }] };
   }
 }

@@ -1,4 +1,4 @@
-import { copyFile, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
@@ -112,19 +112,41 @@ describe("commands for people on an approved run", () => {
   });
 });
 
-describe("an installation that lacks a file", () => {
-  it("starts neither the server nor the doctor, and says what is missing", async () => {
-    const root = join(folder.path, "installed");
-    const dist = dirname(builtBin);
-    await cp(dist, join(root, "dist"), { recursive: true });
-    await copyFile(join(dist, "..", "package.json"), join(root, "package.json"));
-    for (const part of ["references", "skills", "agents"]) {
-      await cp(join(dist, "..", part), join(root, part), { recursive: true });
-    }
+async function installed(): Promise<string> {
+  const root = await mkdtemp(join(folder.path, "installed-"));
+  const dist = dirname(builtBin);
+  await cp(dist, join(root, "dist"), { recursive: true });
+  await copyFile(join(dist, "..", "package.json"), join(root, "package.json"));
+  for (const part of ["references", "skills", "agents"]) {
+    await cp(join(dist, "..", part), join(root, part), { recursive: true });
+  }
+  return root;
+}
+
+describe("an installation", () => {
+  it("that lacks a file starts neither the server nor the doctor, and says what is missing", async () => {
+    const root = await installed();
     await rm(join(root, "references", "gates.md"));
     for (const command of ["serve", "doctor"]) {
       const { exit, stderr } = runBuilt([command], { home: folder.path, bin: join(root, "dist", "deft-mcp.js") });
       expect([command, exit === 0, stderr]).toEqual([command, false, expect.stringContaining("install.incomplete")]);
     }
+  });
+
+  it("whose process for files never answers is refused once, whatever would be read", async () => {
+    const root = await installed();
+    const workspace = await boardsIn(root);
+    const starts = join(root, "starts");
+    await writeFile(
+      join(root, "dist", "data-process.js"),
+      `import { appendFileSync } from "node:fs";
+      appendFileSync(${JSON.stringify(starts)}, "x");
+      process.on("disconnect", () => process.exit());
+      setInterval(() => {}, 1e6);`,
+    );
+    const argv = ["doctor", "--workspace", workspace];
+    const { exit, stderr } = runBuilt(argv, { home: root, bin: join(root, "dist", "deft-mcp.js") });
+    expect([exit === 0, stderr]).toEqual([false, expect.stringContaining("install.silent-process")]);
+    expect(await readFile(starts, "utf8")).toBe("x");
   });
 });

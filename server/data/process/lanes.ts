@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { Refusal } from "../../errors.ts";
 import { type Limits, type SecondProcess, secondProcess } from "../../exec/second-process.ts";
 import { packageRoot } from "../../fs/package-root.ts";
 import type { Request } from "./main.ts";
@@ -17,11 +18,11 @@ let waking: Promise<unknown> | undefined;
 export async function wakeLane(): Promise<void> {
   await script();
   const nothing: Request = { kind: "sketches", items: [], depth: "head" };
-  waking ??= askOutside(nothing, { limitMs: wakeMs })
-    .catch(() => undefined)
-    .finally(() => {
-      waking = undefined;
-    });
+  waking ??= askOutside(nothing, { limitMs: wakeMs }).finally(() => {
+    waking = undefined;
+  });
+  // Who asks for something meanwhile is told; what goes wrong with nothing to do is the next one's to find.
+  waking.catch(() => undefined);
 }
 
 type Lane = { readonly process: SecondProcess; busy: boolean };
@@ -36,12 +37,16 @@ const heard = new WeakSet<AbortSignal>();
  * process, not this one. At most one a processor runs at a time; further ones wait their turn.
  *
  * @throws WorkFailed when the limit passes, the process dies or the work throws; the reason of the signal.
+ * @throws Refusal `install.silent-process`, to all who wait for their turn as well.
  */
 export async function askOutside(request: Request, limits: Limits): Promise<unknown[]> {
   if (waking !== undefined) await waking;
   const lane = await freeLane(limits.signal);
   try {
     return await lane.process.ask(request, limits);
+  } catch (error) {
+    if (error instanceof Refusal) for (const one of waiting.splice(0)) one.reject(error);
+    throw error;
   } finally {
     lane.busy = false;
     waiting.shift()?.resolve();

@@ -194,6 +194,7 @@ const environmental: readonly RefusalCode[] = [
   "state.lock-lost",
   "state.tampered",
   "executor.unavailable",
+  "install.silent-process",
 ];
 
 function leavesAttemptOpen(code: RefusalCode): boolean {

@@ -123,8 +123,9 @@ export async function asEvidence<T>(path: string, read: () => Promise<T>): Promi
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof Refusal) && errnoOf(error) === undefined) throw error;
-    const facts = error instanceof Refusal ? { reason: error.code, ...error.facts } : { reason: errnoOf(error) };
+    const refusal = error instanceof Refusal ? error : undefined;
+    if (refusal?.ofInstallation ?? errnoOf(error) === undefined) throw error;
+    const facts = refusal !== undefined ? { reason: refusal.code, ...refusal.facts } : { reason: errnoOf(error) };
     throw new Refusal(
       "stage.evidence-missing",
       `Evidence cannot be used: ${path}`,
