@@ -1,12 +1,14 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Refusal, refusals } from "../errors.ts";
+import { excerpt, Refusal, refusals } from "../errors.ts";
 import { makeDirectory } from "../fs/atomic.ts";
 import { realPathOf } from "../fs/contained.ts";
 import { withScratchFolder } from "../fs/folder.ts";
+import { oneLine } from "../run/visible.ts";
 import { absent } from "../trace/compare.ts";
 import { playLive } from "../trace/live.ts";
 import { assertKnownTools, loadTrace, type Trace } from "../trace/load.ts";
+import { stoodInFor } from "../trace/outputs.ts";
 import { type Played, playTrace } from "../trace/play.ts";
 import { unrecordedJob } from "../trace/play-jobs.ts";
 import type { Difference } from "../trace/play-state.ts";
@@ -65,7 +67,7 @@ async function replayed(trace: Trace, options: Options, io: CliIo): Promise<Repl
       const how = { newFields: options["allow-new-fields"], goOn: options.update };
       const played = await playTrace(trace, stage, tape, symbols, how);
       const skipped = played.skipped.map((tool) => `${tool} needs an outside service and was not replayed`);
-      return { ...played, notes: [...notes, ...cutOff(trace), ...skipped] };
+      return { ...played, notes: [...notes, ...cutOff(trace), ...stoodIn(trace), ...skipped] };
     });
   });
 }
@@ -75,6 +77,14 @@ function cutOff({ connections }: Trace): string[] {
   const last = connections.at(-1);
   if (last === undefined || last.ended) return [];
   return [`the trace is cut off after ${last.file} line ${last.lines.length}: replayed up to there`];
+}
+
+/** Says for which texts and tables of jobs the replay had to put something else. */
+function stoodIn({ connections }: Trace): string[] {
+  const [first, ...more] = stoodInFor(connections.flatMap(({ lines }) => lines));
+  if (first === undefined) return [];
+  const others = more.length === 0 ? "" : ` and ${more.length} more`;
+  return [`the trace lacks the content of ${oneLine(excerpt(first))}${others}: whatever reads it reads a stand-in`];
 }
 
 /** No recording can be brought in line with jobs that come out otherwise each time. */

@@ -12,7 +12,7 @@ import { setModified } from "../fs/modified.ts";
 import { fileFacts } from "../fs/read.ts";
 import { stampOf } from "../fs/stamp.ts";
 import { defined } from "../run/defined.ts";
-import type { Output } from "./format.ts";
+import type { Output, TraceLine } from "./format.ts";
 import type { Pen } from "./pen.ts";
 import { isKept, isKeptAside, namedText, restoreFile, type StoredFile, storeFile } from "./stored-file.ts";
 import { isParquet, tableRows } from "./stored-table.ts";
@@ -67,10 +67,8 @@ async function keptContent(
   pen: Pick<Pen, "cleanFile" | "keep" | "keepAside">,
 ): Promise<string | undefined> {
   try {
-    if (isKept(path, size_bytes)) {
-      const file = await storeFile(path, pen.cleanFile);
-      return file === undefined ? undefined : pen.keep(file);
-    }
+    const file = isKept(path, size_bytes) ? await storeFile(path, pen.cleanFile) : undefined;
+    if (file !== undefined) return pen.keep(file);
     if (!isKeptAside(path)) return undefined;
     const text = isParquet(path) ? await tableRows(path, pen.cleanFile) : namedText(path, sha256, pen.cleanFile);
     return text === undefined ? undefined : await pen.keepAside(text);
@@ -79,6 +77,15 @@ async function keptContent(
     if (error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** The texts and tables of jobs that a replay has stand-ins for: a trace has what was read of tables of embeddings. */
+export function stoodInFor(lines: readonly TraceLine[]): string[] {
+  const read = lines.flatMap((line) => (line.kind === "embeddings" ? [line.source, line.targets] : []));
+  const isUnknown = ({ path, stored }: Output): boolean =>
+    stored === undefined && isKeptAside(path) && !read.some((table) => table.endsWith(`/${path}`));
+  const outputs = lines.flatMap((line) => (line.kind === "job-end" ? line.outputs.filter(isUnknown) : []));
+  return [...new Set(outputs.map(({ path }) => path))];
 }
 
 /**

@@ -32,8 +32,8 @@ export function isKept(path: string, size_bytes: number): boolean {
   return size_bytes <= (isParquet(path) ? caps.table : caps.opaque);
 }
 
-/** Whether a file beyond that lies beside the trace: rows of a pool have no largest number, and replays need them. */
-export const isKeptAside = (path: string): boolean => isParquet(path) || /\.csv$/i.test(path);
+/** Whether a file beyond that lies beside the trace: rows of a pool have no largest number, nor has a log, and replays need them. */
+export const isKeptAside = (path: string): boolean => isParquet(path) || textNames.test(path);
 
 /** A text as a trace keeps it in a line. */
 function storeText(text: string): Inline {

@@ -54,6 +54,21 @@ describe("a recorded run", () => {
     expect(await readdir(join(workspace, "results"))).toEqual([]);
   });
 
+  it("tells whose content the trace lacks, where a replay reads something else", async () => {
+    const folder = await edited(
+      changed((lines) => {
+        for (const { outputs = [] } of lines)
+          for (const output of outputs) if (output.path.endsWith("inference.log")) delete output.stored;
+      }),
+      { connection: 2 },
+    );
+    const { code, notes } = await replayed(folder);
+    expect([code, notes]).toEqual([
+      1,
+      [expect.stringContaining("lacks the content of baseline/inference/best_val/inference.log")],
+    ]);
+  });
+
   it("is shown to people", async () => {
     const { stdout } = await runCommand(trace, ["show", join(traces, "hard-stop")]);
     expect(stdout).toContain("call        acknowledge_stop");
