@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
 import type { FileNumbers } from "./file-numbers.ts";
 import { isSettled } from "./kept-images.ts";
-import { createNumberList, widened } from "./number-list.ts";
+import { createNumberList, createSparseList, widened } from "./number-list.ts";
 import { pausing } from "./pause.ts";
 
 /** Numbers of a file: its kind and device, length, two times and inode. */
@@ -26,7 +26,7 @@ export function createFileStats(files: FileNumbers) {
   /** Where the numbers of a file are; the first of them are those of every file that is absent. */
   const places = createNumberList();
   let filled = 1;
-  const targets = new Map<number, number>();
+  const targets = createSparseList();
   /** Links that were found since they were followed last. */
   let links: number[] = [];
   let [settled, digested, digest] = [true, 0, ""];
@@ -41,7 +41,10 @@ export function createFileStats(files: FileNumbers) {
   };
   const placeOf = (image: number): number => width * (image < places.length ? places.at(image) : 0);
   const kindOf = (image: number): number => (numbers[placeOf(image)] as number) % (kindBits + 1);
-  const targetOf = (image: number): number => targets.get(image) ?? image;
+  const targetOf = (image: number): number => {
+    const target = targets.at(image);
+    return target < 0 ? image : target;
+  };
 
   const set = (image: number, values: readonly number[]): void => {
     while (places.length <= image) places.push(0);
@@ -60,7 +63,7 @@ export function createFileStats(files: FileNumbers) {
   };
   const endOf = (link: number): number | undefined => {
     let end = link;
-    for (let hops = 0; hops < mostHops && targets.has(end); hops++) end = targetOf(end);
+    for (let hops = 0; hops < mostHops && targets.at(end) >= 0; hops++) end = targetOf(end);
     return isThere(end) ? end : undefined;
   };
   return {
@@ -85,7 +88,7 @@ export function createFileStats(files: FileNumbers) {
           targets.set(link, end);
           continue;
         }
-        targets.delete(link);
+        targets.set(link, -1);
         places.set(link, 0);
       }
       links = [];

@@ -103,6 +103,21 @@ export function createPackedList(): NumberColumn & { push(value: number): void }
   };
 }
 
+const sparseBits = 12;
+
+/** Whole numbers from 0 on at some places, -1 at the others: four bytes for each place that is near one of them. */
+export function createSparseList() {
+  const pieces: Int32Array[] = [];
+  const inPiece = (1 << sparseBits) - 1;
+  return {
+    at: (place: number): number => pieces[place >>> sparseBits]?.[place & inPiece] ?? -1,
+    set(place: number, value: number): void {
+      pieces[place >>> sparseBits] ??= new Int32Array(inPiece + 1).fill(-1);
+      (pieces[place >>> sparseBits] as Int32Array)[place & inPiece] = value;
+    },
+  };
+}
+
 /** Whole numbers from 0 to below `size`, of which a set takes an eighth of a byte each; it grows where one is larger. */
 export function createNumberSet(size = 8192) {
   let bits = new Uint8Array(Math.ceil(size / 8));

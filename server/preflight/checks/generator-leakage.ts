@@ -2,7 +2,7 @@ import { openContents } from "../../data/content-cache.ts";
 import { contentMatches } from "../../data/content-matches.ts";
 import { questionOf } from "../../data/image-index.ts";
 import { keptAnswer } from "../../data/kept-images.ts";
-import { createPackedList, type NumberColumn } from "../../data/number-list.ts";
+import { createNumberSet, createPackedList, type NumberColumn } from "../../data/number-list.ts";
 import type { RowImages } from "../../data/row-images.ts";
 import type { RefusalCode } from "../../errors.ts";
 import { cleanImagePaths } from "../../stages/shared/generator-dataset.ts";
@@ -64,6 +64,7 @@ function sharedFiles(
   { input }: RowImages,
   index: { identityOf(image: number): number },
 ): Set<number> {
-  const files = new Set(Array.from(input, index.identityOf));
+  const files = createNumberSet();
+  for (const image of input) files.add(index.identityOf(image));
   return new Set(Array.from(clean, index.identityOf).filter((image) => files.has(image)));
 }

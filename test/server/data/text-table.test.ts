@@ -1,5 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { createNumberList, createNumberSet, createPackedList } from "../../../server/data/number-list.ts";
+import {
+  createNumberList,
+  createNumberSet,
+  createPackedList,
+  createSparseList,
+} from "../../../server/data/number-list.ts";
 import { createNameTable, createPathTable } from "../../../server/data/path-table.ts";
 import { createTextTable } from "../../../server/data/text-table.ts";
 import { refusalOf } from "../../support/refusal.ts";
@@ -137,4 +142,13 @@ it.each([0, 10, 9000])("a set of numbers that began with room for %d holds each 
   }
   expect(set.size()).toBe(expected.size);
   expect([set.has(1), set.has(8), set.has(10_000_000)]).toEqual([true, expected.has(8), false]);
+});
+
+it("a sparse list has a number at more places than a Map has keys, and none at the others", () => {
+  const list = createSparseList();
+  for (let place = 0; place < 2 ** 24 + 2; place++) list.set(place, place >>> 1);
+  list.set(2 ** 26, 7);
+  list.set(5, -1);
+  const places = [0, 4, 5, 2 ** 24 + 1, 2 ** 24 + 2, 2 ** 25, 2 ** 26, 2 ** 26 + 1];
+  expect(places.map(list.at)).toEqual([0, 2, -1, 2 ** 23, -1, -1, 7, -1]);
 });
