@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { farInterval, intervalText, recallInterval } from "../kpi/certainty.ts";
 import { farPct, recallPct } from "../kpi/far-at-recall.ts";
-import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "../kpi/sweep.ts";
+import { bestOfParts, evaluateThreshold, type OperatingPoint } from "../kpi/sweep.ts";
 import { changeView } from "../report/breakdown.ts";
 import { type KpiReader, kpiReader } from "../report/kpi-rows.ts";
 
@@ -44,7 +44,7 @@ async function readScoring({ csv, recall, threshold: recorded }: ScoredCsv, read
   if (table.rows === 0 || notes.length > 0) {
     throw new Refusal("input.bad-csv", `${csv} is no complete inference CSV.`, { path: csv, notes });
   }
-  const threshold = recorded ?? bestAtRecall(sweepThresholds(table), recall)?.threshold;
+  const threshold = recorded ?? bestOfParts(table, recall)?.threshold;
   if (threshold === undefined) throw new Refusal("metric.undefined", `${csv} has no defective row.`, { path: csv });
   return { label: csv, table, threshold, point: evaluateThreshold(table, threshold) };
 }

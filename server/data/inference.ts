@@ -3,7 +3,7 @@ import type { InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
 import { readsAsMissing } from "../run/pass-labels.ts";
 import { badCsv, scanTable } from "./csv.ts";
-import { createNumberList, createPackedList, createScoreList } from "./number-list.ts";
+import { createPackedList, createScoreList, type NumberColumn } from "./number-list.ts";
 import { createTextTable } from "./text-table.ts";
 
 /** Which columns of an inference CSV hold what; the defaults are TAO's. */
@@ -18,7 +18,7 @@ export type ScoreColumns = {
 export type ScoreTable = {
   readonly header: readonly string[];
   readonly scores: Float64Array;
-  readonly defective: Uint8Array;
+  readonly defective: ArrayLike<number>;
   /** Rows whose label is empty; they count as defective. */
   readonly blankLabels: number;
 };
@@ -51,18 +51,18 @@ export async function readScores(path: string, columns: ScoreColumns = {}): Prom
   });
   faults.refuse();
   if (defective.length === 0) throw badCsv(path, "line 1: there is no row below the header");
-  return { header, scores: scores.all(), defective: Uint8Array.from(defective), blankLabels };
+  return { header, scores: scores.all(), defective: flat(defective, 2), blankLabels };
 }
 
 /**
- * Reads what gap analysis needs of an inference CSV, by column: some 15 bytes a row, and its distinct paths and names.
+ * Reads what gap analysis needs of an inference CSV, by column: some 12 bytes a row, and its distinct paths and names.
  *
  * @throws Refusal like `readScores`; `input.bad-csv` also for labels that the published reader takes for missing,
  * because it counts such rows in the sweep and then loses them from the ranking.
  */
 export async function readInferenceTable(path: string): Promise<InferenceTable> {
   const [texts, labels] = [createTextTable(), createTextTable()];
-  const [inputs, objects, label] = [createPackedList(), createPackedList(), createNumberList()];
+  const [inputs, objects, label] = [createPackedList(), createPackedList(), createPackedList()];
   const scores = createScoreList();
   const faults = scoreFaults(path);
   await scanTable(path, (names) => {
@@ -82,12 +82,13 @@ export async function readInferenceTable(path: string): Promise<InferenceTable> 
       scores.push(score ?? 0);
     };
   });
+  texts.rest();
   faults.refuse();
   if (label.length === 0) throw badCsv(path, "line 1: there is no row below the header");
   return {
     rows: label.length,
     scores: scores.all(),
-    label: label.all(),
+    label: flat(label, labels.size()),
     labels: Array.from({ length: labels.size() }, (_, at) => labels.at(at)),
     at: (row) => ({
       input_path: texts.at(inputs.at(row)),
@@ -96,6 +97,13 @@ export async function readInferenceTable(path: string): Promise<InferenceTable> 
       score: scores.at(row),
     }),
   };
+}
+
+/** Numbers below `end` side by side, for who reads them often; a byte each where that is enough. */
+function flat(numbers: NumberColumn, end: number): Uint8Array | Int32Array {
+  const all = new (end <= 256 ? Uint8Array : Int32Array)(numbers.length);
+  for (let at = 0; at < all.length; at++) all[at] = numbers.at(at);
+  return all;
 }
 
 function columnAt(path: string, header: readonly string[], name: string): number {

@@ -2,7 +2,7 @@ import { type ImageLayout, imagePath } from "../run/images.ts";
 import { isPass } from "../run/pass-labels.ts";
 import { leastRows } from "./least.ts";
 import { pythonFixed, pythonFloat } from "./python-text.ts";
-import { bestAtRecall, evaluateThreshold, type OperatingPoint, sweepThresholds } from "./sweep.ts";
+import { bestOfParts, evaluateThreshold, type OperatingPoint } from "./sweep.ts";
 
 /** One row of an inference CSV, as gap analysis needs it. */
 export type InferenceRow = {
@@ -12,12 +12,12 @@ export type InferenceRow = {
   readonly score: number;
 };
 
-/** The rows of an inference CSV by column: some 15 bytes a row, and no object for those that nobody asks for. */
+/** The rows of an inference CSV by column: some 12 bytes a row, and no object for those that nobody asks for. */
 export type InferenceTable<Row extends InferenceRow = InferenceRow> = {
   readonly rows: number;
   readonly scores: Float64Array;
   /** Numbers into `labels`. */
-  readonly label: Int32Array;
+  readonly label: ArrayLike<number>;
   readonly labels: readonly string[];
   at(row: number): Row;
 };
@@ -51,10 +51,11 @@ export function analyseGaps(
   options: { readonly minRecall: number; readonly topK: number; readonly threshold?: number | undefined },
 ): GapAnalysis | undefined {
   const isDefect = table.labels.map((label) => (isPass(label) ? 0 : 1));
-  const parts = { scores: table.scores, defective: Uint8Array.from(table.label, (label) => isDefect[label] ?? 1) };
+  // Not from the labels themselves: what is made of an iterable is gathered in a list first.
+  const defective = Uint8Array.from({ length: table.rows }, (_, row) => isDefect[table.label[row] as number] ?? 1);
+  const parts = { scores: table.scores, defective };
   const pinned = options.threshold !== undefined && options.threshold >= 0 ? options.threshold : undefined;
-  const point =
-    pinned === undefined ? bestAtRecall(sweepThresholds(parts), options.minRecall) : evaluateThreshold(parts, pinned);
+  const point = pinned === undefined ? bestOfParts(parts, options.minRecall) : evaluateThreshold(parts, pinned);
   if (point === undefined) return undefined;
   return { threshold: point.threshold, point, ranked: rankGaps(table, point.threshold, options.topK) };
 }

@@ -29,6 +29,9 @@ export type Sweep = {
   readonly fp: Float64Array;
 };
 
+/** What takes the candidates one by one, ascending. */
+type Visit = (threshold: number, tp: number, fp: number) => void;
+
 /** How far below its target a recall may lie, so that rounding alone misses none (the vendor's tolerance). */
 const recallTolerance = 1e-12;
 
@@ -37,20 +40,29 @@ const recallTolerance = 1e-12;
  * which flags everything (TAO `analyze_kpi` and `gap_analysis vcn_aoi`). O(n log n). No rows give an empty sweep.
  */
 export function sweepThresholds(parts: ScoredParts): Sweep {
-  const { pass, defective } = sortedByTruth(parts);
+  const sorted = sortedByTruth(parts);
   const candidates = new Float64Array(parts.scores.length + 1);
-  const tp = new Float64Array(candidates.length);
-  const fp = new Float64Array(candidates.length);
+  const [tp, fp] = [new Float64Array(candidates.length), new Float64Array(candidates.length)];
   let count = 0;
+  eachCandidate(sorted, (threshold, flaggedDefective, flaggedPass) => {
+    candidates[count] = threshold;
+    tp[count] = flaggedDefective;
+    fp[count++] = flaggedPass;
+  });
+  return {
+    passRows: sorted.pass.length,
+    defectiveRows: sorted.defective.length,
+    thresholds: candidates.subarray(0, count),
+    tp: tp.subarray(0, count),
+    fp: fp.subarray(0, count),
+  };
+}
+
+function eachCandidate({ pass, defective }: SortedParts, visit: Visit): void {
   let passBelow = 0;
   let defectiveBelow = 0;
-  const add = (threshold: number) => {
-    candidates[count] = threshold;
-    tp[count] = defective.length - defectiveBelow;
-    fp[count] = pass.length - passBelow;
-    count++;
-  };
-  if (parts.scores.length > 0) {
+  const add = (threshold: number) => visit(threshold, defective.length - defectiveBelow, pass.length - passBelow);
+  if (pass.length + defective.length > 0) {
     add(nextBelow(Math.min(pass[0] ?? Number.POSITIVE_INFINITY, defective[0] ?? Number.POSITIVE_INFINITY)));
   }
   while (passBelow < pass.length || defectiveBelow < defective.length) {
@@ -62,13 +74,6 @@ export function sweepThresholds(parts: ScoredParts): Sweep {
     while (defectiveBelow < defective.length && defective[defectiveBelow] === score) defectiveBelow++;
     add(score === 0 ? 0 : score);
   }
-  return {
-    passRows: pass.length,
-    defectiveRows: defective.length,
-    thresholds: candidates.subarray(0, count),
-    tp: tp.subarray(0, count),
-    fp: fp.subarray(0, count),
-  };
 }
 
 /** The operating point at one candidate of a sweep. */
@@ -98,11 +103,22 @@ export function evaluateThreshold(parts: ScoredParts, threshold: number): Operat
  * defective parts; undefined when there is no defective part. At recall 1 it is the threshold with the lowest FAR.
  */
 export function bestAtRecall(sweep: Sweep, minRecall: number): OperatingPoint | undefined {
-  if (sweep.defectiveRows === 0) return undefined;
+  return bestOf(sweep, minRecall, eachOf(sweep));
+}
+
+/** The same of parts whose sweep nobody needs: it would take twice the memory of the scores. */
+export function bestOfParts(parts: ScoredParts, minRecall: number): OperatingPoint | undefined {
+  const sorted = sortedByTruth(parts);
+  const counts = { passRows: sorted.pass.length, defectiveRows: sorted.defective.length };
+  return bestOf(counts, minRecall, (visit) => eachCandidate(sorted, visit));
+}
+
+function bestOf(counts: Counts, minRecall: number, each: (visit: Visit) => void): OperatingPoint | undefined {
+  if (counts.defectiveRows === 0) return undefined;
   const floor = minRecall - recallTolerance;
   const isBetter = (a: OperatingPoint, b: OperatingPoint) =>
     (order(a.f1, b.f1) || order(a.precision, b.precision) || order(a.threshold, b.threshold)) > 0;
-  return best(sweep, (tp) => tp / sweep.defectiveRows >= floor, isBetter);
+  return best(counts, each, (tp) => tp / counts.defectiveRows >= floor, isBetter);
 }
 
 /** The candidate with the best (F1, recall, precision, threshold); undefined without rows. A diagnostic only. */
@@ -112,20 +128,29 @@ export function bestByF1(sweep: Sweep): OperatingPoint | undefined {
       order(a.recall, b.recall) ||
       order(a.precision, b.precision) ||
       order(a.threshold, b.threshold)) > 0;
-  return best(sweep, () => true, isBetter);
+  return best(sweep, eachOf(sweep), () => true, isBetter);
 }
 
+type Counts = Pick<Sweep, "passRows" | "defectiveRows">;
+
+const eachOf =
+  ({ thresholds, tp, fp }: Sweep) =>
+  (visit: Visit) => {
+    for (let at = 0; at < thresholds.length; at++) visit(thresholds[at] as number, tp[at] as number, fp[at] as number);
+  };
+
 function best(
-  sweep: Sweep,
+  { passRows, defectiveRows }: Counts,
+  each: (visit: Visit) => void,
   isEligible: (tp: number) => boolean,
   isBetter: (a: OperatingPoint, b: OperatingPoint) => boolean,
 ): OperatingPoint | undefined {
   let chosen: OperatingPoint | undefined;
-  for (let at = 0; at < sweep.thresholds.length; at++) {
-    if (!isEligible(sweep.tp[at] as number)) continue;
-    const point = pointAt(sweep, at);
+  each((threshold, tp, fp) => {
+    if (!isEligible(tp)) return;
+    const point = operatingPoint(threshold, tp, fp, passRows, defectiveRows);
     if (chosen === undefined || isBetter(point, chosen)) chosen = point;
-  }
+  });
   return chosen;
 }
 
@@ -156,7 +181,9 @@ function operatingPoint(threshold: number, tp: number, fp: number, passRows: num
   };
 }
 
-function sortedByTruth(parts: ScoredParts): { pass: Float64Array; defective: Float64Array } {
+type SortedParts = { readonly pass: Float64Array; readonly defective: Float64Array };
+
+function sortedByTruth(parts: ScoredParts): SortedParts {
   const total = parts.scores.length;
   const pass = new Float64Array(total);
   const defective = new Float64Array(total);

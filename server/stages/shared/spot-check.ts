@@ -62,7 +62,7 @@ async function weakestRows(csv: string, table: InferenceTable, threshold: number
   // Of two classes in place of many labels, and rows by number.
   const classes: InferenceTable<Numbered> = {
     ...table,
-    label: table.label.map((label) => pass[label] ?? 1),
+    label: Uint8Array.from({ length: table.rows }, (_, row) => pass[table.label[row] as number] ?? 1),
     labels: ["PASS", "defect"],
     at: (row) => ({ ...table.at(row), at: row }),
   };

@@ -6,6 +6,7 @@ import { nextBelow, parseScore } from "../../../server/kpi/score.ts";
 import {
   bestAtRecall,
   bestByF1,
+  bestOfParts,
   evaluateThreshold,
   type OperatingPoint,
   pointAt,
@@ -90,7 +91,8 @@ describe("threshold sweep", () => {
           const sweep = sweepThresholds(parts);
           const points = bruteForce(parts);
           expect([...sweep.thresholds].map((_, at) => pointAt(sweep, at))).toEqual(points);
-          expect(bestAtRecall(sweep, floor)).toEqual(bruteBest(points, floor));
+          const best = bruteBest(points, floor);
+          expect([bestAtRecall(sweep, floor), bestOfParts(parts, floor)]).toEqual([best, best]);
         },
       ),
       { numRuns: share(10_000) },
