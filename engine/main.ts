@@ -27,6 +27,17 @@ export async function runEngine(argv: string[], io: EngineIo): Promise<number> {
   return entry(args, io);
 }
 
+/** Loads what most jobs take, before it is known which one comes. */
+export async function loadEntries(): Promise<void> {
+  await Promise.all([
+    import("./entries/train.ts"),
+    import("./entries/inference.ts"),
+    import("./entries/image-embeddings.ts"),
+    import("./entries/prep-testcase.ts"),
+    import("./entries/run-sdg.ts"),
+  ]);
+}
+
 async function findEntry(program: string, task: string | undefined): Promise<Entry | undefined> {
   const tail =
     (entry: Entry): Entry =>

@@ -1,17 +1,22 @@
 import { keep, type Work } from "../durable/keeper.ts";
+import { startAhead, told } from "../exec/ahead.ts";
 import { mainPath, systemDeps, terminalCall } from "./deps.ts";
 import { type CliIo, print } from "./io.ts";
 
-/** What keepers do, by the kind of work; each is imported when it is needed. */
-const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
-  engine: async () => {
+/**
+ * What keepers do, by the kind of work; each is imported when it is needed. One that waits for its work has what that
+ * work takes loaded meanwhile.
+ */
+const kinds: Record<string, (io: CliIo, waits: boolean) => Promise<Work>> = {
+  engine: async ({ env }, waits) => {
     const { programWork, wordsBefore } = await import("../durable/program.ts");
-    return programWork(wordsBefore(process.execPath, mainPath(), "engine"));
+    const words = [process.execPath, mainPath(), "engine"];
+    return programWork(wordsBefore(...words), waits ? { start: startAhead(words, { ...env }) } : {});
   },
   host: async () => {
     const { programWork } = await import("../durable/program.ts");
     const { commandOf, afterwards } = (await import("../platforms/host/executor.ts")).hostWork(mainPath());
-    return programWork(commandOf, afterwards);
+    return programWork(commandOf, { afterwards });
   },
   container: async () => (await import("../platforms/docker/keeper.ts")).containerWork,
   "docker-ready": async () => {
@@ -32,15 +37,19 @@ const kinds: Record<string, (io: CliIo) => Promise<Work>> = {
   },
 };
 
-/** `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone. */
+/**
+ * `deft-mcp keep KIND STEM`: keeps one piece of durable work, whose record is `STEM.json`; started by the server alone,
+ * which may tell the stem later.
+ */
 export async function run(argv: string[], io: CliIo): Promise<number> {
-  const [kind = "", stem] = argv;
-  const work = kinds[kind];
-  if (work === undefined || stem === undefined) {
-    print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} STEM\n`);
+  const [kind = "", named] = argv;
+  const work = await kinds[kind]?.(io, named === undefined);
+  if (work === undefined) {
+    print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} [STEM]\n`);
     return 2;
   }
-  await keep(stem, await work(io), io.env);
+  const stem = named ?? (await told());
+  if (typeof stem === "string") await keep(stem, work, io.env);
   // A stream that is still open must not hold the process once its work is over.
   process.exit(0);
 }

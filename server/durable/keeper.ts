@@ -1,5 +1,4 @@
-import { dirname, join } from "node:path";
-import { spawnDetached } from "../exec/detached.ts";
+import { dirname } from "node:path";
 import { identityOf, isAlive } from "../exec/identity.ts";
 import { makeDirectory, writeAtomic } from "../fs/atomic.ts";
 import { parseJson } from "../fs/json.ts";
@@ -7,6 +6,7 @@ import { readTextIfPresent } from "../fs/read.ts";
 import { removeIfPresent } from "../fs/remove.ts";
 import type { JobExit, ProcessIdentity } from "../run/job.ts";
 import { waitUntil } from "../run/wait.ts";
+import { handOver, type KeeperWish, spawnKeeper, startAnother } from "./ahead.ts";
 import { type ClaimOptions, claimState, takeClaim } from "./claim.ts";
 import { onceThereIsRoom, readExit, readTrouble, saveTrouble, workFiles } from "./work.ts";
 
@@ -20,19 +20,6 @@ export type Kept = {
   readonly env: NodeJS.ProcessEnv;
   /** What whoever started the keeper wrote for it. */
   readonly wish: unknown;
-};
-
-/** A keeper that is to be started. */
-export type KeeperWish = {
-  /** Which work it does: a name of the table in server/cli/keep.ts. */
-  readonly kind: string;
-  readonly stem: string;
-  /** The bin that it is started from. */
-  readonly main: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly wish?: object;
-  /** Where it may speak; without it `keeper.log` beside the stem. */
-  readonly log?: string;
 };
 
 /** A keeper that has not begun by then is not waited for; the next call looks again. */
@@ -50,12 +37,13 @@ export async function isKept(stem: string): Promise<boolean> {
  * @throws Refusal `input.write-failed`; nothing is started then.
  */
 export async function startKeeper(keeper: KeeperWish): Promise<ProcessIdentity | undefined> {
-  const { kind, stem, main, env, wish } = keeper;
+  const { stem, wish } = keeper;
   await makeDirectory(dirname(stem));
   if (wish !== undefined) await writeAtomic(workFiles(stem).wish, JSON.stringify(wish));
-  const logPath = keeper.log ?? join(dirname(stem), "keeper.log");
-  const pid = spawnDetached([process.execPath, main, "keep", kind, stem], { cwd: dirname(main), env, logPath });
-  return pid === undefined ? undefined : await identityOf(pid);
+  const given = keeper.ahead ? await handOver(keeper) : undefined;
+  const pid = given?.pid ?? spawnKeeper(keeper, stem).pid;
+  if (keeper.ahead) startAnother(keeper);
+  return given ?? (pid === undefined ? undefined : await identityOf(pid));
 }
 
 /** Starts a keeper and waits a moment until it has begun or ended, so that no second one is started meanwhile. */

@@ -1,6 +1,6 @@
 import { signalGroup } from "../exec/detached.ts";
 import { identityOf, isAlive } from "../exec/identity.ts";
-import { runProgram } from "../exec/program.ts";
+import { runProgram, type Start } from "../exec/program.ts";
 import { readAs } from "../fs/json.ts";
 import { isoMicros } from "../run/clock.ts";
 import type { Env } from "../run/env.ts";
@@ -27,9 +27,12 @@ export function wordsBefore(...words: readonly string[]): CommandOf {
 
 /**
  * Keeps a recorded job that is a program of this very host: runs it once, ever, and writes how it ended. `afterwards`
- * clears what the program left.
+ * clears what the program left; `start` may have started it already.
  */
-export function programWork(commandOf: CommandOf, afterwards?: (stem: string) => Promise<void>): Work {
+export function programWork(
+  commandOf: CommandOf,
+  { afterwards, start }: { readonly afterwards?: (stem: string) => Promise<void>; readonly start?: Start } = {},
+): Work {
   return {
     once: true,
     async run({ stem, env }) {
@@ -37,7 +40,7 @@ export function programWork(commandOf: CommandOf, afterwards?: (stem: string) =>
       const started_at = isoMicros(new Date());
       const unwanted = { outcome: "killed" as const };
       const command = await commandOf(spec, stem, env);
-      const run = () => runProgram(spec, command.argv, { ...env, ...command.env });
+      const run = () => runProgram(spec, command.argv, { ...env, ...command.env }, start);
       const ended = (await isCancelled(stem)) ? unwanted : await run();
       await afterwards?.(stem);
       // Who asked tells a cancel from a stranger's signal; the program's end may be heard of before the signal.

@@ -1,9 +1,14 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import { writeFailure } from "../fs/write-failure.ts";
 
+/** A program that outlives this process. */
+export type Detached = ChildProcess;
+
 /**
- * Starts a program that outlives this process: own session, no inherited stdio, output appended to `logPath`.
+ * Starts a program that outlives this process: own session, no inherited stdio, output appended to `logPath`. Its input
+ * is empty, or a pipe that ends with this process.
  *
  * A client that ends its server with SIGINT takes attached children along, so jobs are never attached.
  *
@@ -11,17 +16,19 @@ import { writeFailure } from "../fs/write-failure.ts";
  */
 export function spawnDetached(
   argv: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; logPath: string },
-): number | undefined {
+  options: { cwd: string; env: NodeJS.ProcessEnv; logPath: string; stdin?: "ignore" | "pipe" },
+): Detached {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error("empty argv");
   const log = openLog(options.logPath);
   try {
-    const stdio: ["ignore", number, number] = ["ignore", log, log];
-    const child = spawn(program, args, { cwd: options.cwd, env: options.env, detached: true, stdio });
+    const { cwd, env, stdin = "ignore" } = options;
+    const child: Detached = spawn(program, args, { cwd, env, detached: true, stdio: [stdin, log, log] });
     child.on("error", () => undefined);
     child.unref();
-    return child.pid;
+    child.stdin?.on("error", () => undefined);
+    (child.stdin as Socket | null)?.unref();
+    return child;
   } finally {
     closeSync(log);
   }

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 /**
- * Writes a bin into `folder` that carries the real keeper of programs and, in the engine's place, tiny programs:
- * `say TEXT`, `fail CODE`, `hang`, `count FILE` (appends a line), and returns its path. Its work `steps` writes `begin`
+ * Writes a bin into `folder` that carries the real keeper of programs, started ahead or not, and, in the engine's place,
+ * tiny programs: `say TEXT`, `fail CODE`, `hang`, `crash`, `count FILE` (appends a line), and returns its path. `start STEM`
+ * starts such a keeper and hangs. Its work `steps` writes `begin`
  * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
@@ -13,7 +14,8 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
     import { identityOf } from "./server/exec/identity.ts";
-    import { keep } from "./server/durable/keeper.ts";
+    import { becomeJob, startAhead, told } from "./server/exec/ahead.ts";
+    import { keep, startKeeper } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
     async function steps({ stem, wish }) {
@@ -30,12 +32,22 @@ export async function fakeEngine(folder: string): Promise<string> {
       say("end");
     }
     if (command === "keep") {
-      const kinds = { engine: programWork(wordsBefore(process.execPath, process.argv[1], "engine")), steps: { run: steps } };
-      await keep(rest[1], kinds[rest[0]], process.env);
+      const [kind, named] = rest;
+      const words = [process.execPath, process.argv[1], "engine"];
+      const ahead = named === undefined ? { start: startAhead(words, process.env) } : {};
+      const kinds = { engine: programWork(wordsBefore(...words), ahead), steps: { run: steps } };
+      const stem = named ?? (await told());
+      if (stem !== undefined) await keep(stem, kinds[kind], process.env);
       process.exit(0);
     }
-    const [program, argument] = rest;
-    if (program === "say") console.log(argument);
+    if (command === "start") {
+      await startKeeper({ kind: "engine", stem: rest[0], main: process.argv[1], env: process.env, ahead: true });
+      setInterval(() => {}, 1000);
+    }
+    const late = rest[0] === "-" ? await becomeJob() : { argv: rest, log: process.stdout };
+    const [program, argument] = late?.argv ?? [];
+    if (program === "say") late.log.write(argument + "\\n");
+    if (program === "crash") throw new Error("crashed in " + process.cwd() + " with " + process.env.GREETING);
     if (program === "count") appendFileSync(argument, "started\\n");
     if (program === "fail") process.exit(Number(argument));
     if (program === "hang") setInterval(() => {}, 1000);

@@ -1,4 +1,5 @@
-import { ensureKeeper, isKept, type KeeperWish } from "../../durable/keeper.ts";
+import type { KeeperWish } from "../../durable/ahead.ts";
+import { ensureKeeper, isKept } from "../../durable/keeper.ts";
 import { askCancel, jobStem, readExit, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { readAsIfPresent } from "../../fs/json.ts";

@@ -26,7 +26,7 @@ export function embeddedExecutor(options: { main: string; version: string; env: 
         ? bareEnv(options.env)
         : { ...withoutSecrets(options.env), ...(await cacheVariables(runDir, options.main, options.env)) };
       const stem = jobStem(runDir, spec.id);
-      const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env });
+      const keeper = await startKeeper({ kind: "engine", stem, main: options.main, env, ahead: spec.afresh !== true });
       return defined({ spawned_at_ms: Date.now(), keeper });
     },
     async poll(runDir, record) {
