@@ -1,5 +1,6 @@
+import { toldStem } from "../durable/ahead.ts";
 import { keep, type Work } from "../durable/keeper.ts";
-import { startAhead, told } from "../exec/ahead.ts";
+import { startAhead } from "../exec/ahead.ts";
 import { mainPath, systemDeps, terminalCall } from "./deps.ts";
 import { type CliIo, print } from "./io.ts";
 
@@ -48,8 +49,8 @@ export async function run(argv: string[], io: CliIo): Promise<number> {
     print(io.stderr, `usage: deft-mcp keep ${Object.keys(kinds).join("|")} [STEM]\n`);
     return 2;
   }
-  const stem = named ?? (await told());
-  if (typeof stem === "string") await keep(stem, work, io.env);
+  const stem = named ?? (await toldStem());
+  if (stem !== undefined) await keep(stem, work, io.env);
   // A stream that is still open must not hold the process once its work is over.
   process.exit(0);
 }

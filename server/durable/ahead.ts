@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { tell } from "../exec/ahead.ts";
+import { failInto, tell, told } from "../exec/ahead.ts";
 import { type Detached, spawnDetached } from "../exec/detached.ts";
 import { identityOf } from "../exec/identity.ts";
 import type { ProcessIdentity } from "../run/job.ts";
@@ -25,12 +25,14 @@ const waitMs = 60_000;
 /** Keepers that wait for their work, by what they were started with. */
 const waiting = new Map<string, Detached>();
 
-/** Starts the process of a keeper; without a stem it waits to be told one. */
-export function spawnKeeper(keeper: KeeperWish, stem?: string): Detached {
+/** The work that a keeper which waited is given, and where it may speak. */
+type Told = { readonly stem: string; readonly log: string };
+
+/** Starts the process of a keeper for its work. @throws Refusal `input.write-failed` */
+export function spawnKeeper(keeper: KeeperWish): Detached {
   const { kind, main, env } = keeper;
-  const argv = [process.execPath, main, "keep", kind, ...(stem === undefined ? [] : [stem])];
-  const stdin = stem === undefined ? "pipe" : "ignore";
-  return spawnDetached(argv, { cwd: dirname(main), env, logPath: logOf(keeper), stdin });
+  const { stem, log } = toldOf(keeper);
+  return spawnDetached([process.execPath, main, "keep", kind, stem], { cwd: dirname(main), env, logPath: log });
 }
 
 /**
@@ -43,7 +45,7 @@ export async function handOver(keeper: KeeperWish): Promise<ProcessIdentity | un
   waiting.delete(likeness(keeper));
   // One that died just now has not been heard of.
   const given = await identityOf(found.pid);
-  if (given !== undefined) tell(found, keeper.stem);
+  if (given !== undefined) tell(found, toldOf(keeper));
   return given;
 }
 
@@ -51,8 +53,9 @@ export async function handOver(keeper: KeeperWish): Promise<ProcessIdentity | un
 export function startAnother(keeper: KeeperWish): void {
   const like = likeness(keeper);
   if (waiting.has(like)) return;
+  const { kind, main, env } = keeper;
   try {
-    const child = spawnKeeper(keeper);
+    const child = spawnDetached([process.execPath, main, "keep", kind], { cwd: dirname(main), env });
     waiting.set(like, child);
     const forget = () => {
       if (waiting.get(like) !== child) return;
@@ -66,11 +69,13 @@ export function startAnother(keeper: KeeperWish): void {
   }
 }
 
-function likeness(keeper: KeeperWish): string {
-  const { kind, main, env } = keeper;
-  return JSON.stringify([kind, main, env, logOf(keeper)]);
+/** The work that this process, a keeper that waits, is told; undefined when there comes none. */
+export async function toldStem(): Promise<string | undefined> {
+  const work = (await told()) as Told | undefined;
+  if (work !== undefined) failInto(work.log);
+  return work?.stem;
 }
 
-function logOf({ log, stem }: KeeperWish): string {
-  return log ?? join(dirname(stem), "keeper.log");
-}
+const likeness = ({ kind, main, env }: KeeperWish): string => JSON.stringify([kind, main, env]);
+
+const toldOf = ({ stem, log }: KeeperWish): Told => ({ stem, log: log ?? join(dirname(stem), "keeper.log") });

@@ -41,7 +41,7 @@ export async function startKeeper(keeper: KeeperWish): Promise<ProcessIdentity |
   await makeDirectory(dirname(stem));
   if (wish !== undefined) await writeAtomic(workFiles(stem).wish, JSON.stringify(wish));
   const given = keeper.ahead ? await handOver(keeper) : undefined;
-  const pid = given?.pid ?? spawnKeeper(keeper, stem).pid;
+  const pid = given?.pid ?? spawnKeeper(keeper).pid;
   if (keeper.ahead) startAnother(keeper);
   return given ?? (pid === undefined ? undefined : await identityOf(pid));
 }

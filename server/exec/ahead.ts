@@ -20,6 +20,11 @@ export async function told(): Promise<unknown> {
   return line.endsWith("\n") ? parseJson(line) : undefined;
 }
 
+/** Appends what this process fails with, and nobody catches, to a log: as its output would be, had it had the log from the start. */
+export function failInto(log: string): void {
+  process.on("uncaughtExceptionMonitor", (error) => appendFileSync(log, `${error.stack}\n`));
+}
+
 /**
  * Makes this process, which was started ahead, that of the job it is told: its environment, its folder, and the log that
  * it is to write to. Undefined where it is told none.

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Socket } from "node:net";
 import { writeFailure } from "../fs/write-failure.ts";
@@ -7,8 +7,8 @@ import { writeFailure } from "../fs/write-failure.ts";
 export type Detached = ChildProcess;
 
 /**
- * Starts a program that outlives this process: own session, no inherited stdio, output appended to `logPath`. Its input
- * is empty, or a pipe that ends with this process.
+ * Starts a program that outlives this process: own session, no inherited stdio, output appended to `logPath`. One without
+ * is to be told what to do: its input is a pipe that ends with this process, and it holds no file open meanwhile.
  *
  * A client that ends its server with SIGINT takes attached children along, so jobs are never attached.
  *
@@ -16,21 +16,22 @@ export type Detached = ChildProcess;
  */
 export function spawnDetached(
   argv: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; logPath: string; stdin?: "ignore" | "pipe" },
+  options: { cwd: string; env: NodeJS.ProcessEnv; logPath?: string | undefined },
 ): Detached {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error("empty argv");
-  const log = openLog(options.logPath);
+  const { cwd, env, logPath } = options;
+  const log = logPath === undefined ? undefined : openLog(logPath);
   try {
-    const { cwd, env, stdin = "ignore" } = options;
-    const child: Detached = spawn(program, args, { cwd, env, detached: true, stdio: [stdin, log, log] });
+    const stdio: StdioOptions = log === undefined ? ["pipe", "ignore", "ignore"] : ["ignore", log, log];
+    const child: Detached = spawn(program, args, { cwd, env, detached: true, stdio });
     child.on("error", () => undefined);
     child.unref();
     child.stdin?.on("error", () => undefined);
     (child.stdin as Socket | null)?.unref();
     return child;
   } finally {
-    closeSync(log);
+    if (log !== undefined) closeSync(log);
   }
 }
 

@@ -5,8 +5,8 @@ import { build } from "esbuild";
 /**
  * Writes a bin into `folder` that carries the real keeper of programs, started ahead or not, and, in the engine's place,
  * tiny programs: `say TEXT`, `fail CODE`, `hang`, `crash`, `count FILE` (appends a line), and returns its path. `start STEM`
- * starts such a keeper and hangs. Its work `steps` writes `begin`
- * and `end` into a file, and `twice` when another keeper is between the two; it takes some ms, or until `STEM.go` is there, or refuses.
+ * starts such a keeper and hangs. Its work `steps` writes `begin` and `end` into a file, and `twice` when another keeper is
+ * between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
   const path = join(folder, "fake-main.mjs");
@@ -14,7 +14,8 @@ export async function fakeEngine(folder: string): Promise<string> {
     import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
     import { Refusal } from "./server/errors.ts";
     import { identityOf } from "./server/exec/identity.ts";
-    import { becomeJob, startAhead, told } from "./server/exec/ahead.ts";
+    import { becomeJob, startAhead } from "./server/exec/ahead.ts";
+    import { toldStem } from "./server/durable/ahead.ts";
     import { keep, startKeeper } from "./server/durable/keeper.ts";
     import { programWork, wordsBefore } from "./server/durable/program.ts";
     const [command, ...rest] = process.argv.slice(2);
@@ -36,7 +37,7 @@ export async function fakeEngine(folder: string): Promise<string> {
       const words = [process.execPath, process.argv[1], "engine"];
       const ahead = named === undefined ? { start: startAhead(words, process.env) } : {};
       const kinds = { engine: programWork(wordsBefore(...words), ahead), steps: { run: steps } };
-      const stem = named ?? (await told());
+      const stem = named ?? (await toldStem());
       if (stem !== undefined) await keep(stem, kinds[kind], process.env);
       process.exit(0);
     }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
@@ -64,6 +64,9 @@ async function processes() {
   });
 }
 
+/** Where a link of the system leads; one that went meanwhile leads nowhere. */
+const linkOf = (path: string) => readlink(path).catch(() => "");
+
 async function isGone(...pids: number[]): Promise<true | undefined> {
   return (await processes()).every(({ pid }) => !pids.includes(pid)) || undefined;
 }
@@ -84,6 +87,20 @@ describe("a keeper that is started ahead", () => {
     const third = await run.started("third", ["say", "three"]);
     expect(third.pid).not.toBe(keeper);
     expect([(await third.end()).exit_code, await third.log()]).toEqual([0, "three\n"]);
+  });
+
+  it("holds nothing of a run open before it has a job of it", async () => {
+    const run = await aRun();
+    const first = await run.started("first", ["say", "one"]);
+    await first.end();
+    const { keeper, program } = await run.waiting();
+    await until(() => isGone(first.pid));
+    for (const pid of [keeper, program]) {
+      const held = await Promise.all((await readdir(`/proc/${pid}/fd`)).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)));
+      expect(
+        [...held, await linkOf(`/proc/${pid}/cwd`)].filter((path) => path.startsWith(join(run.home, "jobs"))),
+      ).toEqual([]);
+    }
   });
 
   it("ends its job when that is cancelled, and with it", async () => {
