@@ -81,19 +81,19 @@ export function textAt({ texts }: Texts, column: NumberColumn | undefined, row: 
   return column === undefined ? "" : texts.at(column.at(row));
 }
 
-const pageBits = 10;
+/** Texts with numbers near one another share a map: one of all would end at 16.7 million. */
+const shardBits = 20;
 
 /** What is said of a text by its number, asked once each: for columns of labels or directories, of which a row may have its own. */
 export function onceEachText<Value>({ texts }: Texts, ask: (text: string) => Value): (number: number) => Value {
-  const pages: (Value | undefined)[][] = [];
+  const shards: Map<number, Value>[] = [];
   return (number) => {
     // The text of a column that is absent has the number -1.
-    const at = number + 1;
-    pages[at >>> pageBits] ??= [];
-    const page = pages[at >>> pageBits] as (Value | undefined)[];
-    const place = at & ((1 << pageBits) - 1);
-    if (!(place in page)) page[place] = ask(texts.at(number));
-    return page[place] as Value;
+    const at = (number + 1) >>> shardBits;
+    shards[at] ??= new Map();
+    const known = shards[at] as Map<number, Value>;
+    if (!known.has(number)) known.set(number, ask(texts.at(number)));
+    return known.get(number) as Value;
   };
 }
 
