@@ -9,8 +9,8 @@ import { temporaryFolders } from "../../support/folder.ts";
 
 const folder = temporaryFolders();
 
-async function aTable(path: string, rows: number): Promise<string> {
-  const vectorAt = (row: number) => Array.from({ length: 128 }, (_, at) => Math.sin(row * 7 + at * at));
+async function aTable(path: string, rows: number, length: number): Promise<string> {
+  const vectorAt = (row: number) => Array.from({ length }, (_, at) => Math.sin(row * 7 + at * at));
   await writeParquet(path, [
     { name: "filepath", type: "string", values: { length: rows, at: (row: number) => `/${row}` } },
     { name: "embedding", type: "double_list", values: { length: rows, at: vectorAt } },
@@ -19,8 +19,12 @@ async function aTable(path: string, rows: number): Promise<string> {
 }
 
 /** As many searches as run at one time, each begun and far from its end; `stop` ends them. */
-async function searches(place: string, rows: number) {
-  const tables = { source: await aTable(join(place, "s"), rows), targets: await aTable(join(place, "t"), rows / 4) };
+async function searches(place: string, rows: number, length: number) {
+  const [source, targets] = [
+    await aTable(join(place, "s"), rows, length),
+    await aTable(join(place, "t"), rows / 4, length),
+  ];
+  const tables = { source, targets };
   const ending = new AbortController();
   let ended = 0;
   const all: Promise<unknown>[] = [];
@@ -45,7 +49,7 @@ describe("the processes that read files", () => {
     const place = await folder();
     const path = join(place, "a.jpg");
     await writeFile(path, "");
-    const { ended, stop } = await searches(place, 12_000);
+    const { ended, stop } = await searches(place, 12_000, 128);
     expect(await digestFiles([path])).toHaveLength(1);
     expect(ended()).toBe(0);
     await stop();
@@ -53,7 +57,8 @@ describe("the processes that read files", () => {
 
   it("are waited for no longer by a call that is cancelled", async () => {
     const place = await folder();
-    const { ended, stop } = await searches(place, 6_000);
+    // Short vectors: the tables are small enough for these processes, and yet take long to compare.
+    const { ended, stop } = await searches(place, 80_000, 8);
     const cancelled = new AbortController();
     const waiting = Array.from({ length: 3 }, () => digestFiles([join(place, "s")], cancelled.signal));
     setImmediate(() => cancelled.abort(new Error("cancelled")));
