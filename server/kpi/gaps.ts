@@ -40,6 +40,14 @@ export type GapAnalysis = {
   readonly ranked: readonly RankedRow[];
 };
 
+/** 1 for each row whose label is that of a defect, 0 for the others. */
+export function defectiveRows({ rows, label, labels }: Pick<InferenceTable, "rows" | "label" | "labels">): Uint8Array {
+  const isDefect = labels.map((text) => (isPass(text) ? 0 : 1));
+  const defective = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) defective[row] = isDefect[label[row] as number] ?? 1;
+  return defective;
+}
+
 const upper = (label: string) => label.trim().toUpperCase();
 
 /**
@@ -50,10 +58,7 @@ export function analyseGaps(
   table: InferenceTable,
   options: { readonly minRecall: number; readonly topK: number; readonly threshold?: number | undefined },
 ): GapAnalysis | undefined {
-  const isDefect = table.labels.map((label) => (isPass(label) ? 0 : 1));
-  // Not from the labels themselves: what is made of an iterable is gathered in a list first.
-  const defective = Uint8Array.from({ length: table.rows }, (_, row) => isDefect[table.label[row] as number] ?? 1);
-  const parts = { scores: table.scores, defective };
+  const parts = { scores: table.scores, defective: defectiveRows(table) };
   const pinned = options.threshold !== undefined && options.threshold >= 0 ? options.threshold : undefined;
   const point = pinned === undefined ? bestOfParts(parts, options.minRecall) : evaluateThreshold(parts, pinned);
   if (point === undefined) return undefined;

@@ -4,9 +4,8 @@ import { pausing } from "../data/pause.ts";
 import { textAt, textColumn } from "../data/row-columns.ts";
 import { createTextTable, type TextTable } from "../data/text-table.ts";
 import { errnoOf, Refusal } from "../errors.ts";
-import type { InferenceRow, InferenceTable } from "../kpi/gaps.ts";
+import { defectiveRows, type InferenceRow, type InferenceTable } from "../kpi/gaps.ts";
 import { parseScore } from "../kpi/score.ts";
-import { isPass } from "../run/pass-labels.ts";
 import type { Note } from "./lenient.ts";
 
 /** A row of an inference CSV with what the gallery shows of it. */
@@ -108,14 +107,13 @@ function columnsFor(texts: TextTable, header: readonly string[]) {
     part: [input, golden, object].map((one) => one.numbers),
     table(part: KpiTable["part"]): KpiTable {
       const names = [...labels.keys()];
-      const isDefect = names.map((text) => (isPass(text) ? 0 : 1));
-      const defective = new Uint8Array(label.length);
-      for (let row = 0; row < label.length; row++) defective[row] = isDefect[label.at(row)] as number;
+      const labelled = { rows: label.length, label: label.all(), labels: names };
+      const defective = defectiveRows(labelled);
       const groups = new Map(grouped.map(([name, one]) => [name as string, one.numbers]));
       const cell = (numbers: NumberColumn | undefined, row: number) => textAt({ texts }, numbers, row);
       return {
-        ...{ rows: label.length, scores: scores.all(), label: label.all(), labels: names },
-        ...{ defective, part, groups, texts },
+        ...labelled,
+        ...{ scores: scores.all(), defective, part, groups, texts },
         at: (row) => ({
           input_path: cell(part[0], row),
           golden_path: cell(part[1], row),

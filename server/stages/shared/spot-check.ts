@@ -3,7 +3,7 @@ import { type ChangeNetRow, changeNetRows } from "../../data/changenet.ts";
 import { writeTable } from "../../data/csv.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { kindOf, readBytes } from "../../fs/read.ts";
-import { type InferenceRow, type InferenceTable, rankGaps } from "../../kpi/gaps.ts";
+import { defectiveRows, type InferenceRow, type InferenceTable, rankGaps } from "../../kpi/gaps.ts";
 import { type ImageLayout, imagesOf } from "../../run/images.ts";
 import { isPass } from "../../run/pass-labels.ts";
 
@@ -58,11 +58,10 @@ export async function writeSpotCheck(
 
 /** The weakest PASS rows and the weakest defective ones, with all their cells. */
 async function weakestRows(csv: string, table: InferenceTable, threshold: number) {
-  const pass = table.labels.map((label) => (isPass(label) ? 0 : 1));
   // Of two classes in place of many labels, and rows by number.
   const classes: InferenceTable<Numbered> = {
     ...table,
-    label: Uint8Array.from({ length: table.rows }, (_, row) => pass[table.label[row] as number] ?? 1),
+    label: defectiveRows(table),
     labels: ["PASS", "defect"],
     at: (row) => ({ ...table.at(row), at: row }),
   };
