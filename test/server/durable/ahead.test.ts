@@ -52,7 +52,11 @@ async function aRun() {
       const program = rows.find(({ ppid, args }) => ppid === keeper?.pid && args.endsWith(`${main} engine -`));
       return keeper && program && { keeper: keeper.pid, program: program.pid };
     });
-  return { home, main, recorded, started, waiting };
+  const afterOne = async () => {
+    await (await started("first", ["say", "one"])).end();
+    return await waiting();
+  };
+  return { home, main, recorded, started, waiting, afterOne };
 }
 
 async function processes() {
@@ -74,8 +78,7 @@ async function isGone(...pids: number[]): Promise<true | undefined> {
 describe("a keeper that is started ahead", () => {
   it("does the next job, with the program that waited, in that job's folder and environment", async () => {
     const run = await aRun();
-    await (await run.started("first", ["say", "one"])).end();
-    const { keeper, program } = await run.waiting();
+    const { keeper, program } = await run.afterOne();
     const other = join(run.home, "other");
     await mkdir(other);
     const next = await run.started("next", ["crash"], other);
@@ -105,8 +108,7 @@ describe("a keeper that is started ahead", () => {
 
   it("ends its job when that is cancelled, and with it", async () => {
     const run = await aRun();
-    await (await run.started("first", ["say", "one"])).end();
-    const { keeper, program } = await run.waiting();
+    const { keeper, program } = await run.afterOne();
     const job = await run.started("next", ["hang"]);
     await until(async () => (await claimState(job.stem)).state === "held" || undefined);
     await cancelProgram(job.stem, 60);
@@ -116,8 +118,7 @@ describe("a keeper that is started ahead", () => {
 
   it("loses its job when it is killed, and the program goes too", async () => {
     const run = await aRun();
-    await (await run.started("first", ["say", "one"])).end();
-    const { keeper, program } = await run.waiting();
+    const { keeper, program } = await run.afterOne();
     const job = await run.started("next", ["hang"]);
     await until(async () => (await claimState(job.stem)).state === "held" || undefined);
     process.kill(keeper, "SIGKILL");
@@ -128,8 +129,7 @@ describe("a keeper that is started ahead", () => {
 
   it("that died while it waited is given nothing", async () => {
     const run = await aRun();
-    await (await run.started("first", ["say", "one"])).end();
-    const { keeper, program } = await run.waiting();
+    const { keeper, program } = await run.afterOne();
     process.kill(keeper, "SIGKILL");
     await until(() => isGone(keeper));
     const job = await run.started("next", ["say", "two"]);
@@ -140,8 +140,7 @@ describe("a keeper that is started ahead", () => {
 
   it("starts another program where that which waited was killed", async () => {
     const run = await aRun();
-    await (await run.started("first", ["say", "one"])).end();
-    const { keeper, program } = await run.waiting();
+    const { keeper, program } = await run.afterOne();
     process.kill(program, "SIGKILL");
     await until(() => isGone(program));
     // Its keeper has heard of it by the time that it has read a record.

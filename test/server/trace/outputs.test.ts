@@ -2,10 +2,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, it } from "@jest/globals";
 import { readParquet, writeParquet } from "../../../server/data/parquet.ts";
-import { asidePath, type Pieces, putAside } from "../../../server/trace/aside.ts";
-import { collectOutputs, restoreOutput, stoodInFor } from "../../../server/trace/outputs.ts";
-import type { StoredFile } from "../../../server/trace/stored-file.ts";
+import { restoreOutput, stoodInFor } from "../../../server/trace/outputs.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { keptOutputs } from "../../support/kept-outputs.ts";
 
 const newFolder = temporaryFolders();
 
@@ -15,16 +14,7 @@ async function kept(name: string, write: (path: string, run: string) => Promise<
   const path = join(run, "baseline", name);
   await mkdir(dirname(path));
   await write(path, run);
-  const files = new Map<string, StoredFile>();
-  const outputs = await collectOutputs(run, 0, {
-    cleanFile: (text) => text.replaceAll(run, "{run}"),
-    keep: () => "inline",
-    async keepAside(pieces: Pieces) {
-      const { sha256, size_bytes } = await putAside(trace, pieces);
-      files.set(sha256, { encoding: "aside", path: asidePath(trace, sha256), size_bytes });
-      return sha256;
-    },
-  });
+  const { outputs, files } = await keptOutputs(run, trace);
   for (const output of outputs) {
     await restoreOutput(other, output, files, (text) => text.replaceAll("{run}", other));
   }

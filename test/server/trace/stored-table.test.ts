@@ -6,12 +6,13 @@ import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { type ParquetColumn, readParquet, writeParquet } from "../../../server/data/parquet.ts";
 import { sha256 } from "../../../server/fs/hash.ts";
-import { asidePath, type Pieces, putAside, type Writer } from "../../../server/trace/aside.ts";
+import { asidePath, putAside, type Writer } from "../../../server/trace/aside.ts";
 import type { Output } from "../../../server/trace/format.ts";
-import { collectOutputs, restoreOutput } from "../../../server/trace/outputs.ts";
+import { restoreOutput } from "../../../server/trace/outputs.ts";
 import { restoreFile, type StoredFile, storeFile } from "../../../server/trace/stored-file.ts";
 import { tableRows } from "../../../server/trace/stored-table.ts";
 import { temporaryFolders } from "../../support/folder.ts";
+import { keptOutputs } from "../../support/kept-outputs.ts";
 
 const newFolder = temporaryFolders();
 const name = "iter1/mining_results/mined_raw.parquet";
@@ -23,16 +24,7 @@ async function recorded(write: (path: string, run: string) => Promise<void>) {
   const [run, trace] = [await newFolder(), await newFolder()];
   await mkdir(join(run, "iter1/mining_results"), { recursive: true });
   await write(join(run, name), run);
-  const files = new Map<string, StoredFile>();
-  const outputs = await collectOutputs(run, 0, {
-    cleanFile: (text) => text.replaceAll(run, "{run}"),
-    keep: () => "inline",
-    async keepAside(pieces: Pieces) {
-      const { sha256, size_bytes } = await putAside(trace, pieces);
-      files.set(sha256, { encoding: "aside", path: asidePath(trace, sha256), size_bytes });
-      return sha256;
-    },
-  });
+  const { outputs, files } = await keptOutputs(run, trace);
   const restored = async () => {
     const other = await newFolder();
     await restoreOutput(other, outputs[0] as Output, files, (text) => text.replaceAll("{run}", other));
