@@ -51,7 +51,10 @@ export async function fakeEngine(folder: string): Promise<string> {
     if (program === "crash") throw new Error("crashed in " + process.cwd() + " with " + process.env.GREETING);
     if (program === "count") appendFileSync(argument, "started\\n");
     if (program === "fail") process.exit(Number(argument));
-    if (program === "hang") setInterval(() => {}, 1000);
+    if (program === "hang") {
+      late.log.write("hangs\\n");
+      setInterval(() => {}, 1000);
+    }
   `;
   const bundle = await build({
     stdin: { contents: entry, resolveDir: process.cwd(), loader: "ts" },
