@@ -1,11 +1,7 @@
 import type { GrayImage } from "../decode/gray-image.ts";
 import type { Window } from "./fingerprint.ts";
+import { agreeWhereQuiet, type Fields, grainOf, isRepeated, mostFields } from "./grain.ts";
 
-/** A picture that is compared: the means of `side` x `side` fields of an image, row by row. */
-export type Fields = { readonly side: number; readonly means: Float64Array };
-
-/** Most fields on a side: as fine as the grain of a small image, coarse enough for a large one to be compared quickly. */
-const mostFields = 96;
 /** Points on a side at which a place is judged while it is looked for. */
 const points = 24;
 /** Deviation in gray levels below which there is nothing to compare. */
@@ -49,27 +45,41 @@ type Found = { readonly place: Place; readonly height: number };
 
 /**
  * How far two pictures agree in their grain, about 0 for two photographs and 1 for one photograph and its copy, at the
- * best place near a first guess of the part of `other` that `one` shows; 0 where already their structure differs.
+ * best place near a first guess of the part of `other` that `one` shows; 0 where already their structure differs, and
+ * where what agrees is regular structure.
  *
  * Two good parts of one design have the same structure. Their grain, which is noise, texture and the exact run of edges,
  * is each one's own: it is what is left of a picture without its local means, clipped so that strong edges do not decide.
+ * Where a small picture is full of edges these do: two rows of leads of one pitch have them alike. A photograph whose
+ * grain repeats itself must therefore agree with its copy where there are no edges, too.
  */
 export function grainLikeness(one: Fields, other: Fields, guess: Window): number {
+  const found = grainFound(one, other, guess);
+  if (found === undefined) return 0;
+  const { place, height } = found;
+  if (height < likenessToTell(one.side)) return Math.max(0, height);
+  const there = { side: one.side, means: new Float64Array(one.means.length) };
+  levelsAt(other, place, one.side, there.means);
+  return !agreeWhereQuiet(one, there) && isRepeated(grainOf(one)) ? 0 : height;
+}
+
+/** Where and how well two pictures agree in their grain; undefined where already their structure differs. */
+function grainFound(one: Fields, other: Fields, guess: Window): Found | undefined {
   const coarse = coarseOf(one);
   const structureAt = (place: Place) => structure(coarse, other, place);
   const guessed: Place = { x: guess.x, y: guess.y, across: guess.side, down: guess.side };
   const first = { place: guessed, height: structureAt(guessed) };
   const near = climbed(first, 0.06, 0.03, structureAt);
-  if (near.height < hopeful) return 0;
+  if (near.height < hopeful) return undefined;
   const own = grainOf(one);
   const grainAt = (place: Place) => agreement(own, other, place);
-  const asGuessed = guess.side === 1 ? grainAt(guessed) : 0;
-  if (asGuessed >= 2 * worthwhile && first.height >= sameStructure) return asGuessed;
+  const asGuessed = { place: guessed, height: guess.side === 1 ? grainAt(guessed) : 0 };
+  if (asGuessed.height >= 2 * worthwhile && first.height >= sameStructure) return asGuessed;
   const { place, height } = climbed(near, 0.015, 0.002, structureAt);
-  if (height < sameStructure) return 0;
+  if (height < sameStructure) return undefined;
   const there = { place, height: grainAt(place) };
-  if (there.height < worthwhile) return Math.max(0, there.height, asGuessed);
-  return Math.max(asGuessed, climbed(there, 0.004, 0.001, grainAt).height);
+  const found = there.height < worthwhile ? there : climbed(there, 0.004, 0.001, grainAt);
+  return found.height < asGuessed.height ? asGuessed : found;
 }
 
 /** Goes uphill from a place in ever smaller steps. */
@@ -151,8 +161,8 @@ function structure({ levels, sum, varies }: Coarse, other: Fields, place: Place)
 function agreement(own: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
   const { side } = other;
-  levelsAt(other, place, side, scratch.levels);
-  const grain = grainOf({ side, means: scratch.levels }, scratch.grain);
+  levelsAt(other, place, side, levels);
+  const grain = grainOf({ side, means: levels }, grainThere);
   let [saa, sbb, sab] = [0, 0, 0];
   for (let at = 0; at < own.length; at++) {
     const [p, q] = [own[at] as number, grain[at] as number];
@@ -163,86 +173,9 @@ function agreement(own: Float64Array, other: Fields, place: Place): number {
   return saa === 0 || sbb === 0 ? 0 : sab / Math.sqrt(saa * sbb);
 }
 
-/** Fields around one of which the mean is taken off, on either side. */
-const around = 2;
-
-/** Room for what is made at each place and looked at once: to take new memory for it costs as much as to fill it. */
-const scratch = {
-  levels: new Float64Array(mostFields * mostFields),
-  lines: new Float64Array(mostFields * mostFields),
-  grain: new Float64Array(mostFields * mostFields),
-  columns: new Float64Array(mostFields),
-};
-
-/** What is left of a picture without its local means and stripes, no more of any field than twice the middle one. */
-function grainOf({ side, means }: Fields, grain = new Float64Array((side - 2 * around) ** 2)): Float64Array {
-  const width = side - 2 * around;
-  const count = width * width;
-  const { lines } = scratch;
-  for (let y = 0, line = 0; y < side; y++) {
-    for (let at = y * side, end = at + width; at < end; at++, line++) {
-      const three = (means[at] as number) + (means[at + 1] as number) + (means[at + 2] as number);
-      lines[line] = three + (means[at + 3] as number) + (means[at + 4] as number);
-    }
-  }
-  for (let y = 0, at = 0; y < width; y++) {
-    for (let own = (y + around) * side + around, end = own + width; own < end; own++, at++) {
-      const three = (lines[at] as number) + (lines[at + width] as number) + (lines[at + 2 * width] as number);
-      const sum = three + (lines[at + 3 * width] as number) + (lines[at + 4 * width] as number);
-      grain[at] = (means[own] as number) - sum / (2 * around + 1) ** 2;
-    }
-  }
-  withoutStripes(grain, width);
-  const most = 2 * middleOf(grain, count);
-  for (let at = 0; at < count; at++) {
-    const own = grain[at] as number;
-    grain[at] = own > most ? most : own < -most ? -most : own;
-  }
-  return grain;
-}
-
-/** Takes the mean off each line and each column: parallel traces are the same in every design that has some. */
-function withoutStripes(grain: Float64Array, width: number): void {
-  const sums = scratch.columns.fill(0);
-  for (let from = 0; from < width * width; from += width) {
-    let sum = 0;
-    for (let x = 0; x < width; x++) sum += grain[from + x] as number;
-    const mean = sum / width;
-    for (let x = 0; x < width; x++) {
-      const own = (grain[from + x] as number) - mean;
-      grain[from + x] = own;
-      sums[x] = (sums[x] as number) + own;
-    }
-  }
-  for (let x = 0; x < width; x++) sums[x] = (sums[x] as number) / width;
-  for (let from = 0; from < width * width; from += width) {
-    for (let x = 0; x < width; x++) grain[from + x] = (grain[from + x] as number) - (sums[x] as number);
-  }
-}
-
-/** Values in single precision, whose bits without the sign are in the order of their sizes. */
-const singles = new Float32Array(mostFields * mostFields);
-const bitsOf = new Int32Array(singles.buffer);
-/** Of the bits those of the power of two and five more. */
-const sizeOf = (bits: number): number => (bits & 0x7fffffff) >> 18;
-const counts = new Int32Array(1 << 13);
-
-/** The middle size of the first `count` values, found without sorting more than those of about its size. */
-function middleOf(values: Float64Array, count: number): number {
-  singles.set(values.subarray(0, count));
-  counts.fill(0);
-  for (let at = 0; at < count; at++) {
-    const size = sizeOf(bitsOf[at] as number);
-    counts[size] = (counts[size] as number) + 1;
-  }
-  let [size, rank] = [0, count >> 1];
-  for (; rank >= (counts[size] as number); size++) rank -= counts[size] as number;
-  const alike = new Float64Array(counts[size] as number);
-  for (let at = 0, to = 0; at < count; at++) {
-    if (sizeOf(bitsOf[at] as number) === size) alike[to++] = Math.abs(values[at] as number);
-  }
-  return alike.sort()[rank] as number;
-}
+/** Room for levels at each place, which are looked at once: to take new memory for them costs as much as to fill it. */
+const levels = new Float64Array(mostFields * mostFields);
+const grainThere = new Float64Array(mostFields * mostFields);
 
 /** Where points along one side of a picture lie between the middles of its fields: the field before each, and how far on. */
 type Steps = { readonly field: Int32Array; readonly beyond: Float64Array };

@@ -99,6 +99,18 @@ function ofOneDesign(board: string): GrayImage {
   return { width: side, height: side, data };
 }
 
+/** A small picture of two rows of leads, as regular as those of any other board, with a grain of its own. */
+function leads(board: string): GrayImage {
+  const random = streamOf(1, "leads", board);
+  const across = 64;
+  const data = Uint8Array.from({ length: across * across }, (_, at) => {
+    const [x, y] = [at % across, Math.floor(at / across)];
+    const isLead = (x + 10) % 22 < 14 && (y < 25 || y > 47);
+    return (isLead ? 70 : 170) + 10 * (random() - 0.5);
+  });
+  return { width: across, height: across, data };
+}
+
 let folder = "";
 const others: string[] = [];
 beforeAll(async () => {
@@ -129,6 +141,15 @@ describe("a changed copy of a photograph", () => {
     const [one, other] = [ofOneDesign("one"), ofOneDesign("other")];
     expect([...candidates({ prints: [one, other].map((image) => fingerprintOf(image)) })].flat()).not.toEqual([]);
     expect(await twinsOf([await written("one.png", one), await written("other.png", other), ...others])).toEqual([]);
+  });
+
+  it("is told from another board's leads, which are as regular, where there are no edges", async () => {
+    const one = leads("one");
+    const copy = levels(compressed(one, 85), (level) => 1.06 * level);
+    const images = [one, leads("other"), leads("third"), copy];
+    expect([...candidates({ prints: images.map((image) => fingerprintOf(image)) })].flat().length).toBeGreaterThan(2);
+    const paths = await Promise.all(images.map((image, at) => written(`leads${at}.png`, image)));
+    expect(await twinsOf(paths)).toEqual([{ one: 0, other: 3, likeness: expect.any(Number) }]);
   });
 
   it("has no fingerprint where it is flat", () => {
