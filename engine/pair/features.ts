@@ -1,4 +1,3 @@
-import { boxMean } from "../image/filters.ts";
 import { type Evidence, WORK_SIDE } from "./evidence.ts";
 import { peakBoxSums } from "./peaks.ts";
 import { activePixels, type Blob, findActiveBlobs, topMeans } from "./sparse.ts";
@@ -137,9 +136,11 @@ function describeBlob(out: number[], blob: Blob | undefined, evidence: Evidence,
 
 const HALF = SIDE / 2;
 const difference = new Float32Array(HALF * HALF);
-const absolute = new Float32Array(HALF * HALF);
-const cost = new Float32Array(HALF * HALF);
-const mean = new Float32Array(HALF * HALF);
+const THIRD = 1 / 3;
+const HALF_PART = 1 / 2;
+/** Means along rows of a difference and of its size, between a row of zeros above and one below. */
+const signedRows = new Float32Array((HALF + 2) * HALF);
+const sizeRows = new Float32Array((HALF + 2) * HALF);
 
 /** Compares patches with the golden image over shifts of up to 2 px, at half size, and describes what none explains. */
 function describeMatch(out: number[], evidence: Evidence): void {
@@ -149,36 +150,56 @@ function describeMatch(out: number[], evidence: Evidence): void {
   const signed = new Float32Array(test.length);
   for (let shift = 0; shift < 9; shift++) {
     subtractShifted(test, golden, (shift % 3) - 1, ((shift / 3) | 0) - 1, difference);
-    setAbsolute(absolute, difference);
-    boxMean(absolute, HALF, HALF, 1, cost);
-    boxMean(difference, HALF, HALF, 1, mean);
-    takeLess(least, signed, cost, mean);
+    for (let y = 0; y < HALF; y++) meanAlongRow(y * HALF);
+    for (let y = 0; y < HALF; y++) takeLess(least, signed, y * HALF, y === 0 || y === HALF - 1 ? HALF_PART : THIRD);
   }
-  setPositive(cost, signed, 1);
-  setPositive(mean, signed, -1);
-  for (const map of [least, cost, mean]) out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+  for (const map of [least, ofSign(signed, 1), ofSign(signed, -1)]) {
+    out.push(...topMeans(map, activePixels(map, 0.0125), [2, 5, 15, 100]));
+  }
 }
 
-function setAbsolute(out: Float32Array, values: Float32Array): void {
-  for (let p = 0; p < out.length; p++) out[p] = abs(values[p] as number);
+/** Means over three pixels of a row, at its ends over two. */
+function meanAlongRow(first: number): void {
+  let before = 0;
+  let level = difference[first] as number;
+  let sizeBefore = 0;
+  let size = abs(level);
+  const last = first + HALF - 1;
+  for (let p = first; p < last; p++) {
+    const next = difference[p + 1] as number;
+    const sizeNext = abs(next);
+    const part = p === first ? HALF_PART : THIRD;
+    signedRows[p + HALF] = (before + level + next) * part;
+    sizeRows[p + HALF] = (sizeBefore + size + sizeNext) * part;
+    before = level;
+    level = next;
+    sizeBefore = size;
+    size = sizeNext;
+  }
+  signedRows[last + HALF] = (before + level) / 2;
+  sizeRows[last + HALF] = (sizeBefore + size) / 2;
 }
 
-/** Writes the values of a sign, the others as 0. */
-function setPositive(out: Float32Array, values: Float32Array, sign: 1 | -1): void {
+/** Where the mean size over 3x3 pixels is less than the least so far, takes it and the mean difference. */
+function takeLess(least: Float32Array, taken: Float32Array, first: number, part: number): void {
+  for (let p = first; p < first + HALF; p++) {
+    const sizes = (sizeRows[p] as number) + (sizeRows[p + HALF] as number) + (sizeRows[p + 2 * HALF] as number);
+    const size = Math.fround(sizes * part);
+    if (size >= (least[p] as number)) continue;
+    least[p] = size;
+    const sum = (signedRows[p] as number) + (signedRows[p + HALF] as number) + (signedRows[p + 2 * HALF] as number);
+    taken[p] = sum * part;
+  }
+}
+
+/** The values of a sign as positive ones, the others as 0. */
+function ofSign(values: Float32Array, sign: 1 | -1): Float32Array {
+  const out = new Float32Array(values.length);
   for (let p = 0; p < out.length; p++) {
     const value = sign * (values[p] as number);
     out[p] = value > 0 ? value : 0;
   }
-}
-
-/** Where a cost is lower than the least so far, takes it, and the value that belongs to it. */
-function takeLess(least: Float32Array, taken: Float32Array, costs: Float32Array, values: Float32Array): void {
-  for (let p = 0; p < costs.length; p++) {
-    if ((costs[p] as number) < (least[p] as number)) {
-      least[p] = costs[p] as number;
-      taken[p] = values[p] as number;
-    }
-  }
+  return out;
 }
 
 /** Writes the difference to the golden image read `dx`, `dy` further; 0 where that is outside. */
@@ -196,11 +217,12 @@ function subtractShifted(test: Float32Array, golden: Float32Array, dx: number, d
 
 function halved(map: Float32Array): Float32Array {
   const out = new Float32Array(HALF * HALF);
-  for (let p = 0; p < out.length; p++) {
-    const at = ((p / HALF) | 0) * 2 * SIDE + (p % HALF) * 2;
-    const sum =
-      (map[at] as number) + (map[at + 1] as number) + (map[at + SIDE] as number) + (map[at + SIDE + 1] as number);
-    out[p] = sum / 4;
+  for (let y = 0, p = 0; y < HALF; y++) {
+    for (let at = 2 * y * SIDE; at < (2 * y + 1) * SIDE; at += 2, p++) {
+      const sum =
+        (map[at] as number) + (map[at + 1] as number) + (map[at + SIDE] as number) + (map[at + SIDE + 1] as number);
+      out[p] = sum / 4;
+    }
   }
   return out;
 }

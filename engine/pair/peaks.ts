@@ -23,7 +23,8 @@ function tilingOf(side: number): Tiling {
   }
   // A square that begins in the last small tile looks at the next two.
   const small = new Float64Array(4 * across * across + 2);
-  lastTiling = { across, tileOf, smallOf, tiles: new Float64Array(across * across), small };
+  // A square that begins in the last tile looks at the next one too.
+  lastTiling = { across, tileOf, smallOf, tiles: new Float64Array(across * across + 1), small };
   return lastTiling;
 }
 
@@ -48,9 +49,10 @@ export function peakBoxSums(map: Float32Array, active: Int32Array, side: number)
   }
   let highest = 0;
   for (let at = 0; at < across * (across - 1); at++) {
-    const sum = (tiles[at] as number) + (tiles[at + 1] as number) + (tiles[at + across] as number);
-    tiles[at] = sum + (tiles[at + across + 1] ?? 0);
-    if ((tiles[at] as number) > (tiles[highest] as number)) highest = at;
+    const upper = (tiles[at] as number) + (tiles[at + 1] as number);
+    const sum = upper + (tiles[at + across] as number) + (tiles[at + across + 1] as number);
+    tiles[at] = sum;
+    if (sum > (tiles[highest] as number)) highest = at;
   }
   const places = { map, side, tiles, small, across, highest };
   return { three: peakOver(places, 3), five: peakOver(places, 5) };

@@ -1,23 +1,35 @@
 /** Room for the places before it is known how many there are. */
 let placeRoom = new Int32Array(0);
 
-/** Places of the values above a floor: difference maps are mostly empty, so that work on the rest is saved. */
+/**
+ * Places of the values above a floor, of a map without negative ones: difference maps are mostly empty, so that work on
+ * the rest is saved.
+ */
 export function activePixels(map: Float32Array, floor: number): Int32Array {
   if (placeRoom.length < map.length) placeRoom = new Int32Array(map.length);
-  const count = placesAbove(map, floor, placeRoom);
+  const count = placesAbove(bitsOf(map), lastUpTo(floor), placeRoom);
   return placeRoom.slice(0, count);
+}
+
+/** Float32 values that are not negative have the order of their bits. */
+const bitsOf = ({ buffer, byteOffset, length }: Float32Array) => new Int32Array(buffer, byteOffset, length);
+
+/** The bits of the last float32 that is not above a value. */
+function lastUpTo(value: number): number {
+  const near = Float32Array.of(value);
+  return (bitsOf(near)[0] as number) - Number((near[0] as number) > value);
 }
 
 /**
  * A function of its own for the loop: one that goes on after it may be compiled in its first loop, before anything is
  * known of the rest, and then falls back to being interpreted at every end of the loop, for thousands of calls.
  */
-function placesAbove(map: Float32Array, floor: number, places: Int32Array): number {
+function placesAbove(map: Int32Array, floor: number, places: Int32Array): number {
   let count = 0;
   for (let p = 0; p < map.length; p++) {
-    // Without a branch, which would go either way at random.
+    // Without a branch, which would go either way at random: the sign of the difference tells.
     places[count] = p;
-    count += Number((map[p] as number) > floor);
+    count += (floor - (map[p] as number)) >>> 31;
   }
   return count;
 }
