@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { Refusal } from "../server/errors.ts";
 import { EngineFailure, statusTextOf } from "./failure.ts";
 import { type EngineIo, logLine, realPath } from "./io.ts";
+import { cachePlace } from "./pair/cache-place.ts";
 import { changenetKeys } from "./spec/changenet-keys.ts";
 import { type ChangenetSpec, readChangenetSpec, type Task } from "./spec/changenet-spec.ts";
 import { composeSpec, type KnownKeys, type SpecTree, specText } from "./spec/load-spec.ts";
 import { openStatusLog, type StatusLog } from "./status-log.ts";
+import { openWarmReader, type WarmReader } from "./warm-cache.ts";
 
-/** What a Visual ChangeNet task works with. */
-export type TaskContext = { spec: ChangenetSpec; tree: SpecTree; status: StatusLog; io: EngineIo };
+/** What a Visual ChangeNet task works with; one reader serves all its splits. */
+export type TaskContext = { spec: ChangenetSpec; tree: SpecTree; status: StatusLog; io: EngineIo; pairs: WarmReader };
 
 const titles = { train: "Train", inference: "Inference", evaluate: "Evaluate" } as const;
 
@@ -37,7 +39,12 @@ export async function runChangenetTask(
     status = openStatusLog(io, spec.results_dir);
     status("STARTED", `Starting Visual ChangeNet ${task}.`);
     writeFileSync(join(spec.results_dir, "experiment.yaml"), specText(tree));
-    await work({ spec, tree, status, io });
+    const pairs = openWarmReader("pairs", cachePlace(io));
+    try {
+      await work({ spec, tree, status, io, pairs });
+    } finally {
+      pairs.close();
+    }
     status("RUNNING", `${titles[task]} finished successfully.`);
   } catch (error) {
     const failure = asFailure(error);

@@ -8,10 +8,11 @@ export function evaluate(args: string[], io: EngineIo): Promise<number> {
   return runChangenetTask("evaluate", args, io, evaluateModel);
 }
 
-async function evaluateModel({ spec, tree, status, io }: TaskContext): Promise<void> {
+async function evaluateModel(task: TaskContext): Promise<void> {
+  const { spec, status, io } = task;
   const checkpoint = loadTaskCheckpoint(spec, "evaluate", io);
   const counts = { tp: 0, fp: 0, tn: 0, fn: 0 };
-  for await (const { rows, features } of datasetParts(tree, "test", spec, "evaluation", { io, status })) {
+  for await (const { rows, features } of datasetParts(task, "test", "evaluation")) {
     for (const [at, row] of rows.entries()) {
       const failed = scorePair(checkpoint, features[at] as Float32Array) > spec.eval_margin;
       if (targetOf(row) === 1) counts[failed ? "tp" : "fn"]++;

@@ -19,9 +19,9 @@ async function scoreRows(task: TaskContext): Promise<void> {
 }
 
 /** The header, then the rows as they are scored. */
-async function* scoredRows({ spec, tree, status, io }: TaskContext, checkpoint: Checkpoint): AsyncGenerator<string[]> {
+async function* scoredRows(task: TaskContext, checkpoint: Checkpoint): AsyncGenerator<string[]> {
   let columns: readonly string[] | undefined;
-  for await (const part of datasetParts(tree, "infer", spec, "inference", { io, status })) {
+  for await (const part of datasetParts(task, "infer", "inference")) {
     if (columns === undefined) {
       columns = part.columns.includes(SCORE) ? part.columns : [...part.columns, SCORE];
       yield [...columns];

@@ -34,7 +34,7 @@ export function train(args: string[], io: EngineIo): Promise<number> {
 }
 
 async function trainModel(context: TaskContext): Promise<void> {
-  const { spec, tree, status, io } = context;
+  const { spec, io } = context;
   const start = findStart(context);
   if (start.resumed !== undefined && start.resumed.epoch + 1 > spec.num_epochs) {
     throw new EngineFailure(
@@ -42,8 +42,8 @@ async function trainModel(context: TaskContext): Promise<void> {
       `You restored a checkpoint with current_epoch=${start.resumed.epoch + 1}, but you have set Trainer(max_epochs=${spec.num_epochs}).`,
     );
   }
-  const data = await loadDataset(tree, "train", spec, "train", { io, status });
-  const held = await loadDataset(tree, "validation", spec, "validation", { io, status });
+  const data = await loadDataset(context, "train", "train");
+  const held = await loadDataset(context, "validation", "validation");
   refuseOneClass(data);
   logLine(io, "INFO", `Using ${Math.max(1, spec.lights.length)} input types and linear type 1 X 1 for comparison`);
   logLine(io, "INFO", `Sampling Defective components at ${spec.fpratio_sampling.toFixed(2).padStart(5, "0")}:1 rate`);

@@ -9,35 +9,24 @@ import { Refusal } from "../../server/errors.ts";
 import { imagesOf } from "../../server/run/images.ts";
 import { EngineFailure } from "../failure.ts";
 import { headwayOf } from "../headway.ts";
-import { cachePlace } from "../pair/cache-place.ts";
-import { type ChangenetSpec, type Split, splitOf } from "../spec/changenet-spec.ts";
-import type { SpecTree } from "../spec/load-spec.ts";
+import { type Split, splitOf } from "../spec/changenet-spec.ts";
 import type { TaskContext } from "../task.ts";
-import { openWarmReader, SEEN_TO } from "../warm-cache.ts";
+import { SEEN_TO } from "../warm-cache.ts";
 
 /** Rows of one split with the features of their pairs, all lightings joined in `input_map` order. */
 export type Dataset = { columns: readonly string[]; rows: ChangeNetRow[]; features: Float32Array[] };
 
 /** The word that TAO's messages use for a split. */
 type Purpose = "train" | "validation" | "evaluation" | "inference";
-type Told = Pick<TaskContext, "io" | "status">;
-/** Who holds all rows says so, and is refused before the first image is looked at. */
-type Reading = Told & { readonly whole?: boolean };
 
 /**
  * Reads one split and the images of its rows whole, as training needs them.
  *
  * @throws like `datasetParts`; Refusal `input.too-many-rows`.
  */
-export async function loadDataset(
-  tree: SpecTree,
-  split: Split,
-  spec: ChangenetSpec,
-  purpose: Purpose,
-  told: Told,
-): Promise<Dataset> {
+export async function loadDataset(task: TaskContext, split: Split, purpose: Purpose): Promise<Dataset> {
   const all: Dataset = { columns: [], rows: [], features: [] };
-  for await (const part of datasetParts(tree, split, spec, purpose, { ...told, whole: true })) {
+  for await (const part of datasetParts(task, split, purpose, true)) {
     all.columns = part.columns;
     all.rows.push(...part.rows);
     all.features.push(...part.features);
@@ -46,16 +35,16 @@ export async function loadDataset(
 }
 
 /**
- * Reads one split and the images of its rows, some thousand rows at a time: memory does not grow with the split.
+ * Reads one split and the images of its rows, some thousand rows at a time: memory does not grow with the split. Who
+ * holds all rows (`whole`) is refused before the first image is looked at.
  *
  * @throws EngineFailure when the CSV or an image is missing, or the split is smaller than a batch.
  */
 export async function* datasetParts(
-  tree: SpecTree,
+  { spec, tree, status, io, pairs: reader }: TaskContext,
   split: Split,
-  spec: ChangenetSpec,
   purpose: Purpose,
-  { io, status, whole = false }: Reading,
+  whole = false,
 ): AsyncGenerator<Dataset> {
   const source = splitOf(tree, split, io);
   if (source === undefined) {
@@ -73,21 +62,16 @@ export async function* datasetParts(
   const layout = { images_dir: source.images_dir, lightings: spec.lights, image_ext: spec.image_ext };
   const lights = Math.max(1, spec.lights.length);
   const headway = headwayOf(status, `${purpose} images`, rows * lights);
-  const reader = openWarmReader("pairs", cachePlace(io));
   let done = 0;
-  try {
-    for await (const part of inParts(changeNetRows(source.csv_path), Math.ceil(SEEN_TO / lights))) {
-      const pairs = part.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
-      await reader.prepare(pairs.flat(), (more) => headway(done + more));
-      const features = pairs.map((ofRow) => {
-        headway(done);
-        done += lights;
-        return joined(ofRow.map(reader.read));
-      });
-      yield { columns, rows: part, features };
-    }
-  } finally {
-    reader.close();
+  for await (const part of inParts(changeNetRows(source.csv_path), Math.ceil(SEEN_TO / lights))) {
+    const pairs = part.map((row) => imagesOf(row, layout).map(({ input, golden }) => [input, golden] as const));
+    await reader.prepare(pairs.flat(), (more) => headway(done + more));
+    const features = pairs.map((ofRow) => {
+      headway(done);
+      done += lights;
+      return joined(ofRow.map(reader.read));
+    });
+    yield { columns, rows: part, features };
   }
 }
 
