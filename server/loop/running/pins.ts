@@ -21,15 +21,21 @@ export async function takePins(paths: readonly string[]): Promise<Record<string,
  * out of the workspace, even to the same content, which somebody could change there.
  */
 export async function changedPins(state: RunState): Promise<{ path: string; now: string | undefined }[]> {
-  const changed: { path: string; now: string | undefined }[] = [];
   const workspace = await realPathOf(state.plan.workspace);
-  for (const [path, digest] of Object.entries(state.pins)) {
+  const asItIs = async (path: string) => {
     const inside = isInside(workspace, await realPathOf(path));
-    const now = inside && (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined;
-    if (now !== digest) changed.push({ path, now });
+    return { path, now: inside && (await kindOf(path)) === "file" ? await sha256OfFile(path) : undefined };
+  };
+  const found: { path: string; now: string | undefined }[] = [];
+  const paths = Object.keys(state.pins);
+  for (let from = 0; from < paths.length; from += atOnce) {
+    found.push(...(await Promise.all(paths.slice(from, from + atOnce).map(asItIs))));
   }
-  return changed;
+  return found.filter(({ path, now }) => now !== state.pins[path]);
 }
+
+/** Pins that are looked at side by side: most are small, and each costs some waits. */
+const atOnce = 8;
 
 /**
  * The same for files that somebody touched after `since`, an ISO time, and for those that are gone: what a look at a run
