@@ -90,7 +90,7 @@ async function checked(sides: Sides, contents: ReturnType<typeof openContents> |
   }, 5);
   const began = performance.now();
   const options = contents === undefined ? {} : { contents };
-  const { count, near } = await findLeakage(sides.training, sides.held, { lightings: [], image_ext: "" }, options);
+  const [{ count, near }] = await findLeakage(sides.training, [sides.held], { lightings: [], image_ext: "" }, options);
   clearInterval(clock);
   return { ms: performance.now() - began, stall, found: `${count} copies, ${near.count} near` };
 }

@@ -38,7 +38,7 @@ const exampleLimit = 5;
 const nearLimit = 50;
 
 /**
- * Finds rows of `training` (a training set or a pool) that `held` (validation or KPI rows) has too.
+ * Finds rows of `training` (a training set or a pool) that each of `held` (validation or KPI rows) has too.
  *
  * The published key (input_path, golden_path, label, object_name, boardname where both have it) is compared with
  * normal spelling and canonical labels; images are compared as files, whatever directory each CSV is relative to; with
@@ -46,16 +46,20 @@ const nearLimit = 50;
  *
  * @throws Refusal what reading a CSV throws.
  */
-export async function findLeakage(
+export async function findLeakage<const Held extends readonly CsvSide[]>(
   training: CsvSide,
-  held: CsvSide,
+  held: Held,
   lightings: Lightings,
   options: Options = {},
-): Promise<Leakage> {
+): Promise<{ readonly [Side in keyof Held]: Leakage }> {
   const index = createImageIndex({ endings: suffixesOf(lightings) });
-  const [left, right] = [await placeCsv(training, lightings, index), await placeCsv(held, lightings, index)];
+  const left = await placeCsv(training, lightings, index);
+  const sides: RowImages[] = [];
+  for (const one of held) sides.push(await placeCsv(one, lightings, index));
   await index.probe(options.signal);
-  return leakageBetween(left, right, index, options);
+  const found: Leakage[] = [];
+  for (const right of sides) found.push(await leakageBetween(left, right, index, options));
+  return found as { [Side in keyof Held]: Leakage };
 }
 
 /** Reads a CSV and numbers its images under the root that fits it. */

@@ -25,8 +25,9 @@ const sampleSize = 64;
  * workspace, a pool often to its own directory (tao-stages 1.6); the file does not say which. The first wins a tie.
  */
 export function rootOf(columns: RowColumns, roots: readonly string[], lightings: Lightings): string {
-  const step = Math.max(1, Math.floor(columns.rows / sampleSize));
   let best = { root: roots[0] ?? "/", hits: 0 };
+  if (roots.length === 1) return best.root;
+  const step = Math.max(1, Math.floor(columns.rows / sampleSize));
   for (const root of roots) {
     let hits = 0;
     for (let row = 0; row < columns.rows; row += step) {

@@ -1,5 +1,5 @@
 import { openContents } from "../../data/content-cache.ts";
-import { findLeakage } from "../../data/leakage.ts";
+import { findLeakage, type Leakage } from "../../data/leakage.ts";
 import type { LeakageFacts, StageContext } from "../../ports/stage.ts";
 import { inheritedSpec, layoutFrom } from "./specs.ts";
 
@@ -10,19 +10,16 @@ import { inheritedSpec, layoutFrom } from "./specs.ts";
 export async function leakageOf(context: StageContext, path: string, root?: string): Promise<LeakageFacts[]> {
   const { config } = context.state;
   const names = await layoutFrom(inheritedSpec(context), config.workspace);
-  const contents = openContents();
-  const found: LeakageFacts[] = [];
-  for (const [held, held_csv] of [
-    ["validation", config.validation_csv],
-    ["kpi", config.kpi_test_csv],
-    ["holdout", config.holdout_csv],
-  ] as const) {
-    if (held_csv === undefined) continue;
-    const sides = [
-      { csv: path, roots: [root ?? config.workspace] },
-      { csv: held_csv, roots: [config.images_dir] },
-    ] as const;
-    found.push({ held, training_csv: path, held_csv, leakage: await findLeakage(...sides, names, { contents }) });
-  }
-  return found;
+  const sides = [
+    { held: "validation", csv: config.validation_csv },
+    { held: "kpi", csv: config.kpi_test_csv },
+    ...(config.holdout_csv === undefined ? [] : [{ held: "holdout", csv: config.holdout_csv } as const]),
+  ] as const;
+  const found = await findLeakage(
+    { csv: path, roots: [root ?? config.workspace] },
+    sides.map(({ csv }) => ({ csv, roots: [config.images_dir] })),
+    names,
+    { contents: openContents() },
+  );
+  return sides.map(({ held, csv }, at) => ({ held, training_csv: path, held_csv: csv, leakage: found[at] as Leakage }));
 }

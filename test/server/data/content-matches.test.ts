@@ -58,7 +58,7 @@ describe("image contents of two CSVs", () => {
     const copy = encode(Buffer.from(jpeg.decode(variants[57] as Uint8Array).data), 100);
     const training = Object.fromEntries([...others, copy].map((bytes, n) => [`t${n}`, bytes]));
     const { training: left, held: right } = await sides(training, held);
-    const found = await findLeakage(left, right, names, { contents: openContents() });
+    const [found] = await findLeakage(left, [right], names, { contents: openContents() });
     expect(found).toMatchObject({ count: 1, examples: [{ object_name: "t50", held_line: 59, by: "content" }] });
     expect(found.near.count).toBe(50);
   });
@@ -66,15 +66,30 @@ describe("image contents of two CSVs", () => {
   it("images of which only the first rows agree are told apart", async () => {
     const [one, other] = [encode(board(1)), encode(board(2))];
     const { training, held } = await sides({ a: one }, { b: other });
-    const found = await findLeakage(training, held, names, { contents: openContents() });
+    const [found] = await findLeakage(training, [held], names, { contents: openContents() });
     expect(found).toMatchObject({ count: 0, near: { count: 0 }, undecoded: 0 });
+  });
+
+  it("are compared with each of several held-out sets", async () => {
+    const [one, other, third] = [encode(board(1)), encode(board(2)), encode(board(3))];
+    const { root, training, held } = await sides({ a: one, b: other }, { c: other });
+    await writeFile(join(root, "held", "d.jpg"), one);
+    await writeFile(join(root, "held", "e.jpg"), third);
+    const csv = join(root, "more.csv");
+    const row = (image: string) => `held,held,PASS,${image}\n`;
+    await writeFile(csv, `input_path,golden_path,label,object_name\n${row("e")}${row("d")}`);
+    const all = [held, { csv, roots: [root] }, { csv: held.csv, roots: [root] }] as const;
+    const found = await findLeakage(training, all, names, { contents: openContents() });
+    const inHeld = { count: 1, examples: [{ line: 3, held_line: 2, by: "content", object_name: "b" }] };
+    const inMore = { count: 1, examples: [{ line: 2, held_line: 3, by: "content", object_name: "a" }] };
+    expect(found).toMatchObject([inHeld, inMore, inHeld]);
   });
 
   it("an image that nothing decodes is compared byte for byte, and told", async () => {
     const broken = Buffer.concat([encode(board(1)).subarray(0, 300), Buffer.from([0xff, 0xd9])]);
     const spoiled = Buffer.concat([broken, Buffer.from("x")]);
     const { training, held } = await sides({ a: broken, b: spoiled }, { c: broken });
-    const found = await findLeakage(training, held, names, { contents: openContents() });
+    const [found] = await findLeakage(training, [held], names, { contents: openContents() });
     expect(found).toMatchObject({ count: 1, examples: [{ object_name: "a", by: "content" }], undecoded: 3 });
   });
 
@@ -85,7 +100,7 @@ describe("image contents of two CSVs", () => {
     await new Promise((done) => setTimeout(done, 200));
     const look = async () => {
       const contents = openContents(memory);
-      const { count } = await findLeakage(training, held, names, { contents });
+      const [{ count }] = await findLeakage(training, [held], names, { contents });
       return { count, decoded: contents.decoded() };
     };
     expect(await look()).toEqual({ count: 0, decoded: 4 });
@@ -99,7 +114,7 @@ describe("image contents of two CSVs", () => {
     await copyFile(join(root, "held", "b.jpg"), join(root, "training", "a.jpg"));
     const sketches = async ({ index, images }: SeenFiles) => images.map((image) => lie(index.pathOf(image)));
     const blind = { sketches, decoded: () => 0 };
-    expect((await findLeakage(training, held, names, { contents: blind })).count).toBe(1);
+    expect(await findLeakage(training, [held], names, { contents: blind })).toMatchObject([{ count: 1 }]);
   });
 });
 

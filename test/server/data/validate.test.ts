@@ -249,7 +249,7 @@ describe("leakage", () => {
     const csv = await writeRows(join(workspace, "train.csv"), rows);
     const held = await writeRows(join(workspace, "held.csv"), [boardRow("C2@1"), boardRow("C1@1")]);
     const root = [join(workspace, "images")];
-    const found = await findLeakage({ csv, roots: root }, { csv: held, roots: root }, await lightingsOf(workspace));
+    const [found] = await findLeakage({ csv, roots: root }, [{ csv: held, roots: root }], await lightingsOf(workspace));
     expect(found).toMatchObject({
       count: 2,
       examples: [
@@ -271,9 +271,9 @@ describe("leakage", () => {
     const [left, right] = sides;
     if (left === undefined || right === undefined) throw new Error("two sides");
     const lightings = await lightingsOf(workspace);
-    expect((await findLeakage(left, right, lightings)).count).toBe(0);
-    const byContent = await findLeakage(left, right, lightings, { contents: openContents() });
-    expect(byContent).toMatchObject({ count: 1, examples: [{ by: "content" }] });
+    expect(await findLeakage(left, [right], lightings)).toMatchObject([{ count: 0 }]);
+    const byContent = await findLeakage(left, [right], lightings, { contents: openContents() });
+    expect(byContent).toMatchObject([{ count: 1, examples: [{ by: "content" }] }]);
   });
 
   it("a CSV does not leak into itself, whatever it is called", async () => {
