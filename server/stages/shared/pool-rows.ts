@@ -30,8 +30,17 @@ export type Pool = {
 /** Stands for the pool where nothing is mined. */
 export const emptyPool: Pool = createPool("", { lightings: [], image_ext: "" });
 
-/** Reads the snapshot that the run mines from. @throws Refusal `gate.empty-pool`. */
+/** By the call that a stage makes: what it planned with, it prepares with. */
+const pools = new WeakMap<StageContext, Promise<Pool>>();
+
+/** The snapshot that the run mines from, read once a call. @throws Refusal `gate.empty-pool`. */
 export async function poolOf(context: StageContext): Promise<Pool> {
+  const pool = pools.get(context) ?? readPool(context);
+  pools.set(context, pool);
+  return await pool;
+}
+
+async function readPool(context: StageContext): Promise<Pool> {
   const { config } = context.state;
   return await readResolvedPool(poolSource(config, await layoutFrom(inheritedSpec(context), config.images_dir)));
 }

@@ -10,7 +10,7 @@ import {
   writeResolvedPool,
 } from "../../../../server/stages/shared/mining-pool.ts";
 import { resolvePool } from "../../../../server/stages/shared/pool-resolver.ts";
-import { readResolvedPool } from "../../../../server/stages/shared/pool-rows.ts";
+import { poolOf, readResolvedPool } from "../../../../server/stages/shared/pool-rows.ts";
 import { temporaryFolders } from "../../../support/folder.ts";
 import { refusalOf } from "../../../support/refusal.ts";
 import { jpegOf, put, type StageWorkspace, stageWorkspace } from "../../../support/stage-workspace.ts";
@@ -69,6 +69,17 @@ describe("the mining pool", () => {
     expect(back.rowOf(home.at("elsewhere_SolderLight.jpg"))).toBe(-1);
     const [header = ""] = (await readFile(path, "utf8")).split("\n");
     expect(header).toBe(`${changenetColumns.join(",")},filepath,golden_filepath`);
+  });
+
+  it("is read once by a call, and anew by the next", async () => {
+    const path = join(home.runDir, "pool.csv");
+    await writeResolvedPool(path, source(), resolvePool(source()));
+    home.config.resolved_mining_pool_csv = path;
+    const context = home.context("iter1");
+    const read = await poolOf(context);
+    await rm(path);
+    expect(await poolOf(context)).toBe(read);
+    expect(await refusalOf(() => poolOf(home.context("iter1")))).toMatchObject({ code: "gate.empty-pool" });
   });
 
   it("spells a file outside of its root with its absolute path", async () => {
