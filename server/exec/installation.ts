@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { filesBelow } from "../fs/folder.ts";
 import { sha256 } from "../fs/hash.ts";
 import { sha256OfFileSync } from "../fs/head.ts";
+import { stampOf } from "../fs/stamp.ts";
 
 /**
  * Names the program that a bin is, by its content: `sha256:` of names and digests of every program file of its folder,
@@ -12,7 +13,15 @@ import { sha256OfFileSync } from "../fs/head.ts";
 export async function installationDigest(main: string): Promise<string> {
   const folder = dirname(main);
   const names = (await filesBelow(folder)).filter((name) => /\.(?:js|mjs|cjs|ts|node|wasm)$/.test(name));
-  // Of hundreds of small files each step that is waited for costs more than the file.
-  const lines = names.map((name) => `${name} ${sha256OfFileSync(join(folder, name))}\n`);
-  return `sha256:${sha256(lines.join(""))} on node ${process.version}`;
+  const paths = names.map((name) => join(folder, name));
+  const stamps = paths.map((path) => `${path} ${stampOf(path)}\n`).join("");
+  if (known?.stamps !== stamps) {
+    // Of hundreds of small files each step that is waited for costs more than the file.
+    const lines = names.map((name, at) => `${name} ${sha256OfFileSync(paths[at] as string)}\n`);
+    known = { stamps, digest: `sha256:${sha256(lines.join(""))} on node ${process.version}` };
+  }
+  return known.digest;
 }
+
+/** Each job asks, and nearly always nobody touched a file since the last did. */
+let known: { readonly stamps: string; readonly digest: string } | undefined;
