@@ -108,8 +108,13 @@ export function refuseMissingColumns(path: string, header: readonly string[], ne
   throw new Refusal("gate.schema", `${path} lacks ${missing.join(", ")}.`, { path, missing, columns: header.length });
 }
 
-function rowOf(header: readonly string[], cells: readonly string[]): ChangeNetRow {
+/** Cells by column name. */
+export function byColumn(header: readonly string[], cells: readonly string[]): Record<string, string> {
   const row: Record<string, string> = {};
   for (let at = 0; at < header.length; at++) row[header[at] ?? ""] = cells[at] ?? "";
-  return row as ChangeNetRow;
+  return row;
+}
+
+function rowOf(header: readonly string[], cells: readonly string[]): ChangeNetRow {
+  return byColumn(header, cells) as ChangeNetRow;
 }

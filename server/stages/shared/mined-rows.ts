@@ -1,11 +1,11 @@
 import { dirname, join, relative } from "node:path";
-import type { ChangeNetRow } from "../../data/changenet.ts";
+import { byColumn, type ChangeNetRow } from "../../data/changenet.ts";
 import { Refusal } from "../../errors.ts";
 import { makeDirectory, writeAtomic } from "../../fs/atomic.ts";
 import { isInside } from "../../fs/contained.ts";
 import { readBytes } from "../../fs/read.ts";
 import { canonicalLabel } from "../../run/pass-labels.ts";
-import { byColumn, type ImageNames, type PoolPlace, poolImages, poolLines } from "./mining-pool.ts";
+import { type ImageNames, type PoolPlace, poolImages, poolLines } from "./mining-pool.ts";
 import type { Pool } from "./pool-rows.ts";
 
 /**

@@ -112,8 +112,3 @@ export function objectOf(path: string, layout: ImageNames): string | undefined {
 function spelled(source: PoolSource, path: string): string {
   return isInside(source.filepath_root, path) ? relative(source.filepath_root, path) : path;
 }
-
-/** Cells by column name. */
-export function byColumn(header: readonly string[], cells: readonly string[]): Record<string, string> {
-  return Object.fromEntries(header.map((name, at) => [name, cells[at] ?? ""]));
-}

@@ -1,10 +1,11 @@
 import { basename, dirname } from "node:path";
+import { byColumn } from "../../data/changenet.ts";
 import { excerpt, Refusal } from "../../errors.ts";
 import { realPathSync } from "../../fs/contained.ts";
 import { joinPath, normalPath, suffixesOf } from "../../run/images.ts";
 import { isPass } from "../../run/pass-labels.ts";
 import { heldListings, type Listings } from "./listings.ts";
-import { byColumn, objectOf, type PoolRow, type PoolSource, poolLines } from "./mining-pool.ts";
+import { objectOf, type PoolRow, type PoolSource, poolLines } from "./mining-pool.ts";
 
 /**
  * Finds the images of every pool row, all of them or none (tao-stages 4.5): row by row, the refusal last.

@@ -1,7 +1,7 @@
 import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { containedPath, realPathOf, realPathSync } from "../../../server/fs/contained.ts";
+import { containedPath, isInside, realPathOf, realPathSync } from "../../../server/fs/contained.ts";
 import { folderOfFile } from "../../support/folder.ts";
 import { refusalOf } from "../../support/refusal.ts";
 
@@ -23,6 +23,23 @@ beforeAll(async () => {
   await symlink("../../outside/none", join(root, "kpi", "climbing"));
   await symlink("loop-b", join(root, "loop-a"));
   await symlink("loop-a", join(root, "loop-b"));
+});
+
+describe("by spelling alone", () => {
+  it.each([
+    ["/a", "/a", true],
+    ["/a", "/a/b", true],
+    ["/a", "/a/..b", true],
+    ["/a", "/a/b/../c", true],
+    ["/", "/a", true],
+    ["/a/", "/a/b", true],
+    ["/a", "/ab", false],
+    ["/a", "/a/../b", false],
+    ["/a", "/a/b/../../c", false],
+    ["/a/b", "/a", false],
+  ])("%s holds %s: %s", (within, path, expected) => {
+    expect(isInside(within, path)).toBe(expected);
+  });
 });
 
 describe("a path is inside the workspace", () => {
