@@ -1,5 +1,6 @@
 import { Refusal } from "../errors.ts";
-import { approveAtConsole, approvePlan } from "../loop/approval/approve.ts";
+import { approveAtConsole, approveResolved, isApprovable } from "../loop/approval/approve.ts";
+import type { Approvable } from "../loop/approval/create-run.ts";
 import { loopStatus } from "../loop/status.ts";
 import { describeAction } from "../loop/transitions.ts";
 import type { Call } from "../ports/call.ts";
@@ -59,12 +60,13 @@ function unrecorded(io: CliIo, display: Display): CliIo {
 
 /** Plans until nothing is missing, shows the plan and creates its run, or changes the live one; undefined when the person says no. */
 async function approvedRun(request: PlanRequest, json: boolean, call: Call, io: CliIo): Promise<string | undefined> {
-  const { plan, live, summary_markdown: summary } = await planned(request, call, io, json);
+  const resolution = await planned(request, call, io, json);
+  const { plan, live, summary_markdown: summary } = resolution;
   if (live !== undefined && live.plan.plan_id === plan.plan_id) return live.run_dir;
   const isRead = io.isTty && !json;
   tell(io, json ? io.stderr : io.stdout, isRead ? plainPlan(summary, columnsOf(io.stdout)) : `${summary}\n`);
   const { plan_id } = plan;
-  if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approvePlan(plan_id, undefined, call)).runDir;
+  if (call.deps.env.DEFT_APPROVE_PLAN === plan_id) return (await approveResolved(resolution, undefined, call)).runDir;
   const isAgreed = isAtTerminal() && (await confirmAtTerminal(`Approve plan ${plan_id} and run it?`));
   if (isAgreed) return (await approveAtConsole(plan_id, call)).runDir;
   // A change that nobody agreed to must not keep the run from going on as it was approved.
@@ -77,14 +79,12 @@ async function approvedRun(request: PlanRequest, json: boolean, call: Call, io: 
   return undefined;
 }
 
-type Planned = Resolution & { readonly plan: NonNullable<Resolution["plan"]> };
-
 /** @throws Refusal `approval.plan-incomplete` where a finding halts, or something is missing and nobody can be asked. */
-async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolean): Promise<Planned> {
+async function planned(request: PlanRequest, call: Call, io: CliIo, json: boolean): Promise<Approvable> {
   const found = await withBar(io, json, (progress) => resolvePlan(request, call.deps, { ...call, progress }));
   await savePending(found, call.deps);
-  const { plan, question, checks } = found;
-  if (plan !== undefined) return { ...found, plan };
+  if (isApprovable(found)) return found;
+  const { question, checks } = found;
   const halted = checks.filter(({ outcome }) => outcome === "halt").map(({ title, detail }) => `${title}: ${detail}`);
   if (question === undefined || halted.length > 0 || !isAtTerminal()) {
     const missing = question?.missing.map(({ field, ask }) => `${optionOf(field)}: ${ask}`);

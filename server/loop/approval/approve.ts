@@ -38,7 +38,16 @@ export type ApprovedPlan = {
  * @throws Refusal `approval.plan-unknown`, `approval.plan-changed` and those of `obtainConsent`.
  */
 export async function approvePlan(planId: string, words: string | undefined, call: Call): Promise<ApprovedPlan> {
-  const resolution = await resolveAgain(planId, call);
+  return await approveResolved(await resolveAgain(planId, call), words, call);
+}
+
+/** The same for a plan that was resolved this very moment. @throws Refusal those of `obtainConsent`. */
+export async function approveResolved(
+  resolution: Approvable,
+  words: string | undefined,
+  call: Call,
+): Promise<ApprovedPlan> {
+  const { plan_id: planId } = resolution.plan;
   const shown = call.connection.shownPlans.has(planId);
   // Should this be refused, the refusal shows the plan: another process, or this client's last connection, planned it.
   call.connection.shownPlans.add(planId);
@@ -211,6 +220,7 @@ function judgedAnew(iterations: RunState["iterations"], contract: MetricContract
   );
 }
 
-function isApprovable(resolution: Resolution): resolution is Approvable {
+/** Whether nothing is missing and nothing halts. */
+export function isApprovable(resolution: Resolution): resolution is Approvable {
   return resolution.plan !== undefined && resolution.config !== undefined;
 }

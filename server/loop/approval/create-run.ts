@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { changedRows, changeNetRows, writeChangeNetRows } from "../../data/changenet.ts";
+import { withKeptImages } from "../../data/kept-images.ts";
 import { rulerOf } from "../../data/ruler.ts";
 import { layoutOf, readSpec } from "../../data/spec.ts";
 import { quoted, Refusal } from "../../errors.ts";
@@ -39,7 +40,8 @@ export type Approvable = Resolution & { readonly plan: Plan; readonly config: Ru
 export async function createRun(resolution: Approvable, approval: Approval, deps: Deps): Promise<string> {
   const runDir = await makeRunDirectory(workspacePaths(resolution.workspace).results, deps);
   try {
-    await fillRun(runDir, resolution, approval, deps);
+    const { workspace } = resolution;
+    await withKeptImages({ env: deps.env, workspace }, () => fillRun(runDir, resolution, approval, deps));
   } catch (error) {
     // What failed is what the caller hears of, even where the disk does not let the directory go.
     if ((await kindOf(runPaths(runDir).state)) === "absent") await removeTree(runDir).catch(() => undefined);

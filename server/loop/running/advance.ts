@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { withKeptImages } from "../../data/kept-images.ts";
 import { Refusal } from "../../errors.ts";
 import { scrubLog } from "../../exec/job-output.ts";
 import { setAside } from "../../fs/aside.ts";
@@ -83,7 +84,8 @@ async function stopBefore(
 /** Preparing may find what ends the run, an empty pool say: that is journaled like any other hard stop. */
 async function prepareOrStop(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps, executor: Executor) {
   try {
-    return await prepare(run, at, attempt, deps, executor);
+    const { workspace } = run.state.config;
+    return await withKeptImages({ env: deps.env, workspace }, () => prepare(run, at, attempt, deps, executor));
   } catch (error) {
     if (!(error instanceof Refusal) || !error.hardStop) throw error;
     return { committed: await commitStop(run, at, attempt, error, deps) };

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
-import { createImageIndex, type ImageIndex } from "../../data/image-index.ts";
+import { createImageIndex, type ImageIndex, seenFiles } from "../../data/image-index.ts";
 import { placeCsv } from "../../data/leakage.ts";
 import { createNumberSet, type NumberColumn } from "../../data/number-list.ts";
-import { digestFiles } from "../../data/process/image-batches.ts";
+import { digestFiles, digestImages } from "../../data/process/image-batches.ts";
 import { Refusal } from "../../errors.ts";
 import { writeAtomic } from "../../fs/atomic.ts";
 import { parseJson } from "../../fs/json.ts";
@@ -83,7 +83,8 @@ async function writeList(runDir: string, portions: Iterable<string[]> | AsyncIte
 async function* listText(portions: Iterable<string[]> | AsyncIterable<string[]>): AsyncGenerator<string> {
   for await (const paths of portions) {
     const stamps = await stampsOf(paths);
-    const digests = await digestFiles(paths);
+    // Looked at after their stamps were taken: what is known of the bytes counts for files that nobody touched since.
+    const digests = await digestImages(await seenFiles(paths));
     const pinned = paths.map((path, at): Pinned => [path, stamps[at] ?? "", digests[at] ?? ""]);
     yield pinned.map((one) => `${JSON.stringify(one)}\n`).join("");
   }
