@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Look, linkTarget, realPathIfPresent } from "../fs/head.ts";
+import { isSettled } from "../fs/stamp.ts";
 import type { FileNumbers } from "./file-numbers.ts";
-import { isSettled } from "./kept-images.ts";
 import { createNumberList, createSparseList, widened } from "./number-list.ts";
 import { pausing } from "./pause.ts";
 

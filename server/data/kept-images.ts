@@ -17,8 +17,6 @@ const keptForMs = 30 * 24 * 3600 * 1000;
 /** Digests, sketches and fingerprints of about a million images. */
 const mostImageBytes = 1 << 30;
 const mostAnswerBytes = 64 << 20;
-/** A file system's clock goes in steps of a few milliseconds. */
-const clockTickMs = 50;
 
 type Kept = "images" | "answers";
 /** Each table is loaded when it is first asked for: an answer to the whole spares the look at every image. */
@@ -118,11 +116,6 @@ export async function keptFinding<Found>(
 export function keepNoAnswer(): void {
   const store = current.getStore();
   if (store !== undefined) store.doubtful = true;
-}
-
-/** Whether a file was last changed (ms since 1970) so long ago that another change would show in its times. */
-export function isSettled(changed_ms: number): boolean {
-  return Date.now() - changed_ms > clockTickMs;
 }
 
 async function placesOf(env: Env, workspace: string): Promise<Readonly<Record<Kept, TablePlace>> | undefined> {

@@ -29,6 +29,14 @@ export function toldBy(stamp: string): { readonly size_bytes: number; readonly c
   return { size_bytes: Number(size), changed_ms: Number(changed) };
 }
 
+/** A file system's clock goes in steps of a few milliseconds. */
+const clockTickMs = 50;
+
+/** Whether a file was last changed (ms since 1970) so long ago that another change would show in its times. */
+export function isSettled(changed_ms: number): boolean {
+  return Date.now() - changed_ms > clockTickMs;
+}
+
 /** Whether a stamp is of an ordinary file. */
 export function isFileStamp(stamp: string): boolean {
   return stamp.startsWith(`${0o100000} `);

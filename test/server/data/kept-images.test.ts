@@ -4,8 +4,9 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { seenFiles } from "../../../server/data/image-index.ts";
 import { keptOfFiles } from "../../../server/data/kept-files.ts";
-import { isSettled, withKeptImages } from "../../../server/data/kept-images.ts";
+import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { loadTable } from "../../../server/data/kept-table.ts";
+import { isSettled } from "../../../server/fs/stamp.ts";
 import { cpuMs } from "../../support/cpu.ts";
 import { temporaryFolders } from "../../support/folder.ts";
 
