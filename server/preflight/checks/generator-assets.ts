@@ -1,8 +1,10 @@
 import { basename, join } from "node:path";
+import { keptAnswer } from "../../data/kept-images.ts";
 import { Refusal } from "../../errors.ts";
 import { containedPath } from "../../fs/contained.ts";
-import { sha256OfFile } from "../../fs/hash.ts";
+import { canonicalJson, sha256, sha256OfFile } from "../../fs/hash.ts";
 import { kindOf, listNames, readText } from "../../fs/read.ts";
+import { isFileStamp, isSettled, stampsBelow, toldBy } from "../../fs/stamp.ts";
 import { workspacePaths } from "../../run/paths.ts";
 import { platformTraits } from "../../run/platform-traits.ts";
 import { checkGeneratorDataset, type DefectType, readDefectTypes } from "../../stages/shared/generator-dataset.ts";
@@ -90,7 +92,10 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
   const dataset_dir = await containedPath([survey.workspace], join(root, "datasets", project), "generator data set");
   const defect_spec = join(dataset_dir, "defect_spec.jsonl");
   const defects = await readDefectTypes(defect_spec);
-  await checkGeneratorDataset(dataset_dir, defects);
+  await keptAnswer("generator dataset", await questionOn(dataset_dir, defects), async () => {
+    await checkGeneratorDataset(dataset_dir, defects);
+    return true;
+  });
   if (survey.program === "engine") refuseTextTypes(defects);
   const generator: GeneratorFacts = {
     project,
@@ -103,6 +108,13 @@ async function datasetFindings(survey: Survey, root: string, project: string): P
   const detail = `${project}: ${typesText(generator.defect_types)}`;
   if (survey.program === "engine") return ok(detail, { found: { generator } });
   return withCheckpoint(survey, root, generator, detail);
+}
+
+/** What the check of a data set rests on; undefined where a link leads elsewhere, or a file was written a moment ago. */
+async function questionOn(dataset_dir: string, defects: readonly DefectType[]): Promise<string | undefined> {
+  const stamps = [...(await stampsBelow(dataset_dir))];
+  const holds = stamps.every(([, stamp]) => isFileStamp(stamp) && isSettled(toldBy(stamp).changed_ms));
+  return holds ? sha256(canonicalJson([dataset_dir, stamps, defects])) : undefined;
 }
 
 /** `PCB+pin-hole` serves the routed label `PIN-HOLE`. */

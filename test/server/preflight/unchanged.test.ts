@@ -1,4 +1,15 @@
-import { appendFile, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
@@ -84,6 +95,27 @@ describe("planning with a workspace again", () => {
     const { kinds, checks } = await planned(root);
     expect(checks.map(({ detail }) => detail).join("\n")).toContain(finding);
     expect(kinds.includes("images looked at")).toBe(looked);
+  });
+
+  it.each([
+    ["in the data set", false],
+    ["behind a linked folder", true],
+  ])("looks again at a mask of the generator that was overwritten %s", async (_, linked) => {
+    const root = await boardsIn(await folder());
+    const masks = join(root, "augmentation/anomalygen/datasets/boards/pcb/mask");
+    if (linked) {
+      await rename(masks, join(root, "masks"));
+      await symlink(join(root, "masks"), masks);
+    }
+    await settled();
+    const spelled = async () => (await planned(root)).checks.find(({ id }) => id === "generator_assets")?.detail;
+    expect(await spelled()).toContain("boards: ");
+    const mask = join(masks, "bridge/m.png");
+    const { atime, mtime, size } = await stat(mask);
+    await writeFile(mask, Buffer.alloc(size));
+    await utimes(mask, atime, mtime);
+    await settled();
+    expect(await spelled()).toBe("Anomaly masks cannot be decoded.");
   });
 
   it.each<[string, (kept: string, bytes: Buffer) => Promise<void>]>([
