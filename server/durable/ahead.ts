@@ -4,14 +4,18 @@ import { type Detached, spawnDetached } from "../exec/detached.ts";
 import { identityOf } from "../exec/identity.ts";
 import type { ProcessIdentity } from "../run/job.ts";
 
-/** A keeper that is to be started. */
-export type KeeperWish = {
+/** What the process of a keeper is started with, whatever its work. */
+type KeeperStart = {
   /** Which work it does: a name of the table in server/cli/keep.ts. */
   readonly kind: string;
-  readonly stem: string;
   /** The bin that it is started from. */
   readonly main: string;
   readonly env: NodeJS.ProcessEnv;
+};
+
+/** A keeper that is to be started. */
+export type KeeperWish = KeeperStart & {
+  readonly stem: string;
   readonly wish?: object;
   /** Where it may speak; without it `keeper.log` beside the stem. */
   readonly log?: string;
@@ -50,7 +54,7 @@ export async function handOver(keeper: KeeperWish): Promise<ProcessIdentity | un
 }
 
 /** Starts a keeper ahead of the next work of such a kind, which takes longer than many a job; where it cannot be, none waits. */
-export function startAnother(keeper: KeeperWish): void {
+export function startAnother(keeper: KeeperStart): void {
   const like = likeness(keeper);
   if (waiting.has(like)) return;
   const { kind, main, env } = keeper;
@@ -76,6 +80,6 @@ export async function toldStem(): Promise<string | undefined> {
   return work?.stem;
 }
 
-const likeness = ({ kind, main, env }: KeeperWish): string => JSON.stringify([kind, main, env]);
+const likeness = ({ kind, main, env }: KeeperStart): string => JSON.stringify([kind, main, env]);
 
 const toldOf = ({ stem, log }: KeeperWish): Told => ({ stem, log: log ?? join(dirname(stem), "keeper.log") });

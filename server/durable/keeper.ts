@@ -40,7 +40,7 @@ export async function startKeeper(keeper: KeeperWish): Promise<ProcessIdentity |
   const { stem, wish } = keeper;
   await makeDirectory(dirname(stem));
   if (wish !== undefined) await writeAtomic(workFiles(stem).wish, JSON.stringify(wish));
-  const given = keeper.ahead ? await handOver(keeper) : undefined;
+  const given = await handOver(keeper);
   const pid = given?.pid ?? spawnKeeper(keeper).pid;
   if (keeper.ahead) startAnother(keeper);
   return given ?? (pid === undefined ? undefined : await identityOf(pid));

@@ -106,6 +106,8 @@ export interface Executor {
    * @throws Refusal of the step that failed; the next call tries that step again.
    */
   makeReady?(runDir: string): Promise<Readiness>;
+  /** Says that such a job of the run will be asked for in a moment: what its start takes may be begun, and is nobody's yet. */
+  expect?(runDir: string, spec: Pick<JobSpec, "afresh">): Promise<void>;
   /** Starts the job or finds it started; returns the handle to keep in the record. */
   start(runDir: string, spec: JobSpec): Promise<Record<string, unknown>>;
   /**

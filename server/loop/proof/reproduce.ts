@@ -4,6 +4,7 @@ import { setAside } from "../../fs/aside.ts";
 import { canonicalJson } from "../../fs/hash.ts";
 import { type OpenRun, withRun } from "../../journal/journal.ts";
 import type { Call, Deps } from "../../ports/call.ts";
+import type { Executor } from "../../ports/executor.ts";
 import { isoSeconds, stageStamp } from "../../run/clock.ts";
 import { defined } from "../../run/defined.ts";
 import type { Attempt } from "../../run/job.ts";
@@ -71,15 +72,16 @@ export async function scoreUntil(runDir: string, at: LastScoring, deadline: numb
 async function step(run: OpenRun, at: LastScoring, deps: Deps): Promise<boolean> {
   // Another call has ended the run meanwhile: a frozen set is scored once, whoever asks.
   if (run.state.stop_reason !== undefined) return true;
-  const { jobs } = await openAttempt(run, at, deps);
   const executor = await executorOf(run, deps);
+  const { jobs } = await openAttempt(run, at, executor, deps);
   const record = await readRecord(run.runDir, jobs?.[0] ?? "");
   return (await settle(run, record, executor, deps)).exit !== undefined;
 }
 
-async function openAttempt(run: OpenRun, { label, stage }: LastScoring, deps: Deps): Promise<Attempt> {
+async function openAttempt(run: OpenRun, { label, stage }: LastScoring, executor: Executor, deps: Deps) {
   const latest = await latestAttempt(run.runDir, label, stage);
   if (latest !== undefined && latest.finished === undefined) return latest;
+  await executor.expect?.(run.runDir, { afresh: true });
   await assertPinsHold(run.state);
   await assertImagesHold(run.runDir, run.state);
   const now = deps.clock.now();

@@ -181,7 +181,8 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
   for (const path of plan.fresh ?? []) await setAside(path);
   for (const directory of plan.directories) await makeDirectory(directory.path, directory.mode);
   run.proof.assertHeld();
-  const facts = await stage.prepare?.(context, plan);
+  const [first] = plan.jobs;
+  const [facts] = await Promise.all([stage.prepare?.(context, plan), first && executor.expect?.(run.runDir, first)]);
   if (facts !== undefined) passGates(facts, context, at.stage);
   run.proof.assertHeld();
   const limit = run.state.config.stage_time_limit_sec;

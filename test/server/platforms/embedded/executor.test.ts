@@ -74,6 +74,20 @@ describe("embedded executor", () => {
     expect(await readRecord(runDir, record.spec.id)).toMatchObject({ spec: { argv: ["say", "hello"] } });
   });
 
+  it.each([false, true])(
+    "gives the job that was expected to the keeper that waits for it (afresh: %s)",
+    async (afresh) => {
+      const { runDir, record } = await aJob(["say", "hello"], { afresh });
+      await executor.expect?.(runDir, record.spec);
+      const running = await started(runDir, record);
+      const keeper = await keeperPid(runDir);
+      const words = (await readFile(`/proc/${keeper}/cmdline`, "utf8")).split("\0").filter((word) => word !== "");
+      expect(words.slice(-2)).toEqual(["keep", "engine"]);
+      expect(running.handle).toMatchObject({ keeper: { pid: keeper } });
+      expect(await endOf(runDir, running)).toMatchObject({ outcome: "exited", exit_code: 0 });
+    },
+  );
+
   it("reports the exit code of a failed job", async () => {
     const { runDir, record } = await aJob(["fail", "3"]);
     expect(await endOf(runDir, await started(runDir, record))).toMatchObject({ outcome: "exited", exit_code: 3 });
