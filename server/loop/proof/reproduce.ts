@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { jobStem, workFiles } from "../../durable/work.ts";
 import { Refusal } from "../../errors.ts";
 import { setAside } from "../../fs/aside.ts";
 import { canonicalJson } from "../../fs/hash.ts";
@@ -59,23 +60,23 @@ const pace = { first_ms: 60, most_ms: 1000 };
  */
 export async function scoreUntil(runDir: string, at: LastScoring, deadline: number, call: Call): Promise<void> {
   call.progress(titles[at.stage]);
-  const ended = await waitUntil(
-    async () => (await withRun(runDir, (run) => step(run, at, call.deps), call.deps)) || undefined,
-    pace,
-    { deadline, signal: call.signal },
-  );
-  if (ended) return;
+  const look = () => withRun(runDir, (run) => step(run, at, call.deps), call.deps);
+  const running = await look();
+  if (running === undefined) return;
+  const file = workFiles(jobStem(runDir, running)).exit;
+  const isOver = async () => (await look()) === undefined || undefined;
+  if (await waitUntil(isOver, pace, { deadline, signal: call.signal, file })) return;
   throw new Refusal("metric.reproducing", `Not over yet: ${titles[at.stage]}.`, { run: runDir });
 }
 
-/** Starts the job, or looks at it; true once it has ended. */
-async function step(run: OpenRun, at: LastScoring, deps: Deps): Promise<boolean> {
+/** Starts the job, or looks at it; its id while it runs. */
+async function step(run: OpenRun, at: LastScoring, deps: Deps): Promise<string | undefined> {
   // Another call has ended the run meanwhile: a frozen set is scored once, whoever asks.
-  if (run.state.stop_reason !== undefined) return true;
+  if (run.state.stop_reason !== undefined) return undefined;
   const executor = await executorOf(run, deps);
   const { jobs } = await openAttempt(run, at, executor, deps);
   const record = await readRecord(run.runDir, jobs?.[0] ?? "");
-  return (await settle(run, record, executor, deps)).exit !== undefined;
+  return (await settle(run, record, executor, deps)).exit === undefined ? record.spec.id : undefined;
 }
 
 async function openAttempt(run: OpenRun, { label, stage }: LastScoring, executor: Executor, deps: Deps) {
