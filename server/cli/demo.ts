@@ -33,7 +33,7 @@ export const run = command("demo", async ({ options }, io) => {
     const wish = await wishOf(options, io, display);
     const left = await leftRun(wish, io, display);
     const { runDir, end } = left ?? (await newRun(wish, io, display));
-    const { result, outcome } = await readLoopResult(runDir, io, (Date.now() - started) / 1000);
+    const { result, outcome } = await readLoopResult(runDir, (Date.now() - started) / 1000);
     const exit = end === "hard_stop" ? exitDefect : exitOk;
     return { value: result, text: loopResultText(result, outcome), exit };
   } finally {

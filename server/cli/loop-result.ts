@@ -1,9 +1,7 @@
 import { readRun } from "../journal/journal.ts";
-import { load } from "../report/load.ts";
+import { loadOutcome } from "../report/load.ts";
 import type { Outcome } from "../report/model.ts";
 import { runPaths } from "../run/paths.ts";
-import { systemDeps } from "./deps.ts";
-import type { CliIo } from "./io.ts";
 import { type IterationFigures, readFigures } from "./run-figures.ts";
 import { textTable } from "./text-table.ts";
 
@@ -22,12 +20,11 @@ export type LoopResult = {
 /** Reads the result, and how it stands against its target, back from the run directory alone. */
 export async function readLoopResult(
   runDir: string,
-  io: CliIo,
   seconds: number,
 ): Promise<{ result: LoopResult; outcome: Outcome }> {
   const { state } = await readRun(runDir);
   const iterations = await readFigures(state);
-  const { best, outcome } = await load(runDir, systemDeps(io));
+  const { best, outcome } = await loadOutcome(runDir);
   const winner = iterations.find(({ label }) => label === best);
   const result = {
     run_dir: runDir,

@@ -125,7 +125,7 @@ async function toItsEnd(runDir: string, call: Call, io: CliIo, display: Display)
         if (driven === "ended") await closeRun(client, runDir, display);
         return driven;
       });
-  const { result, outcome } = await readLoopResult(runDir, io, (Date.now() - started) / 1000);
+  const { result, outcome } = await readLoopResult(runDir, (Date.now() - started) / 1000);
   const isStopped = end === "hard_stop" || next.action === "acknowledge_or_finish" || result.status === "failed";
   const exit = isStopped ? exitHardStop : outcome.kind === "met" ? exitOk : exitNotMet;
   const text = `${loopResultText(result, outcome)}${isStopped ? await stopText(runDir, call) : ""}`;

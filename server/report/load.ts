@@ -22,6 +22,18 @@ import { twinViews } from "./twin-views.ts";
 import { verify } from "./verify.ts";
 import { configurationRows, imagesUsed, iterationView, plain } from "./views.ts";
 
+/** Which iteration is the best of a run, and how that stands against the target: what is shown first, by itself. */
+export async function loadOutcome(runDir: string): Promise<Pick<ReportModel, "best" | "outcome">> {
+  const { best, outcome } = standingOf(await readRunFiles(resolve(runDir), () => undefined));
+  return { ...defined({ best: best?.label }), outcome };
+}
+
+function standingOf({ state, iterations: read }: Pick<ReadState, "state" | "iterations">) {
+  const iterations = read.map(({ label, iteration }) => iterationView(label, iteration));
+  const best = bestIteration(state.metric_contract, iterations);
+  return { iterations, best, outcome: outcomeOf(state.metric_contract, best) };
+}
+
 type Labelled = ReadState["iterations"][number];
 
 /** The environment tells where heads are kept; without it the run is held against itself alone. */
@@ -38,8 +50,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
   const note = (sentence: string) => void missing.push(sentence);
   const read = await readRunFiles(dir, note);
   const { state, config, log } = read;
-  const iterations = read.iterations.map(({ label, iteration }) => iterationView(label, iteration));
-  const best = bestIteration(state.metric_contract, iterations);
+  const { iterations, best, outcome } = standingOf(read);
   const readTable = kpiReader();
   const scored = await scoredIterations(read.iterations, best?.label, note, readTable);
   const spec = scored[0]?.source.iteration.training_spec ?? config.specs_file;
@@ -58,7 +69,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
       ...state,
       iterations: Object.fromEntries(read.iterations.map(({ label, iteration }) => [label, iteration])),
     }),
-    outcome: outcomeOf(state.metric_contract, best),
+    outcome,
     iterations,
     kpi: scored.map(({ view }) => view),
     ...whereItFails(scored, note),
