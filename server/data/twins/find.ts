@@ -10,7 +10,7 @@ export type Twins = { readonly one: number; readonly other: number; readonly lik
 
 /** Images that are compared with one another: distinct files. */
 export type TwinSearch = SeenFiles & {
-  /** Of each image; without them all are in one set. What an image is most like in another set is always looked at. */
+  /** Of each image; without them all are in one set. What an image is most like where it must share nothing is always looked at. */
   readonly places?: readonly Place[] | undefined;
   /** Whether golden images are among them: then only pairs of one and of an inspected image are told. */
   readonly withGolden?: boolean | undefined;

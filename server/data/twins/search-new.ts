@@ -1,6 +1,6 @@
 import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
 import { layOut, lowest } from "./keys.ts";
-import { areApart, best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize } from "./search.ts";
+import { best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize, relationOf } from "./search.ts";
 
 /** Some images of a search that are new, and a share of all that are searched. */
 export type NewSearch = {
@@ -29,11 +29,11 @@ export function* candidatesOfNew(search: NewSearch): Generator<Candidate[]> {
   const isNew = new Set(numbers.subarray(0, fresh));
   const news = prints.slice(0, fresh).flatMap((print, at) => (print === undefined ? [] : [newImage(print, at, count)]));
   const found = new Map<number, Candidate[]>();
-  const mayMeet = (of: number, like: number) => !withGolden || isSought(places?.[of] ?? 0, places?.[like] ?? 0);
+  const mayMeet = (of: number, like: number) => isSought(places?.[of], places?.[like], withGolden);
   const note = (of: number, like: number, one: Alike | undefined): void => {
     if (one === undefined) return;
     const [ofNumber, likeNumber] = [numbers[of] as number, numbers[like] as number];
-    const isApart = areApart(places?.[of], places?.[like]);
+    const isApart = relationOf(places?.[of], places?.[like]) === "apart";
     const some = [...(found.get(ofNumber) ?? []), { ...one, of: ofNumber, like: likeNumber, isApart }];
     // Where thousands look alike, all that each is like would take gigabytes.
     found.set(ofNumber, best(some));

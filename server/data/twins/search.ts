@@ -10,7 +10,7 @@ export type Candidate = {
   readonly window: number;
   /** Cosine of their frequencies. */
   readonly likeness: number;
-  /** Whether no set has both. */
+  /** Whether the two must not be one. */
   readonly isApart: boolean;
 };
 
@@ -28,18 +28,31 @@ export const portionSize = 64;
 /** The lowest frequencies of a part, which rule most others out. */
 const lowCount = 12;
 
-/** The sets that an image is in, a bit for each, and above them whether it is a golden one. */
+/**
+ * The sets that an image is in, a bit for each, above them whether it is a golden one, and above that the sets that it must
+ * share nothing with.
+ */
 export type Place = number;
-export const goldenPlace: Place = 1 << 8;
+export const goldenPlace: Place = 1 << 7;
+const setBits = goldenPlace - 1;
+const apartShift = 8;
 
-/** Whether an image is looked for where another is: a golden one among inspected ones of other sets, being the reference of its own. */
-export function isSought(of: Place, like: Place): boolean {
-  return (of & goldenPlace) !== 0 && (like & goldenPlace) === 0 && areApart(of, like);
+/** The place of an image of a set, both by number, below 7, that must share nothing with some others. */
+export function placeIn(set: number, apartFrom: readonly number[]): Place {
+  return apartFrom.reduce((place, other) => place | (1 << (apartShift + other)), 1 << set);
 }
 
-/** Whether two images are in sets of which none has both. */
-export function areApart(one: Place = 1, other: Place = 1): boolean {
-  return (one & other & ~goldenPlace) === 0;
+/** What two images are to each other; undefined for those of two sets that may share what they like. */
+export function relationOf(one: Place = 1, other: Place = 1): "within" | "apart" | undefined {
+  if ((one & other & setBits) !== 0) return "within";
+  return ((one >> apartShift) & other & setBits) === 0 ? undefined : "apart";
+}
+
+/** Whether an image is looked for where another is: of golden ones among inspected ones, being the reference of its own set, elsewhere alone. */
+export function isSought(of: Place | undefined, like: Place | undefined, withGolden: boolean): boolean {
+  const relation = relationOf(of, like);
+  if (!withGolden) return relation !== undefined;
+  return relation === "apart" && ((of ?? 0) & goldenPlace) !== 0 && ((like ?? 0) & goldenPlace) === 0;
 }
 
 export type Prints = readonly (Fingerprint | undefined)[];
@@ -92,15 +105,16 @@ function likeOne(of: number, print: Fingerprint, find: Finder, { places, withGol
     for (const orientation of orientations) {
       find(part, orientation, window === 0 ? "whole" : "part", (like, likeness) => {
         if (like === of || likeness <= (found.get(like)?.likeness ?? 0)) return;
-        if (withGolden && !isSought(places?.[of] ?? 0, places?.[like] ?? 0)) return;
-        found.set(like, { of, like, orientation, window, likeness, isApart: areApart(places?.[of], places?.[like]) });
+        if (!isSought(places?.[of], places?.[like], withGolden)) return;
+        const isApart = relationOf(places?.[of], places?.[like]) === "apart";
+        found.set(like, { of, like, orientation, window, likeness, isApart });
       });
     }
   }
   return found;
 }
 
-/** What one image is most like. Copies in its own set must not hide the one in another, which may have to share nothing. */
+/** What one image is most like. Copies in its own set must not hide the one in another that it must share nothing with. */
 export function best(found: Iterable<Candidate>): Candidate[] {
   const sorted = [...found].sort((a, b) => b.likeness - a.likeness);
   const apart = sorted.findIndex(({ isApart }) => isApart);

@@ -3,11 +3,12 @@ import { createNumberList, type NumberList } from "../../data/number-list.ts";
 import { pausing } from "../../data/pause.ts";
 import { type RowColumns, textAt } from "../../data/row-columns.ts";
 import type { RowImages } from "../../data/row-images.ts";
-import { goldenPlace, type Place } from "../../data/twins/search.ts";
+import { goldenPlace, type Place, placeIn } from "../../data/twins/search.ts";
 import { excerpt } from "../../errors.ts";
 import { sha256 } from "../../fs/hash.ts";
 import type { TwinPair } from "../../run/state.ts";
 import type { Side, Sides } from "../survey.ts";
+import { leakPairs } from "./leakage.ts";
 
 /** An image of a row, and the sets that use it. */
 export type TwinImage = TwinPair["one"] & {
@@ -34,8 +35,19 @@ export const sideNames: Readonly<Record<Side, string>> = {
 
 /** Sets whose images a figure is measured on come first, so that they are never left out and name a file of two sets. */
 const order = ["holdout_csv", "kpi_csv", "validation_csv", "training_csv", "pool"] as const;
-/** Training and pool are one set to what is looked for: they may share what they like. */
-const lastSet = order.indexOf("training_csv");
+/** Of an image of each set. */
+const setPlaces = order.map((side, set) =>
+  placeIn(
+    set,
+    leakPairs.flatMap((pair) => otherOf(side, pair)),
+  ),
+);
+
+/** The set that a set must share nothing with, if it is one of a pair. */
+function otherOf(side: Side, [used, held]: readonly [Side, Side, ...unknown[]]): number[] {
+  if (side === used) return [order.indexOf(held)];
+  return side === held ? [order.indexOf(used)] : [];
+}
 
 /**
  * The images of each lighting: the inspected ones of every row, and these with all golden ones. Each file counts once.
@@ -77,7 +89,7 @@ function filesOf(sides: Sides, light: number, kind: Files["kind"], without?: Uin
       const file = index.identityOf(images[kind].at(row * images.count + light));
       if (index.stateOf(file) !== "ok" || (without?.[file] ?? 0) > 0) continue;
       const known = places[file] as number;
-      places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (1 << Math.min(set, lastSet));
+      places[file] = (known === 0 && kind === "golden" ? goldenPlace : known) | (setPlaces[set] ?? 0);
       if (known > 0) continue;
       files.push(file);
       rows.push(row);

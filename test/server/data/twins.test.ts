@@ -12,7 +12,7 @@ import { withKeptImages } from "../../../server/data/kept-images.ts";
 import { searchNewTwins } from "../../../server/data/process/image-batches.ts";
 import { findTwins } from "../../../server/data/twins/find.ts";
 import { fingerprintOf, orientations, perWindow, turned } from "../../../server/data/twins/fingerprint.ts";
-import { type Candidate, candidates, goldenPlace } from "../../../server/data/twins/search.ts";
+import { type Candidate, candidates, goldenPlace, placeIn } from "../../../server/data/twins/search.ts";
 import { candidatesOfNew } from "../../../server/data/twins/search-new.ts";
 import { photograph, putGray } from "../../support/photographs.ts";
 
@@ -110,6 +110,8 @@ function leads(board: string): GrayImage {
   });
   return { width: across, height: across, data };
 }
+
+const [used, held] = [placeIn(0, [1]), placeIn(1, [0])];
 
 let folder = "";
 const others: string[] = [];
@@ -268,7 +270,6 @@ it("finds a new golden image, and a new inspected one, among those alone that th
   const turnedOver = moved(photo, (u, v) => [1 - u, v]);
   const [golden, inspected] = [await written("golden.png", photo), await written("met.png", turnedOver)];
   await setTimeout(120);
-  const [used, held] = [1, 2];
   const search = async (some: readonly (readonly [path: string, place: number])[]) => {
     const files = await seenFiles(some.map(([path]) => path));
     const counts: string[] = [];
@@ -299,7 +300,7 @@ it("finds what two sets share, however many copies each of them has", async () =
     return Math.max(0, Math.min(255, level + field));
   });
   const images = { used: photo, held: { ...photo, data } };
-  const files: (readonly [path: string, place: number])[] = others.map((path) => [path, 1]);
+  const files: (readonly [path: string, place: number])[] = others.map((path) => [path, used]);
   for (const [at, set] of (["used", "held"] as const).entries()) {
     for (const share of [1, 0.99, 0.98]) {
       files.push([
@@ -307,7 +308,7 @@ it("finds what two sets share, however many copies each of them has", async () =
           `${set}-${share}.png`,
           levels(images[set], (level) => share * level),
         ),
-        at + 1,
+        [used, held][at] ?? 0,
       ]);
     }
   }
@@ -322,4 +323,24 @@ it("finds what two sets share, however many copies each of them has", async () =
   expect(await shared(files.slice(0, -3), home)).toBe(0);
   expect(await shared(files, home)).toBeGreaterThan(0);
   expect(await shared(files, { ...home, workspace: "/burst anew" })).toBeGreaterThan(0);
+});
+
+it.each([undefined, 0])("gives no place to images of two sets that may share what they like (new: %p)", (fresh) => {
+  const [kpi, validation] = [placeIn(1, [0]), placeIn(2, [0])];
+  const photo = shot("shared", "a");
+  const near = Array.from({ length: 3 }, (_, at) => levels(photo, (level) => (0.97 + at / 100) * level));
+  const prints = [photo, ...near, compressed(photo, 10)].map((image) => fingerprintOf(image));
+  const places = [kpi, validation, validation, validation, used];
+  const pairs =
+    fresh === undefined
+      ? [...candidates({ prints, places })].flat()
+      : [
+          ...candidatesOfNew({
+            prints: [prints[fresh], ...prints],
+            numbers: Int32Array.from([fresh, ...prints.keys()]),
+            fresh: 1,
+            places: [places[fresh] as number, ...places],
+          }),
+        ].flat();
+  expect(pairs.filter(({ of }) => of === 0).map(({ like }) => like)).toEqual([4]);
 });
