@@ -182,7 +182,8 @@ async function prepare(run: OpenRun, at: StageRef, attempt: Attempt, deps: Deps,
   for (const directory of plan.directories) await makeDirectory(directory.path, directory.mode);
   run.proof.assertHeld();
   const [first] = plan.jobs;
-  const [facts] = await Promise.all([stage.prepare?.(context, plan), first && executor.expect?.(run.runDir, first)]);
+  if (first !== undefined) await executor.expect?.(run.runDir, first);
+  const facts = await stage.prepare?.(context, plan);
   if (facts !== undefined) passGates(facts, context, at.stage);
   run.proof.assertHeld();
   const limit = run.state.config.stage_time_limit_sec;

@@ -21,12 +21,13 @@ export function heldListings(onRead: (directory: string) => void = () => {}) {
     },
     /** Whether a directory that was asked for is still to be read: what was asked is then to be asked again. */
     lacks: (): boolean => wanted.size > 0,
+    /** Reads them side by side: a row asks for a few. */
     async readMore(): Promise<void> {
-      for (const directory of wanted) {
-        onRead(directory);
-        listings.set(directory, new Set(await listNames(directory)));
-      }
+      const directories = [...wanted];
       wanted.clear();
+      for (const directory of directories) onRead(directory);
+      const names = await Promise.all(directories.map(listNames));
+      for (const [at, directory] of directories.entries()) listings.set(directory, new Set(names[at]));
     },
   };
 }
