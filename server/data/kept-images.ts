@@ -11,7 +11,7 @@ import { type Env, userDir } from "../run/env.ts";
 import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
 /** Counts on when what is made of images changes: sketches, fingerprints, the search for copies and their grain. */
-const version = 9;
+const version = 10;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
 /** Digests, sketches and fingerprints of about a million images. */

@@ -79,18 +79,20 @@ export function leastOf(window: number): number {
 
 /**
  * Finds images that may be copies of one another. Fingerprints become keys of signs, which are sorted in several orders;
- * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n.
+ * only images whose keys are neighbours in one of them are compared, so that the work grows with n log n. What an image
+ * must share nothing with is sorted by itself: no number of look-alikes in its own set, or in one that it may share what it
+ * likes with, comes between.
  *
  * Yields after every `portionSize` images of its share.
  */
 export function* candidates(search: Search): Generator<Candidate[]> {
   const { prints, from = 0, to = prints.length, places, withGolden = false } = search;
-  const find = finder(wholesOf(prints));
+  const findersOf = findersByPlace(search);
   let portion: Candidate[] = [];
   for (let of = from; of < to; of++) {
     const print = prints[of];
     const isAsked = !withGolden || ((places?.[of] ?? 0) & goldenPlace) !== 0;
-    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, find, search).values()));
+    if (print !== undefined && isAsked) portion.push(...best(likeOne(of, print, findersOf(places?.[of]), withGolden)));
     if ((of - from) % portionSize < portionSize - 1) continue;
     yield portion;
     portion = [];
@@ -98,20 +100,20 @@ export function* candidates(search: Search): Generator<Candidate[]> {
   yield portion;
 }
 
-function likeOne(of: number, print: Fingerprint, find: Finder, { places, withGolden = false }: Search): Found {
+function likeOne(of: number, print: Fingerprint, finders: readonly Finder[], withGolden: boolean): Iterable<Candidate> {
   const found: Found = new Map();
   for (const window of withGolden ? [0] : windows.keys()) {
     const part = print.subarray(window * perWindow, (window + 1) * perWindow);
     for (const orientation of orientations) {
-      find(part, orientation, window === 0 ? "whole" : "part", (like, likeness) => {
-        if (like === of || likeness <= (found.get(like)?.likeness ?? 0)) return;
-        if (!isSought(places?.[of], places?.[like], withGolden)) return;
-        const isApart = relationOf(places?.[of], places?.[like]) === "apart";
-        found.set(like, { of, like, orientation, window, likeness, isApart });
-      });
+      for (const { find, isApart } of finders) {
+        find(part, orientation, window === 0 ? "whole" : "part", (like, likeness) => {
+          if (like === of || likeness <= (found.get(like)?.likeness ?? 0)) return;
+          found.set(like, { of, like, orientation, window, likeness, isApart });
+        });
+      }
     }
   }
-  return found;
+  return found.values();
 }
 
 /** What one image is most like. Copies in its own set must not hide the one in another that it must share nothing with. */
@@ -121,17 +123,34 @@ export function best(found: Iterable<Candidate>): Candidate[] {
   return sorted.filter((_, at) => at < mostOfOne || at === apart);
 }
 
-/** The wholes of the prints, laid out one behind the other, and the numbers of their images. */
-function wholesOf(prints: Prints) {
-  const images = Int32Array.from(prints.keys()).filter((image) => prints[image] !== undefined);
+/** Finds what an image of a place is looked for among: what it must share nothing with, and what else there is. */
+type Finder = { readonly find: ReturnType<typeof finder>; readonly isApart: boolean };
+
+function findersByPlace({ prints, places, withGolden = false }: Search) {
+  const known = new Map<Place | undefined, readonly Finder[]>();
+  return (place: Place | undefined): readonly Finder[] => {
+    const made =
+      known.get(place) ??
+      [true, false].flatMap((isApart) => {
+        const isThere = (like: number) =>
+          isSought(place, places?.[like], withGolden) && (relationOf(place, places?.[like]) === "apart") === isApart;
+        const wholes = wholesOf(prints, isThere);
+        return wholes.images.length === 0 ? [] : [{ find: finder(wholes), isApart }];
+      });
+    known.set(place, made);
+    return made;
+  };
+}
+
+/** The wholes of some prints, laid out one behind the other, and the numbers of their images. */
+function wholesOf(prints: Prints, isThere: (image: number) => boolean) {
+  const images = Int32Array.from(prints.keys()).filter((image) => prints[image] !== undefined && isThere(image));
   const values = new Int8Array(images.length * perWindow);
   for (const [at, image] of images.entries()) {
     layOut((prints[image] as Fingerprint).subarray(0, perWindow), 0, values.subarray(at * perWindow));
   }
   return { images, values };
 }
-
-type Finder = ReturnType<typeof finder>;
 
 /** Finds wholes that are alike enough to a window that is laid by an orientation. */
 function finder({ images, values }: ReturnType<typeof wholesOf>) {

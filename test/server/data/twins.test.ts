@@ -325,6 +325,16 @@ it("finds what two sets share, however many copies each of them has", async () =
   expect(await shared(files, { ...home, workspace: "/burst anew" })).toBeGreaterThan(0);
 });
 
+it("finds what two sets share, however many of one set lie between", () => {
+  const photo = shot("between", "a");
+  const copy = compressed(photo, 40);
+  const near = Array.from({ length: 60 }, (_, at) => levels(photo, (level) => (0.94 + at / 1000) * level));
+  const prints = [photo, ...near, copy].map((image) => fingerprintOf(image));
+  const places = [...Array<number>(61).fill(used), held];
+  const pairs = [...candidates({ prints, places })].flat();
+  expect(pairs.filter(({ of }) => of === 0)).toContainEqual(expect.objectContaining({ like: 61, isApart: true }));
+});
+
 it.each([undefined, 0])("gives no place to images of two sets that may share what they like (new: %p)", (fresh) => {
   const [kpi, validation] = [placeIn(1, [0]), placeIn(2, [0])];
   const photo = shot("shared", "a");
