@@ -1,6 +1,6 @@
 import type { GrayImage } from "../decode/gray-image.ts";
 import type { Window } from "./fingerprint.ts";
-import { agreeWhereQuiet, type Fields, grainOf, isRepeated, mostFields } from "./grain.ts";
+import { agreeWhereQuiet, type Fields, grainOf, isRepeated, likenessOf, mostFields } from "./grain.ts";
 
 /** Points on a side at which a place is judged while it is looked for. */
 const points = 24;
@@ -162,15 +162,7 @@ function agreement(own: Float64Array, other: Fields, place: Place): number {
   if (!isInside(place)) return -1;
   const { side } = other;
   levelsAt(other, place, side, levels);
-  const grain = grainOf({ side, means: levels }, grainThere);
-  let [saa, sbb, sab] = [0, 0, 0];
-  for (let at = 0; at < own.length; at++) {
-    const [p, q] = [own[at] as number, grain[at] as number];
-    saa += p * p;
-    sbb += q * q;
-    sab += p * q;
-  }
-  return saa === 0 || sbb === 0 ? 0 : sab / Math.sqrt(saa * sbb);
+  return likenessOf(own, grainOf({ side, means: levels }, grainThere));
 }
 
 /** Room for levels at each place, which are looked at once: to take new memory for them costs as much as to fill it. */

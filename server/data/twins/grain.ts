@@ -145,14 +145,19 @@ export function agreeWhereQuiet(one: Fields, other: Fields): boolean {
       fields.length,
     );
   }) as [Float64Array, Float64Array];
+  return likenessOf(own, there) * Math.sqrt(fields.length) >= beyondChance;
+}
+
+/** The cosine of some values and of as many first ones of others, 0 where either are all 0. */
+export function likenessOf(own: Float64Array, others: Float64Array): number {
   let [saa, sbb, sab] = [0, 0, 0];
-  for (const [at, p] of own.entries()) {
-    const q = there[at] as number;
+  for (let at = 0; at < own.length; at++) {
+    const [p, q] = [own[at] as number, others[at] as number];
     saa += p * p;
     sbb += q * q;
     sab += p * q;
   }
-  return sab * Math.sqrt(fields.length) >= beyondChance * Math.sqrt(saa * sbb) && saa * sbb > 0;
+  return saa === 0 || sbb === 0 ? 0 : sab / Math.sqrt(saa * sbb);
 }
 
 /** How far levels differ around each field, in multiples of what they do around the quietest. */

@@ -1,6 +1,6 @@
 import { type Fingerprint, orientations, perWindow, windows } from "./fingerprint.ts";
 import { layOut, lowest } from "./keys.ts";
-import { best, type Candidate, isSought, leastOf, type Place, type Prints, portionSize, relationOf } from "./search.ts";
+import { best, type Candidate, leastOf, type Place, type Prints, portionSize, relationOf } from "./search.ts";
 
 /** Some images of a search that are new, and a share of all that are searched. */
 export type NewSearch = {
@@ -29,12 +29,14 @@ export function* candidatesOfNew(search: NewSearch): Generator<Candidate[]> {
   const isNew = new Set(numbers.subarray(0, fresh));
   const news = prints.slice(0, fresh).flatMap((print, at) => (print === undefined ? [] : [newImage(print, at, count)]));
   const found = new Map<number, Candidate[]>();
-  const mayMeet = (of: number, like: number) => isSought(places?.[of], places?.[like], withGolden);
-  const note = (of: number, like: number, one: Alike | undefined): void => {
-    if (one === undefined) return;
+  const compare = (at: number, print: Fingerprint, one: NewImage, isOfNew: boolean): void => {
+    const [of, like] = isOfNew ? [one.at, at] : [at, one.at];
+    const relation = relationOf(places?.[of], places?.[like], withGolden);
+    const most = relation && alike(print, one, isOfNew);
+    if (most === undefined) return;
     const [ofNumber, likeNumber] = [numbers[of] as number, numbers[like] as number];
-    const isApart = relationOf(places?.[of], places?.[like]) === "apart";
-    const some = [...(found.get(ofNumber) ?? []), { ...one, of: ofNumber, like: likeNumber, isApart }];
+    const candidate = { ...most, of: ofNumber, like: likeNumber, isApart: relation === "apart" };
+    const some = [...(found.get(ofNumber) ?? []), candidate];
     // Where thousands look alike, all that each is like would take gigabytes.
     found.set(ofNumber, best(some));
   };
@@ -45,8 +47,8 @@ export function* candidatesOfNew(search: NewSearch): Generator<Candidate[]> {
     for (const one of news) {
       // Of two new ones that of the lower number is held against the other.
       if (isNew.has(number) && number >= (numbers[one.at] as number)) continue;
-      if (mayMeet(at, one.at)) note(at, one.at, alike(print, one, false));
-      if (mayMeet(one.at, at)) note(one.at, at, alike(print, one, true));
+      compare(at, print, one, false);
+      compare(at, print, one, true);
     }
   }
   yield [...found.values()].flat();

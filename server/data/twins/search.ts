@@ -42,17 +42,16 @@ export function placeIn(set: number, apartFrom: readonly number[]): Place {
   return apartFrom.reduce((place, other) => place | (1 << (apartShift + other)), 1 << set);
 }
 
-/** What two images are to each other; undefined for those of two sets that may share what they like. */
-export function relationOf(one: Place = 1, other: Place = 1): "within" | "apart" | undefined {
-  if ((one & other & setBits) !== 0) return "within";
-  return ((one >> apartShift) & other & setBits) === 0 ? undefined : "apart";
-}
-
-/** Whether an image is looked for where another is: of golden ones among inspected ones, being the reference of its own set, elsewhere alone. */
-export function isSought(of: Place | undefined, like: Place | undefined, withGolden: boolean): boolean {
-  const relation = relationOf(of, like);
-  if (!withGolden) return relation !== undefined;
-  return relation === "apart" && ((of ?? 0) & goldenPlace) !== 0 && ((like ?? 0) & goldenPlace) === 0;
+/**
+ * How an image is looked for where another is: within a set, or where it must share nothing; undefined where it is not, as
+ * in two sets that may share what they like. A golden image is the reference of its own set: with golden images it is they
+ * that are looked for, among inspected ones elsewhere.
+ */
+export function relationOf(of: Place = 1, like: Place = 1, withGolden = false): "within" | "apart" | undefined {
+  const isWithin = (of & like & setBits) !== 0;
+  const isApart = !isWithin && ((of >> apartShift) & like & setBits) !== 0;
+  if (withGolden) return isApart && (of & goldenPlace) !== 0 && (like & goldenPlace) === 0 ? "apart" : undefined;
+  return isWithin ? "within" : isApart ? "apart" : undefined;
 }
 
 export type Prints = readonly (Fingerprint | undefined)[];
@@ -131,11 +130,9 @@ function findersByPlace({ prints, places, withGolden = false }: Search) {
   return (place: Place | undefined): readonly Finder[] => {
     const made =
       known.get(place) ??
-      [true, false].flatMap((isApart) => {
-        const isThere = (like: number) =>
-          isSought(place, places?.[like], withGolden) && (relationOf(place, places?.[like]) === "apart") === isApart;
-        const wholes = wholesOf(prints, isThere);
-        return wholes.images.length === 0 ? [] : [{ find: finder(wholes), isApart }];
+      (["apart", "within"] as const).flatMap((relation) => {
+        const wholes = wholesOf(prints, (like) => relationOf(place, places?.[like], withGolden) === relation);
+        return wholes.images.length === 0 ? [] : [{ find: finder(wholes), isApart: relation === "apart" }];
       });
     known.set(place, made);
     return made;
