@@ -27,13 +27,13 @@ type Wish = {
 
 /** `deft-mcp demo`: the loop from preflight to report, driven through the tools by an MCP client of ours. */
 export const run = command("demo", async ({ options }, io) => {
-  const started = Date.now();
+  const started = performance.now();
   const display = displayFor(io, options.json);
   try {
     const wish = await wishOf(options, io, display);
     const left = await leftRun(wish, io, display);
     const { runDir, end } = left ?? (await newRun(wish, io, display));
-    const { result, outcome } = await readLoopResult(runDir, (Date.now() - started) / 1000);
+    const { result, outcome } = await readLoopResult(runDir, (performance.now() - started) / 1000);
     const exit = end === "hard_stop" ? exitDefect : exitOk;
     return { value: result, text: loopResultText(result, outcome), exit };
   } finally {

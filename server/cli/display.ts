@@ -60,11 +60,11 @@ export function drawnInPlace(out: NodeJS.WritableStream): (text: string) => void
 
 /** The width is asked for at every redraw, because people resize windows. */
 export function barDisplay(out: NodeJS.WritableStream): Display {
-  const started = Date.now();
+  const started = performance.now();
   let shown: { fraction: number; doing: string } | undefined;
   const draw = () => {
     if (shown === undefined) return;
-    const text = `${barText(shown.fraction)} ${oneLine(shown.doing)} · ${shortDuration((Date.now() - started) / 1000)}`;
+    const text = `${barText(shown.fraction)} ${oneLine(shown.doing)} · ${shortDuration((performance.now() - started) / 1000)}`;
     out.write(CLEAR + [...text].slice(0, Math.max(20, columnsOf(out) - 1)).join(""));
   };
   const timer = setInterval(draw, TICK_MS).unref();

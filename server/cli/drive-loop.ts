@@ -13,15 +13,15 @@ export async function driveLoop(
   waitSeconds: number,
 ): Promise<"ended" | "hard_stop"> {
   const course = fullCourse(maxIterations);
-  for (let since = Date.now(); ; ) {
+  for (let since = performance.now(); ; ) {
     const step = await client.call("run_stage", { run: runDir, wait_seconds: waitSeconds });
     const at = course.findIndex(({ iteration, stage }) => iteration === step.iteration && stage === step.stage);
     const isRunning = step.outcome === "running";
     const done = at + (isRunning ? Number(step.fraction ?? 0) : 1);
     display.progress(done / course.length, `${step.iteration} ${step.stage}${isRunning ? ` · ${step.progress}` : ""}`);
     if (isRunning) continue;
-    for (const line of stageLines(step, runDir, (Date.now() - since) / 1000)) display.say(line);
-    since = Date.now();
+    for (const line of stageLines(step, runDir, (performance.now() - since) / 1000)) display.say(line);
+    since = performance.now();
     if (step.outcome === "hard_stop") return "hard_stop";
     if (String(step.next_action).startsWith("finish_loop")) return "ended";
   }

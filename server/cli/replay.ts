@@ -33,7 +33,7 @@ export const run = command("replay", async ({ positionals: [path], options }, io
   if (options.live !== undefined && options.update) {
     throw new Refusal("input.invalid", "--live compares; it has nothing to update a trace with.", {});
   }
-  const started = Date.now();
+  const started = performance.now();
   const replay = await replayed(trace, options, io);
   const isNew = replay.differences.some(({ expected }) => expected === unrecordedJob);
   const updated = options.update && replay.differences.length > 0 && !isNew;
@@ -41,7 +41,7 @@ export const run = command("replay", async ({ positionals: [path], options }, io
   const unheld = isNew ? ["a job runs that the trace does not hold: record the run anew"] : [];
   const remedy = options.live === undefined ? refusals["trace.difference"].remedy : liveRemedy;
   const notes = [...replay.notes, ...unheld];
-  return answerOf(trace, { ...replay, notes }, { updated, remedy, seconds: (Date.now() - started) / 1000 });
+  return answerOf(trace, { ...replay, notes }, { updated, remedy, seconds: (performance.now() - started) / 1000 });
 });
 
 async function replayed(trace: Trace, options: Options, io: CliIo): Promise<Replay> {

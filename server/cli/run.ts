@@ -111,7 +111,7 @@ async function answersTo({ missing }: NonNullable<Resolution["question"]>): Prom
 
 /** Goes on where the run stands; what stopped hard is left for a person to repair, and is not closed. */
 async function toItsEnd(runDir: string, call: Call, io: CliIo, display: Display): Promise<Answer> {
-  const started = Date.now();
+  const started = performance.now();
   const { next, run } = await loopStatus(runDir, call.deps);
   const { max_iterations } = run.state;
   const isLeft = next.action === "run_stage" || next.action === "finish_loop";
@@ -125,7 +125,7 @@ async function toItsEnd(runDir: string, call: Call, io: CliIo, display: Display)
         if (driven === "ended") await closeRun(client, runDir, display);
         return driven;
       });
-  const { result, outcome } = await readLoopResult(runDir, (Date.now() - started) / 1000);
+  const { result, outcome } = await readLoopResult(runDir, (performance.now() - started) / 1000);
   const isStopped = end === "hard_stop" || next.action === "acknowledge_or_finish" || result.status === "failed";
   const exit = isStopped ? exitHardStop : outcome.kind === "met" ? exitOk : exitNotMet;
   const text = `${loopResultText(result, outcome)}${isStopped ? await stopText(runDir, call) : ""}`;

@@ -111,10 +111,10 @@ function watch(runDir: string, options: LiveOptions, readers: ReadonlySet<Server
     const now = await fingerprint(runDir, options);
     if (now !== last) {
       for (const reader of readers) reader.write(changed);
-      spoken = Date.now();
-    } else if (Date.now() - spoken > keepAliveMs) {
+      spoken = performance.now();
+    } else if (performance.now() - spoken > keepAliveMs) {
       for (const reader of readers) reader.write(": still here\n\n");
-      spoken = Date.now();
+      spoken = performance.now();
     }
     last = now;
   };
