@@ -9,6 +9,7 @@ import type { IterationState, RunConfig } from "../run/state.ts";
 import type { PicturePlaces } from "./gallery.ts";
 import { type GalleryPictures, galleryPictures } from "./gallery-pictures.ts";
 import { syntheticFolder } from "./growth.ts";
+import type { Note } from "./lenient.ts";
 import type { ContactSheet, NewImage, NewImages } from "./model.ts";
 
 /**
@@ -50,9 +51,9 @@ export type SheetRun = {
  * mined image beside the weak sample that it is most like, where mining noted it, and a generated one beside the image
  * that it was made from.
  */
-export async function contactSheet(run: SheetRun, places: PicturePlaces): Promise<ContactSheet> {
+export async function contactSheet(run: SheetRun, places: PicturePlaces, note: Note): Promise<ContactSheet> {
   const sources: Source[] = [];
-  for (const one of run.iterations) sources.push(...(await sourcesOf(run, one, places)));
+  for (const one of run.iterations) sources.push(...(await sourcesOf(run, one, places, note)));
   const { least, most } = imagesPerSource;
   const share = Math.max(least, Math.min(most, Math.floor(imageLimit / Math.max(1, sources.length))));
   const withImages = new Set(sources.slice(-Math.floor(imageLimit / share)));
@@ -99,6 +100,7 @@ async function sourcesOf(
   { runDir, workspace, config }: SheetRun,
   { label: iteration, iteration: state }: SheetRun["iterations"][number],
   { layout }: PicturePlaces,
+  note: Note,
 ): Promise<Source[]> {
   const kinds: Record<Kind, ByLabel> = { mined: new Map(), generated: new Map() };
   const marks = join(runDir, iteration, "anomalygen", "sdg", "annotated_image");
@@ -116,7 +118,10 @@ async function sourcesOf(
   });
   if (!found) return [];
   const rule = String(state.settings?.mining ?? config.mining_filter?.rule ?? "vendor");
-  const weak = () => weakOfMined(state, layout?.lightings[0]);
+  const weak = () =>
+    weakOfMined(state, layout?.lightings[0], (table, { code }) =>
+      note(`${iteration}: ${table} cannot be read (${code}); what its mined images are like is not all shown.`),
+    );
   const sources: Source[] = [
     { iteration, kind: "mined", rule, labels: kinds.mined, weak },
     { iteration, kind: "generated", rule: "", labels: kinds.generated },
@@ -143,9 +148,17 @@ const nothing = { beside: undefined, marked: undefined };
 async function weakOfMined(
   { mining_mined_parquet: mined, routing_mining_parquet: routed }: Partial<IterationState>,
   lighting: string | undefined,
+  onRefused: (path: string, refusal: Refusal) => void,
 ): Promise<Weak> {
-  const table = mined === undefined ? undefined : await unlessRefused(() => readParquet(mined));
-  const gaps = routed === undefined ? undefined : await unlessRefused(() => readGapTable(routed));
+  const read = async <Table>(path: string | undefined, by: (path: string) => Promise<Table>) =>
+    path === undefined
+      ? undefined
+      : await unlessRefused(
+          () => by(path),
+          (refusal) => onRefused(path, refusal),
+        );
+  const table = await read(mined, readParquet);
+  const gaps = await read(routed, readGapTable);
   const labels = new Map(gaps?.map(({ filepath, label }) => [filepath, label]));
   const noted = new Map(
     table?.rows.map((row) => {
@@ -159,11 +172,15 @@ async function weakOfMined(
   return (path) => noted.get(normalPath(path)) ?? nothing;
 }
 
-async function unlessRefused<Value>(run: () => Promise<Value>): Promise<Value | undefined> {
+async function unlessRefused<Value>(
+  run: () => Promise<Value>,
+  onRefused: (refusal: Refusal) => void = () => undefined,
+): Promise<Value | undefined> {
   try {
     return await run();
   } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    onRefused(error);
+    return undefined;
   }
 }

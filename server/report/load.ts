@@ -79,7 +79,7 @@ export async function load(runDir: string, deps: ReportDeps): Promise<ReportMode
     twins: await twinViews(state.twins ?? [], imageReader(rootsOf(dir, config.images_dir))),
     twins_left_out: state.twins_left_out ?? 0,
     gallery: await gallery(read, scored, best?.label, pictures, readTable),
-    sheet: await contactSheet({ runDir: dir, workspace: dirname(dirname(dir)), ...read }, pictures),
+    sheet: await contactSheet({ runDir: dir, workspace: dirname(dirname(dir)), ...read }, pictures, note),
     spec_changes: await specHistory(config.specs_file, read.iterations),
     images: await imagesUsed(dir, config),
     configuration: configurationRows(state, config),

@@ -113,4 +113,18 @@ describe("the contact sheet of a report", () => {
     expect(other.sheets[0]?.images).toHaveLength(24);
     expect(other.sheets[0]?.images.filter(({ beside }) => beside !== undefined)).toEqual([]);
   });
+
+  it("says that a table of what was mined cannot be read, and shows the images", async () => {
+    const run = await aRun(kpiPart);
+    const mined = join(run.runDir, "iter1", "mining_results", "mined.parquet");
+    await writeFile(mined, "PAR1");
+    const { missing, sheet } = await load(run.runDir, { clock });
+    expect(missing.filter((sentence) => sentence.includes(mined))).toEqual([
+      expect.stringMatching(/^iter1: .* cannot be read \(input\.bad-parquet\)/),
+    ]);
+    expect(sheet.sheets.map(({ kind, images }) => [kind, images.length])).toEqual([
+      ["mined", 24],
+      ["generated", 20],
+    ]);
+  });
 });
