@@ -12,12 +12,12 @@ export type Contents = {
 };
 
 /** `null` stands for an image that cannot be decoded. */
-type Kept = { readonly stamp: string; head?: Sketch | null; whole?: Sketch | null };
-
-type Sketched = Map<string, Kept>;
+type Made = Sketch | null;
+type Remembered = { readonly stamp: string } & { [D in Depth]?: Made };
+type Memory = Map<string, Remembered>;
 
 /** What this process made, for whatever was asked: a preflight, the approval after it and the run look at the same files. */
-const madeHere: Sketched = new Map();
+const madeHere: Memory = new Map();
 const madeHereLimit = 300_000;
 
 /**
@@ -25,46 +25,49 @@ const madeHereLimit = 300_000;
  * about a leak is never read from a file that somebody else may write. An entry counts only for a file of the same size,
  * times and inode.
  */
-export function openContents(memory: Sketched = madeHere): Contents {
+export function openContents(memory: Memory = madeHere): Contents {
   let decoded = 0;
-  /** Each file is looked at once, however often it is asked for. */
-  const entries = new Map<string, Kept>();
+  /** Each file of an index is looked at once, however often it is asked for; there may be a million. */
+  const known = new WeakMap<SeenFiles["index"], Readonly<Record<Depth, Map<number, Made>>>>();
   return {
     decoded: () => decoded,
     async sketches({ index, images }, depth, signal) {
-      const missing = new Map<number, Kept>();
-      const asked: Kept[] = [];
+      const ofIndex = known.get(index) ?? { head: new Map(), whole: new Map() };
+      known.set(index, ofIndex);
+      const here = ofIndex[depth];
+      const missing: number[] = [];
       const pause = pausing();
       for (const image of images) {
-        const path = index.pathOf(image);
-        const entry = entries.get(path) ?? entryOf(memory, path, index.stampsOf([image]));
-        entries.set(path, entry);
-        asked.push(entry);
-        if (entry[depth] === undefined) missing.set(image, entry);
+        if (here.has(image)) continue;
+        const remembered = memory.get(index.pathOf(image));
+        const made = remembered?.stamp === stampOf(index, image) ? remembered[depth] : undefined;
+        if (made === undefined) missing.push(image);
+        else here.set(image, made);
         if (pause.isDue()) await pause.rest(signal);
       }
-      const made = await sketchImages({ index, images: [...missing.keys()] }, depth, signal);
-      for (const [at, [image, entry]] of [...missing].entries()) {
-        entry[depth] = made[at] ?? null;
-        if (!entry.stamp.includes("NaN")) remember(memory, index.pathOf(image), entry);
+      const made = await sketchImages({ index, images: missing }, depth, signal);
+      for (const [at, image] of missing.entries()) {
+        const sketch = made[at] ?? null;
+        here.set(image, sketch);
+        remember(memory, index.pathOf(image), stampOf(index, image), { [depth]: sketch });
         if (pause.isDue()) await pause.rest(signal);
       }
-      decoded += missing.size;
-      return asked.map((entry) => entry[depth] ?? undefined);
+      decoded += missing.length;
+      return images.map((image) => here.get(image) ?? undefined);
     },
   };
 }
 
-function entryOf(memory: Sketched, path: string, numbers: Float64Array): Kept {
-  const stamp = numbers.join(" ");
-  const remembered = memory.get(path);
-  return remembered?.stamp === stamp ? remembered : { stamp };
+function stampOf(index: SeenFiles["index"], image: number): string {
+  return index.stampsOf([image]).join(" ");
 }
 
-/** The oldest entries go first. */
-function remember(memory: Sketched, path: string, entry: Kept): void {
+/** The oldest entries go first; a file without a stamp that tells it from another has none. */
+function remember(memory: Memory, path: string, stamp: string, made: Omit<Remembered, "stamp">): void {
+  if (stamp.includes("NaN")) return;
+  const before = memory.get(path);
   memory.delete(path);
-  memory.set(path, entry);
+  memory.set(path, { ...(before?.stamp === stamp ? before : { stamp }), ...made });
   if (memory.size <= madeHereLimit) return;
   const [oldest] = memory.keys();
   if (oldest !== undefined) memory.delete(oldest);

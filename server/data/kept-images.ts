@@ -10,11 +10,11 @@ import { stampOf } from "../fs/stamp.ts";
 import { type Env, userDir } from "../run/env.ts";
 import { type KeptTable, loadTable, type TablePlace } from "./kept-table.ts";
 
-/** Counts on when what is made of images changes: sketches, fingerprints, the search for copies and their grain. */
-const version = 10;
+/** Counts on when what is made of images changes: sketches, fingerprints, the search for copies and their grain, and how it is kept. */
+const version = 11;
 /** A workspace that nobody looked at for so long is looked at anew. */
 const keptForMs = 30 * 24 * 3600 * 1000;
-/** Digests, sketches and fingerprints of about a million images. */
+/** Digests, sketches and fingerprints of some million images. */
 const mostImageBytes = 1 << 30;
 const mostAnswerBytes = 64 << 20;
 

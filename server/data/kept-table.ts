@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
+import { deflateSync, inflateSync } from "node:zlib";
 import { append, writeAtomic } from "../fs/atomic.ts";
 import { sha256 } from "../fs/hash.ts";
 import { openRegular, tooLarge } from "../fs/regular-file.ts";
@@ -43,6 +44,11 @@ const placeStep = 2 ** 33;
 /** Of the largest file, what is kept where there is no room for all: the next answers are added without another cut. */
 const shareKept = 0.75;
 
+/** Beyond so many new bytes answers are deflated, to a third: those of a million images are held until they are all there. */
+const plainBytes = Number(process.env.PLAIN ?? 1 << 26);
+/** The first byte of what is deflated, and of no answer that is not. */
+const deflated = 0x78;
+
 /** What the file holds; nothing where there is none, or another one. */
 export async function loadTable({ path, key, mostBytes }: TablePlace): Promise<KeptTable> {
   const bytes = await readAtOnce(path, 2 * mostBytes).catch(() => Buffer.alloc(0));
@@ -53,12 +59,13 @@ export async function loadTable({ path, key, mostBytes }: TablePlace): Promise<K
     get(name) {
       const digest = digestOf(name);
       const found = added.find(digest) ?? old.find(digest);
-      return found === undefined ? undefined : deserialize(found);
+      return found === undefined ? undefined : deserialize(found[0] === deflated ? inflateSync(found) : found);
     },
     set(name, answer) {
       const digest = digestOf(name);
       old.outdate(digest);
-      added.add(digest, serialize(answer));
+      const whole = serialize(answer);
+      added.add(digest, added.size() < plainBytes ? whole : deflateSync(whole, { level: 1 }));
     },
     async save() {
       if (added.size() === 0) return;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -222,5 +223,20 @@ describe("a table of answers", () => {
     const gone = some.slice(0, 1600).filter(({ name }) => third.get(name) === undefined);
     expect(gone.map(({ name }) => name)).toEqual(some.slice(300, 300 + gone.length).map(({ name }) => name));
     expect(gone.length).toBeGreaterThan(100);
+  });
+
+  it("deflates what comes beyond what may be held as it is", async () => {
+    const where = await place();
+    const table = await loadTable(where);
+    const large = randomBytes(64 << 20);
+    table.set("large", large);
+    const alike = Array.from({ length: 200_000 }, () => "the same name");
+    table.set("alike", alike);
+    expect(table.get("alike")).toEqual(alike);
+    await table.save();
+    expect((await stat(where.path)).size - large.length).toBeLessThan(200_000);
+    const again = await loadTable(where);
+    expect(large.equals(again.get("large") as Buffer)).toBe(true);
+    expect(again.get("alike")).toEqual(alike);
   });
 });
