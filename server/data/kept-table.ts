@@ -45,7 +45,7 @@ const placeStep = 2 ** 33;
 const shareKept = 0.75;
 
 /** Beyond so many new bytes answers are deflated, to a third: those of a million images are held until they are all there. */
-const plainBytes = Number(process.env.PLAIN ?? 1 << 26);
+const plainBytes = 64 << 20;
 /** The first byte of what is deflated, and of no answer that is not. */
 const deflated = 0x78;
 

@@ -155,9 +155,9 @@ function cellsOf(cells: Cells): ArrayLike<unknown> {
 }
 
 /**
- * Writes columns as parquet (Snappy, but for vectors), atomically, so that pyarrow reads `string`, `double`, `list<double>` and so on, also
- * when there is no row. All columns must have the same length. One row group after the other: memory does not grow with
- * the rows beyond what `columns` hold themselves.
+ * Writes columns as parquet (Snappy, but for vectors), atomically, so that pyarrow reads `string`, `double`, `list<double>`
+ * and so on, also when there is no row. All columns must have the same length. One row group after the other: memory does
+ * not grow with the rows beyond what `columns` hold themselves.
  *
  * @throws Refusal `input.write-failed`.
  */
