@@ -1,3 +1,4 @@
+import { Refusal } from "../../errors.ts";
 import { kindOf, listNames, readTail } from "../../fs/read.ts";
 import { defined } from "../../run/defined.ts";
 import { fourDigits } from "../../run/figures.ts";
@@ -11,6 +12,17 @@ const tailBytes = 32_768;
  */
 export async function readProgress(spec: JobSpec): Promise<JobProgress> {
   const name = spec.argv.slice(0, 2).join(" ");
+  try {
+    const found = await progressOf(spec, name);
+    if (found !== undefined) return found;
+  } catch (error) {
+    // The job makes these files meanwhile: what was not there when it was looked at may be a directory when it is read.
+    if (!(error instanceof Refusal)) throw error;
+  }
+  return { message: `${name} is running` };
+}
+
+async function progressOf(spec: JobSpec, name: string): Promise<JobProgress | undefined> {
   if (spec.status_path !== undefined) {
     const tail = await readTail(spec.status_path, tailBytes);
     const found = newest(tail, "Task in progress") ? taskProgress(tail) : trainingProgress(tail);
@@ -21,7 +33,7 @@ export async function readProgress(spec: JobSpec): Promise<JobProgress> {
     const done = Math.min(await countAt(path), expected);
     return { fraction: expected === 0 ? 0 : done / expected, message: `${name}: ${done} of ${expected}` };
   }
-  return { message: `${name} is running` };
+  return undefined;
 }
 
 const marks = ["Task in progress", "Training loop in progress", "finished successfully"];

@@ -33,6 +33,17 @@ describe("progress by what a job has made", () => {
     expect(await readProgress(job(path))).toEqual({ fraction: 0.25, message: "run_sdg.sh --seed: 1 of 4" });
   });
 
+  it("loses no call where a directory comes while it is looked for, or what is read is no file", async () => {
+    const dir = await folder();
+    for (let at = 0; at < 50; at++) {
+      const path = join(dir, String(at));
+      const [progress] = await Promise.all([readProgress(job(path)), mkdir(path)]);
+      expect(progress.message).toMatch(/^run_sdg/);
+    }
+    const running = { message: "run_sdg.sh --seed is running" };
+    expect(await readProgress({ ...job(dir), status_path: dir })).toEqual(running);
+  });
+
   it("counts lines of a file", async () => {
     const path = join(await folder(), "testcase.jsonl");
     await writeFile(path, "{}\n{}\n");
