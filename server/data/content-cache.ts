@@ -35,30 +35,31 @@ export function openContents(memory: Memory = madeHere): Contents {
       const ofIndex = known.get(index) ?? { head: new Map(), whole: new Map() };
       known.set(index, ofIndex);
       const here = ofIndex[depth];
-      const missing: number[] = [];
+      const missing = new Set<number>();
       const pause = pausing();
       for (const image of images) {
         if (here.has(image)) continue;
         const remembered = memory.get(index.pathOf(image));
-        const made = remembered?.stamp === stampOf(index, image) ? remembered[depth] : undefined;
-        if (made === undefined) missing.push(image);
+        const isSame = remembered !== undefined && remembered.stamp === stampText(index, image);
+        const made = isSame ? remembered[depth] : undefined;
+        if (made === undefined) missing.add(image);
         else here.set(image, made);
         if (pause.isDue()) await pause.rest(signal);
       }
-      const made = await sketchImages({ index, images: missing }, depth, signal);
-      for (const [at, image] of missing.entries()) {
+      const made = await sketchImages({ index, images: [...missing] }, depth, signal);
+      for (const [at, image] of [...missing].entries()) {
         const sketch = made[at] ?? null;
         here.set(image, sketch);
-        remember(memory, index.pathOf(image), stampOf(index, image), { [depth]: sketch });
+        remember(memory, index.pathOf(image), stampText(index, image), { [depth]: sketch });
         if (pause.isDue()) await pause.rest(signal);
       }
-      decoded += missing.length;
+      decoded += missing.size;
       return images.map((image) => here.get(image) ?? undefined);
     },
   };
 }
 
-function stampOf(index: SeenFiles["index"], image: number): string {
+function stampText(index: SeenFiles["index"], image: number): string {
   return index.stampsOf([image]).join(" ");
 }
 

@@ -172,7 +172,7 @@ export async function writeParquetGroups(path: string, groups: AsyncIterable<rea
 
 type Groups = Iterable<readonly ParquetColumn[]> | AsyncIterable<readonly ParquetColumn[]>;
 
-/** Vectors hardly get smaller, no value of them comes twice, and nobody looks for the least: half the time goes into that. */
+/** Snappy takes a quarter off vectors; with the look for values that come twice and for the least, half the time goes into that. */
 const vectorColumn = { codec: "UNCOMPRESSED", encoding: "PLAIN", statistics: false } as const;
 
 async function* parquetPieces(groups: Groups): AsyncGenerator<Uint8Array> {
