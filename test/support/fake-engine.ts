@@ -4,8 +4,8 @@ import { build } from "esbuild";
 
 /**
  * Writes a bin into `folder` that carries the real keeper of programs, started ahead or not, and, in the engine's place,
- * tiny programs: `say TEXT`, `fail CODE`, `hang`, `crash`, `count FILE` (appends a line), and returns its path. `start STEM`
- * starts such a keeper and hangs. Its work `steps` writes `begin` and `end` into a file, and `twice` when another keeper is
+ * tiny programs: `say TEXT`, `fail CODE`, `hang`, `crash`, `wait FILE` (until it is there), `count FILE` (appends a line), and
+ * returns its path. `start STEM` starts such a keeper and hangs. Its work `steps` writes `begin` and `end` into a file, and `twice` when another keeper is
  * between the two; it takes some ms, or until `STEM.go` is there, or refuses.
  */
 export async function fakeEngine(folder: string): Promise<string> {
@@ -50,6 +50,7 @@ export async function fakeEngine(folder: string): Promise<string> {
     if (program === "say") late.log.write(argument + "\\n");
     if (program === "crash") throw new Error("crashed in " + process.cwd() + " with " + process.env.GREETING);
     if (program === "count") appendFileSync(argument, "started\\n");
+    if (program === "wait") while (!existsSync(argument)) await new Promise((done) => setTimeout(done, 10));
     if (program === "fail") process.exit(Number(argument));
     if (program === "hang") {
       late.log.write("hangs\\n");

@@ -2,6 +2,7 @@ import { appendFile, chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { kindOf } from "../../../../server/fs/read.ts";
 import { commitState, readRun, withRun } from "../../../../server/journal/journal.ts";
 import type { MetricContract } from "../../../../server/run/metric.ts";
 import { type TinyLoop, tinyLoop } from "../../../support/tiny-loop.ts";
@@ -43,12 +44,14 @@ beforeEach(async () => {
 const evaluateFor = (seconds: number) => client.result("run_stage", { run: loop.runDir, wait_seconds: seconds });
 const askedFor = async () => (await readFile(asked, "utf8").catch(() => "")).trim().split("\n").filter(Boolean);
 
-async function untilAsked(): Promise<void> {
-  for (let looks = 0; (await askedFor()).length === 0; looks++) {
-    if (looks > 500) throw new Error("the program was never asked");
+async function until(isSo: () => Promise<boolean>, otherwise: string): Promise<void> {
+  for (let looks = 0; !(await isSo()); looks++) {
+    if (looks > 500) throw new Error(otherwise);
     await sleep(20);
   }
 }
+
+const untilAsked = () => until(async () => (await askedFor()).length > 0, "the program was never asked");
 
 /** Whoever waited first commits, perhaps before this call looks: it is then told that nothing is left, or that the run has stopped. */
 async function untilCommitted() {
@@ -61,6 +64,9 @@ async function untilCommitted() {
     const answer = await client.call("run_stage", { run: loop.runDir, wait_seconds: 20 });
     answers.push(answer.ok ? answer.result.outcome : answer.code);
   }
+  // Whoever commits gives its claim back last; the next test puts the run back.
+  const claim = join(loop.runDir, "jobs", "baseline-evaluate-1.claim");
+  await until(async () => (await kindOf(claim)) === "absent", "the claim was never given back");
   return answers;
 }
 

@@ -77,13 +77,16 @@ describe("embedded executor", () => {
   it.each([false, true])(
     "gives the job that was expected to the keeper that waits for it (afresh: %s)",
     async (afresh) => {
-      const { runDir, record } = await aJob(["say", "hello"], { afresh });
+      // Its keeper lives as long as it does, and is looked at.
+      const go = join(await temporaryFolder(), "go");
+      const { runDir, record } = await aJob(["wait", go], { afresh });
       await executor.expect?.(runDir, record.spec);
       const running = await started(runDir, record);
       const keeper = await keeperPid(runDir);
       const words = (await readFile(`/proc/${keeper}/cmdline`, "utf8")).split("\0").filter((word) => word !== "");
       expect(words.slice(-2)).toEqual(["keep", "engine"]);
       expect(running.handle).toMatchObject({ keeper: { pid: keeper } });
+      await writeFile(go, "");
       expect(await endOf(runDir, running)).toMatchObject({ outcome: "exited", exit_code: 0 });
     },
   );
